@@ -1,0 +1,1 @@
+"""Multilayer perceptrons trained on the CPU."""

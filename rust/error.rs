@@ -1,0 +1,85 @@
+//! The one error type of the crate; `python/error.rs` maps it to Python's exceptions.
+
+use std::fmt;
+
+/// What can go wrong, with the data that a message needs.
+///
+/// Every message names the argument and both sides: what came and what was needed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    /// A size that does not fit (`ValueError`), e.g. "X has 31 columns, the network takes 30".
+    Shape(String),
+    /// A value that an argument must not have (`ValueError`).
+    Value(String),
+    /// A label outside the classes (`ValueError`).
+    Label {
+        /// The argument's name.
+        argument: &'static str,
+        /// Row of the label.
+        row: usize,
+        /// The label found.
+        label: i64,
+        /// Labels run from 0 to `classes - 1`.
+        classes: usize,
+    },
+    /// NaN or infinity where finite numbers are needed (`ValueError`).
+    NonFinite {
+        /// The argument's name.
+        argument: &'static str,
+        /// First row that holds one.
+        row: usize,
+    },
+    /// A dtype or kind of object that does not fit (`TypeError`).
+    Type(String),
+    /// More memory than the machine or its cgroup has (`MemoryError`).
+    Memory {
+        /// Bytes that were asked for.
+        needed: u64,
+        /// Bytes that are available.
+        available: u64,
+    },
+    /// The model is in training elsewhere (`RuntimeError`).
+    Busy(String),
+    /// A step's loss was not finite; the step was not applied (`FloatingPointError`).
+    Diverged {
+        /// Zero-based epoch of the model.
+        epoch: u64,
+        /// Zero-based batch within the epoch.
+        batch: u64,
+    },
+    /// A defect of this crate, a caught panic among them (`RuntimeError`).
+    Internal(String),
+}
+
+/// A result with the crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape(message)
+            | Self::Value(message)
+            | Self::Type(message)
+            | Self::Busy(message)
+            | Self::Internal(message) => f.write_str(message),
+            Self::Label { argument, row, label, classes } => write!(
+                f,
+                "{argument}[{row}] is {label}, the network has classes 0 to {}",
+                classes - 1
+            ),
+            Self::NonFinite { argument, row } => {
+                write!(f, "{argument} has a NaN or infinite value in row {row}, all must be finite")
+            }
+            Self::Memory { needed, available } => {
+                write!(f, "{needed} bytes are needed, {available} bytes are available")
+            }
+            Self::Diverged { epoch, batch } => write!(
+                f,
+                "training diverged: the loss of epoch {epoch}, batch {batch} is not finite; \
+                 the model is as it was before that batch (a lower learning rate may help)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

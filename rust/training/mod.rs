@@ -1,0 +1,1 @@
+//! (introduced by its files)
