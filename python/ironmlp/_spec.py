@@ -1,0 +1,140 @@
+"""What layers, losses and optimizers share: frozen values, and checks that name the argument.
+
+A spec is data: its attributes are its constructor's arguments, checked and converted once, when it
+is made. The class is written out instead of using `dataclasses`, whose decorator compiles code for
+each class (about 1 ms of import time a class).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+import operator
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
+
+# One more than the largest size: sizes travel as signed 64-bit integers.
+SIZE_LIMIT = 2**63
+
+
+class Spec:
+    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: make a new one to change {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._arguments() == other._arguments()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._arguments().values()))
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        # Copies and unpickled specs are made by the constructor, which checks their values again.
+        return functools.partial(type(self), **self._arguments()), ()
+
+
+def integer(name: str, value: Any) -> int:
+    """`value` as an int; TypeError for a bool, a float or anything else."""
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be an integer")
+
+
+def size(name: str, value: Any) -> int:
+    """`value` as a number of units, at least 1 and below 2**63."""
+    number = integer(name, value)
+    if not 1 <= number < SIZE_LIMIT:
+        raise ValueError(f"{name} is {number}, it must be at least 1 and below 2**63")
+    return number
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """`value` as a finite float within the given limits."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    limits = (
+        ("at least", at_least, operator.ge),
+        ("above", above, operator.gt),
+        ("at most", at_most, operator.le),
+        ("below", below, operator.lt),
+    )
+    if math.isfinite(number) and all(ok(number, x) for _, x, ok in limits if x is not None):
+        return number
+    words = [f"{word} {limit:.12g}" for word, limit, _ in limits if limit is not None]
+    raise ValueError(f"{name} is {value!r}, it must be {' and '.join(['finite', *words])}")
+
+
+def reals(name: str, value: Any) -> tuple[float, ...]:
+    """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(listed, str) or not isinstance(listed, Sequence):
+        raise TypeError(
+            f"{name} is {value!r} ({type(value).__name__}), it must be a sequence of numbers"
+        )
+    if not listed:
+        raise ValueError(f"{name} has 0 entries, it must have at least 1")
+    return tuple(real(f"{name}[{i}]", entry, at_least=0.0) for i, entry in enumerate(listed))
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool: True, False, or NumPy's."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be True or False")
+
+
+def choice(name: str, value: Any, known: Collection[str]) -> str:
+    """`value` if it is one of the `known` strings; the message lists them."""
+    listed = ", ".join(repr(k) for k in known)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be one of {listed}")
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}, it must be one of {listed}")
+    return value
+
+
+def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> TypeError:
+    """The error for a `value` that is neither a string nor a `base`; a class gets a hint."""
+    if isinstance(value, type) and issubclass(value, base):
+        return TypeError(
+            f"{name} is the class {value.__name__}, it must be one: {value.__name__}()"
+        )
+    article = "an" if base.__name__[0] in "AEIOU" else "a"
+    expected = ", ".join([f"{article} {base.__name__}", *(repr(k) for k in known)])
+    got = f"{value!r} ({type(value).__name__})"
+    return TypeError(f"{name} is {got}, it must be one of {expected}")

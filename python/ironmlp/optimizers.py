@@ -1,0 +1,96 @@
+"""Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's.
+
+`lr` is the learning rate, at least 0. `weight_decay` c adds c * w to the gradient (L2, for weights
+and biases); it is not the decoupled decay of AdamW.
+
+Constructors raise TypeError for a value of the wrong kind and ValueError for one out of range; the
+message names the argument and what it must be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ironmlp._spec import Spec, choice, flag, real, reals, refusal
+
+__all__ = ["SGD", "Adam"]
+
+
+class Optimizer(Spec):
+    """The base of all optimizers."""
+
+    __slots__ = ()
+    lr: float
+
+
+class SGD(Optimizer):
+    """v = momentum * v + g; w = w - lr * v, v = 0 at first.
+
+    With `nesterov` (which needs a momentum above 0) w = w - lr * (g + momentum * v).
+    """
+
+    __slots__ = ("lr", "momentum", "weight_decay", "nesterov")  # noqa: RUF023
+    momentum: float
+    weight_decay: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            momentum=real("momentum", momentum, at_least=0.0),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+            nesterov=flag("nesterov", nesterov),
+        )
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
+
+
+class Adam(Optimizer):
+    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2, both 0 at first; at update t = 1, 2, ...:
+
+    w = w - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps), (b1, b2) = betas in [0, 1).
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), in PyTorch's form.
+    """
+
+    __slots__ = ("lr", "betas", "eps", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        pair = reals("betas", betas)
+        if len(pair) != 2:
+            raise ValueError(f"betas has {len(pair)} entries, it must have 2")
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            betas=tuple(real(f"betas[{i}]", b, below=1.0) for i, b in enumerate(pair)),
+            eps=real("eps", eps, above=0.0),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+        )
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+
+
+def resolve_optimizer(optimizer: Any) -> Optimizer:
+    """The optimizer that a string of `OPTIMIZERS` names; None is Adam(), an optimizer itself."""
+    if optimizer is None:
+        return Adam()
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[choice("optimizer", optimizer, OPTIMIZERS)]()
+    raise refusal("optimizer", optimizer, Optimizer, OPTIMIZERS)
