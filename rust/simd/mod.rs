@@ -1,1 +1,28 @@
-//! (introduced by its files)
+//! What one CPU can do: vectors of lanes, and the instruction set chosen at run time.
+//!
+//! - `vector.rs`: [`Real`] (f32, f64) and [`Vector`], the operations that every kernel is written in.
+//! - `wide.rs`: [`Wide`], several registers that act as one longer vector.
+//! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets.
+//! - `dispatch.rs`: [`Isa`], the proof that the host runs an instruction set, and the only
+//!   `#[target_feature]` functions of the program.
+//! - `environment.rs`: the floating-point environment (MXCSR) of a call.
+//!
+//! A kernel is a struct that implements [`Kernel`]; its `#[inline(always)]` body is generic over
+//! [`Simd`] and is compiled once for each instruction set. [`Simd::Lanes`] is always 16 lanes wide
+//! (AVX2: two registers of f32, four of f64; AVX-512: one and two), so that an order of summation
+//! written with it cannot depend on the width of a register.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod dispatch;
+mod environment;
+mod portable;
+mod vector;
+mod wide;
+
+pub use dispatch::{Entry, Isa, Kernel};
+pub use environment::FloatEnvironment;
+pub use vector::{LANES, Real, Simd, Vector};
+pub use wide::Wide;

@@ -1,0 +1,1 @@
+//! The extension module `ironmlp._core`.

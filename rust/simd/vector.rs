@@ -1,0 +1,215 @@
+//! The operations that kernels are written in.
+
+use std::fmt::{Debug, Display};
+
+/// Lanes of [`Simd::Lanes`], and columns of a panel.
+pub const LANES: usize = 16;
+
+/// An element type of the networks: `f32` or `f64`.
+///
+/// The scalar operations round once, as IEEE 754 asks, and are the same on every machine.
+pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 'static {
+    /// 16 lanes without intrinsics.
+    type PortableVector: Vector<Self>;
+    /// One 256-bit register.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2Register: Vector<Self>;
+    /// 16 lanes in 256-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2Lanes: Vector<Self>;
+    /// One 512-bit register.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Register: Vector<Self>;
+    /// 16 lanes in 512-bit registers.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Lanes: Vector<Self>;
+
+    /// Positive zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// Stored parameters, moments and deltas of smaller magnitude become +0 (2^-100, f64: 2^-900):
+    /// products of two such numbers would be subnormal, and subnormal arithmetic is slow.
+    const FLUSH: Self;
+    /// NumPy's name of the type.
+    const NAME: &'static str;
+
+    /// The nearest value.
+    fn from_f64(x: f64) -> Self;
+    /// The same value.
+    fn to_f64(self) -> f64;
+    /// `self * b + c`, rounded once.
+    fn fma(self, b: Self, c: Self) -> Self;
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+    /// `self * other`.
+    fn mul(self, other: Self) -> Self;
+    /// Whether the value is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+}
+
+macro_rules! real {
+    ($T:ty, $name:literal, $lanes_avx2:literal, $lanes_avx512:literal, $flush:expr, $avx2:ident, $avx512:ident) => {
+        impl Real for $T {
+            type PortableVector = super::portable::Portable<$T>;
+            #[cfg(target_arch = "x86_64")]
+            type Avx2Register = super::avx2::$avx2;
+            #[cfg(target_arch = "x86_64")]
+            type Avx2Lanes = super::Wide<super::avx2::$avx2, $lanes_avx2>;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512Register = super::avx512::$avx512;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512Lanes = super::Wide<super::avx512::$avx512, $lanes_avx512>;
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const FLUSH: Self = $flush;
+            const NAME: &'static str = $name;
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as Self
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn fma(self, b: Self, c: Self) -> Self {
+                self.mul_add(b, c)
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                self * other
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                <$T>::is_finite(self)
+            }
+        }
+    };
+}
+
+real!(f32, "float32", 2, 1, f32::from_bits((127 - 100) << 23), F32x8, F32x16);
+real!(f64, "float64", 4, 2, f64::from_bits((1023 - 900) << 52), F64x4, F64x8);
+
+/// A vector of `LANES` values of `T`; every operation acts lane by lane.
+///
+/// Each operation gives the same bits on every instruction set.
+pub trait Vector<T: Real>: Copy {
+    /// How many lanes.
+    const LANES: usize;
+    /// The outcome of a comparison, lane by lane.
+    type Mask: Copy;
+
+    /// All lanes `x`.
+    fn splat(x: T) -> Self;
+    /// # Safety
+    /// `p` is valid for reads of `LANES` values; it need not be aligned.
+    unsafe fn load(p: *const T) -> Self;
+    /// # Safety
+    /// `p` is valid for writes of `LANES` values; it need not be aligned.
+    unsafe fn store(self, p: *mut T);
+    /// The first `n` lanes from memory, the others +0. Memory past `n` is not read.
+    ///
+    /// # Safety
+    /// `p` is valid for reads of `n` values, and `n <= LANES`.
+    unsafe fn load_partial(p: *const T, n: usize) -> Self;
+    /// Writes the first `n` lanes; memory past `n` is not touched.
+    ///
+    /// # Safety
+    /// `p` is valid for writes of `n` values, and `n <= LANES`.
+    unsafe fn store_partial(self, p: *mut T, n: usize);
+
+    /// `self + b`.
+    fn add(self, b: Self) -> Self;
+    /// `self - b`.
+    fn sub(self, b: Self) -> Self;
+    /// `self * b`.
+    fn mul(self, b: Self) -> Self;
+    /// `self / b`, correctly rounded.
+    fn div(self, b: Self) -> Self;
+    /// `self * b + c`, rounded once.
+    fn fma(self, b: Self, c: Self) -> Self;
+    /// The square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// `if self > b { self } else { b }`: a NaN in either gives `b` (N7).
+    fn max(self, b: Self) -> Self;
+    /// `if self < b { self } else { b }`: a NaN in either gives `b`.
+    fn min(self, b: Self) -> Self;
+    /// The nearest integer, halves to even.
+    fn round(self) -> Self;
+
+    /// The bits of `self` and `b`, anded.
+    fn and(self, b: Self) -> Self;
+    /// The bits of `self` and `b`, ored.
+    fn or(self, b: Self) -> Self;
+    /// The bits of `self` and `b`, xored.
+    fn xor(self, b: Self) -> Self;
+    /// 2^self for integers from -126 to 127 (f64: -1022 to 1023).
+    fn pow2(self) -> Self;
+    /// The exponent field of a positive normal number, unbiased: `floor(log2(self))`.
+    fn exponent(self) -> Self;
+    /// A positive normal number scaled by a power of two into [1, 2).
+    fn mantissa(self) -> Self;
+
+    /// `self < b`; false for a NaN.
+    fn lt(self, b: Self) -> Self::Mask;
+    /// `self <= b`; false for a NaN.
+    fn le(self, b: Self) -> Self::Mask;
+    /// `self == b`; false for a NaN.
+    fn eq(self, b: Self) -> Self::Mask;
+    /// Lanes of `a` where the mask holds, of `b` elsewhere.
+    fn select(mask: Self::Mask, a: Self, b: Self) -> Self;
+    /// Where both masks hold.
+    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    /// Where at least one mask holds.
+    fn either(a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    /// Whether any lane of the mask holds.
+    fn any(mask: Self::Mask) -> bool;
+
+    /// All lanes +0.
+    #[inline(always)]
+    fn zero() -> Self {
+        Self::splat(T::ZERO)
+    }
+    /// All lanes the value nearest to `x`.
+    #[inline(always)]
+    fn constant(x: f64) -> Self {
+        Self::splat(T::from_f64(x))
+    }
+    /// The sign bit flipped, also of zeros and NaNs.
+    #[inline(always)]
+    fn neg(self) -> Self {
+        self.xor(Self::constant(-0.0))
+    }
+    /// The sign bit cleared.
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self::select(self.sign_mask(), self.neg(), self)
+    }
+    /// Where the sign bit is set: negative numbers and -0.
+    fn sign_mask(self) -> Self::Mask;
+    /// The magnitude of `self` with the sign of `sign`.
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        self.abs().or(sign.and(Self::constant(-0.0)))
+    }
+    /// Magnitudes below [`Real::FLUSH`] become +0; NaN stays.
+    #[inline(always)]
+    fn flush(self) -> Self {
+        Self::select(self.abs().lt(Self::splat(T::FLUSH)), Self::zero(), self)
+    }
+}
+
+/// An instruction set, as a type that kernels are generic over.
+pub trait Simd: Copy + 'static {
+    /// One register.
+    type Register<T: Real>: Vector<T>;
+    /// 16 lanes.
+    type Lanes<T: Real>: Vector<T>;
+    /// Architectural vector registers: how large a tile of accumulators can be.
+    const REGISTERS: usize;
+}
