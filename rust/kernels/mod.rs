@@ -1,1 +1,9 @@
-//! (introduced by its files)
+//! One tile of work on one thread.
+//!
+//! Each file holds one family of kernels, generic over the element type and the instruction set:
+//! `elementary` exp and its relatives, `gemm` matrix products, `activation`, `loss`, `optimizer`,
+//! `reduce` sums in fixed order, `random`, `gather` rows of X into a batch, and `panels`, the layout
+//! that they all share. A kernel's formula fixes its bits (see docs/numerics.md); how it is blocked
+//! does not.
+
+pub mod panels;
