@@ -84,7 +84,7 @@ impl<T> Panels<T> {
     #[inline(always)]
     #[must_use]
     pub fn row(self, panel: usize, row: usize) -> *mut T {
-        debug_assert!(panel < self.panels() && row < self.rows, "({panel}, {row}) of {self:?}");
+        debug_assert!(panel < self.panels() && row < self.rows);
         self.ptr.wrapping_add(panel * self.stride + row * LANES)
     }
 
@@ -167,7 +167,7 @@ impl<T> Span<T> {
     #[inline(always)]
     #[must_use]
     pub fn at(self, i: usize) -> *mut T {
-        debug_assert!(i < self.len, "{i} of {}", self.len);
+        debug_assert!(i < self.len);
         self.ptr.wrapping_add(i)
     }
 
