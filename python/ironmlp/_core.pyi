@@ -1,0 +1,281 @@
+"""The compiled part of ironmlp: training, prediction and array functions in Rust.
+
+The Python layer is its only caller. What it expects of every caller:
+
+- X is a 2-D array (n, in_features), n >= 1, native float16, float32, float64, integer or bool, of
+  any order, stride and alignment. It is read in place and converted batch by batch.
+- `targets` is an int64 array (n,) of class indices for a `CrossEntropy` with indices, otherwise a
+  real 2-D array (n, K), K the number of outputs; None for a model whose loss is a Python function.
+- `sample_weight` is a float64 array (n,) of finite values >= 0, or None for ones. Targets and
+  weights are copied.
+- Gradients and parameters are lists of arrays in canonical order: for each `Linear` the weight
+  (out_features, in_features), then the bias (out_features,) if it has one.
+
+Sizes, labels and the finiteness of X are checked here too. Errors: ValueError (shape, label,
+non-finite, value), TypeError (dtype), MemoryError (too many parameters), FloatingPointError
+(training diverged; it has the attributes `epoch` and `batch`), RuntimeError (the model is in
+training in another thread, or a defect).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = NDArray[Any]
+_Float: TypeAlias = NDArray[np.floating[Any]]
+_Want: TypeAlias = Literal["value", "grad", "both"]
+
+class Config(TypedDict):
+    """What `config` returns."""
+
+    version: str
+    numerics: int
+    isa: str
+    isas: list[str]
+    num_threads: int
+
+def config() -> Config:
+    """The package's version, the version of its formulas (`numerics`), the instruction set in use,
+    all that this host can run, and the number of threads."""
+
+def set_num_threads(n: int) -> None:
+    """Take `n` >= 1 threads for every model made without `n_threads`, also above the cores."""
+
+def get_num_threads() -> int:
+    """The number of threads that models made without `n_threads` may use."""
+
+def matmul(a: _Float, b: _Float) -> _Float:
+    """a (m, k) times b (k, n), both float32 or both float64."""
+
+def sigmoid(x: _Float) -> _Float:
+    """1 / (1 + exp(-x)) of a float32 or float64 array of any shape."""
+
+def softmax(x: _Float) -> _Float:
+    """exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array."""
+
+def sigmoid_backward(output: _Float, grad_output: _Float) -> _Float:
+    """grad_output * output * (1 - output), two arrays of one shape and dtype."""
+
+def binary_cross_entropy(
+    probabilities: _Float,
+    targets: _Float,
+    weight: _Float | None,
+    reduction: str,
+    want: _Want,
+) -> Any:
+    """Value, gradient or both of the binary cross-entropy of probabilities.
+
+    All arrays have one shape and dtype. The value is a float, or with reduction "none" an array;
+    the gradient an array; "both" a tuple of the two. The other losses return the same.
+    """
+
+def sigmoid_cross_entropy_with_logits(
+    logits: _Float,
+    targets: _Float,
+    weight: _Float | None,
+    pos_weight: _Float | None,
+    reduction: str,
+    want: _Want,
+) -> Any:
+    """As `binary_cross_entropy`, of logits; `pos_weight` has the shape of the logits too."""
+
+def softmax_cross_entropy_with_logits(
+    logits: _Float,
+    targets: NDArray[np.int64] | _Float,
+    weight: _Float | None,
+    label_smoothing: float,
+    ignore_index: int | None,
+    reduction: str,
+    want: _Want,
+) -> Any:
+    """Softmax cross-entropy of logits (n, K): class indices (n,) or probabilities (n, K) as
+    targets, one weight for each class (K,). The unreduced value has shape (n,)."""
+
+@final
+class Predictor:
+    """`Model.predictor`: forward's output for at most `max_rows` rows, from the model's present
+    parameters, with buffers made beforehand."""
+
+    @property
+    def max_rows(self) -> int:
+        """The most rows of one call."""
+
+    def __call__(self, x: _Array, out: _Float | None = None) -> _Float:
+        """The output (n, K) for x (n, in_features), or (K,) for x (in_features,).
+
+        With `out`, a C-contiguous array of that shape and the model's dtype, it is written there
+        and `out` is returned.
+        """
+
+@final
+class Run:
+    """A `Model.fit` in progress: it trains while one of its methods runs, and never calls Python.
+
+    Until `close` the model belongs to the thread that called `fit`.
+    """
+
+    @property
+    def done(self) -> bool:
+        """True when all epochs have been trained."""
+
+    @property
+    def epochs_done(self) -> int:
+        """Finished epochs of this run."""
+
+    @property
+    def batches_done(self) -> int:
+        """Finished batches of the present epoch."""
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of an epoch, a short last one included."""
+
+    def advance(self, seconds: float, stop_at_epoch: bool) -> bool:
+        """Train until about `seconds` have passed or all epochs are done.
+
+        With `stop_at_epoch` it returns at the end of an epoch too, and True exactly then; without,
+        as many epochs as fit into the time go by, and it returns False.
+        """
+
+    def next_batch(self) -> tuple[_Float, NDArray[np.int64]] | None:
+        """For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
+        holds; None when an epoch has ended, which then counts in `epochs_done`."""
+
+    def finish_batch(self, loss: float, grad_output: _Float) -> None:
+        """The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
+        is not finite raises FloatingPointError, and nothing is updated."""
+
+    def losses(self) -> NDArray[np.float64]:
+        """The mean loss of each finished epoch of this run."""
+
+    def close(self) -> None:
+        """Give the model back; harmless when called again."""
+
+@final
+class Model:
+    """Parameters, optimizer state and counters of one network, and the plan to train it.
+
+    `layers`, `loss` and `optimizer` are the values of `ironmlp.layers`, `losses` and `optimizers`,
+    read by class name and attributes; `loss` is None when the caller computes it.
+    """
+
+    def __new__(
+        cls,
+        layers: Sequence[Any],
+        loss: Any,
+        optimizer: Any,
+        *,
+        dtype: str,
+        seed: int,
+        n_threads: int | None,
+    ) -> Model: ...
+    @property
+    def in_features(self) -> int:
+        """Columns of X."""
+
+    @property
+    def out_features(self) -> int:
+        """Outputs of the last layer, K."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases, trainable or not."""
+
+    @property
+    def n_threads(self) -> int | None:
+        """The argument of this name."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of the initial parameters, batches and dropout masks."""
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs since the model was made or reset."""
+
+    @property
+    def steps(self) -> int:
+        """Applied updates since the model was made or reset."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate at the next update."""
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Change `learning_rate`; in a callback it holds from the next batch on."""
+
+    def parameters(self) -> list[_Float]:
+        """Copies of all parameters."""
+
+    def set_parameters(self, parameters: Sequence[_Array]) -> None:
+        """Replace all parameters. Shapes and finiteness are checked before the first is written."""
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """What, with `parameters`, lets training continue with the same bits: the counters `epoch`
+        and `steps`, the `learning_rate`, and the optimizer's moments as copies."""
+
+    def set_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Take over what `optimizer_state` returned; checked before anything is written."""
+
+    def reset(self, seed: int) -> None:
+        """Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate."""
+
+    def copy(self) -> Model:
+        """An independent model in the same state."""
+
+    def forward(self, X: _Array, training: bool, out: _Float | None) -> _Float:
+        """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
+
+    def loss(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
+        """The mean loss, whatever the loss's reduction, without dropout."""
+
+    def loss_and_grad(
+        self,
+        X: _Array,
+        targets: _Array,
+        sample_weight: _Float | None,
+        training: bool,
+        input_grad: bool,
+    ) -> tuple[float, list[_Float], _Float | None]:
+        """The reduced loss, its gradients, and with `input_grad` its gradient by X."""
+
+    def backward(
+        self, X: _Array, grad_output: _Array, training: bool, input_grad: bool
+    ) -> tuple[list[_Float], _Float | None]:
+        """The gradients of sum(output * grad_output), and with `input_grad` the one by X."""
+
+    def apply_gradients(self, gradients: Sequence[_Array]) -> None:
+        """One update of the optimizer."""
+
+    def train_on_batch(
+        self, X: _Array, targets: _Array, sample_weight: _Float | None
+    ) -> float:
+        """One step; the reduced loss before the update."""
+
+    def trace(
+        self, X: _Array, targets: _Array, sample_weight: _Float | None
+    ) -> dict[str, Any]:
+        """Every tensor of one step, which is not applied, in the order of computation: "0.output",
+        ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output) and
+        a Linear's "k.weight.grad" and "k.bias.grad"."""
+
+    def fit(
+        self,
+        X: _Array,
+        targets: _Array | None,
+        sample_weight: _Float | None,
+        epochs: int,
+        batch_size: int | None,
+        shuffle: bool,
+        check_finite: bool,
+    ) -> Run:
+        """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
+        order."""
+
+    def predictor(self, max_rows: int) -> Predictor:
+        """A callable with buffers for at most `max_rows` rows."""
+
+    def _set_route(self, route: str) -> None:
+        """For tests: force "unfused" updates or "slabs:N" rows; "auto" ends it."""
