@@ -6,4 +6,5 @@
 //! that they all share. A kernel's formula fixes its bits (see docs/numerics.md); how it is blocked
 //! does not.
 
+pub mod gemm;
 pub mod panels;

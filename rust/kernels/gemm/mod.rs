@@ -1,0 +1,18 @@
+//! Matrix products on panels.
+//!
+//! - `tile.rs`: the register tile, one chain of fused multiply-adds for each element.
+//! - `product.rs`: C = bias + A B by rows of A: the forward pass and the input gradient.
+//! - `gradient.rs`: G = A^T D summed over rows in blocks of 256: the weight gradient.
+//! - `pack.rs`: row-major memory to panels and back, and 16 x 16 transposes.
+//!
+//! Every element of a product is one chain acc = fma(a_k, b_k, acc) with k ascending (N1), so
+//! blocking, tile shapes and instruction sets give the same bits.
+
+mod gradient;
+mod pack;
+mod product;
+mod tile;
+
+pub use gradient::{BLOCK_ROWS, ColumnSums, WeightGradient};
+pub use pack::{Transpose, pack, unpack};
+pub use product::Product;

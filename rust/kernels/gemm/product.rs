@@ -1,0 +1,139 @@
+//! C = bias + A B, by rows of A.
+
+use super::tile::{Balanced, Tile, accumulate, by_height};
+use crate::kernels::panels::{Panels, Span};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
+
+/// k in one sweep over C: 256 rows of a panel of B are 16 KB of f32, half of a 32 KB L1.
+const KC: usize = 256;
+
+/// C = bias + A B with A (m, k), B (k, n), C (m, n) in panels; bias (n) or empty for +0.
+///
+/// Each element is the chain acc = fma(a_k, b_k, acc), k ascending, from the bias (N1); sweeps over
+/// blocks of k store the partial chain in C and go on from there. Columns of C past the last
+/// register that holds a column below n are not touched.
+pub struct Product<T> {
+    /// Left operand; may not overlap C.
+    pub a: Panels<T>,
+    /// Right operand, as many rows as A has columns.
+    pub b: Panels<T>,
+    /// Result, as many rows as A.
+    pub c: Panels<T>,
+    /// Start of each column's chains: `n` rounded up to 16 elements, or none.
+    pub bias: Span<T>,
+}
+
+impl<T> Clone for Product<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Product<T> {}
+
+impl<T: Real> Kernel for Product<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        debug_assert_eq!(self.a.cols(), self.b.rows());
+        debug_assert_eq!(self.a.rows(), self.c.rows());
+        debug_assert_eq!(self.b.cols(), self.c.cols());
+        match S::REGISTERS {
+            32 => self.sweep::<S::Register<T>, 12, 2>(),
+            16 => self.sweep::<S::Register<T>, 6, 2>(),
+            _ => self.sweep::<S::Register<T>, 4, 1>(),
+        }
+    }
+}
+
+impl<T: Real> Product<T> {
+    #[inline(always)]
+    fn sweep<V: Vector<T>, const MR: usize, const NV: usize>(self) {
+        let k = self.a.cols();
+        let mut start = 0;
+        loop {
+            let end = if k - start > KC { start + KC } else { k };
+            let mut col = 0;
+            while col < self.c.cols() {
+                // Two registers are two panels where a register holds 16 lanes; the last panel of an
+                // odd number is then done alone.
+                if NV == 2 && V::LANES == LANES && col + LANES >= self.c.cols() {
+                    self.column::<V, MR, 1>(col, start, end);
+                    col += V::LANES;
+                } else {
+                    self.column::<V, MR, NV>(col, start, end);
+                    col += NV * V::LANES;
+                }
+            }
+            start = end;
+            if start == k {
+                break;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn column<V: Vector<T>, const MR: usize, const NV: usize>(
+        self,
+        col: usize,
+        start: usize,
+        end: usize,
+    ) {
+        let (split, tiles) = Balanced::new(self.c.rows(), MR);
+        for tile in 0..tiles {
+            let (row, height) = split.range(tile);
+            by_height!(height, MR, tile_of::<T, V; NV>(self, row, col, start, end));
+        }
+    }
+}
+
+/// One tile: rows `row..row + MR`, registers from column `col` on, k from `start` to `end`.
+#[inline(always)]
+fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
+    product: Product<T>,
+    row: usize,
+    col: usize,
+    start: usize,
+    end: usize,
+) {
+    let Product { a, b, c, bias } = product;
+    let mut acc: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
+    let mut right = [std::ptr::null::<T>(); NV];
+    for v in 0..NV {
+        let (panel, lane) = ((col + v * V::LANES) / LANES, (col + v * V::LANES) % LANES);
+        if start < end {
+            right[v] = b.row(panel, start).wrapping_add(lane);
+        }
+        for i in 0..MR {
+            // SAFETY: the views' maker vouches for row `row + i` of C's panel and for the bias.
+            unsafe {
+                if start > 0 {
+                    acc[i][v] = V::load(c.row(panel, row + i).add(lane));
+                } else if !bias.is_empty() {
+                    acc[i][v] = V::load(bias.at(panel * LANES + lane));
+                }
+            }
+        }
+    }
+    let mut k = start;
+    while k < end {
+        let len = if end - k < LANES { end - k } else { LANES };
+        // SAFETY: `len` columns of A's panel in MR rows, and `len` rows of B's panels, exist; `k` is a
+        // multiple of 16 as `start` is.
+        unsafe {
+            accumulate::<T, V, MR, NV, LANES, 1>(&mut acc, a.row(k / LANES, row), right, len);
+        }
+        for v in 0..NV {
+            right[v] = right[v].wrapping_add(LANES * LANES);
+        }
+        k += len;
+    }
+    for v in 0..NV {
+        let (panel, lane) = ((col + v * V::LANES) / LANES, (col + v * V::LANES) % LANES);
+        for i in 0..MR {
+            // SAFETY: the views' maker vouches for row `row + i` of C's panel.
+            unsafe { acc[i][v].store(c.row(panel, row + i).add(lane)) };
+        }
+    }
+}

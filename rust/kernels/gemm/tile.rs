@@ -1,0 +1,129 @@
+//! The register tile.
+//!
+//! A tile has `MR` rows of `NV` registers, each an accumulator that stays in a register while k
+//! runs. Its shape is bounded by the registers of the instruction set: `MR * NV` accumulators, `NV`
+//! registers of B and, where broadcasts are not part of the multiply-add, one of A. And it needs
+//! latency x ports = 4 x 2 = 8 independent chains to keep the multiply-add units busy.
+//!
+//! | registers | tile | accumulators + B + A |
+//! |---|---|---|
+//! | 16 (AVX2) | 6 x 2 | 12 + 2 + 1 |
+//! | 32 (AVX-512) | 12 x 2 | 24 + 2, A is broadcast by the multiply-add's memory operand |
+//! | 8 (portable: 16 lanes, four or more registers of the real machine) | 4 x 1 | |
+
+use crate::simd::{LANES, Real, Vector};
+
+/// A tile's accumulators.
+pub(super) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
+
+/// `acc[i][v] = fma(a(i, k), b(k, v), acc[i][v])` for k = 0, 1, ..., `len - 1`.
+///
+/// a(i, k) is at `a + i * A_ROW + k * A_K`, b(k, v) are the lanes at `b[v] + k * 16`. The strides are
+/// constants so that they become displacements: with run-time strides each address waits for the
+/// addition before it.
+///
+/// # Safety
+/// All these addresses are valid for reads.
+#[inline(always)]
+pub(super) unsafe fn accumulate<
+    T: Real,
+    V: Vector<T>,
+    const MR: usize,
+    const NV: usize,
+    const A_ROW: usize,
+    const A_K: usize,
+>(
+    acc: &mut Tile<V, MR, NV>,
+    a: *const T,
+    b: [*const T; NV],
+    len: usize,
+) {
+    for k in 0..len {
+        let mut right = [V::zero(); NV];
+        for v in 0..NV {
+            // SAFETY: the caller vouches for the address.
+            right[v] = unsafe { V::load(b[v].add(k * LANES)) };
+        }
+        for i in 0..MR {
+            // SAFETY: the caller vouches for the address.
+            let left = V::splat(unsafe { *a.add(i * A_ROW + k * A_K) });
+            for v in 0..NV {
+                acc[i][v] = left.fma(right[v], acc[i][v]);
+            }
+        }
+    }
+}
+
+/// Splits `n` rows into tiles of at most `most`, their sizes as equal as can be (7 = 4 + 3, never
+/// 6 + 1): a lone row has too few chains to hide the latency of multiply-adds.
+#[derive(Clone, Copy)]
+pub(super) struct Balanced {
+    size: usize,
+    larger: usize,
+}
+
+impl Balanced {
+    #[inline(always)]
+    pub(super) fn new(n: usize, most: usize) -> (Self, usize) {
+        let tiles = n.div_ceil(most);
+        if tiles == 0 {
+            return (Self { size: 0, larger: 0 }, 0);
+        }
+        (Self { size: n / tiles, larger: n % tiles }, tiles)
+    }
+
+    /// Start and length of a tile.
+    #[inline(always)]
+    pub(super) fn range(self, tile: usize) -> (usize, usize) {
+        if tile < self.larger {
+            (tile * (self.size + 1), self.size + 1)
+        } else {
+            (tile * self.size + self.larger, self.size)
+        }
+    }
+}
+
+/// Calls `$f::<.., $height, $nv>` for a run-time height from 1 to 12.
+macro_rules! by_height {
+    ($height:expr, $most:ident, $f:ident::<$($generic:ident),+; $nv:ident>($($argument:expr),*)) => {
+        match $height {
+            1 => $f::<$($generic),+, 1, $nv>($($argument),*),
+            2 => $f::<$($generic),+, 2, $nv>($($argument),*),
+            3 => $f::<$($generic),+, 3, $nv>($($argument),*),
+            4 => $f::<$($generic),+, 4, $nv>($($argument),*),
+            5 if $most > 4 => $f::<$($generic),+, 5, $nv>($($argument),*),
+            6 if $most > 4 => $f::<$($generic),+, 6, $nv>($($argument),*),
+            7 if $most > 6 => $f::<$($generic),+, 7, $nv>($($argument),*),
+            8 if $most > 6 => $f::<$($generic),+, 8, $nv>($($argument),*),
+            9 if $most > 8 => $f::<$($generic),+, 9, $nv>($($argument),*),
+            10 if $most > 8 => $f::<$($generic),+, 10, $nv>($($argument),*),
+            11 if $most > 8 => $f::<$($generic),+, 11, $nv>($($argument),*),
+            12 if $most > 8 => $f::<$($generic),+, 12, $nv>($($argument),*),
+            _ => unreachable!("tiles have 1 to {} rows", $most),
+        }
+    };
+}
+pub(super) use by_height;
+
+#[cfg(test)]
+mod tests {
+    use super::Balanced;
+
+    #[test]
+    fn balanced_tiles_cover_the_rows_once() {
+        for most in [4, 6, 8, 12] {
+            for n in 0..100 {
+                let (split, tiles) = Balanced::new(n, most);
+                let mut next = 0;
+                for tile in 0..tiles {
+                    let (start, len) = split.range(tile);
+                    assert_eq!(start, next);
+                    assert!((1..=most).contains(&len));
+                    assert!(len > 1 || n == 1 || most == 1, "a lone row in {n} by {most}");
+                    next += len;
+                }
+                assert_eq!(next, n);
+            }
+        }
+    }
+}

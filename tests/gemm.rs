@@ -1,0 +1,213 @@
+//! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
+
+use ironmlp::kernels::gemm::{BLOCK_ROWS, ColumnSums, Product, Transpose, WeightGradient};
+use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::simd::{Isa, LANES, Real};
+use proptest::prelude::*;
+
+/// A matrix in panels that owns its memory; padding holds NaN so that reading it shows.
+struct Matrix<T> {
+    memory: Vec<T>,
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+impl<T: Real> Matrix<T> {
+    fn new(rows: usize, cols: usize, mut element: impl FnMut(usize, usize) -> T) -> Self {
+        let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
+        let mut memory = vec![T::from_f64(f64::NAN); Panels::<T>::buffer_len(cols, stride)];
+        for row in 0..rows {
+            for col in 0..cols {
+                memory[col / LANES * stride + row * LANES + col % LANES] = element(row, col);
+            }
+        }
+        Self { memory, rows, cols, stride }
+    }
+
+    fn view(&mut self) -> Panels<T> {
+        // SAFETY: the memory is `buffer_len` long and lives as long as the matrix.
+        unsafe { Panels::from_raw(self.memory.as_mut_ptr(), self.rows, self.cols, self.stride) }
+    }
+
+    fn at(&self, row: usize, col: usize) -> T {
+        self.memory[col / LANES * self.stride + row * LANES + col % LANES]
+    }
+}
+
+/// Numbers whose sums round: not small integers.
+fn noise<T: Real>(seed: u64, row: usize, col: usize) -> T {
+    let mut x = seed ^ (row as u64) << 32 ^ col as u64;
+    for _ in 0..3 {
+        x = x.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ x >> 29;
+    }
+    T::from_f64((x >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
+}
+
+fn check_product<T: Real>(m: usize, k: usize, n: usize, with_bias: bool) {
+    let mut a = Matrix::new(m, k, |r, c| noise::<T>(1, r, c));
+    let mut b = Matrix::new(k, n, |r, c| noise::<T>(2, r, c));
+    let mut bias = if with_bias {
+        (0..n.next_multiple_of(LANES)).map(|c| noise::<T>(3, 0, c)).collect()
+    } else {
+        Vec::new()
+    };
+    for isa in Isa::all() {
+        let mut c = Matrix::new(m, n, |_, _| T::from_f64(f64::NAN));
+        // SAFETY: `bias` outlives the call.
+        let start = unsafe { Span::from_raw(bias.as_mut_ptr(), bias.len()) };
+        isa.run(Product { a: a.view(), b: b.view(), c: c.view(), bias: start });
+        for row in 0..m {
+            for col in 0..n {
+                let mut chain = if with_bias { bias[col] } else { T::ZERO };
+                for i in 0..k {
+                    chain = a.at(row, i).fma(b.at(i, col), chain);
+                }
+                assert!(
+                    c.at(row, col) == chain,
+                    "{} {m}x{k}x{n} ({row}, {col}): {} is not {chain}",
+                    isa.name(),
+                    c.at(row, col)
+                );
+            }
+        }
+    }
+}
+
+/// N2 as it is written: split n blocks at the largest power of two below n.
+fn tree<T: Real>(blocks: &[T]) -> T {
+    match blocks {
+        [] => T::ZERO,
+        [one] => *one,
+        _ => {
+            let split = blocks.len().next_power_of_two() / 2;
+            tree(&blocks[..split]).add(tree(&blocks[split..]))
+        }
+    }
+}
+
+fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
+    let mut a = Matrix::new(rows, k, |r, c| noise::<T>(1, r, c));
+    let mut d = Matrix::new(rows, n, |r, c| noise::<T>(2, r, c));
+    let chain = |element: &dyn Fn(usize) -> (T, T)| {
+        let blocks: Vec<T> = (0..rows.div_ceil(BLOCK_ROWS))
+            .map(|block| {
+                let start = block * BLOCK_ROWS;
+                (start..rows.min(start + BLOCK_ROWS)).fold(T::ZERO, |acc, r| {
+                    let (x, y) = element(r);
+                    x.fma(y, acc)
+                })
+            })
+            .collect();
+        tree(&blocks)
+    };
+    for isa in Isa::all() {
+        for outputs in 1..=2 {
+            for output in (0..n.div_ceil(LANES)).step_by(outputs) {
+                for input in 0..k.div_ceil(LANES) {
+                    let mut g = Matrix::new(LANES, outputs * LANES, |_, _| T::ZERO);
+                    isa.run(WeightGradient {
+                        a: a.view(),
+                        d: d.view(),
+                        input,
+                        output,
+                        outputs: outputs.min(n.div_ceil(LANES) - output),
+                        target: g.view(),
+                    });
+                    for i in 0..LANES.min(k - input * LANES) {
+                        for j in 0..(outputs * LANES).min(n - output * LANES) {
+                            let (i_all, j_all) = (input * LANES + i, output * LANES + j);
+                            let expected = chain(&|r| (a.at(r, i_all), d.at(r, j_all)));
+                            assert!(
+                                g.at(i, j) == expected,
+                                "{} {rows}x{k}x{n} ({i_all}, {j_all}): {} is not {expected}",
+                                isa.name(),
+                                g.at(i, j)
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        for output in 0..n.div_ceil(LANES) {
+            let mut sums = [T::ZERO; LANES];
+            // SAFETY: `sums` outlives the call.
+            let target = unsafe { Span::from_raw(sums.as_mut_ptr(), LANES) };
+            isa.run(ColumnSums { d: d.view(), output, target });
+            for j in 0..LANES.min(n - output * LANES) {
+                let expected = chain(&|r| (d.at(r, output * LANES + j), T::ONE));
+                assert!(sums[j] == expected, "{} sum of column {j}", isa.name());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn products_are_the_chains(m in 0usize..40, k in 0usize..40, n in 1usize..70, bias: bool) {
+        check_product::<f32>(m, k, n, bias);
+        check_product::<f64>(m, k, n, bias);
+    }
+
+    #[test]
+    fn gradients_are_the_tree(rows in 0usize..70, k in 1usize..40, n in 1usize..40) {
+        check_gradient::<f32>(rows, k, n);
+        check_gradient::<f64>(rows, k, n);
+    }
+}
+
+#[test]
+fn long_chains_survive_the_blocks_of_k() {
+    for (m, k, n) in [(1, 256, 1), (13, 257, 33), (5, 1000, 17), (30, 784, 128)] {
+        check_product::<f32>(m, k, n, true);
+        check_product::<f64>(m, k, n, false);
+    }
+}
+
+#[test]
+fn many_rows_meet_in_the_tree() {
+    for rows in [255, 256, 257, 512, 513, 1300, 1537, 4096] {
+        check_gradient::<f32>(rows, 3, 18);
+        check_gradient::<f64>(rows, 17, 2);
+    }
+}
+
+#[test]
+fn a_wrong_product_is_noticed() {
+    let caught = std::panic::catch_unwind(|| {
+        let mut a = Matrix::new(3, 40, |r, c| noise::<f32>(1, r, c));
+        let mut b = Matrix::new(40, 2, |r, c| noise::<f32>(2, r, c));
+        let mut c = Matrix::new(3, 2, |_, _| f32::NAN);
+        Isa::PORTABLE.run(Product { a: a.view(), b: b.view(), c: c.view(), bias: Span::empty() });
+        let backwards = (0..40).rev().fold(0.0f32, |acc, k| a.at(0, k).mul_add(b.at(k, 0), acc));
+        assert!(c.at(0, 0) == backwards, "the other order");
+    });
+    assert!(caught.is_err(), "the test's numbers do not tell one order from another");
+}
+
+#[test]
+fn transposes_move_whole_and_partial_blocks() {
+    for (k, n) in [(16, 16), (17, 5), (30, 64), (1, 1), (33, 47)] {
+        let mut source = Matrix::new(k, n, |r, c| noise::<f32>(9, r, c));
+        let mut target = Matrix::new(n, k, |_, _| 0.0);
+        for isa in Isa::all() {
+            for block in 0..k.div_ceil(LANES) {
+                for panel in 0..n.div_ceil(LANES) {
+                    isa.run(Transpose {
+                        source: source.view(),
+                        target: target.view(),
+                        block,
+                        panel,
+                    });
+                }
+            }
+            for row in 0..k {
+                for col in 0..n {
+                    assert_eq!(source.at(row, col), target.at(col, row));
+                }
+            }
+        }
+    }
+}
