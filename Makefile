@@ -1,0 +1,107 @@
+# Needs Python 3.11 or newer (with venv) and Rust 1.89 or newer; everything else is
+# installed into virtual environments inside this directory:
+#   .venv-build  maturin, which builds the wheel
+#   .venv        NumPy and the wheel: what a user has
+#   .venv-test   the wheel with its `test` extra, and the linters
+#   .venv-bench  the wheel with its `bench` extra: the libraries to compare with
+# Each holds a file `ready`, newer than what was installed last, so that a second run
+# of a target rebuilds only what has changed.
+
+PYTHON ?= python3
+MAX_WHEEL_BYTES := 2000000
+
+SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
+  $(shell find rust python -type f -not -name '*.pyc' -not -name '_core*.so' -not -name '_core*.pyd')
+WHEEL := target/wheel/ready
+
+# cargo and maturin must not each pick an interpreter: PyO3 would be built twice.
+export PYO3_PYTHON := $(CURDIR)/.venv-build/bin/python
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/ready ## Build ironmlp and run its demonstration (NumPy alone is needed)
+	.venv/bin/python -m ironmlp demo
+
+.PHONY: test
+test: lint ## Run every check: the linters, the tests in Rust, the tests in Python
+	cargo test --locked
+	.venv-test/bin/pytest
+
+.PHONY: lint
+lint: .venv-test/ready ## Check format, style, types, stubs and layering
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features python -- -D warnings
+	.venv-test/bin/ruff check
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/mypy python/ironmlp
+	.venv-test/bin/python -m mypy.stubtest ironmlp._core
+	.venv-test/bin/python tests/layering.py
+
+.PHONY: bench
+bench: .venv-bench/ready ## Time the networks of docs/design.md beside other libraries
+	.venv-bench/bin/python benches/peers.py
+
+.PHONY: dist
+dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
+	rm -rf dist target/dist
+	mkdir -p dist
+	cp target/wheel/*.whl dist/
+	.venv-build/bin/maturin sdist --out dist
+	@bytes=$$(wc -c < dist/*.whl); echo "wheel: $$bytes bytes, at most $(MAX_WHEEL_BYTES)"; \
+	  test $$bytes -le $(MAX_WHEEL_BYTES)
+	$(PYTHON) -m venv target/dist/venv
+	target/dist/venv/bin/pip install --quiet dist/*.whl
+	@installed=$$(target/dist/venv/bin/pip list --format=freeze --exclude pip --exclude setuptools \
+	  | cut -d= -f1 | sort | tr '\n' ' '); echo "installed with the wheel: $$installed"; \
+	  test "$$installed" = "ironmlp numpy "
+	cd target/dist && venv/bin/python -c 'import ironmlp; print("ironmlp", ironmlp.__version__)'
+	target/dist/venv/bin/pip wheel --quiet --no-deps --wheel-dir target/dist/from-sdist dist/*.tar.gz
+	ls -l dist target/dist/from-sdist
+
+.PHONY: clean
+clean: ## Remove everything that the other targets made
+	rm -rf target dist .venv .venv-build .venv-test .venv-bench
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python tests benches examples -name __pycache__ -prune -exec rm -rf {} +
+
+# $(1): directory. Kept when it exists: installing over it is quicker.
+define venv
+@$(PYTHON) -c 'import sys; sys.exit("ironmlp needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+endef
+
+# pip takes a wheel of the same version for installed, hence the removal first.
+# $(1): directory, $(2): extras
+define install
+$(call venv,$(1))
+$(1)/bin/pip uninstall --quiet --yes ironmlp
+$(1)/bin/pip install --quiet "$$(echo $(CURDIR)/target/wheel/*.whl)$(2)"
+touch $(1)/ready
+endef
+
+.venv-build/ready: pyproject.toml
+	@command -v cargo > /dev/null || { echo "ironmlp needs Rust 1.89 or newer: https://rustup.rs"; exit 1; }
+	$(call venv,.venv-build)
+	.venv-build/bin/pip install --quiet 'maturin>=1.9.4,<2'
+	touch $@
+
+$(WHEEL): $(SOURCES) .venv-build/ready
+	rm -rf target/wheel
+	.venv-build/bin/maturin build --release --interpreter $(PYO3_PYTHON) --out target/wheel
+	touch $@
+
+.venv/ready: $(WHEEL)
+	$(call install,.venv)
+
+.venv-test/ready: $(WHEEL)
+	$(call install,.venv-test,[test])
+
+.venv-bench/ready: $(WHEEL)
+	$(call install,.venv-bench,[bench])
