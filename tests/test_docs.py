@@ -1,0 +1,78 @@
+"""Runs every Python block of README.md and docs/, and every program of examples/.
+
+The blocks of one file share one namespace and run in order, as a reader would run them.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run_page(page: Path) -> int:
+    """Runs the blocks of `page`, errors with its own line numbers, and returns their number."""
+    text = page.read_text(encoding="utf-8")
+    namespace: dict[str, object] = {"__name__": page.stem}
+    blocks = list(_BLOCK.finditer(text))
+    for block in blocks:
+        above = text.count("\n", 0, block.start(1))
+        exec(compile("\n" * above + block[1], str(page), "exec"), namespace)
+    return len(blocks)
+
+
+def run_program(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(path)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    # A fence that the pattern above does not find would never run.
+    assert run_page(page) == len(re.findall(r"^\s*```+ *python", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["README.md", "quickstart.md", "cross-entropy.md", "backprop.md"])
+def test_page_has_blocks(name: str) -> None:
+    (page,) = (page for page in PAGES if page.name == name)
+    assert _BLOCK.search(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_example(path: Path, tmp_path: Path) -> None:
+    done = run_program(path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_there_are_examples() -> None:
+    assert {"xor.py", "policy_gradient.py"} <= {path.name for path in EXAMPLES}
+
+
+def test_a_failing_block_fails(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n```python\na = 1\n```\n\n```python\nassert a == 2\n```\n", "utf-8")
+    with pytest.raises(AssertionError) as caught:
+        run_page(page)
+    assert caught.traceback[-1].lineno == 7  # zero-based
+    page.write_text("```python\na = 1\n```\n\n```python\nassert a == 1\n```\n", "utf-8")
+    assert run_page(page) == 2
+
+
+def test_a_failing_program_fails(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("import warnings\nwarnings.warn('a warning is an error')\n", "utf-8")
+    assert run_program(path, tmp_path).returncode == 1

@@ -1,0 +1,67 @@
+"""Facts of the installed package: what is in it, what it needs, what it imports."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import ironmlp
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(ironmlp.__file__).parent
+
+
+def test_tests_run_against_the_installed_package() -> None:
+    # `make test` installs the wheel; the working tree must not stand in for it.
+    assert PACKAGE.parent == Path(sysconfig.get_path("platlib"))
+
+
+def test_needs_numpy_alone() -> None:
+    needed = importlib.metadata.requires("ironmlp") or []
+    always = [line for line in needed if "extra ==" not in line]
+    assert [re.match(r"[\w-]+", line)[0] for line in always] == ["numpy"]
+
+
+def test_version() -> None:
+    cargo = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))["package"]["version"]
+    assert importlib.metadata.version("ironmlp") == cargo
+    assert ironmlp.__version__ == cargo
+    assert ironmlp.config()["version"] == cargo
+
+
+def test_types_are_shipped() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    assert (PACKAGE / "_core.pyi").is_file()
+
+
+def test_every_source_file_is_shipped() -> None:
+    source = ROOT / "python" / "ironmlp"
+    built = re.compile(r"_core\..*(so|pyd)$|\.pyc$")
+    names = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*")
+        if path.is_file() and not built.search(path.name)
+    }
+    assert names
+    assert not {name for name in names if not (PACKAGE / name).is_file()}
+
+
+def test_files_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in PACKAGE.rglob("*") if path.is_file()}
+    assert {name: size for name, size in sizes.items() if size > 2_000_000} == {}
+
+
+def test_import_loads_no_optional_package() -> None:
+    code = "import sys, ironmlp; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"ironmlp", "numpy"} <= loaded
+    assert not loaded & {"matplotlib", "pandas", "sklearn", "scipy", "tqdm", "torch", "jax"}
+
+
+def test_public_names_exist() -> None:
+    assert ironmlp.__all__
+    assert [name for name in ironmlp.__all__ if not hasattr(ironmlp, name)] == []
