@@ -6,7 +6,7 @@ four moves. For the return G after a move a in state s, the policy gradient (Wil
 
     d/dlogits of -(G - b) log softmax(logits)[a]  =  (G - b) (softmax(logits) - onehot(a)),
 
-b a baseline, here the mean return at that step of the walk. That array is all that `backward` needs.
+b a baseline, here the mean return at that step of the walk. `backward` needs that array alone.
 """
 
 import numpy as np
@@ -76,7 +76,8 @@ rng = np.random.default_rng(0)
 totals = np.array([improve(policy, rng) for _ in range(UPDATES)])
 
 for first in range(0, UPDATES, 25):
-    print(f"updates {first:3d} to {first + 24:3d}  mean reward {totals[first : first + 25].mean():.3f}")
+    mean = totals[first : first + 25].mean()
+    print(f"updates {first:3d} to {first + 24:3d}  mean reward {mean:.3f}")
 
 assert totals[:5].mean() < 0.5
 assert totals[-25:].mean() > 0.75
