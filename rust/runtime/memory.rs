@@ -1,0 +1,125 @@
+//! The bytes that this process may still use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Bytes that this process may still use: the least of what the machine has left and what each
+/// control group (version 1 or 2) around the process leaves. `None` where the system does not say.
+#[must_use]
+pub fn available() -> Option<u64> {
+    available_under(Path::new("/"))
+}
+
+/// [`available`], with the system's files looked up under another root: what its test needs.
+#[must_use]
+pub fn available_under(root: &Path) -> Option<u64> {
+    let machine = fs::read_to_string(root.join("proc/meminfo"))
+        .ok()
+        .and_then(|text| field(&text, "MemAvailable:"))
+        .and_then(|kilobytes| kilobytes.checked_mul(1024));
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let groups = groups.lines().filter_map(|line| group_left(root, line));
+    machine.into_iter().chain(groups).min()
+}
+
+/// Refuses a need that is larger than the available memory.
+///
+/// # Errors
+/// `Error::Memory` with both byte counts.
+pub fn check(needed: u64) -> Result<()> {
+    match available() {
+        Some(available) if needed > available => Err(Error::Memory { needed, available }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of `len` elements.
+///
+/// # Errors
+/// `Error::Memory` if they are more than an address can count.
+pub fn bytes_of<T>(len: usize) -> Result<usize> {
+    match len.checked_mul(size_of::<T>()) {
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok(bytes),
+        _ => Err(refusal(usize::MAX)),
+    }
+}
+
+/// A vector without elements and room for `len`.
+///
+/// # Errors
+/// `Error::Memory` if there is no such room.
+pub fn vector<T>(len: usize) -> Result<Vec<T>> {
+    let bytes = bytes_of::<T>(len)?;
+    let mut vector = Vec::new();
+    match vector.try_reserve_exact(len) {
+        Ok(()) => Ok(vector),
+        Err(_) => Err(refusal(bytes)),
+    }
+}
+
+/// The error of an allocation that failed.
+pub(super) fn refusal(needed: usize) -> Error {
+    Error::Memory { needed: needed as u64, available: available().unwrap_or(0) }
+}
+
+/// What the groups of one line of `/proc/self/cgroup`, `number:controllers:/path`, leave.
+///
+/// Each ancestor has a limit of its own. In a container the path may be that of the host, of which
+/// the container sees only the root: levels that do not exist here are skipped.
+fn group_left(root: &Path, line: &str) -> Option<u64> {
+    let mut parts = line.splitn(3, ':');
+    let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let version = match controllers {
+        "" => &VERSION_2,
+        list if list.split(',').any(|name| name == "memory") => &VERSION_1,
+        _ => return None,
+    };
+    let mount = root.join(version.mount);
+    let path = PathBuf::from(path.trim_start_matches('/'));
+    path.ancestors().filter_map(|level| version.left(&mount.join(level))).min()
+}
+
+/// The files of one version of control groups.
+struct Version {
+    mount: &'static str,
+    limit: &'static str,
+    used: &'static str,
+    /// Lines of `memory.stat` with the page cache of files, which counts as used but makes room
+    /// when memory gets short.
+    reclaimable: [&'static str; 2],
+}
+
+const VERSION_2: Version = Version {
+    mount: "sys/fs/cgroup",
+    limit: "memory.max",
+    used: "memory.current",
+    reclaimable: ["active_file", "inactive_file"],
+};
+const VERSION_1: Version = Version {
+    mount: "sys/fs/cgroup/memory",
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    reclaimable: ["total_active_file", "total_inactive_file"],
+};
+
+impl Version {
+    /// What the group in this folder leaves; `None` if it has no limit ("max").
+    fn left(&self, group: &Path) -> Option<u64> {
+        let number = |file| fs::read_to_string(group.join(file)).ok()?.trim().parse::<u64>().ok();
+        let limit = number(self.limit)?;
+        let used = number(self.used)?;
+        let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+        let cache = self.reclaimable.iter().filter_map(|name| field(&stat, name));
+        Some(limit.saturating_sub(used.saturating_sub(cache.sum())))
+    }
+}
+
+/// The number after `name` at the start of a line.
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        if words.next() == Some(name) { words.next()?.parse().ok() } else { None }
+    })
+}
