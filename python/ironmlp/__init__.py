@@ -1,1 +1,97 @@
-"""Multilayer perceptrons trained on the CPU."""
+"""Multilayer perceptrons trained on the CPU: fast, and the same bits on every machine.
+
+    import ironmlp as im
+
+    model = im.MLP([30, 64, 1], loss="binary_cross_entropy", seed=0)
+    model.fit(X, y, epochs=20)
+    model.predict(X)
+
+`ironmlp.functional` holds array functions, `ironmlp.datasets` two small data sets,
+`ironmlp.callbacks` code of your own between epochs, and `ironmlp.reference` the same models in
+plain NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ironmlp._configuration import (
+    __version__,
+    config,
+    get_num_threads,
+    set_num_threads,
+    show_config,
+)
+from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, StopTraining
+from ironmlp.history import History
+from ironmlp.layers import (
+    ELU,
+    GELU,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber
+from ironmlp.mlp import MLP
+from ironmlp.model import Sequential
+from ironmlp.optimizers import SGD, Adam
+
+if TYPE_CHECKING:
+    from ironmlp import datasets, functional, reference
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "MAE",
+    "MLP",
+    "MSE",
+    "SGD",
+    "Adam",
+    "BinaryCrossEntropy",
+    "Callback",
+    "CrossEntropy",
+    "Dropout",
+    "EarlyStopping",
+    "History",
+    "Huber",
+    "Identity",
+    "LambdaCallback",
+    "LeakyReLU",
+    "Linear",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "StopTraining",
+    "Tanh",
+    "__version__",
+    "config",
+    "datasets",
+    "functional",
+    "get_num_threads",
+    "reference",
+    "set_num_threads",
+    "show_config",
+]
+
+# Modules that are imported when they are first used: together they cost as much as all others.
+LAZY = ("datasets", "functional", "reference")
+
+
+def __getattr__(name: str) -> Any:
+    if name in LAZY:
+        import importlib
+
+        return importlib.import_module(f"ironmlp.{name}")
+    raise AttributeError(f"module 'ironmlp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})

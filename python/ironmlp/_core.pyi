@@ -113,7 +113,8 @@ class Predictor:
 class Run:
     """A `Model.fit` in progress: it trains while one of its methods runs, and never calls Python.
 
-    Until `close` the model belongs to the thread that called `fit`.
+    Until `close`, or until its last reference goes, the model belongs to the thread that called
+    `fit`.
     """
 
     @property
@@ -147,8 +148,8 @@ class Run:
         """The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
         is not finite raises FloatingPointError, and nothing is updated."""
 
-    def losses(self) -> NDArray[np.float64]:
-        """The mean loss of each finished epoch of this run."""
+    def losses(self, start: int) -> NDArray[np.float64]:
+        """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
 
     def close(self) -> None:
         """Give the model back; harmless when called again."""
@@ -249,14 +250,10 @@ class Model:
     def apply_gradients(self, gradients: Sequence[_Array]) -> None:
         """One update of the optimizer."""
 
-    def train_on_batch(
-        self, X: _Array, targets: _Array, sample_weight: _Float | None
-    ) -> float:
+    def train_on_batch(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
         """One step; the reduced loss before the update."""
 
-    def trace(
-        self, X: _Array, targets: _Array, sample_weight: _Float | None
-    ) -> dict[str, Any]:
+    def trace(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> dict[str, Any]:
         """Every tensor of one step, which is not applied, in the order of computation: "0.output",
         ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output) and
         a Linear's "k.weight.grad" and "k.bias.grad"."""

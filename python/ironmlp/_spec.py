@@ -71,6 +71,14 @@ def size(name: str, value: Any) -> int:
     return number
 
 
+def index(name: str, value: Any) -> int:
+    """`value` as a signed 64-bit integer."""
+    number = integer(name, value)
+    if not -SIZE_LIMIT <= number < SIZE_LIMIT:
+        raise ValueError(f"{name} is {number}, it must fit in 64 bits")
+    return number
+
+
 def real(
     name: str,
     value: Any,

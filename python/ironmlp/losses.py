@@ -14,7 +14,7 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ironmlp._spec import Spec, choice, flag, integer, real, reals, refusal
+from ironmlp._spec import Spec, choice, flag, index, real, reals, refusal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,9 +95,7 @@ class CrossEntropy(Loss):
         reduction: Reduction = "mean",
     ) -> None:
         if ignore_index is not None:
-            ignore_index = integer("ignore_index", ignore_index)
-            if not -(2**63) <= ignore_index < 2**63:
-                raise ValueError(f"ignore_index is {ignore_index}, it must fit in 64 bits")
+            ignore_index = index("ignore_index", ignore_index)
         self._set(
             class_weight=None if class_weight is None else reals("class_weight", class_weight),
             label_smoothing=real("label_smoothing", label_smoothing, at_least=0.0, at_most=1.0),

@@ -1,0 +1,82 @@
+"""Checks of array arguments. Each message names the argument and both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# The dtypes that the compiled part reads in place: bool, integers, float16, float32, float64.
+READ_IN_PLACE = frozenset("?bhilqBHILQefd")
+
+# How error messages call the dtypes that are no numbers.
+KINDS = {"O": "objects", "U": "strings", "S": "bytes", "c": "complex numbers", "V": "records"}
+
+
+def plural(count: int, noun: str) -> str:
+    """`count` and the noun: "1 row", "3 rows"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def as_array(name: str, value: Any) -> Array:
+    """`value` as an array, without a copy where it is one; masked arrays and ragged lists fail."""
+    if hasattr(value, "mask") and hasattr(value, "filled"):
+        raise TypeError(f"{name} is a masked array, it must be a plain one: fill or drop the mask")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array of one shape: {error}") from None
+
+
+def real_array(name: str, value: Any) -> Array:
+    """`value` as an array of real numbers in a dtype that the compiled part reads.
+
+    Native float16, float32, float64, integers and bools stay as they are, in any memory order;
+    longer floats and foreign byte orders are copied. Anything else is a TypeError.
+    """
+    array = as_array(name, value)
+    if array.dtype.char in READ_IN_PLACE and array.dtype.isnative:
+        return array
+    if array.dtype.kind in "biu":
+        return array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind == "f":
+        return array.astype(np.float64 if array.itemsize > 4 else array.dtype.newbyteorder("="))
+    what = KINDS.get(array.dtype.kind, "no numbers")
+    raise TypeError(f"{name} has dtype {array.dtype} ({what}), it must hold real numbers")
+
+
+def matrix(name: str, value: Any, columns: int) -> Array:
+    """`value` as real rows, shape (n, columns), n at least 1."""
+    array = real_array(name, value)
+    if array.ndim != 2:
+        hint = "; one row is X.reshape(1, -1)" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} has {plural(array.ndim, 'dimension')}, it must have 2: rows and columns{hint}"
+        )
+    if array.shape[1] != columns:
+        raise ValueError(
+            f"{name} has {plural(array.shape[1], 'column')}, the network takes {columns}"
+        )
+    if not len(array):
+        raise ValueError(f"{name} has 0 rows, it must have at least 1")
+    return array
+
+
+def row_weights(name: str, value: Any, rows: int) -> NDArray[np.float64] | None:
+    """`value` as one finite weight >= 0 for each row in float64, or None."""
+    if value is None:
+        return None
+    weights = real_array(name, value).astype(np.float64)
+    if weights.shape != (rows,):
+        raise ValueError(
+            f"{name} has shape {weights.shape}, X has {plural(rows, 'row')}: "
+            f"it must have shape ({rows},)"
+        )
+    wrong = ~(np.isfinite(weights) & (weights >= 0.0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{name}[{row}] is {weights[row]}, it must be finite and at least 0")
+    return weights

@@ -1,0 +1,34 @@
+"""What this installation is and uses."""
+
+from __future__ import annotations
+
+from ironmlp import _core
+from ironmlp._spec import size
+
+__version__ = _core.config()["version"]
+
+
+def config() -> _core.Config:
+    """A dict: `version`; `numerics`, the version of the formulas that decide every bit; `isa`, the
+    instruction set in use; `isas`, all that this host can run; `num_threads`."""
+    return _core.config()
+
+
+def show_config() -> None:
+    """Print `config()`, one entry a line."""
+    for name, value in config().items():
+        print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def set_num_threads(n: int) -> None:
+    """Let models made without `n_threads` use at most `n` threads, n >= 1; no result depends on it.
+
+    Before any call it is the first of the environment's IRONMLP_NUM_THREADS and OMP_NUM_THREADS
+    that is set, or the cores that this process may use.
+    """
+    _core.set_num_threads(size("n", n))
+
+
+def get_num_threads() -> int:
+    """The most threads that models made without `n_threads` use."""
+    return _core.get_num_threads()

@@ -1,0 +1,77 @@
+"""Parameters by name, and the table of a model's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ironmlp._arrays import Array, real_array
+from ironmlp.layers import Linear
+
+if TYPE_CHECKING:
+    from ironmlp.model import Sequential
+
+
+def named_arrays(
+    argument: str, given: Any, shapes: Mapping[str, tuple[int, ...]], strict: bool = True
+) -> dict[str, Array]:
+    """The arrays of a dict in canonical order; `strict` asks for exactly the keys of `shapes`."""
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{argument} is of type {type(given).__name__}, it must be a dict of arrays"
+        )
+    missing = [key for key in shapes if key not in given]
+    unexpected = [key for key in given if key not in shapes]
+    if strict and (missing or unexpected):
+        parts = [
+            f"{what} {', '.join(repr(key) for key in keys)}"
+            for what, keys in (("lacks", missing), ("has the unexpected", unexpected))
+            if keys
+        ]
+        raise ValueError(
+            f"{argument} {' and '.join(parts)}; the model has {', '.join(map(repr, shapes))}"
+        )
+    arrays = {}
+    for key, shape in shapes.items():
+        if key not in given:
+            continue
+        value = given[key]
+        if hasattr(value, "detach"):
+            # A torch tensor may need gradients or live on a device.
+            value = value.detach().cpu()
+        array = real_array(f"{argument}[{key!r}]", value)
+        if array.shape != shape:
+            raise ValueError(f"{argument}[{key!r}] has shape {array.shape}, the model has {shape}")
+        arrays[key] = array
+    return arrays
+
+
+class Summary(str):
+    """A table that shows itself as a table at the prompt too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary(model: Sequential) -> Summary:
+    """One line for each layer: index, layer, outputs, parameters."""
+    rows = [("", "layer", "outputs", "parameters")]
+    total, outputs = 0, 0
+    for index, layer in enumerate(model.layers):
+        count, name = 0, repr(layer)
+        if isinstance(layer, Linear):
+            outputs = layer.out_features
+            count = outputs * (layer.in_features + layer.bias)
+            name = f"Linear({layer.in_features}, {outputs})"
+        total += count
+        rows.append((str(index), name, str(outputs or ""), str(count)))
+    numbers, names, sizes, parameters = (
+        max(map(len, column)) for column in zip(*rows, strict=True)
+    )
+    lines = [
+        f"{row[0]:>{numbers}}  {row[1]:<{names}}  {row[2]:>{sizes}}  {row[3]:>{parameters}}"
+        for row in rows
+    ]
+    return Summary("\n".join([*lines, f"{total:,} parameters in {model.dtype}"]))

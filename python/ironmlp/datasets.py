@@ -1,0 +1,81 @@
+"""Two small data sets, and a split into training and test rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ironmlp._arrays import as_array, plural
+from ironmlp._spec import integer, real
+
+__all__ = ["digits", "stratified_split", "xor"]
+
+DIGITS = Path(__file__).parent / "data" / "digits.npz"
+
+
+def xor() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The four rows of exclusive or: X (4, 2) in float64, y (4,) in int64."""
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    return X, np.array([0, 1, 1, 0])
+
+
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """1797 handwritten digits: X (1797, 64) in float32, 8 x 8 pixels of 0 to 16 row by row, and the
+    digits y (1797,) in int64.
+
+    The test part of E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits,
+    UCI Machine Learning Repository, https://doi.org/10.24432/C50P49, licensed under CC BY 4.0, in
+    the order of scikit-learn's `load_digits`.
+    """
+    with np.load(DIGITS) as stored:
+        return stored["images"].astype(np.float32), stored["labels"].astype(np.int64)
+
+
+def stratified_split(
+    X: Any, y: Any, test_size: float = 0.2, seed: int = 0
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split rows at random so that each class keeps its share: X_train, X_test, y_train, y_test.
+
+    `test_size`, between 0 and 1, is the share of test rows, rounded up to a whole number of them;
+    the classes' numbers of test rows differ by less than one from that share of each class. Both
+    parts keep the rows in random order, which depends on `seed` (0 to 2**64 - 1) alone.
+
+    ValueError if X and y differ in length or either part would be empty.
+    """
+    X, y = as_array("X", X), as_array("y", y)
+    share = real("test_size", test_size, above=0.0, below=1.0)
+    if X.ndim == 0 or y.ndim != 1 or len(X) != len(y):
+        raise ValueError(f"X has shape {X.shape}, y has {y.shape}: it must have one entry a row")
+    rows = len(y)
+    # The digits of the product are not the share's: 0.2 * 35 is above 7.
+    n_test = int(np.ceil(round(share * rows, 9)))
+    if not 0 < n_test < rows:
+        raise ValueError(
+            f"test_size is {share}, of {plural(rows, 'row')} both parts must get at least one"
+        )
+    labels, classes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    order = random_order(rows, integer("seed", seed))
+    # Largest remainders: whole numbers first, then one more where the most is left over.
+    exact = counts * (n_test / rows)
+    take = np.floor(exact).astype(np.int64)
+    take[np.argsort(take - exact, kind="stable")[: n_test - take.sum()]] += 1
+    test = np.zeros(rows, dtype=bool)
+    for label in range(len(labels)):
+        of_class = order[classes[order] == label]
+        test[of_class[: take[label]]] = True
+    for_test, for_training = order[test[order]], order[~test[order]]
+    return X[for_training], X[for_test], y[for_training], y[for_test]
+
+
+def random_order(n: int, seed: int) -> NDArray[np.intp]:
+    """The rows 0 to n - 1 sorted by random keys of `seed`.
+
+    Raw words of a bit generator are the part of NumPy's random numbers that no version changes.
+    """
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed is {seed}, it must be at least 0 and below 2**64")
+    key = np.array([seed, 0], dtype=np.uint64)
+    return np.argsort(np.random.Philox(key=key).random_raw(n), kind="stable")

@@ -1,0 +1,87 @@
+"""`MLP`: a `Sequential` from a list of sizes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from ironmlp._spec import choice, size
+from ironmlp.layers import (
+    INITIALIZERS,
+    Activation,
+    Initializer,
+    Layer,
+    Linear,
+    Sigmoid,
+    resolve_activation,
+)
+from ironmlp.losses import BinaryCrossEntropy, Loss, LossFunction, resolve_loss
+from ironmlp.model import Sequential
+from ironmlp.optimizers import Optimizer
+
+__all__ = ["MLP"]
+
+
+class MLP(Sequential):
+    """A multilayer perceptron: `Linear` layers with an activation between each two.
+
+    `layer_sizes` are the columns of X, the hidden layers' units, and the outputs. `activation` is
+    one of "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "gelu",
+    "silu", "softplus", or a layer such as `LeakyReLU(0.2)`. There is none after the last layer, but
+    a `Sigmoid` with `BinaryCrossEntropy(from_logits=False)`. `init` is the distribution of the
+    initial parameters: "torch_linear", "glorot_uniform", "he_normal", "zeros" or "normal" (standard
+    normal, weights and biases). For all else see `Sequential`.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        activation: str | Activation = "relu",
+        loss: str | Loss | LossFunction,
+        optimizer: str | Optimizer | None = None,
+        init: Initializer = "torch_linear",
+        dtype: Literal["float32", "float64"] = "float32",
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        sizes = checked_sizes(layer_sizes)
+        between = resolve_activation(activation)
+        init = choice("init", init, INITIALIZERS)  # type: ignore[assignment]
+        loss = resolve_loss(loss)
+        layers: list[Layer] = []
+        for inputs, outputs in itertools.pairwise(sizes):
+            layers += [Linear(inputs, outputs, init=init), between]
+        layers.pop()
+        if isinstance(loss, BinaryCrossEntropy) and not loss.from_logits:
+            layers.append(Sigmoid())
+        super().__init__(
+            layers, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed, n_threads=n_threads
+        )
+        self._given = {"activation": between, "init": init}
+        self._layer_sizes = sizes
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """The columns of X, the hidden layers' units, and the outputs."""
+        return self._layer_sizes
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._given.items())
+        return f"MLP({list(self._layer_sizes)}, {given}, {self._repr_end()})"
+
+
+def checked_sizes(layer_sizes: Any) -> tuple[int, ...]:
+    """At least two sizes, each at least 1."""
+    if isinstance(layer_sizes, str) or not isinstance(layer_sizes, Iterable):
+        raise TypeError(
+            f"layer_sizes is {layer_sizes!r} ({type(layer_sizes).__name__}), "
+            "it must be a sequence of integers"
+        )
+    sizes = tuple(size(f"layer_sizes[{i}]", entry) for i, entry in enumerate(layer_sizes))
+    if len(sizes) < 2:
+        raise ValueError(
+            f"layer_sizes has length {len(sizes)}, it must have at least 2: inputs and outputs"
+        )
+    return sizes

@@ -1,0 +1,415 @@
+"""`Sequential`: a network with its loss and optimizer, a thin layer over `_core.Model`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ironmlp import _core
+from ironmlp._arrays import Array, matrix, real_array, row_weights
+from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
+from ironmlp._labels import reading_of
+from ironmlp._network import check_head, checked_layers, parameter_shapes, widths
+from ironmlp._progress import progress
+from ironmlp._spec import choice, flag, integer, real, size
+from ironmlp._state import Summary, named_arrays, summary
+from ironmlp.callbacks import Callback
+from ironmlp.history import History
+from ironmlp.layers import Layer
+from ironmlp.losses import Loss, LossFunction, resolve_loss
+from ironmlp.optimizers import Optimizer, resolve_optimizer
+
+__all__ = ["Sequential"]
+
+DTYPES = ("float32", "float64")
+
+
+class Sequential:
+    """A network of layers, one after the other, with its loss and optimizer.
+
+    `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
+    "cross_entropy", "mse", "mae", "huber", a value of `ironmlp.losses`, or a function
+    f(outputs, targets) -> (loss, dloss/doutputs) on arrays (n, K). `optimizer` is a value of
+    `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or "float64" is the type
+    of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial parameters, batches and
+    dropout masks; None draws one from the operating system. `n_threads` is the most threads this
+    model uses; None takes the number of `get_num_threads`. No result depends on it.
+
+    In all methods X is (n, in_features), of real numbers in any dtype and memory order. What y is
+    depends on the loss:
+
+    - binary cross-entropy, one output: (n,) or (n, 1), numbers in [0, 1], or two labels of any
+      type
+    - binary cross-entropy, K outputs: (n, K), numbers in [0, 1]
+    - cross-entropy: (n,), class indices 0 to K - 1 or K labels of any type, or (n, K),
+      probabilities
+    - the others: (n,) for one output, or (n, K)
+
+    Labels of other types than indices become known in the first `fit`.
+
+    Raises ValueError (shapes, labels, values), TypeError (dtypes and kinds), MemoryError (more
+    parameters than memory), and RuntimeError when another thread trains the model.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        *,
+        loss: str | Loss | LossFunction,
+        optimizer: str | Optimizer | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self._layers = checked_layers(layers, "torch_linear")
+        self._loss = resolve_loss(loss)
+        self._optimizer = resolve_optimizer(optimizer)
+        check_head(self._layers, self._loss)
+        self._dtype = checked_dtype(dtype)
+        self._reading = reading_of(self._loss, widths(self._layers)[1])
+        self._core = self._make_core(
+            checked_seed(seed), None if n_threads is None else size("n_threads", n_threads)
+        )
+        self.stop_training = False
+
+    def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
+        loss = self._loss if isinstance(self._loss, Loss) else None
+        return _core.Model(
+            self._layers,
+            loss,
+            self._optimizer,
+            dtype=self._dtype,
+            seed=seed,
+            n_threads=n_threads,
+        )
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers; a `Linear` made without `init` has the model's."""
+        return self._layers
+
+    @property
+    def loss(self) -> Loss | LossFunction:
+        """The loss."""
+        return self._loss
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer as it was given; see `learning_rate`."""
+        return self._optimizer
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of parameters and outputs."""
+        return np.dtype(self._dtype)
+
+    @property
+    def n_threads(self) -> int | None:
+        """The argument of this name."""
+        return self._core.n_threads
+
+    @property
+    def seed(self) -> int:
+        """The seed, also if it was drawn."""
+        return self._core.seed
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs, of all calls of `fit`."""
+        return self._core.epoch
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate; assign to change it, in callbacks too."""
+        return self._core.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
+
+    @property
+    def classes_(self) -> Array:
+        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y.
+
+        AttributeError for a model that does not choose between classes.
+        """
+        return self._reading.classes
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 1,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
+        verbose: bool | int | Literal["auto"] = "auto",
+        check_finite: bool = True,
+    ) -> History:
+        """Train for `epochs` more epochs, from the present parameters and optimizer state on.
+
+        Each epoch goes through the rows in batches of `batch_size`, in a new order unless
+        `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
+        rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
+
+        `callbacks`: see `ironmlp.callbacks`. `verbose` True shows a progress line on stderr,
+        "auto" does if that is a terminal, a number n writes a line for epochs 0, n, 2n, ...;
+        False or 0 show nothing. `check_finite=False` saves a pass over X that looks for NaN.
+
+        All arguments are checked first, and such an error leaves the model as it was. Raises
+        FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
+        KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
+        begins the interrupted epoch again. X must not be changed while training.
+        """
+        X = matrix("X", X, self._core.in_features)
+        targets, reading = self._reading.fit(y, len(X))
+        weights = self._weights(sample_weight, len(X))
+        epochs = integer("epochs", epochs)
+        if epochs < 0:
+            raise ValueError(f"epochs is {epochs}, it must be at least 0")
+        if batch_size is not None:
+            batch_size = size("batch_size", batch_size)
+            if batch_size >= len(X):
+                batch_size = None
+        shuffle = flag("shuffle", shuffle)
+        checked = checked_callbacks(callbacks)
+        shown = progress(verbose, epochs)
+        check_finite = flag("check_finite", check_finite)
+        advance: Advance = by_core
+        passed: Array | None = targets
+        if not isinstance(self._loss, Loss):
+            advance, passed = by_function(self._loss, targets.astype(self._dtype)), None
+        run = self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite)
+        with contextlib.closing(run):
+            self._reading = reading
+            self.stop_training = False
+            try:
+                return train(self, run, advance, epochs, checked, shown)
+            finally:
+                shown.close(run)
+
+    def forward(
+        self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same.
+
+        `training` turns dropout on. `out` is an array to write into: C-contiguous, that shape and
+        dtype. Rows with NaN or infinite values are computed as they are.
+        """
+        X = matrix("X", X, self._core.in_features)
+        return self._core.forward(X, flag("training", training), out)
+
+    __call__ = forward
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
+
+        AttributeError for a model without a cross-entropy loss.
+        """
+        if not self._reading.has_probabilities:
+            raise AttributeError(
+                f"predict_proba needs a cross-entropy loss, this model has {self._loss!r}"
+            )
+        return self._reading.probabilities(self.forward(X))
+
+    def predict(self, X: Any) -> Array:
+        """The more probable class of each row (n,), 0 or 1 for each output (n, K), or for other
+        losses the output in the shape of y."""
+        return self._reading.labels(self.forward(X))
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
+        coefficient of determination, its mean over the outputs) for models without classes."""
+        X = matrix("X", X, self._core.in_features)
+        targets = self._reading.encode(y, len(X))
+        outputs = self._core.forward(X, False, None)
+        if isinstance(self._loss, Loss):
+            loss = self._core.loss(X, targets, None)
+        else:
+            loss, _ = call_loss(self._loss, outputs, targets.astype(self._dtype))
+        return {"loss": loss, **self._reading.score(outputs, targets)}
+
+    def loss_and_grad(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        training: bool = False,
+        input_grad: bool = False,
+    ) -> Any:
+        """The loss under its reduction, and its gradients in a dict with the keys of `state_dict`.
+
+        With `input_grad` the gradient by X, (n, in_features), is the third of the tuple.
+        `training` turns dropout on. Nothing is updated.
+        """
+        X = matrix("X", X, self._core.in_features)
+        training = flag("training", training)
+        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        if not isinstance(self._loss, Loss):
+            outputs = self._core.forward(X, training, None)
+            loss, gradient = call_loss(self._loss, outputs, targets.astype(self._dtype))
+            gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
+            return (loss, *gradients) if input_grad else (loss, gradients)
+        loss, listed, by_input = self._core.loss_and_grad(
+            X, targets, weights, training, flag("input_grad", input_grad)
+        )
+        named = self._named(listed)
+        return (loss, named, by_input) if input_grad else (loss, named)
+
+    def backward(
+        self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
+    ) -> Any:
+        """The gradients for a loss of yours, whose gradient by the output is `grad_output` (n, K).
+
+        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X.
+        """
+        X = matrix("X", X, self._core.in_features)
+        gradient = real_array("grad_output", grad_output)
+        must = (len(X), self._core.out_features)
+        if gradient.shape != must:
+            raise ValueError(f"grad_output has shape {gradient.shape}, the output has {must}")
+        listed, by_input = self._core.backward(
+            X, gradient, flag("training", training), flag("input_grad", input_grad)
+        )
+        return (self._named(listed), by_input) if input_grad else self._named(listed)
+
+    def apply_gradients(self, grads: Mapping[str, Any]) -> None:
+        """One update of the optimizer with gradients under the keys of `state_dict`."""
+        named = named_arrays("grads", grads, parameter_shapes(self._layers))
+        self._core.apply_gradients(list(named.values()))
+
+    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+        """One step on these rows; the loss under its reduction, before the update.
+
+        The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
+        finite raises FloatingPointError, and nothing is updated.
+        """
+        if not isinstance(self._loss, Loss):
+            loss, grads = self.loss_and_grad(X, y, sample_weight=sample_weight, training=True)
+            if not np.isfinite(loss):
+                error = FloatingPointError(f"the loss is {loss}, the step was not applied")
+                error.epoch, error.batch = self.epoch, 0  # type: ignore[attr-defined]
+                raise error
+            self.apply_gradients(grads)
+            return float(loss)
+        X = matrix("X", X, self._core.in_features)
+        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        return self._core.train_on_batch(X, targets, weights)
+
+    def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
+        """Every tensor of one step by name, in the order of computation; nothing is updated.
+
+        "0.output", "1.output", ..., "loss" (under its reduction), then from the last layer to the
+        first "k.grad_output", the gradient by the output of layer k, and for a `Linear`
+        "k.weight.grad" and "k.bias.grad". Not for a loss function of your own (TypeError).
+        """
+        if not isinstance(self._loss, Loss):
+            raise TypeError(f"trace needs a loss of ironmlp, this model's is {self._loss!r}")
+        X = matrix("X", X, self._core.in_features)
+        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        return self._core.trace(X, targets, weights)
+
+    def predictor(self, max_rows: int = 1) -> _core.Predictor:
+        """A function p(x, out=None) with the output of `forward` for at most `max_rows` rows.
+
+        x is (n, in_features) or (in_features,), then the output is (n, K) or (K,). It is the
+        fastest way to few rows: it makes its buffers once, keeps the GIL for small work, and always
+        takes the model's present parameters.
+        """
+        return self._core.predictor(size("max_rows", max_rows))
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copies of the parameters, weights as (out, in), under the keys that the equal
+        `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight", ..."""
+        return self._named(self._core.parameters())
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Take parameters from arrays or tensors; the optimizer's state stays as it is.
+
+        ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
+        False), for another shape, and for values that are not finite.
+        """
+        shapes = parameter_shapes(self._layers)
+        given = named_arrays("state_dict", state_dict, shapes, flag("strict", strict))
+        self._core.set_parameters(list({**self.state_dict(), **given}.values()))
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
+        epoch 0, no known labels, the optimizer's own learning rate."""
+        self._core.reset(self.seed if seed is None else checked_seed(seed))
+        self._reading = reading_of(self._loss, self._core.out_features)
+
+    def copy(self) -> Self:
+        """An independent model in the same state."""
+        return self._with_core(self._core.copy())
+
+    def summary(self) -> Summary:
+        """A table of the layers, their outputs and parameters; a string to print."""
+        return summary(self)
+
+    def _with_core(self, core: _core.Model) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._core = core
+        return twin
+
+    def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return dict(zip(parameter_shapes(self._layers), listed, strict=True))
+
+    def _weights(self, sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
+        if sample_weight is not None and not isinstance(self._loss, Loss):
+            raise ValueError(
+                "sample_weight must be None with a loss function of your own, "
+                "which does its own weighting"
+            )
+        return row_weights("sample_weight", sample_weight, rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        core = state.pop("_core")
+        made = {"seed": core.seed, "n_threads": core.n_threads}
+        return {
+            "attributes": state,
+            "made": made,
+            "parameters": core.parameters(),
+            "optimizer_state": core.optimizer_state(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state["attributes"])
+        self._core = self._make_core(**state["made"])
+        self._core.set_parameters(state["parameters"])
+        self._core.set_optimizer_state(state["optimizer_state"])
+
+    def __repr__(self) -> str:
+        layers = ", ".join(repr(layer) for layer in self._layers)
+        return f"{type(self).__name__}([{layers}], {self._repr_end()})"
+
+    def _repr_end(self) -> str:
+        return (
+            f"loss={self._loss!r}, optimizer={self._optimizer!r}, dtype={self._dtype!r}, "
+            f"seed={self.seed}"
+        )
+
+
+def checked_dtype(dtype: Any) -> str:
+    """The name of a dtype that models have."""
+    return choice("dtype", dtype if isinstance(dtype, str) else np.dtype(dtype).name, DTYPES)
+
+
+def checked_seed(seed: Any) -> int:
+    """`seed`, or 64 bits from the operating system for None."""
+    if seed is None:
+        return int.from_bytes(os.urandom(8), "little")
+    number = integer("seed", seed)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"seed is {number}, it must be at least 0 and below 2**64")
+    return number
