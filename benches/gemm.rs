@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench gemm`. The peak is measured in the same run: 24 independent chains.
 
+#![allow(clippy::disallowed_methods, reason = "timings are not part of the numerical contract")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
 //! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
 
-use ironmlp::kernels::gemm::{BLOCK_ROWS, ColumnSums, Product, Transpose, WeightGradient};
+use ironmlp::kernels::gemm::{BLOCK_ROWS, ColumnSums, Product, Transpose, WeightGradient, matmul};
 use ironmlp::kernels::panels::{Panels, Span};
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
@@ -206,6 +206,25 @@ fn transposes_move_whole_and_partial_blocks() {
             for row in 0..k {
                 for col in 0..n {
                     assert_eq!(source.at(row, col), target.at(col, row));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn matmul_takes_every_size() {
+    for (m, k, n) in [(0, 3, 4), (2, 0, 3), (3, 4, 0), (1, 1, 1), (129, 300, 33), (200, 17, 1)] {
+        let a: Vec<f64> = (0..m * k).map(|i| noise(1, i, 0)).collect();
+        let b: Vec<f64> = (0..k * n).map(|i| noise(2, i, 0)).collect();
+        for isa in Isa::all() {
+            let mut c = vec![f64::NAN; m * n];
+            matmul(isa, (m, k, n), &a, &b, &mut c).unwrap();
+            for row in 0..m {
+                for col in 0..n {
+                    let chain =
+                        (0..k).fold(0.0, |acc: f64, i| a[row * k + i].mul_add(b[i * n + col], acc));
+                    assert_eq!(c[row * n + col], chain);
                 }
             }
         }

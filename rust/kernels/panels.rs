@@ -96,6 +96,38 @@ impl<T> Panels<T> {
         Self { ptr: self.ptr.wrapping_add(start * LANES), rows: end - start, ..self }
     }
 
+    /// The part from a panel and a row on.
+    #[inline(always)]
+    #[must_use]
+    pub fn from(self, panel: usize, row: usize) -> Self {
+        debug_assert!(panel < self.panels() && row <= self.rows);
+        Self {
+            ptr: self.ptr.wrapping_add(panel * self.stride + row * LANES),
+            rows: self.rows - row,
+            cols: self.cols - panel * LANES,
+            stride: self.stride,
+        }
+    }
+
+    /// Rows `start..end` of one panel as consecutive elements.
+    #[inline(always)]
+    #[must_use]
+    pub fn span(self, panel: usize, start: usize, end: usize) -> Span<T> {
+        debug_assert!(panel < self.panels() && start <= end && end <= self.rows);
+        Span {
+            ptr: self.ptr.wrapping_add(panel * self.stride + start * LANES),
+            len: (end - start) * LANES,
+        }
+    }
+
+    /// All elements of a view of one row whose panels follow each other, the padding included.
+    #[inline(always)]
+    #[must_use]
+    pub fn flat(self) -> Span<T> {
+        debug_assert!(self.rows == 1 && self.stride == LANES);
+        Span { ptr: self.ptr, len: self.panels() * LANES }
+    }
+
     /// The stride for panels of up to `rows` rows of elements of `size` bytes.
     ///
     /// One more cache line when panels would lie a multiple of 2 KB apart: tiles read one line of
@@ -169,6 +201,29 @@ impl<T> Span<T> {
     pub fn at(self, i: usize) -> *mut T {
         debug_assert!(i < self.len);
         self.ptr.wrapping_add(i)
+    }
+
+    /// Element `i`.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(self, i: usize) -> T
+    where
+        T: Copy,
+    {
+        assert!(i < self.len);
+        // SAFETY: i is inside, and the view's maker vouches for its elements.
+        unsafe { *self.ptr.add(i) }
+    }
+
+    /// Writes element `i`.
+    #[inline(always)]
+    pub fn set(self, i: usize, value: T)
+    where
+        T: Copy,
+    {
+        assert!(i < self.len);
+        // SAFETY: i is inside, and the view's maker vouches for its elements.
+        unsafe { *self.ptr.add(i) = value }
     }
 
     /// Elements `start..end` alone.

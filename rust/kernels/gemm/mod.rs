@@ -4,15 +4,18 @@
 //! - `product.rs`: C = bias + A B by rows of A: the forward pass and the input gradient.
 //! - `gradient.rs`: G = A^T D summed over rows in blocks of 256: the weight gradient.
 //! - `pack.rs`: row-major memory to panels and back, and 16 x 16 transposes.
+//! - `matmul.rs`: the product of two row-major matrices.
 //!
 //! Every element of a product is one chain acc = fma(a_k, b_k, acc) with k ascending (N1), so
 //! blocking, tile shapes and instruction sets give the same bits.
 
 mod gradient;
+mod matmul;
 mod pack;
 mod product;
 mod tile;
 
 pub use gradient::{BLOCK_ROWS, ColumnSums, WeightGradient};
+pub use matmul::matmul;
 pub use pack::{Transpose, pack, unpack};
 pub use product::Product;
