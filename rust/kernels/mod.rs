@@ -7,4 +7,6 @@
 //! does not.
 
 pub mod gemm;
+pub mod optimizer;
 pub mod panels;
+pub mod reduce;

@@ -1,0 +1,143 @@
+//! Sums in a fixed order.
+//!
+//! **Over rows (N2).** Rows go in blocks of [`BLOCK_ROWS`] by position in the batch, each block a
+//! chain from +0. The sums of n blocks meet in the binary tree that splits them at the largest power
+//! of two below n. Going through the blocks in order, that tree is a binary counter: keep the sums of
+//! complete subtrees on a stack, and after each block add the newest to the one before it as long as
+//! both are of one size; at the end add from the newest back. So a sum over any number of rows needs
+//! a stack of a few slots, and may stop and go on between blocks.
+//!
+//! **Over lanes (N3).** 16 lanes are folded by halves: 8, 4, 2, 1.
+
+use std::iter::Rev;
+use std::ops::Range;
+
+use super::panels::Span;
+use crate::simd::{LANES, Real, Vector};
+
+/// Rows that one chain sums (N2).
+pub const BLOCK_ROWS: usize = 256;
+
+/// Which partial sums meet when, for sums that lie in a stack of slots.
+///
+/// Per block: write its sum into slot [`Self::slot`], then for each `i` of [`Self::push`] add slot
+/// `i + 1` to slot `i` (`slot[i] = slot[i] + slot[i + 1]`). At the end do the same for each `i` of
+/// [`Self::finish`]; slot 0 then holds the sum, if there was any block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockTree {
+    blocks: usize,
+}
+
+impl BlockTree {
+    /// The slot for the next block's sum.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        // One slot for each complete subtree: the binary digits of the number of blocks.
+        self.blocks.count_ones() as usize
+    }
+
+    /// Counts a block and says what is then to be added, in this order.
+    #[inline]
+    pub fn push(&mut self) -> Rev<Range<usize>> {
+        let slot = self.slot();
+        self.blocks += 1;
+        (slot - self.blocks.trailing_zeros() as usize..slot).rev()
+    }
+
+    /// What is to be added when no block is to follow, in this order.
+    #[inline]
+    pub fn finish(&self) -> Rev<Range<usize>> {
+        (0..self.slot().saturating_sub(1)).rev()
+    }
+
+    /// Slots that a sum over this many blocks needs.
+    #[must_use]
+    pub fn slots(blocks: usize) -> usize {
+        blocks.checked_ilog2().map_or(0, |log| log as usize + 1)
+    }
+}
+
+/// A running sum over rows in `f64` (N4): losses, weights.
+#[derive(Clone, Copy, Debug)]
+pub struct RowSum {
+    tree: BlockTree,
+    slots: [f64; usize::BITS as usize],
+    /// The chain of the block that has begun, and its rows.
+    chain: f64,
+    rows: usize,
+}
+
+impl Default for RowSum {
+    fn default() -> Self {
+        let slots = [0.0; usize::BITS as usize];
+        Self { tree: BlockTree::default(), slots, chain: 0.0, rows: 0 }
+    }
+}
+
+impl RowSum {
+    /// Adds the next row.
+    #[inline]
+    pub fn add(&mut self, row: f64) {
+        self.chain += row;
+        self.rows += 1;
+        if self.rows == BLOCK_ROWS {
+            self.end_block();
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.slots[self.tree.slot()] = self.chain;
+        for i in self.tree.push() {
+            self.slots[i] += self.slots[i + 1];
+        }
+        self.chain = 0.0;
+        self.rows = 0;
+    }
+
+    /// Adds the next rows.
+    pub fn add_all(&mut self, rows: Span<f64>) {
+        for i in 0..rows.len() {
+            // SAFETY: i is below the span's length; its maker vouches for the memory.
+            self.add(unsafe { rows.at(i).read() });
+        }
+    }
+
+    /// The sum of all rows so far.
+    #[must_use]
+    pub fn sum(mut self) -> f64 {
+        if self.rows > 0 {
+            self.end_block();
+        }
+        for i in self.tree.finish() {
+            self.slots[i] += self.slots[i + 1];
+        }
+        self.slots[0]
+    }
+}
+
+/// The sum over rows (N2).
+#[must_use]
+pub fn sum_rows(rows: Span<f64>) -> f64 {
+    let mut sum = RowSum::default();
+    sum.add_all(rows);
+    sum.sum()
+}
+
+/// The sum of 16 lanes (N3): lane i + 8 to lane i, then 4, 2, 1.
+#[inline(always)]
+#[must_use]
+pub fn fold<T: Real, V: Vector<T>>(lanes: V) -> T {
+    debug_assert!(V::LANES == LANES);
+    let mut parts = [T::ZERO; LANES];
+    // SAFETY: the array holds 16 values, as many as the vector.
+    unsafe { lanes.store(parts.as_mut_ptr()) };
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            parts[i] = parts[i].add(parts[i + half]);
+        }
+        half /= 2;
+    }
+    parts[0]
+}
