@@ -9,4 +9,5 @@
 pub mod gemm;
 pub mod optimizer;
 pub mod panels;
+pub mod random;
 pub mod reduce;
