@@ -1,7 +1,8 @@
 //! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
 
-use ironmlp::kernels::gemm::{BLOCK_ROWS, ColumnSums, Product, Transpose, WeightGradient, matmul};
+use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, WeightGradient, matmul};
 use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
 

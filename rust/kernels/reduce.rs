@@ -13,7 +13,7 @@ use std::iter::Rev;
 use std::ops::Range;
 
 use super::panels::Span;
-use crate::simd::{LANES, Real, Vector};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Rows that one chain sums (N2).
 pub const BLOCK_ROWS: usize = 256;
@@ -140,4 +140,30 @@ pub fn fold<T: Real, V: Vector<T>>(lanes: V) -> T {
         half /= 2;
     }
     parts[0]
+}
+
+/// Adds `term` to `sum`, element by element: how the sums of slabs meet.
+pub struct Accumulate<T> {
+    /// A multiple of 16 elements.
+    pub sum: Span<T>,
+    /// As many.
+    pub term: Span<T>,
+}
+
+impl<T: Real> Kernel for Accumulate<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        assert!(self.sum.len().is_multiple_of(LANES) && self.term.len() == self.sum.len());
+        let mut i = 0;
+        while i < self.sum.len() {
+            // SAFETY: 16 elements from i on are in both spans, whose maker vouches for the memory.
+            unsafe {
+                let newer = S::Lanes::<T>::load(self.term.at(i));
+                S::Lanes::<T>::load(self.sum.at(i)).add(newer).store(self.sum.at(i));
+            }
+            i += LANES;
+        }
+    }
 }

@@ -1,19 +1,15 @@
 //! Sums over the rows of a batch: the weight gradient and the bias gradient.
 //!
-//! Rows are summed in blocks of 256 by position in the batch; in a block each element is one chain,
-//! and block sums meet in the binary tree that splits n blocks at the largest power of two below n
-//! (N2). A stack does that in one pass: a block's sum is pushed, and as long as the two newest nodes
-//! are of one size they merge; what is left at the end merges from the newest back.
+//! Blocks of 256 rows are chains, whose sums meet in the tree of `reduce.rs` (N2).
 
 use super::tile::{Balanced, Tile, accumulate, by_height};
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
-/// Rows of one chain.
-pub const BLOCK_ROWS: usize = 256;
-
-/// Nodes that the stack can hold: 2^15 blocks are 8 million rows, far over a slab's 4096.
-const LEVELS: usize = 16;
+/// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows; a slab
+/// has 16 blocks.
+const SLOTS: usize = 16;
 
 /// One 16-column panel's worth, or two, of G = A^T D, over all rows of A and D.
 ///
@@ -105,21 +101,16 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     } else if rows <= BLOCK_ROWS {
         chain(&gradient, row, col, 0)
     } else {
-        let mut nodes = [[[V::zero(); NV]; MR]; LEVELS];
-        let mut depth = 0;
-        let blocks = rows.div_ceil(BLOCK_ROWS);
-        for block in 0..blocks {
-            nodes[depth] = chain(&gradient, row, col, block * BLOCK_ROWS);
-            depth += 1;
-            // Trailing ones of the block's index: how many pairs of equal size are now complete.
-            for _ in 0..(block.trailing_ones() as usize) {
-                depth -= 1;
-                merge(&mut nodes, depth);
+        let mut nodes = [[[V::zero(); NV]; MR]; SLOTS];
+        let mut tree = BlockTree::default();
+        for block in 0..rows.div_ceil(BLOCK_ROWS) {
+            nodes[tree.slot()] = chain(&gradient, row, col, block * BLOCK_ROWS);
+            for i in tree.push() {
+                merge(&mut nodes, i);
             }
         }
-        while depth > 1 {
-            depth -= 1;
-            merge(&mut nodes, depth);
+        for i in tree.finish() {
+            merge(&mut nodes, i);
         }
         nodes[0]
     };
@@ -156,15 +147,15 @@ fn chain<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     acc
 }
 
-/// Adds the node at `depth` to the one below it: older + newer.
+/// Adds slot `i + 1` to slot `i`.
 #[inline(always)]
 fn merge<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
-    nodes: &mut [Tile<V, MR, NV>; LEVELS],
-    depth: usize,
+    nodes: &mut [Tile<V, MR, NV>; SLOTS],
+    slot: usize,
 ) {
     for i in 0..MR {
         for v in 0..NV {
-            nodes[depth - 1][i][v] = nodes[depth - 1][i][v].add(nodes[depth][i][v]);
+            nodes[slot][i][v] = nodes[slot][i][v].add(nodes[slot + 1][i][v]);
         }
     }
 }
@@ -185,8 +176,8 @@ impl<T: Real> Kernel for ColumnSums<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let rows = self.d.rows();
-        let mut nodes = [[[S::Lanes::<T>::zero(); 1]; 1]; LEVELS];
-        let mut depth = 0;
+        let mut nodes = [[[S::Lanes::<T>::zero(); 1]; 1]; SLOTS];
+        let mut tree = BlockTree::default();
         for block in 0..rows.div_ceil(BLOCK_ROWS) {
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
@@ -195,16 +186,13 @@ impl<T: Real> Kernel for ColumnSums<T> {
                 // SAFETY: the views' maker vouches for D's rows.
                 sum = sum.add(unsafe { S::Lanes::<T>::load(self.d.row(self.output, row)) });
             }
-            nodes[depth][0][0] = sum;
-            depth += 1;
-            for _ in 0..(block.trailing_ones() as usize) {
-                depth -= 1;
-                merge::<T, _, 1, 1>(&mut nodes, depth);
+            nodes[tree.slot()] = [[sum]];
+            for i in tree.push() {
+                merge::<T, _, 1, 1>(&mut nodes, i);
             }
         }
-        while depth > 1 {
-            depth -= 1;
-            merge::<T, _, 1, 1>(&mut nodes, depth);
+        for i in tree.finish() {
+            merge::<T, _, 1, 1>(&mut nodes, i);
         }
         // SAFETY: the target holds 16 elements.
         unsafe { nodes[0][0][0].store(self.target.at(0)) };

@@ -2,7 +2,7 @@
 //!
 //! - `tile.rs`: the register tile, one chain of fused multiply-adds for each element.
 //! - `product.rs`: C = bias + A B by rows of A: the forward pass and the input gradient.
-//! - `gradient.rs`: G = A^T D summed over rows in blocks of 256: the weight gradient.
+//! - `gradient.rs`: G = A^T D summed over the rows of a batch: the weight gradient.
 //! - `pack.rs`: row-major memory to panels and back, and 16 x 16 transposes.
 //! - `matmul.rs`: the product of two row-major matrices.
 //!
@@ -15,7 +15,7 @@ mod pack;
 mod product;
 mod tile;
 
-pub use gradient::{BLOCK_ROWS, ColumnSums, WeightGradient};
+pub use gradient::{ColumnSums, WeightGradient};
 pub use matmul::matmul;
 pub use pack::{Transpose, pack, unpack};
 pub use product::Product;
