@@ -54,7 +54,7 @@ dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
 	mkdir -p dist
 	cp target/wheel/*.whl dist/
 	.venv-build/bin/maturin sdist --out dist
-	@bytes=$$(wc -c < dist/*.whl); echo "wheel: $$bytes bytes, at most $(MAX_WHEEL_BYTES)"; \
+	@bytes=$$(cat dist/*.whl | wc -c); echo "wheel: $$bytes bytes, at most $(MAX_WHEEL_BYTES)"; \
 	  test $$bytes -le $(MAX_WHEEL_BYTES)
 	$(PYTHON) -m venv target/dist/venv
 	target/dist/venv/bin/pip install --quiet dist/*.whl
