@@ -175,7 +175,9 @@ class Sequential:
         if epochs < 0:
             raise ValueError(f"epochs is {epochs}, it must be at least 0")
         if batch_size is not None:
-            batch_size = size("batch_size", batch_size)
+            batch_size = integer("batch_size", batch_size)
+            if batch_size < 1:
+                raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
             if batch_size >= len(X):
                 batch_size = None
         shuffle = flag("shuffle", shuffle)

@@ -1,0 +1,109 @@
+"""The data sets in the package, and the split."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ironmlp import datasets
+
+DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+def test_xor() -> None:
+    X, y = datasets.xor()
+    assert X.dtype == np.float64
+    assert y.dtype == np.int64
+    assert y.tolist() == [int(a != b) for a, b in X.tolist()] == [0, 1, 1, 0]
+
+
+def test_digits() -> None:
+    X, y = datasets.digits()
+    assert (X.shape, X.dtype) == ((1797, 64), np.float32)
+    assert (y.shape, y.dtype) == ((1797,), np.int64)
+    assert (X.min(), X.max()) == (0.0, 16.0)
+    assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert X[0, :8].tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
+    # All of it; the same numbers as sklearn.datasets.load_digits.
+    found = hashlib.sha256(X.astype(np.uint8).tobytes() + y.astype(np.uint8).tobytes())
+    assert found.hexdigest() == DIGITS_SHA256
+
+
+def test_digits_equal_scikit_learns() -> None:
+    sklearn = pytest.importorskip("sklearn.datasets")
+    X, y = datasets.digits()
+    theirs = sklearn.load_digits()
+    assert np.array_equal(X, theirs.data)
+    assert np.array_equal(y, theirs.target)
+
+
+def test_digits_are_the_callers_own() -> None:
+    X, _ = datasets.digits()
+    X /= 16
+    assert datasets.digits()[0].max() == 16.0
+
+
+def test_split_keeps_rows_together_and_loses_none() -> None:
+    X, y = datasets.digits()
+    rows = np.arange(len(y))
+    train, test, y_train, y_test = datasets.stratified_split(rows, y)
+    assert len(test) == 360
+    assert np.array_equal(np.sort(np.concatenate([train, test])), rows)
+    assert np.array_equal(y[train], y_train)
+    assert np.array_equal(y[test], y_test)
+    X_train, X_test, _, _ = datasets.stratified_split(X, y)
+    assert np.array_equal(X_train, X[train])
+    assert np.array_equal(X_test, X[test])
+
+
+@pytest.mark.parametrize("test_size", [0.1, 0.2, 0.5])
+def test_split_keeps_the_classes_shares(test_size: float) -> None:
+    y = np.repeat([0, 1, 2], [100, 33, 7])
+    _, test, _, y_test = datasets.stratified_split(np.arange(140), y, test_size)
+    assert len(test) == np.ceil(140 * test_size)
+    assert (np.abs(np.bincount(y_test, minlength=3) - [100, 33, 7] * np.array(test_size)) < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "test_size", "n_test"), [(10, 0.2, 2), (35, 0.2, 7), (11, 0.2, 3)]
+)
+def test_split_rounds_up(rows: int, test_size: float, n_test: int) -> None:
+    y = np.arange(rows) % 2
+    assert len(datasets.stratified_split(y, y, test_size)[1]) == n_test
+
+
+def test_split_depends_on_the_seed() -> None:
+    y = np.arange(100) % 4
+    splits = [datasets.stratified_split(np.arange(100), y, seed=seed)[1] for seed in (0, 0, 1)]
+    assert np.array_equal(splits[0], splits[1])
+    assert not np.array_equal(np.sort(splits[0]), np.sort(splits[2]))
+    # The rows of this split on every machine and with every NumPy.
+    assert splits[0][:5].tolist() == [66, 0, 54, 43, 69]
+
+
+def test_split_takes_labels_of_any_type() -> None:
+    y = np.array(["a", "b"])[np.arange(20) % 2]
+    _, _, _, y_test = datasets.stratified_split(list(range(20)), y.tolist())
+    assert sorted(y_test.tolist()) == ["a", "a", "b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "settings", "error", "words"),
+    [
+        (np.ones((4, 2)), np.ones(3), {}, ValueError, ["(4, 2)", "(3,)"]),
+        (np.ones((4, 2)), np.ones((4, 1)), {}, ValueError, ["(4, 1)"]),
+        (np.ones(4), np.ones(4), {"test_size": 0.0}, ValueError, ["test_size"]),
+        (np.ones(4), np.ones(4), {"test_size": 1.0}, ValueError, ["test_size"]),
+        (np.ones(4), np.ones(4), {"test_size": 0.99}, ValueError, ["test_size", "4 rows"]),
+        (np.ones(0), np.ones(0), {}, ValueError, ["0 rows"]),
+        (np.ones(4), np.ones(4), {"seed": -1}, ValueError, ["seed", "-1"]),
+        (np.ones(4), np.ones(4), {"seed": 0.5}, TypeError, ["seed", "0.5"]),
+    ],
+)
+def test_split_refuses(
+    X: Any, y: Any, settings: Any, error: type[Exception], words: list[str]
+) -> None:
+    with pytest.raises(error) as caught:
+        datasets.stratified_split(X, y, **settings)
+    assert all(word in str(caught.value) for word in words), caught.value
