@@ -6,6 +6,7 @@
 //! that they all share. A kernel's formula fixes its bits (see docs/numerics.md); how it is blocked
 //! does not.
 
+pub mod elementary;
 pub mod gemm;
 pub mod optimizer;
 pub mod panels;
