@@ -18,8 +18,9 @@ FLOORS = {
     "training": 4,
     "python": 5,
 }
-# A worker thread sets its floating-point environment, which is simd's to know.
-SIDEWAYS = {("runtime", "simd::environment")}
+# What is simd's to know: the floating-point environment, which a worker thread sets, and which
+# types are elements of an arena.
+SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
 
 # Where a word may stand: files, or folders when they end in "/".
 ROOMS = {

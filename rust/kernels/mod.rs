@@ -7,6 +7,7 @@
 //! does not.
 
 pub mod elementary;
+pub mod gather;
 pub mod gemm;
 pub mod optimizer;
 pub mod panels;

@@ -1,0 +1,110 @@
+//! The search for NaNs and infinities.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::Source;
+use super::element::{Element, convert, load, load_partial, with_element};
+use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
+
+/// Elements that are looked through between questions whether there was one: long enough for the
+/// question to cost nothing, short enough for the second look to come from L1 or L2.
+const BLOCK: usize = 4096;
+
+/// The first row of a range that has a NaN or an infinity, or a number that becomes infinite in `T`.
+///
+/// # Panics
+/// If the range is not in the source.
+#[must_use]
+pub fn first_non_finite<T: Real>(isa: Isa, source: &Source, rows: Range<usize>) -> Option<usize> {
+    assert!(rows.start <= rows.end && rows.end <= source.rows());
+    // No integer of 64 bits is infinite as f32.
+    if !source.dtype().is_float() || source.cols() == 0 {
+        return None;
+    }
+    isa.run(Search::<T> { source: *source, rows, element: PhantomData })
+}
+
+struct Search<T> {
+    source: Source,
+    rows: Range<usize>,
+    element: PhantomData<T>,
+}
+
+impl<T: Real> Kernel for Search<T> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Option<usize> {
+        with_element!(self.source.dtype(), D => search::<S, D, T>(&self.source, self.rows))
+    }
+}
+
+#[inline(always)]
+fn search<S: Simd, D: Element, T: Real>(source: &Source, rows: Range<usize>) -> Option<usize> {
+    let by_columns = source.has_contiguous_columns() && !source.has_contiguous_rows();
+    // Runs down a column are to be long as well.
+    let height = if by_columns { BLOCK / 4 } else { BLOCK.div_ceil(source.cols()) };
+    let mut start = rows.start;
+    while start < rows.end {
+        let end = if rows.end - start < height { rows.end } else { start + height };
+        let found = if source.is_contiguous() {
+            // SAFETY: the elements of these rows follow each other.
+            unsafe { any::<S, D, T>(source.at(start, 0), (end - start) * source.cols()) }
+        } else if source.has_contiguous_rows() {
+            let mut found = false;
+            for row in start..end {
+                // SAFETY: the elements of a row follow each other.
+                found |= unsafe { any::<S, D, T>(source.at(row, 0), source.cols()) };
+            }
+            found
+        } else if by_columns {
+            let mut found = false;
+            for col in 0..source.cols() {
+                // SAFETY: the elements of a column follow each other.
+                found |= unsafe { any::<S, D, T>(source.at(start, col), end - start) };
+            }
+            found
+        } else {
+            true
+        };
+        if found {
+            for row in start..end {
+                for col in 0..source.cols() {
+                    // SAFETY: an element of the source.
+                    let x = unsafe { source.at(row, col).cast::<D>().read_unaligned() };
+                    if !convert::<D, T>(x).is_finite() {
+                        return Some(row);
+                    }
+                }
+            }
+        }
+        start = end;
+    }
+    None
+}
+
+/// Whether one of `n` elements that follow each other is not finite.
+///
+/// # Safety
+/// They may be read.
+#[inline(always)]
+unsafe fn any<S: Simd, D: Element, T: Real>(p: *const u8, n: usize) -> bool {
+    // x - x is 0 for finite x, else NaN, which stays in the sum.
+    let mut sum = S::Lanes::<T>::zero();
+    let mut p = p;
+    for _ in 0..n / LANES {
+        // SAFETY: 16 of the n elements are left.
+        let x: S::Lanes<T> = unsafe { load::<D, T, _>(p) };
+        sum = sum.add(x.sub(x));
+        p = p.wrapping_add(LANES * size_of::<D>());
+    }
+    if !n.is_multiple_of(LANES) {
+        // SAFETY: n % 16 elements are left.
+        let x: S::Lanes<T> = unsafe { load_partial::<D, T, _>(p, n % LANES) };
+        sum = sum.add(x.sub(x));
+    }
+    let zero = S::Lanes::<T>::zero();
+    let one = S::Lanes::<T>::splat(T::ONE);
+    S::Lanes::<T>::any(zero.lt(S::Lanes::<T>::select(sum.eq(zero), zero, one)))
+}

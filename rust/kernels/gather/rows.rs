@@ -1,0 +1,97 @@
+//! Rows into panels.
+
+use super::Source;
+use super::element::{Element, load, load_partial, load_strided, with_element};
+use crate::kernels::panels::Panels;
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
+
+/// Which rows of a source, as many as the target has.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// Those from this one on.
+    From(usize),
+    /// These.
+    List(&'a [u32]),
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn at(self, i: usize) -> usize {
+        match self {
+            Self::From(start) => start + i,
+            Self::List(list) => list[i] as usize,
+        }
+    }
+}
+
+/// Copies rows of a source into panels, each element as the nearest `T`; padding becomes +0.
+///
+/// Reads nothing outside the source's elements. Running it panics if the target's columns are not
+/// the source's, if a list is shorter than the target, or if a row is not in the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Gather<'a, T> {
+    /// The matrix.
+    pub source: Source,
+    /// Row i of the target is row `rows[i]` of the source.
+    pub rows: Rows<'a>,
+    /// What is filled.
+    pub target: Panels<T>,
+}
+
+impl<T: Real> Kernel for Gather<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        assert!(self.target.cols() == self.source.cols());
+        with_element!(self.source.dtype(), D => self.copy::<S, D>());
+    }
+}
+
+impl<T: Real> Gather<'_, T> {
+    #[inline(always)]
+    fn copy<S: Simd, D: Element>(self) {
+        if self.source.has_contiguous_rows() {
+            self.copy_contiguous::<S, D>();
+        } else {
+            self.copy_strided::<S, D>();
+        }
+    }
+
+    /// Row by row: each is one stream, of which the hardware fetches the next lines by itself.
+    #[inline(always)]
+    fn copy_contiguous<S: Simd, D: Element>(self) {
+        let Self { source, rows, target } = self;
+        let full = target.cols() / LANES;
+        let rest = target.cols() % LANES;
+        for i in 0..target.rows() {
+            let mut p = source.at(rows.at(i), 0);
+            for panel in 0..full {
+                // SAFETY: the row has 16 elements left, and a panel's row holds 16.
+                unsafe { load::<D, T, S::Lanes<T>>(p).store(target.row(panel, i)) };
+                p = p.wrapping_add(LANES * size_of::<D>());
+            }
+            if rest > 0 {
+                // SAFETY: the row has `rest` elements left, and a panel's row holds 16.
+                unsafe { load_partial::<D, T, S::Lanes<T>>(p, rest).store(target.row(full, i)) };
+            }
+        }
+    }
+
+    /// Panel by panel: where columns are contiguous, 16 streams that cross rows of one L1 line.
+    #[inline(always)]
+    fn copy_strided<S: Simd, D: Element>(self) {
+        let Self { source, rows, target } = self;
+        for panel in 0..target.panels() {
+            let width = target.width(panel);
+            for i in 0..target.rows() {
+                let p = source.at(rows.at(i), panel * LANES);
+                // SAFETY: the row has `width` elements left, and a panel's row holds 16.
+                unsafe {
+                    load_strided::<D, T, S::Lanes<T>>(p, source.col_stride, width)
+                        .store(target.row(panel, i));
+                }
+            }
+        }
+    }
+}
