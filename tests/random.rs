@@ -1,7 +1,9 @@
 //! Random numbers are those that NumPy's Philox gives (tests/golden/make_philox.py).
 
+#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
+
 use ironmlp::kernels::panels::Panels;
-use ironmlp::kernels::random::{DropoutMask, Purpose, Stream, permutation, uniform};
+use ironmlp::kernels::random::{DropoutMask, Purpose, Stream, normal, permutation, uniform};
 use ironmlp::simd::{Isa, LANES, Real};
 
 /// A line of the golden file: numbers as arguments, values in hexadecimal.
@@ -70,6 +72,42 @@ fn uniform_numbers_are_numpys() {
             golden.values.iter().map(|&v| f64::from(f32::from_bits(v as u32))).collect();
         assert_eq!(uniform_of::<f32>(&golden), expected);
     }
+}
+
+#[test]
+fn normal_numbers_are_numpys_to_a_few_ulp() {
+    for golden in Golden::all("normal64") {
+        let stream = Stream::new(golden.integer(0), Purpose::Bias, golden.layer(1));
+        let std = golden.number(2);
+        let fill = |isa| {
+            let mut out = vec![0.0f64; golden.values.len()];
+            normal(isa, stream, std, &mut out);
+            out
+        };
+        let portable = fill(Isa::PORTABLE);
+        for (x, &expected) in portable.iter().zip(&golden.values) {
+            // NumPy rounds 2 pi u2 before the cosine, which near its zeros is no relative bound.
+            let expected = f64::from_bits(expected);
+            assert!((x - expected).abs() <= 1e-15 * std * 6.0, "{x} {expected}");
+        }
+        let mut narrow = vec![0.0f32; golden.values.len()];
+        for isa in Isa::all() {
+            assert_eq!(fill(isa), portable, "{}", isa.name());
+            normal(isa, stream, std, &mut narrow);
+            assert!(narrow.iter().zip(&portable).all(|(&x, &wide)| x == wide as f32));
+        }
+    }
+}
+
+#[test]
+fn normal_numbers_are_normally_distributed() {
+    let mut z = vec![0.0f64; 100_000];
+    normal(Isa::PORTABLE, Stream::new(3, Purpose::Weight, 0), 2.0, &mut z);
+    let moment = |k: i32| z.iter().map(|z| (z / 2.0).powi(k)).sum::<f64>() / z.len() as f64;
+    // Four standard errors of each mean.
+    assert!(moment(1).abs() < 4.0 * 1.0 / 316.0);
+    assert!((moment(2) - 1.0).abs() < 4.0 * 2f64.sqrt() / 316.0);
+    assert!((moment(4) - 3.0).abs() < 4.0 * 96f64.sqrt() / 316.0);
 }
 
 #[test]

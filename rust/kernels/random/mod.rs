@@ -12,6 +12,6 @@ mod permutation;
 mod philox;
 
 pub use dropout::DropoutMask;
-pub use initial::uniform;
+pub use initial::{normal, uniform};
 pub use permutation::permutation;
 pub use philox::{Purpose, Stream, Words};
