@@ -1,13 +1,20 @@
 """Callbacks, early stopping, and History."""
 
 import sys
+import types
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, StopTraining
+from ironmlp.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    ProgressBar,
+    StopTraining,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
@@ -268,6 +275,47 @@ def test_an_unknown_monitor_names_the_known_ones() -> None:
 def test_early_stopping_checks_its_arguments(settings: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=next(iter(settings))):
         EarlyStopping(**settings)
+
+
+# The progress bar
+
+
+def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    class Bar:
+        def __init__(self, total: int, unit: str) -> None:
+            calls.append((total, unit))
+
+        def set_postfix(self, loss: str, refresh: bool) -> None:
+            calls.append(float(loss))
+
+        def update(self) -> None:
+            calls.append("update")
+
+        def close(self) -> None:
+            calls.append("close")
+
+    module = types.ModuleType("tqdm.auto")
+    module.tqdm = Bar  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    history = regressor().fit(X, Y, epochs=2, callbacks=[ProgressBar()])
+    first, second = (float(f"{loss:.6g}") for loss in history["loss"])
+    assert calls == [(2, "epoch"), first, "update", second, "update", "close"]
+
+
+def test_progress_bar_with_tqdm(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm")
+    regressor().fit(X, Y, epochs=3, callbacks=[ProgressBar()])
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_progress_bar_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"pip install 'ironmlp\[progress\]'"):
+        ProgressBar()
 
 
 # History

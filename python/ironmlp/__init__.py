@@ -22,7 +22,7 @@ from ironmlp._configuration import (
     set_num_threads,
     show_config,
 )
-from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, StopTraining
+from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, ProgressBar, StopTraining
 from ironmlp.history import History
 from ironmlp.layers import (
     ELU,
@@ -64,6 +64,7 @@ __all__ = [
     "LambdaCallback",
     "LeakyReLU",
     "Linear",
+    "ProgressBar",
     "ReLU",
     "Sequential",
     "SiLU",
@@ -81,7 +82,7 @@ __all__ = [
     "show_config",
 ]
 
-# Modules that are imported when they are first used: together they cost as much as all others.
+# Modules that many programs never use: imported with their first use.
 LAZY = ("datasets", "functional", "reference")
 
 

@@ -79,6 +79,14 @@ def index(name: str, value: Any) -> int:
     return number
 
 
+def checked_seed(value: Any) -> int:
+    """`value` as an unsigned 64-bit integer."""
+    number = integer("seed", value)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"seed is {number}, it must be at least 0 and below 2**64")
+    return number
+
+
 def real(
     name: str,
     value: Any,

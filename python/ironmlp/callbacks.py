@@ -12,6 +12,7 @@ finished epochs stay trained.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +22,7 @@ from ironmlp._spec import choice, flag, integer, real
 if TYPE_CHECKING:
     from ironmlp.model import Sequential
 
-__all__ = ["Callback", "EarlyStopping", "LambdaCallback", "StopTraining"]
+__all__ = ["Callback", "EarlyStopping", "LambdaCallback", "ProgressBar", "StopTraining"]
 
 Logs = dict[str, Any]
 Hook = Callable[["Sequential", Logs], object]
@@ -132,3 +133,27 @@ class EarlyStopping(Callback):
         if self._best_state is not None:
             model.load_state_dict(self._best_state)
             self._best_state = None
+
+
+class ProgressBar(Callback):
+    """A tqdm bar over the epochs, in notebooks a widget. ImportError without tqdm.
+
+    `fit`'s own progress line (`verbose`) needs no package.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._tqdm = importlib.import_module("tqdm.auto").tqdm
+        except ImportError as error:
+            raise ImportError("ProgressBar needs tqdm: pip install 'ironmlp[progress]'") from error
+        self._bar: Any = None
+
+    def on_train_begin(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+        self._bar = self._tqdm(total=logs["epochs"], unit="epoch")
+
+    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+        self._bar.set_postfix(loss=f"{logs['loss']:.6g}", refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+        self._bar.close()

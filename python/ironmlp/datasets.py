@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._arrays import as_array, plural
-from ironmlp._spec import integer, real
+from ironmlp._spec import checked_seed, real
 
 __all__ = ["digits", "stratified_split", "xor"]
 
@@ -57,7 +57,7 @@ def stratified_split(
             f"test_size is {share}, of {plural(rows, 'row')} both parts must get at least one"
         )
     labels, classes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    order = random_order(rows, integer("seed", seed))
+    order = random_order(rows, checked_seed(seed))
     # Largest remainders: whole numbers first, then one more where the most is left over.
     exact = counts * (n_test / rows)
     take = np.floor(exact).astype(np.int64)
@@ -75,7 +75,5 @@ def random_order(n: int, seed: int) -> NDArray[np.intp]:
 
     Raw words of a bit generator are the part of NumPy's random numbers that no version changes.
     """
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed is {seed}, it must be at least 0 and below 2**64")
     key = np.array([seed, 0], dtype=np.uint64)
     return np.argsort(np.random.Philox(key=key).random_raw(n), kind="stable")

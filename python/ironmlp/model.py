@@ -16,7 +16,7 @@ from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_c
 from ironmlp._labels import reading_of
 from ironmlp._network import check_head, checked_layers, parameter_shapes, widths
 from ironmlp._progress import progress
-from ironmlp._spec import choice, flag, integer, real, size
+from ironmlp._spec import checked_seed, choice, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
 from ironmlp.history import History
@@ -73,7 +73,8 @@ class Sequential:
         self._dtype = checked_dtype(dtype)
         self._reading = reading_of(self._loss, widths(self._layers)[1])
         self._core = self._make_core(
-            checked_seed(seed), None if n_threads is None else size("n_threads", n_threads)
+            int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
+            None if n_threads is None else size("n_threads", n_threads),
         )
         self.stop_training = False
 
@@ -405,13 +406,3 @@ class Sequential:
 def checked_dtype(dtype: Any) -> str:
     """The name of a dtype that models have."""
     return choice("dtype", dtype if isinstance(dtype, str) else np.dtype(dtype).name, DTYPES)
-
-
-def checked_seed(seed: Any) -> int:
-    """`seed`, or 64 bits from the operating system for None."""
-    if seed is None:
-        return int.from_bytes(os.urandom(8), "little")
-    number = integer("seed", seed)
-    if not 0 <= number < 2**64:
-        raise ValueError(f"seed is {number}, it must be at least 0 and below 2**64")
-    return number
