@@ -419,20 +419,20 @@ class Sequential:
         if not (indices or (loss == "BinaryCrossEntropy" and k == 1)):
             return y.reshape(-1, k).astype(self.dtype)
         plain, y = np.arange(k if indices else 2), y.ravel()
-        number = y.dtype.kind in ("iu" if indices else "iufb")
-        classes = plain if self.classes_ is None else self.classes_
-        if number and np.array_equal(classes, plain):  # class indices, or numbers in [0, 1]
-            ignored = np.equal(y, self.loss.ignore_index) if indices else False
-            number = bool(np.all(((y >= 0) & (y <= plain[-1])) | ignored))
-        else:
-            number = False
+        classes, number = plain if self.classes_ is None else self.classes_, False
+        if y.dtype.kind in "iufb" and np.array_equal(classes, plain):
+            # Class indices, or numbers in [0, 1].
+            fits = (y >= 0) & (y <= plain[-1]) & (not indices or np.equal(np.floor(1.0 * y), y))
+            number = bool(np.all(fits | (indices and np.equal(y, self.loss.ignore_index))))
+            if y.dtype.kind == "b" and len(plain) == 2 and self.classes_ is None:
+                classes = np.array([False, True])
         if not number:  # labels: their positions in the sorted classes
             classes = np.unique(y) if learn and self.classes_ is None else classes
             if len(classes) != len(plain) or not np.isin(y, classes).all():
                 raise ValueError(f"y holds {np.unique(y)}, not {len(plain)} classes or {plain}")
             y = np.searchsorted(classes, y)
         self.classes_ = classes if learn else self.classes_
-        return y if indices else y.reshape(-1, 1).astype(self.dtype)
+        return y.astype(np.int64) if indices else y.reshape(-1, 1).astype(self.dtype)
 
     def predict_proba(self, X: Any) -> Array:
         """(n, K); for binary cross-entropy of one output (n, 2), a column for each class."""

@@ -1,0 +1,208 @@
+"""Writes torch.json, beside this file: what PyTorch computes in float64 on fixed small inputs.
+
+Run it with PyTorch and NumPy installed: `python tests/golden/make_torch.py`. Every case has a
+"name" (ironmlp's class), "options" (its constructor's arguments), inputs, and results:
+
+- losses: "outputs" (n, K), "targets", "weight" (BCE of any kind: per element; else null),
+  "value" and "grad" (by the outputs; for reduction "none" of the sum of the values)
+- activations: "x", "y", "grad" (by x, of sum(y * "grad_output"))
+- optimizers: "sizes", "X", "targets", the "initial" parameters and those after ten steps, "final",
+  in the order of state_dict, for tanh layers and the mean squared error
+"""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+Case = dict[str, Any]
+
+REDUCTIONS = ("none", "mean", "sum")
+ROWS, OUTPUTS = 6, 4
+
+
+def tensor(array: Any) -> torch.Tensor:
+    return torch.tensor(np.asarray(array))
+
+
+def loss_case(name: str, options: Case, outputs: Any, targets: Any, weight: Any, f: Any) -> Case:
+    x = tensor(outputs).requires_grad_()
+    value = f(x, tensor(targets))
+    value.sum().backward()
+    return {
+        "name": name,
+        "options": options,
+        "outputs": np.asarray(outputs).tolist(),
+        "targets": np.asarray(targets).tolist(),
+        "weight": None if weight is None else np.asarray(weight).tolist(),
+        "value": value.detach().tolist(),
+        "grad": x.grad.tolist(),
+    }
+
+
+def losses(rng: np.random.Generator) -> list[Case]:
+    logits = np.round(3 * rng.normal(size=(ROWS, OUTPUTS)), 3)
+    soft = np.round(rng.uniform(size=logits.shape), 3)
+    hard = (soft > 0.5) * 1.0
+    weight = np.round(rng.uniform(0.1, 2.0, logits.shape), 3)
+    probabilities = np.round(rng.uniform(0.01, 0.99, logits.shape), 3)
+    classes = np.array([0, 3, 1, 2, 2, 3])
+    mixed = soft / soft.sum(axis=1, keepdims=True)
+    per_class = [0.5, 2.0, 1.25, 0.75]
+    cases = []
+    for targets, w, q, reduction in itertools.product(
+        (soft, hard), (None, weight), (None, 2.5, [0.5, 1.0, 2.0, 4.0]), REDUCTIONS
+    ):
+        options = {"pos_weight": q, "reduction": reduction}
+
+        def with_logits(x: Any, t: Any, w: Any = w, q: Any = q, reduction: str = reduction) -> Any:
+            pos = None if q is None else torch.tensor(q, dtype=torch.float64)
+            given = None if w is None else tensor(w)
+            return functional.binary_cross_entropy_with_logits(
+                x, t, given, None, None, reduction, pos
+            )
+
+        cases.append(loss_case("BinaryCrossEntropy", options, logits, targets, w, with_logits))
+    for targets, w, reduction in itertools.product((soft, hard), (None, weight), REDUCTIONS):
+        options = {"from_logits": False, "reduction": reduction}
+
+        def plain(x: Any, t: Any, w: Any = w, reduction: str = reduction) -> Any:
+            given = None if w is None else tensor(w)
+            return functional.binary_cross_entropy(x, t, given, reduction=reduction)
+
+        cases.append(loss_case("BinaryCrossEntropy", options, probabilities, targets, w, plain))
+    for targets, c, smoothing, ignore, reduction in itertools.product(
+        (classes, mixed), (None, per_class), (0.0, 0.1), (None, 2), REDUCTIONS
+    ):
+        if ignore is not None and targets.ndim == 2:
+            continue
+        options = {
+            "class_weight": c,
+            "label_smoothing": smoothing,
+            "ignore_index": ignore,
+            "reduction": reduction,
+        }
+
+        def softmax(x: Any, t: Any, o: Case = options) -> Any:
+            c = o["class_weight"]
+            return functional.cross_entropy(
+                x,
+                t,
+                weight=None if c is None else tensor(c),
+                label_smoothing=o["label_smoothing"],
+                ignore_index=-100 if o["ignore_index"] is None else o["ignore_index"],
+                reduction=o["reduction"],
+            )
+
+        cases.append(loss_case("CrossEntropy", options, logits, targets, None, softmax))
+    for reduction in REDUCTIONS:
+        elementwise = {
+            "MSE": (nn.MSELoss(reduction=reduction), {}),
+            "MAE": (nn.L1Loss(reduction=reduction), {}),
+        }
+        for name, (f, options) in elementwise.items():
+            options = {**options, "reduction": reduction}
+            cases.append(loss_case(name, options, logits, soft, None, f))
+        for delta in (0.5, 1.0, 3.0):
+            f = nn.HuberLoss(reduction=reduction, delta=delta)
+            options = {"delta": delta, "reduction": reduction}
+            cases.append(loss_case("Huber", options, logits, soft, None, f))
+    return cases
+
+
+def activations(rng: np.random.Generator) -> list[Case]:
+    layers: list[tuple[str, Case, Any]] = [
+        ("Identity", {}, nn.Identity()),
+        ("Sigmoid", {}, nn.Sigmoid()),
+        ("Tanh", {}, nn.Tanh()),
+        ("ReLU", {}, nn.ReLU()),
+        ("LeakyReLU", {}, nn.LeakyReLU()),
+        ("LeakyReLU", {"negative_slope": 0.2}, nn.LeakyReLU(0.2)),
+        ("ELU", {}, nn.ELU()),
+        ("ELU", {"alpha": 0.7}, nn.ELU(0.7)),
+        ("GELU", {"approximate": "none"}, nn.GELU()),
+        ("GELU", {"approximate": "tanh"}, nn.GELU(approximate="tanh")),
+        ("SiLU", {}, nn.SiLU()),
+        ("Softplus", {}, nn.Softplus()),
+        ("Softplus", {"beta": 2.0, "threshold": 5.0}, nn.Softplus(2.0, 5.0)),
+    ]
+    extremes = [-50.0, -25.0, -8.0, -2.5, -1.0, -0.25, -1e-8, 0.0]
+    x = np.array(
+        [*extremes, *(-value for value in extremes[:-1]), *np.round(rng.normal(size=9), 3)]
+    )
+    grad_output = np.round(rng.normal(size=x.shape), 3)
+    cases = []
+    for name, options, layer in layers:
+        given = tensor(x).requires_grad_()
+        y = layer(given)
+        y.backward(tensor(grad_output))
+        cases.append(
+            {
+                "name": name,
+                "options": options,
+                "x": x.tolist(),
+                "grad_output": grad_output.tolist(),
+                "y": y.detach().tolist(),
+                "grad": given.grad.tolist(),
+            }
+        )
+    return cases
+
+
+def optimizers(rng: np.random.Generator) -> list[Case]:
+    sizes = [3, 4, 2]
+    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
+    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    makers: list[tuple[str, Case]] = [
+        ("SGD", {"lr": 0.1}),
+        ("SGD", {"lr": 0.1, "momentum": 0.9}),
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
+        ("SGD", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.05, "nesterov": True}),
+        ("Adam", {}),
+        ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
+        ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    ]
+    cases = []
+    for name, options in makers:
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        with torch.no_grad():
+            for p, value in zip(net.parameters(), initial, strict=True):
+                p.copy_(tensor(value))
+        optimizer = getattr(torch.optim, name)(net.parameters(), **options)
+        for _ in range(10):
+            optimizer.zero_grad()
+            functional.mse_loss(net(tensor(X)), tensor(targets)).backward()
+            optimizer.step()
+        cases.append(
+            {
+                "name": name,
+                "options": options,
+                "sizes": sizes,
+                "X": X.tolist(),
+                "targets": targets.tolist(),
+                "initial": [value.tolist() for value in initial],
+                "final": [p.tolist() for p in net.parameters()],
+            }
+        )
+    return cases
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    made = {"losses": losses(rng), "activations": activations(rng), "optimizers": optimizers(rng)}
+    lines = [
+        f'"{group}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
+        for group, cases in made.items()
+    ]
+    text = "{\n" + ",\n".join([f'"torch": "{torch.__version__}"', *lines]) + "\n}\n"
+    Path(__file__).with_name("torch.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
