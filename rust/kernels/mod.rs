@@ -6,9 +6,11 @@
 //! that they all share. A kernel's formula fixes its bits (see docs/numerics.md); how it is blocked
 //! does not.
 
+pub mod activation;
 pub mod elementary;
 pub mod gather;
 pub mod gemm;
+pub mod loss;
 pub mod optimizer;
 pub mod panels;
 pub mod random;

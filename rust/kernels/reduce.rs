@@ -132,6 +132,13 @@ pub fn fold<T: Real, V: Vector<T>>(lanes: V) -> T {
     let mut parts = [T::ZERO; LANES];
     // SAFETY: the array holds 16 values, as many as the vector.
     unsafe { lanes.store(parts.as_mut_ptr()) };
+    fold_array(parts)
+}
+
+/// As [`fold`], of 16 lanes in an array.
+#[inline(always)]
+#[must_use]
+pub fn fold_array<T: Real>(mut parts: [T; LANES]) -> T {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {

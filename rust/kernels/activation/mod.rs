@@ -1,0 +1,349 @@
+//! Activations: a = f(z), element by element, and the way back through them.
+//!
+//! `curve.rs` holds the functions and their derivatives, this file the passes over panels and over
+//! plain memory. The choice of function is made once a pass, outside its loops.
+
+mod curve;
+
+pub use curve::Curve;
+
+use std::marker::PhantomData;
+
+use super::elementary::Elementary;
+use super::panels::Panels;
+use crate::simd::{Kernel, LANES, Real, Simd, Vector, Wide};
+
+/// An elementwise function of a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// z.
+    Identity,
+    /// 1 / (1 + e^-z).
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// max(0, z).
+    Relu,
+    /// z where z > 0, else slope z.
+    LeakyRelu {
+        /// At least 0.
+        slope: f64,
+    },
+    /// z where z > 0, else alpha (e^z - 1).
+    Elu {
+        /// At least 0.
+        alpha: f64,
+    },
+    /// z/2 (1 + erf(z / sqrt(2))).
+    Gelu,
+    /// z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))).
+    GeluTanh,
+    /// z sigmoid(z).
+    Silu,
+    /// log(1 + e^(beta z)) / beta; z where beta z > threshold.
+    Softplus {
+        /// Above 0.
+        beta: f64,
+        /// At least 0.
+        threshold: f64,
+    },
+}
+
+/// Work that is compiled once for each activation.
+pub trait CurveWork<T: Elementary> {
+    /// What the work gives back.
+    type Output;
+    /// Does the work; `#[inline(always)]`, as a kernel's `run`.
+    fn run<C: Curve<T>>(self, curve: C) -> Self::Output;
+}
+
+impl Activation {
+    /// Whether the derivative is computed from the input z, not from the output a.
+    #[must_use]
+    pub fn needs_input(self) -> bool {
+        match self {
+            Self::Identity
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::Relu
+            | Self::LeakyRelu { .. }
+            | Self::Elu { .. } => false,
+            Self::Gelu | Self::GeluTanh | Self::Silu | Self::Softplus { .. } => true,
+        }
+    }
+
+    /// Does work with this activation's function.
+    #[inline(always)]
+    pub fn with<T: Elementary, W: CurveWork<T>>(self, work: W) -> W::Output {
+        match self {
+            Self::Identity => work.run(curve::Identity),
+            Self::Sigmoid => work.run(curve::Sigmoid),
+            Self::Tanh => work.run(curve::Tanh),
+            Self::Relu => work.run(curve::Relu),
+            Self::LeakyRelu { slope } => work.run(curve::LeakyRelu { slope: T::from_f64(slope) }),
+            Self::Elu { alpha } => work.run(curve::Elu { alpha: T::from_f64(alpha) }),
+            Self::Gelu => work.run(curve::Gelu),
+            Self::GeluTanh => work.run(curve::GeluTanh),
+            Self::Silu => work.run(curve::Silu),
+            Self::Softplus { beta, threshold } => work.run(curve::Softplus {
+                beta: T::from_f64(beta),
+                threshold: T::from_f64(threshold),
+            }),
+        }
+    }
+}
+
+/// a = f(z), padding columns included.
+pub struct ActivationForward<T> {
+    /// f.
+    pub activation: Activation,
+    /// z.
+    pub input: Panels<T>,
+    /// a, as many rows and columns; may be the memory of `input`.
+    pub output: Panels<T>,
+}
+
+impl<T: Elementary> Kernel for ActivationForward<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.activation.with(ForwardPass::<T, S> { kernel: &self, isa: PhantomData });
+    }
+}
+
+struct ForwardPass<'a, T, S> {
+    kernel: &'a ActivationForward<T>,
+    isa: PhantomData<S>,
+}
+
+impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<C: Curve<T>>(self, curve: C) {
+        let ActivationForward { input, output, .. } = *self.kernel;
+        each_panel::<T, S, _>(Forward(curve), input, input, output);
+    }
+}
+
+/// dz = da f'(z), in place, padding columns included: where da is 0 there and what was saved is
+/// finite, dz is 0. Small results become +0 (N5).
+pub struct ActivationBackward<T> {
+    /// f.
+    pub activation: Activation,
+    /// z if [`Activation::needs_input`], else a.
+    pub saved: Panels<T>,
+    /// da, as many rows and columns; becomes dz.
+    pub grad: Panels<T>,
+}
+
+impl<T: Elementary> Kernel for ActivationBackward<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.activation.with(BackwardPass::<T, S> { kernel: &self, isa: PhantomData });
+    }
+}
+
+struct BackwardPass<'a, T, S> {
+    kernel: &'a ActivationBackward<T>,
+    isa: PhantomData<S>,
+}
+
+impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<C: Curve<T>>(self, curve: C) {
+        let ActivationBackward { saved, grad, .. } = *self.kernel;
+        each_panel::<T, S, _>(Backward(curve), saved, grad, grad);
+    }
+}
+
+/// x = x * mask, in place, padding columns included: dropout, forward and back.
+pub struct Multiply<T> {
+    /// Read and written.
+    pub x: Panels<T>,
+    /// As many rows and columns.
+    pub mask: Panels<T>,
+}
+
+impl<T: Real> Kernel for Multiply<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        each_panel::<T, S, _>(Product, self.x, self.mask, self.x);
+    }
+}
+
+/// The sigmoid of each element.
+pub struct SigmoidElements<'a, T> {
+    /// z.
+    pub input: &'a [T],
+    /// a, of the same length.
+    pub output: &'a mut [T],
+}
+
+impl<T: Elementary> Kernel for SigmoidElements<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { input, output } = self;
+        assert_eq!(input.len(), output.len());
+        // SAFETY: all have as many elements as `output`.
+        unsafe {
+            let (z, a) = (input.as_ptr(), output.as_mut_ptr());
+            each::<T, S, _>(Forward(curve::Sigmoid), z, z, a, output.len());
+        }
+    }
+}
+
+/// grad_output * output * (1 - output), element by element; small results stay.
+pub struct SigmoidBackwardElements<'a, T> {
+    /// sigmoid(z).
+    pub output: &'a [T],
+    /// The gradient with respect to it, of the same length.
+    pub grad_output: &'a [T],
+    /// Takes the gradient with respect to z, of the same length.
+    pub grad: &'a mut [T],
+}
+
+impl<T: Elementary> Kernel for SigmoidBackwardElements<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { output, grad_output, grad } = self;
+        assert!(output.len() == grad.len() && grad_output.len() == grad.len());
+        // SAFETY: all have as many elements as `grad`.
+        unsafe {
+            let (a, da, dz) = (output.as_ptr(), grad_output.as_ptr(), grad.as_mut_ptr());
+            each::<T, S, _>(Unflushed(curve::Sigmoid), a, da, dz, grad.len());
+        }
+    }
+}
+
+/// A function of one or two operands, lane by lane.
+trait Operation<T: Real>: Copy {
+    fn lanes<V: Vector<T>>(self, a: V, b: V) -> V;
+}
+
+#[derive(Clone, Copy)]
+struct Forward<C>(C);
+
+impl<T: Elementary, C: Curve<T>> Operation<T> for Forward<C> {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, z: V, _: V) -> V {
+        self.0.forward(z)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Unflushed<C>(C);
+
+impl<T: Elementary, C: Curve<T>> Operation<T> for Unflushed<C> {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, saved: V, grad: V) -> V {
+        grad.mul(self.0.derivative(saved))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Backward<C>(C);
+
+impl<T: Elementary, C: Curve<T>> Operation<T> for Backward<C> {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, saved: V, grad: V) -> V {
+        Unflushed(self.0).lanes(saved, grad).flush()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Product;
+
+impl<T: Real> Operation<T> for Product {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, a: V, b: V) -> V {
+        a.mul(b)
+    }
+}
+
+/// out = operation(a, b) over all rows and panels; `out` may be the memory of either.
+#[inline(always)]
+fn each_panel<T: Real, S: Simd, O: Operation<T>>(
+    operation: O,
+    a: Panels<T>,
+    b: Panels<T>,
+    out: Panels<T>,
+) {
+    debug_assert!(a.rows() == out.rows() && a.cols() == out.cols());
+    debug_assert!(b.rows() == out.rows() && b.cols() == out.cols());
+    if out.rows() == 0 {
+        return;
+    }
+    for panel in 0..out.panels() {
+        // SAFETY: rows of a panel follow each other, and the views' makers vouch for them.
+        unsafe {
+            let (a, b, to) = (a.row(panel, 0), b.row(panel, 0), out.row(panel, 0));
+            each::<T, S, O>(operation, a, b, to, out.rows() * LANES);
+        }
+    }
+}
+
+/// out = operation(a, b) over consecutive elements; `out` may be `a` or `b`.
+///
+/// Where 16 lanes are at most two registers, two of them go together: the polynomials of the
+/// elementary functions are chains, which two to four registers interleaved keep the ports busy
+/// with.
+///
+/// # Safety
+/// `a` and `b` are valid for reads, `out` for writes of `len` elements.
+#[inline(always)]
+unsafe fn each<T: Real, S: Simd, O: Operation<T>>(
+    operation: O,
+    a: *const T,
+    b: *const T,
+    out: *mut T,
+    len: usize,
+) {
+    let mut at = 0;
+    if S::REGISTERS >= 16 && LANES <= 2 * <S::Register<T> as Vector<T>>::LANES {
+        while at + 2 * LANES <= len {
+            // SAFETY: elements at..at + 32 are inside.
+            unsafe {
+                full::<T, Wide<S::Lanes<T>, 2>, O>(operation, a.add(at), b.add(at), out.add(at))
+            };
+            at += 2 * LANES;
+        }
+    }
+    while at + LANES <= len {
+        // SAFETY: elements at..at + 16 are inside.
+        unsafe { full::<T, S::Lanes<T>, O>(operation, a.add(at), b.add(at), out.add(at)) };
+        at += LANES;
+    }
+    if at < len {
+        // SAFETY: len - at elements are left, fewer than 16.
+        unsafe {
+            let x = S::Lanes::<T>::load_partial(a.add(at), len - at);
+            let y = S::Lanes::<T>::load_partial(b.add(at), len - at);
+            operation.lanes(x, y).store_partial(out.add(at), len - at);
+        }
+    }
+}
+
+/// # Safety
+/// All are valid for `V::LANES` elements.
+#[inline(always)]
+unsafe fn full<T: Real, V: Vector<T>, O: Operation<T>>(
+    operation: O,
+    a: *const T,
+    b: *const T,
+    out: *mut T,
+) {
+    // SAFETY: the caller vouches for the memory.
+    unsafe { operation.lanes(V::load(a), V::load(b)).store(out) };
+}

@@ -1,0 +1,112 @@
+//! Losses that are a sum over the outputs of a row, each of its own output and target.
+
+use super::rows::{Rows, accumulate, column_weights, from_array, keep, to_array};
+use super::{Scale, row_weight};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::fold_array;
+use crate::simd::{LANES, Simd, Vector};
+
+/// Loss and derivative with respect to the output, lane by lane.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<V> {
+    pub(super) value: V,
+    pub(super) gradient: V,
+}
+
+/// The formula of a loss for one output.
+///
+/// What a caller does not use of the pair is not computed: everything is inlined.
+pub(super) trait Formula<T: Elementary>: Copy {
+    /// Outputs, targets and positive weights (which only [`super::binary::OfLogits`] has).
+    fn lanes<V: Vector<T>>(self, output: V, target: V, positive_weight: V) -> Pair<V>;
+}
+
+/// The rows of a batch, in panels.
+pub(super) struct Batch<'a, T> {
+    pub(super) outputs: Panels<T>,
+    pub(super) targets: Panels<T>,
+    pub(super) weights: Span<T>,
+    pub(super) pos_weight: &'a [f64],
+    pub(super) divisor: f64,
+    pub(super) row_loss: Span<f64>,
+    pub(super) grad: Option<Panels<T>>,
+}
+
+impl<T: Elementary> Batch<'_, T> {
+    #[inline(always)]
+    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F) {
+        if self.outputs.cols() == 1 {
+            self.one_column::<S::Lanes<T>, F>(formula);
+        } else {
+            for row in 0..self.outputs.rows() {
+                self.row::<S::Lanes<T>, F>(formula, row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn row<V: Vector<T>, F: Formula<T>>(&self, formula: F, row: usize) {
+        let scale = Scale::new(row_weight(self.weights, row), self.divisor);
+        let mut sums = [0.0; LANES];
+        for block in 0..self.outputs.blocks() {
+            let width = self.outputs.width(block);
+            let q = match *self.pos_weight {
+                [q] => V::constant(q),
+                _ => column_weights(self.pos_weight, block),
+            };
+            let pair =
+                formula.lanes::<V>(self.outputs.load(row, block), self.targets.load(row, block), q);
+            accumulate(&mut sums, keep(pair.value, width));
+            if let Some(grad) = self.grad {
+                let lanes = scale.apply(keep(pair.gradient, width)).flush();
+                grad.store(row, block, lanes);
+            }
+        }
+        self.row_loss.set(row, scale.value(fold_array(sums)));
+    }
+
+    /// With one output the rows go into the lanes; a lane's result is the same as in `row`.
+    #[inline(always)]
+    fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
+        let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        let mut first = 0;
+        while first < self.outputs.rows() {
+            let left = self.outputs.rows() - first;
+            let count = if left < LANES { left } else { LANES };
+            let mut x = [T::ZERO; LANES];
+            let mut t = [T::ZERO; LANES];
+            for i in 0..count {
+                // SAFETY: the views' makers vouch for the elements of their rows.
+                unsafe {
+                    x[i] = *self.outputs.row(0, first + i);
+                    t[i] = *self.targets.row(0, first + i);
+                }
+            }
+            let mut scales = [Scale::NOTHING; LANES];
+            let mut factors = [T::ZERO; LANES];
+            let mut dead = [T::ONE; LANES];
+            for i in 0..count {
+                scales[i] = Scale::new(row_weight(self.weights, first + i), self.divisor);
+                factors[i] = scales[i].factor;
+                dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
+            }
+            let pair = formula.lanes::<V>(from_array(&x), from_array(&t), q);
+            let value = to_array(pair.value);
+            let zero = V::zero();
+            let gradient = pair.gradient.mul(from_array(&factors)).flush();
+            let live = from_array::<T, V>(&dead).eq(zero);
+            let gradient = to_array(V::select(live, gradient, zero));
+            for i in 0..count {
+                let row = first + i;
+                self.row_loss.set(row, scales[i].value(value[i].to_f64()));
+                if let Some(grad) = self.grad {
+                    grad.store(row, 0, zero);
+                    // SAFETY: the view's maker vouches for the 16 elements of its rows.
+                    unsafe { *grad.row(0, row) = gradient[i] };
+                }
+            }
+            first += LANES;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Softmax cross-entropy.
+//!
+//! For logits x, class weights w and targets t (an index is the unit vector of its class), smoothed
+//! to t' = (1 - s) t + s / K, let q = w t', Q = sum(q), m = max(x), e = exp(x - m), S = sum(e):
+//!
+//! value = sum(q (m - x)) + Q log S, gradient = e (Q / S) - q.
+//!
+//! All terms of the value are at least 0, so nothing cancels. Q and S are sums over 16 lanes by
+//! column mod 16 (N3) in the element type; the value is in f64 (N4). Weights, smoothing and ignored
+//! rows are PyTorch's.
+
+use super::rows::{Rows, accumulate, column_weights, from_array, keep, lane_numbers, to_array};
+use super::{Scale, row_weight};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::{fold, fold_array};
+use crate::simd::{Kernel, LANES, Simd, Vector};
+
+/// What the logits are compared with.
+#[derive(Clone, Copy)]
+pub(super) enum Targets<R> {
+    /// A class for each row; a negative one is ignored.
+    Classes(Span<i32>),
+    /// A probability for each logit.
+    Values(R),
+}
+
+/// The rows of a batch, in panels or row-major.
+pub(super) struct Batch<'a, T, R> {
+    pub(super) outputs: R,
+    pub(super) targets: Targets<R>,
+    pub(super) class_weight: &'a [f64],
+    pub(super) smoothing: f64,
+    pub(super) weights: Span<T>,
+    pub(super) divisor: f64,
+    pub(super) row_loss: Span<f64>,
+    pub(super) grad: Option<R>,
+    /// Whether small gradients become 0 (N5).
+    pub(super) flush: bool,
+}
+
+/// What a row's first pass leaves for its second.
+#[derive(Clone, Copy)]
+struct Sums<T> {
+    /// S.
+    exponentials: T,
+    /// Q.
+    weights: T,
+    /// sum(q (m - x)).
+    value: f64,
+}
+
+impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
+    /// 16 rows at a time: their exponentials overlap, and they share one logarithm and one division
+    /// with a row in each lane.
+    #[inline(always)]
+    pub(super) fn run<S: Simd>(&self) {
+        let mut first = 0;
+        while first < self.outputs.rows() {
+            let left = self.outputs.rows() - first;
+            let count = if left < LANES { left } else { LANES };
+            self.sixteen::<S::Lanes<T>>(first, count);
+            first += LANES;
+        }
+    }
+
+    #[inline(always)]
+    fn sixteen<V: Vector<T>>(&self, first: usize, count: usize) {
+        let mut largest = [T::ZERO; LANES];
+        for i in 0..count {
+            largest[i] = row_max::<T, V, R>(self.outputs, first + i);
+        }
+        // Missing rows have the logarithm and the quotient of ones.
+        let mut exponentials = [T::ONE; LANES];
+        let mut weights = [T::ONE; LANES];
+        let mut values = [0.0; LANES];
+        for i in 0..count {
+            let sums = self.sums::<V>(first + i, largest[i]);
+            exponentials[i] = sums.exponentials;
+            weights[i] = sums.weights;
+            values[i] = sums.value;
+        }
+        let s: V = from_array(&exponentials);
+        let logs = to_array(T::log(s));
+        let quotients = to_array(from_array::<T, V>(&weights).div(s));
+        for i in 0..count {
+            let row = first + i;
+            let scale = self.scale(row);
+            let loss = values[i] + weights[i].to_f64() * logs[i].to_f64();
+            self.row_loss.set(row, scale.value(loss));
+            if let Some(grad) = self.grad {
+                self.gradient::<V>(grad, row, quotients[i], scale);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn scale(&self, row: usize) -> Scale<T> {
+        match self.targets {
+            Targets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
+            _ => Scale::new(row_weight(self.weights, row), self.divisor),
+        }
+    }
+
+    /// q of 16 columns; +0 past the last.
+    #[inline(always)]
+    fn target<V: Vector<T>>(&self, row: usize, block: usize) -> V {
+        let share = self.smoothing / self.outputs.cols() as f64;
+        let (kept, share) = (V::constant(1.0 - self.smoothing), V::constant(share));
+        let t: V = match self.targets {
+            Targets::Classes(classes) => {
+                let lane = V::constant(lane_of(classes.get(row), block));
+                let here = lane_numbers::<T, V>().eq(lane);
+                V::select(here, kept.add(share), share)
+            }
+            Targets::Values(values) => kept.fma(values.load(row, block), share),
+        };
+        keep(t.mul(column_weights(self.class_weight, block)), self.outputs.width(block))
+    }
+
+    /// Whether all of a block's q are 0, which most are with indices and no smoothing.
+    #[inline(always)]
+    fn is_empty(&self, row: usize, block: usize) -> bool {
+        match self.targets {
+            Targets::Classes(classes) if self.smoothing == 0.0 => {
+                !(0.0..LANES as f64).contains(&lane_of(classes.get(row), block))
+            }
+            _ => false,
+        }
+    }
+
+    /// The first pass over a row; with a gradient wanted, e takes its place.
+    #[inline(always)]
+    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> Sums<T> {
+        let m = V::splat(largest);
+        let zero = V::zero();
+        let (mut exponentials, mut weights) = (zero, zero);
+        let mut values = [0.0; LANES];
+        for block in 0..self.outputs.blocks() {
+            let x: V = self.outputs.load(row, block);
+            let e = keep(T::exp(x.sub(m)), self.outputs.width(block));
+            exponentials = exponentials.add(e);
+            if !self.is_empty(row, block) {
+                let q = self.target::<V>(row, block);
+                weights = weights.add(q);
+                // An infinite distance to a class of no weight costs nothing.
+                let value = V::select(q.eq(zero), zero, q.mul(m.sub(x)));
+                accumulate(&mut values, value);
+            }
+            if let Some(grad) = self.grad {
+                grad.store(row, block, e);
+            }
+        }
+        Sums { exponentials: fold(exponentials), weights: fold(weights), value: fold_array(values) }
+    }
+
+    /// The second pass over a row, from e to the gradient.
+    #[inline(always)]
+    fn gradient<V: Vector<T>>(&self, grad: R, row: usize, quotient: T, scale: Scale<T>) {
+        let quotient = V::splat(quotient);
+        for block in 0..grad.blocks() {
+            let e: V = grad.load(row, block);
+            let q = if self.is_empty(row, block) { V::zero() } else { self.target(row, block) };
+            let gradient = keep(scale.apply(e.fma(quotient, q.neg())), grad.width(block));
+            grad.store(row, block, if self.flush { gradient.flush() } else { gradient });
+        }
+    }
+}
+
+/// A class's lane in a block, outside 0..16 if it is in another.
+#[inline(always)]
+fn lane_of(class: i32, block: usize) -> f64 {
+    f64::from(class) - (block * LANES) as f64
+}
+
+#[inline(always)]
+fn row_max<T: Elementary, V: Vector<T>, R: Rows<T>>(x: R, row: usize) -> T {
+    let lowest = V::constant(f64::NEG_INFINITY);
+    let mut largest = lowest;
+    for block in 0..x.blocks() {
+        let lanes: V = x.load(row, block);
+        let width = x.width(block);
+        let inside = lane_numbers::<T, V>().lt(V::constant(width as f64));
+        largest =
+            largest.max(if width == LANES { lanes } else { V::select(inside, lanes, lowest) });
+    }
+    let mut lanes = to_array(largest);
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = if lanes[i] > lanes[i + half] { lanes[i] } else { lanes[i + half] };
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// e^x / sum(e^x) of each row: m, e and S as above, e / S.
+pub struct Softmax<T> {
+    /// Logits (rows, K).
+    pub input: Panels<T>,
+    /// As many rows and columns; may be the memory of `input`. Padding becomes +0.
+    pub output: Panels<T>,
+}
+
+impl<T: Elementary> Kernel for Softmax<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        softmax_rows::<T, S::Lanes<T>, _>(self.input, self.output);
+    }
+}
+
+#[inline(always)]
+pub(super) fn softmax_rows<T: Elementary, V: Vector<T>, R: Rows<T>>(input: R, output: R) {
+    for row in 0..input.rows() {
+        let m = V::splat(row_max::<T, V, R>(input, row));
+        let mut sum = V::zero();
+        for block in 0..input.blocks() {
+            let x: V = input.load(row, block);
+            let e = keep(T::exp(x.sub(m)), input.width(block));
+            sum = sum.add(e);
+            output.store(row, block, e);
+        }
+        let sum = V::splat(fold(sum));
+        for block in 0..input.blocks() {
+            let e: V = output.load(row, block);
+            output.store(row, block, keep(e.div(sum), input.width(block)));
+        }
+    }
+}
