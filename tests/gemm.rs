@@ -4,7 +4,7 @@
 mod matrix;
 
 use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, WeightGradient, matmul};
-use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::simd::{Isa, LANES, Real};
 use matrix::{Matrix, noise};
