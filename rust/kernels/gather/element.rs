@@ -1,7 +1,7 @@
 //! The element types of a source and their conversions, each to the nearest value.
 
 use super::DType;
-use crate::simd::{LANES, Real, Vector};
+use crate::simd::{LANES, Real, Simd, Vector};
 
 /// One element as it lies in memory.
 pub(super) trait Element: Copy + 'static {
@@ -175,20 +175,13 @@ fn is_same<D: Element, T: Real>() -> bool {
 /// # Safety
 /// They may be read.
 #[inline(always)]
-pub(super) unsafe fn load<D: Element, T: Real, V: Vector<T>>(p: *const u8) -> V {
+pub(super) unsafe fn load<S: Simd, D: Element, T: Real>(p: *const u8) -> S::Lanes<T> {
     if is_same::<D, T>() {
         // SAFETY: the caller vouches for 16 elements, which are of type T.
-        return unsafe { V::load(p.cast()) };
-    }
-    let mut converted = [T::ZERO; LANES];
-    // SAFETY: the caller vouches for 16 elements, and any bytes are a value of each type; the array
-    // holds 16.
-    unsafe {
-        let raw = p.cast::<[D; LANES]>().read_unaligned();
-        for i in 0..LANES {
-            converted[i] = convert(raw[i]);
-        }
-        V::load(converted.as_ptr())
+        unsafe { S::Lanes::<T>::load(p.cast()) }
+    } else {
+        // SAFETY: the caller vouches for 16 elements, and any bytes are a value of each type.
+        convert_lanes::<S, D, T>(unsafe { p.cast::<[D; LANES]>().read_unaligned() })
     }
 }
 
@@ -197,13 +190,38 @@ pub(super) unsafe fn load<D: Element, T: Real, V: Vector<T>>(p: *const u8) -> V 
 /// # Safety
 /// `n <= 16` elements may be read.
 #[inline(always)]
-pub(super) unsafe fn load_partial<D: Element, T: Real, V: Vector<T>>(p: *const u8, n: usize) -> V {
-    if is_same::<D, T>() {
-        // SAFETY: the caller vouches for n elements, which are of type T.
-        return unsafe { V::load_partial(p.cast(), n) };
+pub(super) unsafe fn load_partial<S: Simd, D: Element, T: Real>(
+    p: *const u8,
+    n: usize,
+) -> S::Lanes<T> {
+    // SAFETY: the caller vouches for n elements of the type that each arm reads; the arrays hold 16.
+    unsafe {
+        match D::DTYPE {
+            _ if is_same::<D, T>() => S::Lanes::<T>::load_partial(p.cast(), n),
+            // Masked loads: float64 data for a float32 network is what most users bring.
+            DType::F64 => {
+                let mut raw = [0.0f64; LANES];
+                S::Lanes::<f64>::load_partial(p.cast(), n).store(raw.as_mut_ptr());
+                convert_lanes::<S, f64, T>(raw)
+            }
+            DType::F32 => {
+                let mut raw = [0.0f32; LANES];
+                S::Lanes::<f32>::load_partial(p.cast(), n).store(raw.as_mut_ptr());
+                convert_lanes::<S, f32, T>(raw)
+            }
+            _ => load_strided::<S, D, T>(p, size_of::<D>() as isize, n),
+        }
     }
-    // SAFETY: the caller vouches for n elements.
-    unsafe { load_strided::<D, T, V>(p, size_of::<D>() as isize, n) }
+}
+
+#[inline(always)]
+fn convert_lanes<S: Simd, D: Element, T: Real>(raw: [D; LANES]) -> S::Lanes<T> {
+    let mut converted = [T::ZERO; LANES];
+    for i in 0..LANES {
+        converted[i] = convert(raw[i]);
+    }
+    // SAFETY: the array holds 16 values.
+    unsafe { S::Lanes::<T>::load(converted.as_ptr()) }
 }
 
 /// Up to 16 elements that lie `stride` bytes apart, and +0 behind them.
@@ -211,11 +229,11 @@ pub(super) unsafe fn load_partial<D: Element, T: Real, V: Vector<T>>(p: *const u
 /// # Safety
 /// `n <= 16` elements may be read.
 #[inline(always)]
-pub(super) unsafe fn load_strided<D: Element, T: Real, V: Vector<T>>(
+pub(super) unsafe fn load_strided<S: Simd, D: Element, T: Real>(
     p: *const u8,
     stride: isize,
     n: usize,
-) -> V {
+) -> S::Lanes<T> {
     let mut converted = [T::ZERO; LANES];
     let mut p = p;
     for i in 0..n {
@@ -224,5 +242,5 @@ pub(super) unsafe fn load_strided<D: Element, T: Real, V: Vector<T>>(
         p = p.wrapping_offset(stride);
     }
     // SAFETY: the array holds 16 values.
-    unsafe { V::load(converted.as_ptr()) }
+    unsafe { S::Lanes::<T>::load(converted.as_ptr()) }
 }

@@ -95,13 +95,13 @@ unsafe fn any<S: Simd, D: Element, T: Real>(p: *const u8, n: usize) -> bool {
     let mut p = p;
     for _ in 0..n / LANES {
         // SAFETY: 16 of the n elements are left.
-        let x: S::Lanes<T> = unsafe { load::<D, T, _>(p) };
+        let x = unsafe { load::<S, D, T>(p) };
         sum = sum.add(x.sub(x));
         p = p.wrapping_add(LANES * size_of::<D>());
     }
     if !n.is_multiple_of(LANES) {
         // SAFETY: n % 16 elements are left.
-        let x: S::Lanes<T> = unsafe { load_partial::<D, T, _>(p, n % LANES) };
+        let x = unsafe { load_partial::<S, D, T>(p, n % LANES) };
         sum = sum.add(x.sub(x));
     }
     let zero = S::Lanes::<T>::zero();

@@ -68,12 +68,12 @@ impl<T: Real> Gather<'_, T> {
             let mut p = source.at(rows.at(i), 0);
             for panel in 0..full {
                 // SAFETY: the row has 16 elements left, and a panel's row holds 16.
-                unsafe { load::<D, T, S::Lanes<T>>(p).store(target.row(panel, i)) };
+                unsafe { load::<S, D, T>(p).store(target.row(panel, i)) };
                 p = p.wrapping_add(LANES * size_of::<D>());
             }
             if rest > 0 {
                 // SAFETY: the row has `rest` elements left, and a panel's row holds 16.
-                unsafe { load_partial::<D, T, S::Lanes<T>>(p, rest).store(target.row(full, i)) };
+                unsafe { load_partial::<S, D, T>(p, rest).store(target.row(full, i)) };
             }
         }
     }
@@ -88,7 +88,7 @@ impl<T: Real> Gather<'_, T> {
                 let p = source.at(rows.at(i), panel * LANES);
                 // SAFETY: the row has `width` elements left, and a panel's row holds 16.
                 unsafe {
-                    load_strided::<D, T, S::Lanes<T>>(p, source.col_stride, width)
+                    load_strided::<S, D, T>(p, source.col_stride, width)
                         .store(target.row(panel, i));
                 }
             }
