@@ -103,7 +103,7 @@ fn forward<T: Elementary>(isa: Isa, activation: Activation, z: &mut Matrix<T>) -
 }
 
 fn bits<T: Real>(values: &[T]) -> Vec<u64> {
-    values.iter().map(|x| if *x == *x { x.to_f64().to_bits() } else { u64::MAX }).collect()
+    values.iter().map(|x| x.to_f64().to_bits()).collect()
 }
 
 /// Forward and backward on one matrix, with the padding that a plan has: zeros.
@@ -188,7 +188,7 @@ fn derivative(activation: Activation, z: f64) -> f64 {
 
 fn zero_padding<T: Real>(matrix: &mut Matrix<T>) {
     for x in &mut matrix.memory {
-        if *x != *x {
+        if x.to_f64().is_nan() {
             *x = T::ZERO;
         }
     }

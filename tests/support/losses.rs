@@ -1,0 +1,187 @@
+//! Losses written once more, in plain f64, with the bounds that they are held to.
+
+use ironmlp::kernels::loss::Loss;
+use ironmlp::simd::Real;
+
+/// Losses of every kind for `outputs` outputs. The match makes a new member without a place here
+/// fail to compile.
+pub fn all(outputs: usize) -> Vec<Loss> {
+    let column = |c: usize| 0.4 + 0.3 * (c % 5) as f64;
+    let columns: Vec<f64> = (0..outputs).map(column).collect();
+    let softmax = |class_weight: Vec<f64>, label_smoothing, ignore_index| {
+        Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index }
+    };
+    let all = vec![
+        Loss::SigmoidCrossEntropy { pos_weight: vec![] },
+        Loss::SigmoidCrossEntropy { pos_weight: vec![2.5] },
+        Loss::SigmoidCrossEntropy { pos_weight: columns.clone() },
+        Loss::BinaryCrossEntropy,
+        softmax(vec![], 0.0, None),
+        softmax(vec![], 0.0, Some(-100)),
+        softmax(vec![], 0.1, None),
+        softmax(columns.clone(), 0.0, None),
+        softmax(columns, 0.3, Some(0)),
+        Loss::Mse,
+        Loss::Mae,
+        Loss::Huber { delta: 1.0 },
+        Loss::Huber { delta: 0.25 },
+    ];
+    for loss in &all {
+        match loss {
+            Loss::SigmoidCrossEntropy { .. }
+            | Loss::BinaryCrossEntropy
+            | Loss::SoftmaxCrossEntropy { .. }
+            | Loss::Mse
+            | Loss::Mae
+            | Loss::Huber { .. } => {}
+        }
+    }
+    all
+}
+
+/// What one row is compared with.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A class; a negative one is ignored.
+    Class(i32),
+    /// A number for each output.
+    Values(Vec<f64>),
+}
+
+/// A number and the size that its error is measured by, in units of eps.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    pub exact: f64,
+    pub size: f64,
+}
+
+impl Expected {
+    fn relative(exact: f64) -> Self {
+        Self { exact, size: exact.abs() }
+    }
+
+    /// Whether `actual` is within the bound; `tiny` is what may be lost below the normal numbers,
+    /// and what is beyond T's numbers may be infinite.
+    pub fn allows<T: Real>(self, actual: f64, bound: f64, tiny: f64) -> bool {
+        let error = (actual - self.exact).abs();
+        let overflow = actual.is_infinite() && !T::from_f64(self.exact).is_finite();
+        actual == self.exact || overflow || error <= bound * self.size + tiny
+    }
+}
+
+/// A row's loss and gradient.
+pub struct Row {
+    pub value: Expected,
+    pub gradient: Vec<Expected>,
+}
+
+/// 16 eps, relative, for the sums of single outputs; 64 eps, absolute or relative, for softmax.
+pub fn bound<T: Real>(loss: &Loss) -> f64 {
+    let eps = if T::NAME == "float32" { f64::from(f32::EPSILON) } else { f64::EPSILON };
+    if matches!(loss, Loss::SoftmaxCrossEntropy { .. }) { 64.0 * eps } else { 16.0 * eps }
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+}
+
+/// A term of a sum; none if its factor is 0, whatever the other is.
+fn term(factor: f64, x: f64) -> f64 {
+    if factor == 0.0 { 0.0 } else { factor * x }
+}
+
+/// The loss of one output: value, gradient, the sum of the sizes of the gradient's terms.
+fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (f64, f64, f64) {
+    let d = y - t;
+    match loss {
+        Loss::SigmoidCrossEntropy { pos_weight } => {
+            let q = match pos_weight.len() {
+                0 => 1.0,
+                1 => pos_weight[0],
+                _ => pos_weight[column],
+            };
+            let value = term(1.0 - t, softplus(y)) + term(q * t, softplus(-y));
+            let (up, down) = ((1.0 - t) * sigmoid(y), q * t * sigmoid(-y));
+            (value, up - down, up + down)
+        }
+        Loss::BinaryCrossEntropy => {
+            let (log, log_rest) = (y.ln().max(-100.0), (-y).ln_1p().max(-100.0));
+            let value = -(t * log + (1.0 - t) * log_rest);
+            let (up, down) = ((1.0 - t) / (1.0 - y).max(1e-12), t / y.max(1e-12));
+            (value, up - down, up + down)
+        }
+        Loss::Mse => (d * d, 2.0 * d, 2.0 * d.abs()),
+        Loss::Mae => (d.abs(), if d == 0.0 { 0.0 } else { d.signum() }, 1.0),
+        Loss::Huber { delta } => {
+            if d.abs() <= *delta {
+                (d * d / 2.0, d, d.abs())
+            } else {
+                (delta * (d.abs() - delta / 2.0), delta * d.signum(), *delta)
+            }
+        }
+        Loss::SoftmaxCrossEntropy { .. } => unreachable!(),
+    }
+}
+
+/// As PyTorch defines it: the smoothed and weighted sum of -log softmax(x).
+fn softmax(x: &[f64], target: &Target, class_weight: &[f64], smoothing: f64) -> Row {
+    let k = x.len();
+    let m = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = x.iter().map(|x| (x - m).exp()).sum();
+    let q: Vec<f64> = (0..k)
+        .map(|c| {
+            let t = match target {
+                Target::Class(class) => f64::from(u8::from(usize::try_from(*class) == Ok(c))),
+                Target::Values(values) => values[c],
+            };
+            let weight = class_weight.get(c).copied().unwrap_or(1.0);
+            weight * ((1.0 - smoothing) * t + smoothing / k as f64)
+        })
+        .collect();
+    let total: f64 = q.iter().sum();
+    let value: f64 = (0..k).map(|c| term(q[c], sum.ln() + (m - x[c]))).sum();
+    let gradient = (0..k)
+        .map(|c| (x[c] - m).exp() / sum * total - q[c])
+        .map(|g| Expected { exact: g, size: g.abs().max(1.0) });
+    Row { value: Expected { exact: value, size: value.max(1.0) }, gradient: gradient.collect() }
+}
+
+/// The loss and the gradient of one row with outputs `x`.
+pub fn row(loss: &Loss, x: &[f64], target: &Target) -> Row {
+    match (loss, target) {
+        (_, Target::Class(..=-1)) => Row {
+            value: Expected::relative(0.0),
+            gradient: x.iter().map(|_| Expected::relative(0.0)).collect(),
+        },
+        (Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. }, _) => {
+            softmax(x, target, class_weight, *label_smoothing)
+        }
+        (_, Target::Class(_)) => unreachable!(),
+        (_, Target::Values(t)) => {
+            let outputs = (0..x.len()).map(|c| pointwise(loss, x[c], t[c], c));
+            let value = outputs.clone().map(|(value, _, _)| value).sum();
+            let gradient = outputs.map(|(_, g, size)| Expected { exact: g, size });
+            Row { value: Expected::relative(value), gradient: gradient.collect() }
+        }
+    }
+}
+
+/// What the mean of a batch divides by.
+pub fn divisor(loss: &Loss, targets: &[Target], weights: &[f64], outputs: usize) -> f64 {
+    let row = |(target, weight): (&Target, &f64)| match (loss, target) {
+        (Loss::SoftmaxCrossEntropy { class_weight, .. }, Target::Class(class)) => {
+            match usize::try_from(*class) {
+                Ok(class) => weight * class_weight.get(class).unwrap_or(&1.0),
+                Err(_) => 0.0,
+            }
+        }
+        (Loss::SoftmaxCrossEntropy { .. }, Target::Values(_)) => *weight,
+        _ => weight * outputs as f64,
+    };
+    targets.iter().zip(weights).map(row).sum()
+}
