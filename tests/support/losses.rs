@@ -3,42 +3,6 @@
 use ironmlp::kernels::loss::Loss;
 use ironmlp::simd::Real;
 
-/// Losses of every kind for `outputs` outputs. The match makes a new member without a place here
-/// fail to compile.
-pub fn all(outputs: usize) -> Vec<Loss> {
-    let column = |c: usize| 0.4 + 0.3 * (c % 5) as f64;
-    let columns: Vec<f64> = (0..outputs).map(column).collect();
-    let softmax = |class_weight: Vec<f64>, label_smoothing, ignore_index| {
-        Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index }
-    };
-    let all = vec![
-        Loss::SigmoidCrossEntropy { pos_weight: vec![] },
-        Loss::SigmoidCrossEntropy { pos_weight: vec![2.5] },
-        Loss::SigmoidCrossEntropy { pos_weight: columns.clone() },
-        Loss::BinaryCrossEntropy,
-        softmax(vec![], 0.0, None),
-        softmax(vec![], 0.0, Some(-100)),
-        softmax(vec![], 0.1, None),
-        softmax(columns.clone(), 0.0, None),
-        softmax(columns, 0.3, Some(0)),
-        Loss::Mse,
-        Loss::Mae,
-        Loss::Huber { delta: 1.0 },
-        Loss::Huber { delta: 0.25 },
-    ];
-    for loss in &all {
-        match loss {
-            Loss::SigmoidCrossEntropy { .. }
-            | Loss::BinaryCrossEntropy
-            | Loss::SoftmaxCrossEntropy { .. }
-            | Loss::Mse
-            | Loss::Mae
-            | Loss::Huber { .. } => {}
-        }
-    }
-    all
-}
-
 /// What one row is compared with.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -58,6 +22,10 @@ pub struct Expected {
 impl Expected {
     fn relative(exact: f64) -> Self {
         Self { exact, size: exact.abs() }
+    }
+
+    pub fn times(self, factor: f64) -> Self {
+        Self { exact: self.exact * factor, size: self.size * factor }
     }
 
     /// Whether `actual` is within the bound; `tiny` is what may be lost below the normal numbers,
