@@ -1,1 +1,13 @@
-//! (introduced by its files)
+//! A training run: shuffled mini-batches of the data, epoch after epoch.
+//!
+//! - `data.rs`: X, targets and weights of a run, owned or held.
+//! - `sampler.rs`: the order of the rows in an epoch.
+//! - `run.rs`: the cursor, the losses, and when to stop.
+
+mod data;
+mod run;
+mod sampler;
+
+pub use data::{Data, Targets};
+pub use run::{Pause, Run};
+pub use sampler::Sampler;

@@ -25,13 +25,13 @@ pub fn first_non_finite<T: Real>(isa: Isa, source: &Source, rows: Range<usize>) 
     isa.run(Search::<T> { source: *source, rows, element: PhantomData })
 }
 
-struct Search<T> {
-    source: Source,
+struct Search<'a, T> {
+    source: Source<'a>,
     rows: Range<usize>,
     element: PhantomData<T>,
 }
 
-impl<T: Real> Kernel for Search<T> {
+impl<T: Real> Kernel for Search<'_, T> {
     type Output = Option<usize>;
 
     #[inline(always)]

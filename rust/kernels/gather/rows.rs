@@ -15,8 +15,20 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// Rows `start..end` of these.
+    #[inline]
+    #[must_use]
+    pub fn range(self, start: usize, end: usize) -> Self {
+        match self {
+            Self::From(first) => Self::From(first + start),
+            Self::List(list) => Self::List(&list[start..end]),
+        }
+    }
+
+    /// The source's row that is row `i` of these.
     #[inline(always)]
-    fn at(self, i: usize) -> usize {
+    #[must_use]
+    pub fn at(self, i: usize) -> usize {
         match self {
             Self::From(start) => start + i,
             Self::List(list) => list[i] as usize,
@@ -31,7 +43,7 @@ impl Rows<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Gather<'a, T> {
     /// The matrix.
-    pub source: Source,
+    pub source: Source<'a>,
     /// Row i of the target is row `rows[i]` of the source.
     pub rows: Rows<'a>,
     /// What is filled.

@@ -1,5 +1,9 @@
 //! A matrix that someone else owns.
 
+use std::marker::PhantomData;
+
+use crate::simd::Real;
+
 /// Element types that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {
@@ -67,23 +71,24 @@ impl DType {
 }
 
 /// A matrix in memory that others own: element (r, c) is at `ptr + r * row_stride + c * col_stride`
-/// bytes, aligned or not. Strides may be zero or negative.
+/// bytes, aligned or not. Strides may be zero or negative. `'a` is how long the memory is there.
 #[derive(Clone, Copy, Debug)]
-pub struct Source {
+pub struct Source<'a> {
     ptr: *const u8,
     dtype: DType,
     rows: usize,
     cols: usize,
     row_stride: isize,
     pub(super) col_stride: isize,
+    memory: PhantomData<&'a [u8]>,
 }
 
 // SAFETY: an address; who made it vouches for the memory behind it in every thread (see `new`).
-unsafe impl Send for Source {}
+unsafe impl Send for Source<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Source {}
+unsafe impl Sync for Source<'_> {}
 
-impl Source {
+impl<'a> Source<'a> {
     /// # Safety
     /// As long as the source or a copy of it is in use, each of its elements lies in memory that is
     /// mapped and may be read. Other threads may write to that memory; the values read are then
@@ -95,7 +100,23 @@ impl Source {
         (rows, cols): (usize, usize),
         (row_stride, col_stride): (isize, isize),
     ) -> Self {
-        Self { ptr, dtype, rows, cols, row_stride, col_stride }
+        Self { ptr, dtype, rows, cols, row_stride, col_stride, memory: PhantomData }
+    }
+
+    /// Row-major elements of ours, `cols` in a row.
+    ///
+    /// # Panics
+    /// If the elements are not whole rows.
+    #[must_use]
+    pub fn of_slice<T: Real>(values: &'a [T], cols: usize) -> Self {
+        assert!(cols > 0 && values.len().is_multiple_of(cols));
+        let size = size_of::<T>();
+        let shape = (values.len() / cols, cols);
+        // SAFETY: the elements are inside the slice, which is borrowed for as long as the source.
+        unsafe {
+            let dtype = if size == 4 { DType::F32 } else { DType::F64 };
+            Self::new(values.as_ptr().cast(), dtype, shape, ((cols * size) as isize, size as isize))
+        }
     }
 
     /// The element type.

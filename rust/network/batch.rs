@@ -1,0 +1,108 @@
+//! The rows that a step works on.
+
+use super::workspace::Workspace;
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::{Rows, Source};
+use crate::kernels::panels::Span;
+
+/// The targets of all rows of the data.
+#[derive(Clone, Copy, Debug)]
+pub enum Labels<'a, T> {
+    /// No targets.
+    None,
+    /// A class for each row; a negative one is `ignore_index`.
+    Classes(&'a [i32]),
+    /// Row-major, as many columns as the network has outputs.
+    Values(&'a [T]),
+}
+
+/// Rows of the data, their targets and their weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, T> {
+    /// X.
+    pub source: Source<'a>,
+    /// Which rows.
+    pub order: Rows<'a>,
+    /// How many.
+    pub rows: usize,
+    /// Targets of all rows of X.
+    pub labels: Labels<'a, T>,
+    /// Weights of all rows of X.
+    pub weights: Option<&'a [T]>,
+}
+
+impl<'a, T: Elementary> Batch<'a, T> {
+    /// Copies the batch's classes and weights to the front of the spans.
+    pub(super) fn gather_labels(&self, classes: Span<i32>, weights: Span<T>) {
+        if let Labels::Classes(all) = self.labels {
+            for position in 0..self.rows {
+                classes.set(position, all[self.order.at(position)]);
+            }
+        }
+        if let Some(all) = self.weights {
+            for position in 0..self.rows {
+                weights.set(position, all[self.order.at(position)]);
+            }
+        }
+    }
+
+    /// The targets as far as the divisor depends on them.
+    pub(super) fn classes_of(&self, workspace: &Workspace<T>) -> Option<Span<i32>> {
+        match self.labels {
+            Labels::Classes(_) => Some(workspace.classes().slice(0, self.rows)),
+            Labels::None | Labels::Values(_) => None,
+        }
+    }
+
+    /// The weights of the batch's rows; empty if all are one.
+    pub(super) fn weights_of(&self, workspace: &Workspace<T>) -> Span<T> {
+        match self.weights {
+            Some(_) => workspace.weights().slice(0, self.rows),
+            None => Span::empty(),
+        }
+    }
+
+    /// The targets of all rows as a source to gather from, if they are numbers.
+    pub(super) fn values(&self, outputs: usize) -> Option<Source<'a>> {
+        match self.labels {
+            Labels::Values(all) => Some(Source::of_slice(all, outputs)),
+            Labels::None | Labels::Classes(_) => None,
+        }
+    }
+}
+
+/// Where the gradient at the outputs comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Head<'a, T> {
+    /// From nowhere: no backward pass.
+    Nothing,
+    /// From the loss.
+    Loss,
+    /// From the caller: row-major (rows, outputs) in the batch's order.
+    Gradient(&'a [T]),
+}
+
+/// The loss of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepLoss {
+    /// Weighted sum over rows and outputs.
+    pub sum: f64,
+    /// What the mean divides it by.
+    pub divisor: f64,
+    /// The loss under the spec's reduction, whose derivative the gradients are.
+    pub reduced: f64,
+}
+
+impl StepLoss {
+    /// The mean, whatever the reduction; 0 where all rows have zero weight.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        if self.divisor == 0.0 { 0.0 } else { self.sum / self.divisor }
+    }
+
+    /// Whether the step may be applied.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.reduced.is_finite()
+    }
+}

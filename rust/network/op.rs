@@ -1,0 +1,244 @@
+//! The ops of the row phase, and the one place where a tile gets its pointers.
+
+use super::parameters::LinearLayout;
+use super::workspace::Workspace;
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gemm::Product;
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::random::DropoutMask;
+use crate::network::state::State;
+use crate::runtime::{Arena, Plain};
+use crate::simd::{Entry, Isa, LANES};
+
+/// A view into a buffer.
+///
+/// Every pointer that a kernel works on is made here. That tiles running at the same time write
+/// disjoint elements is the plan's doing: the tiles of the row phase own their rows of every buffer
+/// of the workspace and only read parameters, the tiles of the weight phase own their block of
+/// parameters and only read the workspace, and a barrier lies between the phases. A view is used
+/// only while the `State` or `Workspace` it was made from is borrowed.
+///
+/// # Panics
+/// If the view would leave the buffer.
+pub(super) fn view<T: Plain>(
+    arena: &Arena<T>,
+    at: usize,
+    rows: usize,
+    cols: usize,
+    stride: usize,
+) -> Panels<T> {
+    let panels = cols.div_ceil(LANES);
+    let len = if panels == 0 { 0 } else { (panels - 1) * stride + rows * LANES };
+    assert!(at + len <= arena.len(), "a view leaves its buffer");
+    // SAFETY: the range is inside the arena, whose elements are all initialised; see above for
+    // concurrent access and for how long views live.
+    unsafe { Panels::from_raw(arena.as_ptr().wrapping_add(at), rows, cols, stride) }
+}
+
+/// Which buffer of the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferId(pub usize);
+
+/// Where an input gradient finds its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackwardWeight {
+    /// In the state, where updates keep it up to date.
+    State,
+    /// In the workspace, copied from the parameters at the start of the call.
+    Copy(BufferId),
+}
+
+/// One op on some rows of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RowOp {
+    /// output = input W^T + b.
+    Linear {
+        /// Which Linear layer.
+        linear: usize,
+        /// Read.
+        input: BufferId,
+        /// Written.
+        output: BufferId,
+    },
+    /// output = f(input).
+    Activation {
+        /// f.
+        activation: Activation,
+        /// Read.
+        input: BufferId,
+        /// Written; may be the input.
+        output: BufferId,
+    },
+    /// output = input * mask in training, else the input.
+    Dropout {
+        /// Index in the network's layers.
+        layer: usize,
+        /// Probability of zero.
+        p: f64,
+        /// Read.
+        input: BufferId,
+        /// Written; may be the input.
+        output: BufferId,
+        /// The mask drawn, for the way back.
+        mask: BufferId,
+    },
+    /// target = grad W.
+    InputGradient {
+        /// Which Linear layer.
+        linear: usize,
+        /// Read.
+        grad: BufferId,
+        /// Written.
+        target: BufferId,
+        /// W.
+        weight: BackwardWeight,
+    },
+    /// target = flush(grad * f'(saved)).
+    ActivationGradient {
+        /// f; the identity only flushes.
+        activation: Activation,
+        /// The activation's input or output.
+        saved: BufferId,
+        /// Read.
+        grad: BufferId,
+        /// Written; may be `grad`.
+        target: BufferId,
+    },
+    /// target = grad * mask in training, else the gradient.
+    DropoutGradient {
+        /// The mask of the forward pass.
+        mask: BufferId,
+        /// Read.
+        grad: BufferId,
+        /// Written; may be `grad`.
+        target: BufferId,
+    },
+}
+
+/// The kernels of the row phase, compiled for one instruction set.
+pub(super) struct RowKernels<T: Elementary> {
+    product: Entry<Product<T>>,
+    activation: Entry<ActivationForward<T>>,
+    activation_gradient: Entry<ActivationBackward<T>>,
+    dropout_mask: Entry<DropoutMask<T>>,
+    multiply: Entry<Multiply<T>>,
+}
+
+impl<T: Elementary> RowKernels<T> {
+    pub(super) fn new(isa: Isa) -> Self {
+        Self {
+            product: isa.entry(),
+            activation: isa.entry(),
+            activation_gradient: isa.entry(),
+            dropout_mask: isa.entry(),
+            multiply: isa.entry(),
+        }
+    }
+}
+
+/// What an op of the row phase needs besides its own data.
+pub(super) struct RowContext<'a, T: Elementary> {
+    pub kernels: &'a RowKernels<T>,
+    pub state: &'a State<T>,
+    pub workspace: &'a Workspace<T>,
+    /// Rows of the slab that the op does.
+    pub start: usize,
+    /// One past the last of them.
+    pub end: usize,
+    /// Position of the slab's first row in its batch.
+    pub slab: usize,
+    /// Whether dropout drops.
+    pub training: bool,
+}
+
+impl<T: Elementary> RowContext<'_, T> {
+    /// This context's rows of a buffer.
+    #[inline]
+    pub(super) fn rows(&self, buffer: BufferId) -> Panels<T> {
+        self.workspace.buffer(buffer).slice(self.start, self.end)
+    }
+
+    fn linear(&self, linear: usize) -> &LinearLayout {
+        &self.state.layout.linears[linear]
+    }
+
+    /// Runs one op.
+    pub(super) fn run(&self, op: &RowOp) {
+        match *op {
+            RowOp::Linear { linear, input, output } => {
+                let layout = self.linear(linear);
+                self.kernels.product.call(Product {
+                    a: self.rows(input),
+                    b: layout.weight(&self.state.parameters),
+                    c: self.rows(output),
+                    bias: layout.bias(&self.state.parameters).flat(),
+                });
+            }
+            RowOp::Activation { activation, input, output } => {
+                self.kernels.activation.call(ActivationForward {
+                    activation,
+                    input: self.rows(input),
+                    output: self.rows(output),
+                });
+            }
+            RowOp::Dropout { layer, p, input, output, mask } => {
+                self.copy(input, output);
+                if self.training {
+                    self.kernels.dropout_mask.call(DropoutMask {
+                        seed: self.state.seed,
+                        layer: layer as u32,
+                        step: self.state.steps,
+                        first_row: self.slab + self.start,
+                        p,
+                        mask: self.rows(mask),
+                    });
+                    self.multiply(output, mask);
+                }
+            }
+            RowOp::InputGradient { linear, grad, target, weight } => {
+                let b = match weight {
+                    BackwardWeight::State => {
+                        self.linear(linear).backward_weight(&self.state.backward)
+                    }
+                    BackwardWeight::Copy(buffer) => self.workspace.buffer(buffer),
+                };
+                self.kernels.product.call(Product {
+                    a: self.rows(grad),
+                    b,
+                    c: self.rows(target),
+                    bias: Span::empty(),
+                });
+            }
+            RowOp::ActivationGradient { activation, saved, grad, target } => {
+                self.copy(grad, target);
+                self.kernels.activation_gradient.call(ActivationBackward {
+                    activation,
+                    saved: self.rows(saved),
+                    grad: self.rows(target),
+                });
+            }
+            RowOp::DropoutGradient { mask, grad, target } => {
+                self.copy(grad, target);
+                if self.training {
+                    self.multiply(target, mask);
+                }
+            }
+        }
+    }
+
+    fn multiply(&self, x: BufferId, mask: BufferId) {
+        self.kernels.multiply.call(Multiply { x: self.rows(x), mask: self.rows(mask) });
+    }
+
+    /// Copies this context's rows of one buffer to another, unless they are the same buffer.
+    fn copy(&self, from: BufferId, to: BufferId) {
+        if from != to {
+            self.kernels.activation.call(ActivationForward {
+                activation: Activation::Identity,
+                input: self.rows(from),
+                output: self.rows(to),
+            });
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where parameters, gradients and moments lie, and how they look from outside.
+//!
+//! Inside, a weight is kept transposed and in panels: rows are inputs, columns outputs, the right
+//! operand of the forward product as it is. Gradients and moments share that layout, so that the
+//! update of 16 inputs x 16 outputs is one pass over consecutive elements. A second copy of the
+//! weights, not transposed, is the right operand of the input gradient. At every boundary the
+//! layout is canonical: per Linear layer the weight (out, in), row-major, then the bias (out).
+
+use super::op::view;
+use super::spec::Spec;
+use crate::error::{Error, Result};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::panels::Panels;
+use crate::runtime::{Arena, memory};
+use crate::simd::LANES;
+
+/// Where one Linear layer's parameters lie in a buffer.
+#[derive(Clone, Debug)]
+pub struct LinearLayout {
+    /// Index in the network's layers.
+    pub layer: usize,
+    /// Width of the input.
+    pub inputs: usize,
+    /// Width of the output.
+    pub outputs: usize,
+    /// Whether there is a bias; its 16-padded row exists, at +0, in either case.
+    pub bias: bool,
+    /// Whether updates change it.
+    pub trainable: bool,
+    /// Factor on the learning rate.
+    pub lr_scale: f64,
+    weight_at: usize,
+    weight_stride: usize,
+    bias_at: usize,
+    backward_at: usize,
+    backward_stride: usize,
+}
+
+/// Where all parameters lie.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// First to last.
+    pub linears: Vec<LinearLayout>,
+    /// Elements of a buffer of parameters, gradients or moments.
+    len: usize,
+    /// Elements of the buffer of weights for the input gradients.
+    backward_len: usize,
+}
+
+impl Layout {
+    /// The layout for elements of `size` bytes.
+    ///
+    /// # Errors
+    /// `Error::Value` for more elements than an address space holds.
+    pub fn new<T: Elementary>(spec: &Spec) -> Result<Self> {
+        let too_large =
+            || Error::Value("the network has more parameters than memory can hold".into());
+        let parameters = spec.parameter_count()?;
+        // Padding at most multiplies by 16 x 2; a buffer must stay below 2^62 bytes.
+        if parameters > (1 << 54) {
+            memory::check(parameters.saturating_mul(size_of::<T>() as u64))?;
+            return Err(too_large());
+        }
+        let (mut len, mut backward_len) = (0usize, 0usize);
+        let mut linears = Vec::new();
+        for (layer, linear) in spec.linears() {
+            let (inputs, outputs) = (linear.in_features, linear.out_features);
+            let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
+            let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
+            let weight_len =
+                outputs.div_ceil(LANES).checked_mul(weight_stride).ok_or_else(too_large)?;
+            let backward =
+                inputs.div_ceil(LANES).checked_mul(backward_stride).ok_or_else(too_large)?;
+            let bias_at = len.checked_add(weight_len).ok_or_else(too_large)?;
+            linears.push(LinearLayout {
+                layer,
+                inputs,
+                outputs,
+                bias: linear.bias,
+                trainable: linear.trainable,
+                lr_scale: linear.lr_scale,
+                weight_at: len,
+                weight_stride,
+                bias_at,
+                backward_at: backward_len,
+                backward_stride,
+            });
+            len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
+            backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
+        }
+        Ok(Self { linears, len, backward_len })
+    }
+
+    /// A zeroed buffer for parameters, gradients or moments.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn buffer<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.len)
+    }
+
+    /// A zeroed buffer for the weights as the input gradients read them.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn backward_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.backward_len)
+    }
+
+    /// Bytes of `buffers` buffers and of the weights' second copy.
+    #[must_use]
+    pub fn bytes<T: Elementary>(&self, buffers: usize) -> u64 {
+        (self.len as u64)
+            .saturating_mul(buffers as u64)
+            .saturating_add(self.backward_len as u64)
+            .saturating_mul(size_of::<T>() as u64)
+    }
+
+    /// Copies a buffer out: for each Linear its weight (out, in) and, if it has one, its bias.
+    #[must_use]
+    pub fn export<T: Elementary>(&self, buffer: &Arena<T>) -> Vec<Vec<T>> {
+        let mut tensors = Vec::new();
+        for linear in &self.linears {
+            let mut weight = vec![T::ZERO; linear.outputs * linear.inputs];
+            crate::kernels::gemm::unpack(linear.weight(buffer), &mut weight, 1, linear.inputs);
+            tensors.push(weight);
+            if linear.bias {
+                let mut bias = vec![T::ZERO; linear.outputs];
+                crate::kernels::gemm::unpack(linear.bias(buffer), &mut bias, 0, 1);
+                tensors.push(bias);
+            }
+        }
+        tensors
+    }
+
+    /// Copies tensors in the order and sizes of [`Self::export`] into a buffer.
+    ///
+    /// # Panics
+    /// If their number or a length differs; the callers check both.
+    pub fn import<T: Elementary>(&self, tensors: &[Vec<T>], buffer: &Arena<T>) {
+        let mut tensors = tensors.iter();
+        for linear in &self.linears {
+            let weight = tensors.next().expect("a weight for each layer");
+            assert_eq!(weight.len(), linear.outputs * linear.inputs);
+            crate::kernels::gemm::pack(weight, 1, linear.inputs, linear.weight(buffer));
+            if linear.bias {
+                let bias = tensors.next().expect("a bias for each layer that has one");
+                assert_eq!(bias.len(), linear.outputs);
+                crate::kernels::gemm::pack(bias, 0, 1, linear.bias(buffer));
+            }
+        }
+        assert!(tensors.next().is_none());
+    }
+
+    /// The shapes of the tensors of [`Self::export`].
+    #[must_use]
+    pub fn shapes(&self) -> Vec<Vec<usize>> {
+        let mut shapes = Vec::new();
+        for linear in &self.linears {
+            shapes.push(vec![linear.outputs, linear.inputs]);
+            if linear.bias {
+                shapes.push(vec![linear.outputs]);
+            }
+        }
+        shapes
+    }
+}
+
+impl LinearLayout {
+    /// The transposed weight (in, out).
+    #[must_use]
+    pub fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+        view(buffer, self.weight_at, self.inputs, self.outputs, self.weight_stride)
+    }
+
+    /// The bias as a matrix of one row.
+    #[must_use]
+    pub fn bias<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+        view(buffer, self.bias_at, 1, self.outputs, LANES)
+    }
+
+    /// The weight (out, in) in the buffer of [`Layout::backward_buffer`].
+    #[must_use]
+    pub fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+        view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)
+    }
+}

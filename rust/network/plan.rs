@@ -1,0 +1,336 @@
+//! From a spec and a largest batch to ops on buffers.
+//!
+//! A plan is immutable and shared; the number of rows is an argument of each run. Its ops fall into
+//! two phases with a barrier between: the row phase does everything that the rows of a batch do
+//! independently (gather, forward pass, loss, all input gradients), the weight phase sums over the
+//! rows (weight gradients) and updates.
+
+use super::op::{BackwardWeight, BufferId, RowKernels, RowOp};
+use super::spec::{Layer, Optimizer, Reduction, Spec};
+use super::step::StepKernels;
+use super::workspace::{Buffers, Workspace};
+use crate::error::Result;
+use crate::kernels::activation::Activation;
+use crate::kernels::elementary::Elementary;
+use crate::kernels::loss::Loss;
+use crate::kernels::weight::Block;
+use crate::simd::{Isa, LANES};
+
+/// Rows that are in memory at a time; a larger batch goes through in slabs. 16 of N2's blocks of 256
+/// rows: a whole slab is one node of the tree.
+pub const SLAB_ROWS: usize = 4096;
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Outputs alone.
+    Forward,
+    /// Updates of the trainable layers, straight from their gradients.
+    Train,
+    /// The gradients of all layers, kept.
+    Gradients {
+        /// The gradient with respect to X, too.
+        input_grad: bool,
+    },
+    /// As `Gradients`, with a buffer of its own for each tensor, to look at.
+    Trace,
+}
+
+/// One Linear layer in the weight phase.
+#[derive(Clone, Debug)]
+pub(super) struct WeightOp {
+    pub linear: usize,
+    /// The layer's input.
+    pub input: BufferId,
+    /// Gradient with respect to the layer's output.
+    pub grad: BufferId,
+    /// Whether updates keep the second copy of the weight.
+    pub keep_backward: bool,
+}
+
+/// The ops of one kind of step of one network.
+pub struct Plan<T: Elementary> {
+    pub(super) isa: Isa,
+    pub(super) row_kernels: RowKernels<T>,
+    pub(super) kernels: StepKernels<T>,
+    pub(super) loss: Option<(Loss, Reduction)>,
+    pub(super) optimizer: Optimizer,
+    pub(super) buffers: Buffers,
+    pub(super) forward: Vec<RowOp>,
+    pub(super) backward: Vec<RowOp>,
+    pub(super) weights: Vec<WeightOp>,
+    /// Tiles of the weight phase: an index into `weights` and a block of that layer.
+    pub(super) blocks: Vec<(usize, Block)>,
+    /// Copies of weights to make before a backward pass: Linear layer and buffer.
+    pub(super) copies: Vec<(usize, BufferId)>,
+    pub(super) input: BufferId,
+    pub(super) output: BufferId,
+    pub(super) targets: BufferId,
+    pub(super) output_grad: BufferId,
+    pub(super) input_grad: Option<BufferId>,
+    /// The output of each layer, for `Purpose::Trace`.
+    pub(super) layer_outputs: Vec<BufferId>,
+    /// The gradient with respect to the output of each layer, for `Purpose::Trace`.
+    pub(super) layer_grads: Vec<BufferId>,
+    pub(super) slab_rows: usize,
+    flops_per_row: f64,
+}
+
+impl<T: Elementary> Plan<T> {
+    /// A plan for batches of any size; `largest` rows or fewer fit into its slab.
+    #[must_use]
+    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Self {
+        let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
+        Self::with_slab(spec, purpose, slab_rows, isa)
+    }
+
+    /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
+    ///
+    /// # Panics
+    /// If `slab_rows` is neither the whole batch nor a power of two of at least 256, as N2 needs.
+    #[must_use]
+    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Self {
+        let mut builder = Builder {
+            spec,
+            purpose,
+            rows: slab_rows,
+            buffers: Buffers::default(),
+            forward: Vec::new(),
+            backward: Vec::new(),
+            weights: Vec::new(),
+            copies: Vec::new(),
+            ways: Vec::new(),
+            layer_outputs: Vec::new(),
+            layer_grads: vec![BufferId(0); spec.layers.len()],
+        };
+        let input = builder.buffer::<T>(spec.in_features());
+        let output = builder.forward::<T>(input);
+        let targets = builder.buffer::<T>(spec.out_features());
+        let output_grad = builder.buffer::<T>(spec.out_features());
+        let input_grad =
+            if purpose == Purpose::Forward { None } else { builder.backward::<T>(output_grad) };
+        let blocks = builder.blocks();
+        let Builder { buffers, forward, backward, weights, copies, .. } = builder;
+        let weights_count: usize =
+            spec.linears().map(|(_, linear)| linear.in_features * linear.out_features).sum();
+        Self {
+            isa,
+            row_kernels: RowKernels::new(isa),
+            kernels: StepKernels::new(isa),
+            loss: spec.loss.clone(),
+            optimizer: spec.optimizer,
+            buffers,
+            forward,
+            backward,
+            weights,
+            blocks,
+            copies,
+            input,
+            output,
+            targets,
+            output_grad,
+            input_grad,
+            layer_outputs: builder.layer_outputs,
+            layer_grads: builder.layer_grads,
+            slab_rows,
+            flops_per_row: 6.0 * weights_count as f64,
+        }
+    }
+
+    /// The memory of one running step on up to `batch_rows` rows.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn workspace(&self, batch_rows: usize) -> Result<Workspace<T>> {
+        Workspace::new(&self.buffers, batch_rows)
+    }
+
+    /// Columns of the network's output.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.buffers.cols(self.output)
+    }
+
+    /// An estimate of a training step's floating-point operations.
+    #[must_use]
+    pub fn step_flops(&self, rows: usize) -> f64 {
+        self.flops_per_row * rows as f64
+    }
+}
+
+/// How the gradient goes back through a layer.
+#[derive(Clone, Copy)]
+enum Way {
+    Linear { linear: usize, input: BufferId },
+    Activation { activation: Activation, saved: BufferId },
+    Dropout { mask: BufferId },
+    Nothing,
+}
+
+struct Builder<'a> {
+    spec: &'a Spec,
+    purpose: Purpose,
+    rows: usize,
+    buffers: Buffers,
+    forward: Vec<RowOp>,
+    backward: Vec<RowOp>,
+    weights: Vec<WeightOp>,
+    copies: Vec<(usize, BufferId)>,
+    ways: Vec<Way>,
+    layer_outputs: Vec<BufferId>,
+    layer_grads: Vec<BufferId>,
+}
+
+impl Builder<'_> {
+    fn buffer<T: Elementary>(&mut self, cols: usize) -> BufferId {
+        self.buffers.add::<T>(self.rows, cols)
+    }
+
+    /// A buffer for what is computed from `from`: the same one unless its content is still `needed`.
+    fn place<T: Elementary>(&mut self, from: BufferId, needed: bool) -> BufferId {
+        if needed || self.purpose == Purpose::Trace {
+            let cols = self.buffers.cols(from);
+            self.buffer::<T>(cols)
+        } else {
+            from
+        }
+    }
+
+    fn forward<T: Elementary>(&mut self, input: BufferId) -> BufferId {
+        let spec = self.spec;
+        let mut at = input;
+        // Whether the way back reads what is in `at` now.
+        let mut needed = false;
+        let mut linears = 0;
+        for (layer, kind) in spec.layers.iter().enumerate() {
+            let way = match *kind {
+                Layer::Linear(ref linear) => {
+                    let output = self.buffer::<T>(linear.out_features);
+                    self.forward.push(RowOp::Linear { linear: linears, input: at, output });
+                    let way = Way::Linear { linear: linears, input: at };
+                    linears += 1;
+                    (at, needed) = (output, false);
+                    way
+                }
+                Layer::Activation(Activation::Identity) => Way::Nothing,
+                Layer::Activation(activation) => {
+                    let training = self.purpose != Purpose::Forward;
+                    let from_input = activation.needs_input() && training;
+                    let output = self.place::<T>(at, needed || from_input);
+                    self.forward.push(RowOp::Activation { activation, input: at, output });
+                    let saved = if activation.needs_input() { at } else { output };
+                    (at, needed) = (output, training && !from_input);
+                    Way::Activation { activation, saved }
+                }
+                Layer::Dropout { p } => {
+                    let output = self.place::<T>(at, needed);
+                    let mask = self.buffer::<T>(self.buffers.cols(at));
+                    self.forward.push(RowOp::Dropout { layer, p, input: at, output, mask });
+                    (at, needed) = (output, false);
+                    Way::Dropout { mask }
+                }
+            };
+            self.ways.push(way);
+            self.layer_outputs.push(at);
+        }
+        at
+    }
+
+    /// Whether some layer below `layer` wants the gradient.
+    fn wanted_below(&self, layer: usize) -> bool {
+        match self.purpose {
+            Purpose::Forward => false,
+            Purpose::Gradients { input_grad: true } | Purpose::Trace => true,
+            Purpose::Gradients { input_grad: false } => {
+                self.spec.linears().any(|(index, _)| index < layer)
+            }
+            Purpose::Train => self.trainable_below(layer),
+        }
+    }
+
+    fn trainable_below(&self, layer: usize) -> bool {
+        self.spec.linears().any(|(index, linear)| index < layer && linear.trainable)
+    }
+
+    /// The way back; gives the gradient with respect to X if it gets that far.
+    fn backward<T: Elementary>(&mut self, output_grad: BufferId) -> Option<BufferId> {
+        let spec = self.spec;
+        let mut at = output_grad;
+        // Whether the store of what is in `at` has flushed subnormals (N5): the loss does.
+        let mut flushed = true;
+        for (layer, kind) in spec.layers.iter().enumerate().rev() {
+            self.layer_grads[layer] = at;
+            match self.ways[layer] {
+                Way::Nothing => {}
+                Way::Activation { activation, saved } => {
+                    let target = self.place::<T>(at, false);
+                    self.backward.push(RowOp::ActivationGradient {
+                        activation,
+                        saved,
+                        grad: at,
+                        target,
+                    });
+                    (at, flushed) = (target, true);
+                }
+                Way::Dropout { mask } => {
+                    let target = self.place::<T>(at, false);
+                    self.backward.push(RowOp::DropoutGradient { mask, grad: at, target });
+                    (at, flushed) = (target, false);
+                }
+                Way::Linear { linear, input } => {
+                    let Layer::Linear(data) = kind else { continue };
+                    if !flushed {
+                        let activation = Activation::Identity;
+                        self.backward.push(RowOp::ActivationGradient {
+                            activation,
+                            saved: at,
+                            grad: at,
+                            target: at,
+                        });
+                    }
+                    let below = self.trainable_below(layer);
+                    if data.trainable || self.purpose != Purpose::Train {
+                        self.weights.push(WeightOp {
+                            linear,
+                            input,
+                            grad: at,
+                            keep_backward: below,
+                        });
+                    }
+                    if !self.wanted_below(layer) {
+                        return None;
+                    }
+                    // Updates keep the second copy only where training reads it.
+                    let weight = if below || !data.trainable {
+                        BackwardWeight::State
+                    } else {
+                        let copy = self.buffers.add::<T>(data.out_features, data.in_features);
+                        self.copies.push((linear, copy));
+                        BackwardWeight::Copy(copy)
+                    };
+                    let target = self.buffer::<T>(data.in_features);
+                    self.backward.push(RowOp::InputGradient { linear, grad: at, target, weight });
+                    (at, flushed) = (target, false);
+                }
+            }
+        }
+        Some(at)
+    }
+
+    /// The tiles of the weight phase.
+    fn blocks(&self) -> Vec<(usize, Block)> {
+        let linears: Vec<_> = self.spec.linears().collect();
+        let mut blocks = Vec::new();
+        for (index, op) in self.weights.iter().enumerate() {
+            let (_, linear) = linears[op.linear];
+            let outputs = linear.out_features.div_ceil(LANES);
+            for output in (0..outputs).step_by(2) {
+                for input in 0..linear.in_features.div_ceil(LANES) {
+                    let outputs = if outputs - output < 2 { 1 } else { 2 };
+                    blocks.push((index, Block { input, output, outputs }));
+                }
+            }
+        }
+        blocks
+    }
+}

@@ -1,0 +1,167 @@
+//! What training changes: parameters, moments, counters.
+
+use super::initialize;
+use super::parameters::Layout;
+use super::spec::{Optimizer, Spec};
+use crate::error::{Error, Result};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gemm::Transpose;
+use crate::kernels::optimizer::Rule;
+use crate::runtime::Arena;
+use crate::runtime::memory;
+use crate::simd::{Isa, LANES};
+
+/// The state of one model.
+#[derive(Debug)]
+pub struct State<T: Elementary> {
+    /// Where everything lies.
+    pub layout: Layout,
+    /// Parameters.
+    pub parameters: Arena<T>,
+    /// The weights once more, as the input gradients read them.
+    pub backward: Arena<T>,
+    /// SGD's velocity, or Adam's two moments.
+    pub moments: Vec<Arena<T>>,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// The seed of initial values, shuffles and dropout.
+    pub seed: u64,
+    /// Finished epochs.
+    pub epoch: u64,
+    /// Updates applied.
+    pub steps: u64,
+    /// beta1^steps and beta2^steps, as running products (N6).
+    pub beta_powers: (f64, f64),
+}
+
+impl<T: Elementary> State<T> {
+    /// A model with initial values from `seed`.
+    ///
+    /// # Errors
+    /// `Error::Memory` if parameters and moments exceed what the machine has.
+    pub fn new(spec: &Spec, learning_rate: f64, seed: u64, isa: Isa) -> Result<Self> {
+        let layout = Layout::new::<T>(spec)?;
+        let moments = spec.optimizer.moments();
+        memory::check(layout.bytes::<T>(1 + moments))?;
+        let mut state = Self {
+            parameters: layout.buffer()?,
+            backward: layout.backward_buffer()?,
+            moments: (0..moments).map(|_| layout.buffer()).collect::<Result<_>>()?,
+            layout,
+            learning_rate,
+            seed,
+            epoch: 0,
+            steps: 0,
+            beta_powers: (1.0, 1.0),
+        };
+        state.reset(spec, seed, isa);
+        Ok(state)
+    }
+
+    /// Starts anew: initial values from `seed`, moments and counters zero.
+    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) {
+        self.seed = seed;
+        self.epoch = 0;
+        self.steps = 0;
+        self.beta_powers = (1.0, 1.0);
+        let zeros: Vec<Vec<T>> = self
+            .layout
+            .shapes()
+            .iter()
+            .map(|shape| vec![T::ZERO; shape.iter().product()])
+            .collect();
+        for moment in &self.moments {
+            self.layout.import(&zeros, moment);
+        }
+        self.set_parameters(&initialize::parameters(spec, seed, isa), isa);
+    }
+
+    /// Replaces all parameters; tensors as in [`Layout::export`].
+    pub fn set_parameters(&mut self, tensors: &[Vec<T>], isa: Isa) {
+        self.layout.import(tensors, &self.parameters);
+        self.refresh_backward(isa);
+    }
+
+    /// Makes the second copy of the weights from the first.
+    fn refresh_backward(&mut self, isa: Isa) {
+        for linear in &self.layout.linears {
+            let source = linear.weight(&self.parameters);
+            let target = linear.backward_weight(&self.backward);
+            for block in 0..linear.inputs.div_ceil(LANES) {
+                for panel in 0..linear.outputs.div_ceil(LANES) {
+                    isa.run(Transpose { source, target, block, panel });
+                }
+            }
+        }
+    }
+
+    /// Counts one more update; call before the rules of that update are asked for.
+    pub fn begin_update(&mut self, optimizer: &Optimizer) {
+        self.steps += 1;
+        if let Optimizer::Adam { betas, .. } = optimizer {
+            self.beta_powers.0 *= betas.0;
+            self.beta_powers.1 *= betas.1;
+        }
+    }
+
+    /// The update rule of one Linear layer, for the update that `begin_update` counted.
+    #[must_use]
+    pub fn rule(&self, optimizer: &Optimizer, lr_scale: f64) -> Rule<T> {
+        let lr = self.learning_rate * lr_scale;
+        match *optimizer {
+            Optimizer::Sgd { momentum, weight_decay, nesterov } => {
+                Rule::sgd(lr, momentum, weight_decay, nesterov)
+            }
+            Optimizer::Adam { betas, eps, weight_decay } => {
+                Rule::adam(lr, betas, eps, weight_decay, self.beta_powers)
+            }
+        }
+    }
+
+    /// A copy with memory of its own.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn duplicate(&self, isa: Isa) -> Result<Self> {
+        memory::check(self.layout.bytes::<T>(1 + self.moments.len()))?;
+        let mut copy = Self {
+            layout: self.layout.clone(),
+            parameters: self.layout.buffer()?,
+            backward: self.layout.backward_buffer()?,
+            moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
+            ..*self
+        };
+        copy.set_parameters(&self.layout.export(&self.parameters), isa);
+        for (from, to) in self.moments.iter().zip(&copy.moments) {
+            self.layout.import(&self.layout.export(from), to);
+        }
+        Ok(copy)
+    }
+
+    /// Replaces moments and counters; `moments` as [`Layout::export`] gives each of them.
+    ///
+    /// # Errors
+    /// `Error::Value` if their number is not the optimizer's.
+    pub fn set_optimizer_state(
+        &mut self,
+        moments: &[Vec<Vec<T>>],
+        steps: u64,
+        epoch: u64,
+        beta_powers: (f64, f64),
+    ) -> Result<()> {
+        if moments.len() != self.moments.len() {
+            return Err(Error::Value(format!(
+                "the optimizer state has {} moments, the optimizer keeps {}",
+                moments.len(),
+                self.moments.len()
+            )));
+        }
+        for (from, to) in moments.iter().zip(&self.moments) {
+            self.layout.import(from, to);
+        }
+        self.steps = steps;
+        self.epoch = epoch;
+        self.beta_powers = beta_powers;
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! The cursor of a training run, its losses, and when it pauses.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::data::Data;
+use super::sampler::Sampler;
+use crate::error::{Error, Result};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::Rows;
+use crate::network::{Head, Plan, State, Workspace};
+use crate::runtime::memory;
+
+/// A step of this many floating-point operations takes about 20 us on the slowest machine that we
+/// know of (1 GFLOP/s without FMA): the clock is read no more often than that. It takes 50 ns.
+const CLOCK_FLOPS: f64 = 20_000.0;
+/// What a step costs beside its floating-point operations, in these.
+const STEP_FLOPS: f64 = 500.0;
+
+/// Why [`Run::advance`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The time was up.
+    Time,
+    /// An epoch has ended.
+    Epoch,
+    /// All epochs have ended.
+    Done,
+}
+
+/// A training run: some epochs over one set of data.
+pub struct Run<'x, T: Elementary> {
+    plan: Arc<Plan<T>>,
+    workspace: Workspace<T>,
+    data: Data<'x, T>,
+    sampler: Sampler,
+    epochs: usize,
+    threads: usize,
+    /// Mean loss of each finished epoch.
+    losses: Vec<f64>,
+    /// Next batch of the present epoch.
+    batch: usize,
+    /// Sum of mean loss times rows over the epoch's batches so far.
+    loss_sum: f64,
+}
+
+impl<'x, T: Elementary> Run<'x, T> {
+    /// A run of `epochs` epochs in batches of `batch_rows`.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for a workspace.
+    pub fn new(
+        plan: Arc<Plan<T>>,
+        workspace: Workspace<T>,
+        data: Data<'x, T>,
+        sampler: Sampler,
+        epochs: usize,
+        threads: usize,
+    ) -> Result<Self> {
+        let losses = memory::vector(epochs)?;
+        Ok(Self {
+            plan,
+            workspace,
+            data,
+            sampler,
+            epochs,
+            threads,
+            losses,
+            batch: 0,
+            loss_sum: 0.0,
+        })
+    }
+
+    /// Trains until the deadline, or to the end of an epoch if `stop_at_epoch`; at least one step.
+    ///
+    /// # Errors
+    /// `Error::Diverged` if the loss of a step is not finite; that step is not applied.
+    pub fn advance(
+        &mut self,
+        state: &mut State<T>,
+        deadline: Instant,
+        stop_at_epoch: bool,
+    ) -> Result<Pause> {
+        let (_, rows) = self.sampler.batch(0);
+        let steps_per_look = CLOCK_FLOPS / (self.plan.step_flops(rows) + STEP_FLOPS);
+        let mut unseen = 0.0;
+        while !self.done() {
+            if self.batch == 0 {
+                self.sampler.begin(state.seed, state.epoch);
+            }
+            let (order, rows) = self.sampler.batch(self.batch);
+            let batch = self.data.batch(order, rows);
+            let loss = self.plan.train(self.threads, state, &mut self.workspace, &batch)?;
+            if !loss.is_finite() {
+                return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+            }
+            if self.count(loss.mean(), rows, state) && stop_at_epoch {
+                return Ok(if self.done() { Pause::Done } else { Pause::Epoch });
+            }
+            unseen += 1.0;
+            if unseen >= steps_per_look {
+                unseen = 0.0;
+                if Instant::now() >= deadline {
+                    return Ok(if self.done() { Pause::Done } else { Pause::Time });
+                }
+            }
+        }
+        Ok(Pause::Done)
+    }
+
+    /// The outputs of the next batch, row-major, and its rows of X: for a loss of the caller's.
+    /// `None` at the end of the run.
+    ///
+    /// # Errors
+    /// `Error::Internal` if a tile panicked.
+    pub fn next_batch(&mut self, state: &State<T>) -> Result<Option<(Vec<T>, Vec<i64>)>> {
+        if self.done() {
+            return Ok(None);
+        }
+        if self.batch == 0 {
+            self.sampler.begin(state.seed, state.epoch);
+        }
+        let (order, rows) = self.sampler.batch(self.batch);
+        let mut outputs = vec![T::ZERO; rows * self.plan.outputs()];
+        let batch = self.data.batch(order, rows);
+        self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
+        let indices = match order {
+            Rows::List(indices) => indices.iter().map(|&row| i64::from(row)).collect(),
+            Rows::From(first) => (first..first + rows).map(|row| row as i64).collect(),
+        };
+        Ok(Some((outputs, indices)))
+    }
+
+    /// The update of the batch that [`Self::next_batch`] gave, from the caller's loss and its
+    /// gradient at the outputs; whether that ended an epoch.
+    ///
+    /// # Errors
+    /// `Error::Diverged` if the loss is not finite, `Error::Shape` if the gradient has another size.
+    pub fn finish_batch(&mut self, state: &mut State<T>, loss: f64, grad: &[T]) -> Result<bool> {
+        let (order, rows) = self.sampler.batch(self.batch);
+        if grad.len() != rows * self.plan.outputs() {
+            return Err(Error::Shape(format!(
+                "the loss's gradient has {} elements, the outputs have {rows} x {}",
+                grad.len(),
+                self.plan.outputs()
+            )));
+        }
+        if !loss.is_finite() {
+            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+        }
+        let batch = self.data.batch(order, rows);
+        let head = Head::Gradient(grad);
+        self.plan.gradients(self.threads, state, &mut self.workspace, &batch, head, true)?;
+        self.plan.apply(self.threads, state, self.workspace.gradient())?;
+        Ok(self.count(loss, rows, state))
+    }
+
+    /// Counts a finished batch; whether it ended an epoch.
+    fn count(&mut self, mean: f64, rows: usize, state: &mut State<T>) -> bool {
+        self.loss_sum += mean * rows as f64;
+        self.batch += 1;
+        if self.batch < self.sampler.batches() {
+            return false;
+        }
+        self.losses.push(self.loss_sum / self.data.rows() as f64);
+        self.loss_sum = 0.0;
+        self.batch = 0;
+        state.epoch += 1;
+        true
+    }
+
+    /// Whether all epochs have ended.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.losses.len() >= self.epochs
+    }
+
+    /// The mean loss of each finished epoch.
+    #[must_use]
+    pub fn losses(&self) -> &[f64] {
+        &self.losses
+    }
+
+    /// Finished batches of the present epoch.
+    #[must_use]
+    pub fn batches_done(&self) -> usize {
+        self.batch
+    }
+
+    /// Batches of an epoch.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.sampler.batches()
+    }
+
+    /// Gives the memory of a step back for the next run.
+    #[must_use]
+    pub fn into_workspace(self) -> Workspace<T> {
+        self.workspace
+    }
+}

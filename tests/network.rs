@@ -1,0 +1,393 @@
+//! Training steps equal a scalar loop bit for bit, on every route and instruction set.
+//!
+//! The oracle knows nothing of panels, tiles or fusion: it writes the sums of docs/numerics.md down
+//! as loops. It covers what is exact arithmetic (relu, mean squared error, SGD); elementary functions
+//! have tests of their own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ironmlp::kernels::activation::Activation;
+use ironmlp::kernels::elementary::Elementary;
+use ironmlp::kernels::gather::{Rows, Source};
+use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::reduce::BLOCK_ROWS;
+use ironmlp::network::{
+    Batch, Head, Init, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
+};
+use ironmlp::simd::{Isa, LANES, Real};
+use ironmlp::training::{Data, Pause, Run, Sampler, Targets};
+use proptest::prelude::*;
+
+fn linear(in_features: usize, out_features: usize) -> Linear {
+    Linear {
+        in_features,
+        out_features,
+        bias: true,
+        init: Init::TorchLinear,
+        trainable: true,
+        lr_scale: 1.0,
+    }
+}
+
+fn relu_network(widths: &[usize], momentum: f64) -> Spec {
+    let mut layers = Vec::new();
+    for pair in widths.windows(2) {
+        if !layers.is_empty() {
+            layers.push(Layer::Activation(Activation::Relu));
+        }
+        layers.push(Layer::Linear(linear(pair[0], pair[1])));
+    }
+    Spec {
+        layers,
+        loss: Some((Loss::Mse, Reduction::Mean)),
+        optimizer: Optimizer::Sgd { momentum, weight_decay: 0.0, nesterov: false },
+    }
+}
+
+fn noise<T: Real>(seed: u64, count: usize) -> Vec<T> {
+    let mut x = seed;
+    (0..count)
+        .map(|_| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            T::from_f64((x >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
+        })
+        .collect()
+}
+
+/// N2, as it is written: chains over blocks of 256 rows, split at the largest power of two below n.
+fn over_rows<T: Real>(rows: usize, element: impl Fn(usize) -> (T, T)) -> T {
+    fn tree<T: Real>(blocks: &[T]) -> T {
+        match blocks {
+            [] => T::ZERO,
+            [one] => *one,
+            _ => {
+                let (older, newer) = blocks.split_at(blocks.len().next_power_of_two() / 2);
+                tree(older).add(tree(newer))
+            }
+        }
+    }
+    let blocks: Vec<T> = (0..rows.div_ceil(BLOCK_ROWS))
+        .map(|block| {
+            let end = rows.min((block + 1) * BLOCK_ROWS);
+            (block * BLOCK_ROWS..end).fold(T::ZERO, |chain, row| {
+                let (x, y) = element(row);
+                x.fma(y, chain)
+            })
+        })
+        .collect();
+    tree(&blocks)
+}
+
+/// The oracle: weights (out, in) and biases, velocities beside them.
+struct Naive<T> {
+    widths: Vec<usize>,
+    tensors: Vec<Vec<T>>,
+    velocities: Vec<Vec<T>>,
+    lr: T,
+    momentum: T,
+}
+
+impl<T: Real> Naive<T> {
+    fn step(&mut self, x: &[T], y: &[T], rows: usize) -> f64 {
+        let layers = self.widths.len() - 1;
+        let mut activations = vec![x.to_vec()];
+        for layer in 0..layers {
+            let (inputs, outputs) = (self.widths[layer], self.widths[layer + 1]);
+            let (weight, bias) = (&self.tensors[2 * layer], &self.tensors[2 * layer + 1]);
+            let below = &activations[layer];
+            let mut z = Vec::new();
+            for row in 0..rows {
+                for unit in 0..outputs {
+                    let chain = (0..inputs).fold(bias[unit], |chain, k| {
+                        below[row * inputs + k].fma(weight[unit * inputs + k], chain)
+                    });
+                    z.push(if layer + 1 < layers && !(chain > T::ZERO) { T::ZERO } else { chain });
+                }
+            }
+            activations.push(z);
+        }
+        let outputs = self.widths[layers];
+        let divisor = (rows * outputs) as f64;
+        let scale = T::from_f64(1.0 / divisor);
+        let minus = T::from_f64(-1.0);
+        let difference = |i: usize| minus.fma(y[i], activations[layers][i]);
+        let mut delta: Vec<T> =
+            (0..rows * outputs).map(|i| T::from_f64(2.0).mul(difference(i)).mul(scale)).collect();
+        let loss = over_rows(rows, |row| {
+            let mut lanes = [0.0f64; LANES];
+            for unit in 0..outputs {
+                let d = difference(row * outputs + unit);
+                lanes[unit % LANES] += d.mul(d).to_f64();
+            }
+            let mut half = LANES / 2;
+            while half > 0 {
+                for i in 0..half {
+                    lanes[i] += lanes[i + half];
+                }
+                half /= 2;
+            }
+            (lanes[0], 1.0)
+        });
+        let mut gradients = vec![Vec::new(); 2 * layers];
+        for layer in (0..layers).rev() {
+            let (inputs, outputs) = (self.widths[layer], self.widths[layer + 1]);
+            let below = &activations[layer];
+            for unit in 0..outputs {
+                for k in 0..inputs {
+                    gradients[2 * layer].push(over_rows(rows, |row| {
+                        (below[row * inputs + k], delta[row * outputs + unit])
+                    }));
+                }
+                gradients[2 * layer + 1]
+                    .push(over_rows(rows, |row| (delta[row * outputs + unit], T::ONE)));
+            }
+            let weight = &self.tensors[2 * layer];
+            let mut lower = Vec::new();
+            for row in 0..rows {
+                for k in 0..inputs {
+                    let chain = (0..outputs).fold(T::ZERO, |chain, unit| {
+                        delta[row * outputs + unit].fma(weight[unit * inputs + k], chain)
+                    });
+                    let open = below[row * inputs + k] > T::ZERO;
+                    lower.push(if open { chain } else { T::ZERO });
+                }
+            }
+            delta = lower;
+        }
+        for ((tensor, velocity), gradient) in
+            self.tensors.iter_mut().zip(&mut self.velocities).zip(&gradients)
+        {
+            for i in 0..tensor.len() {
+                velocity[i] = self.momentum.fma(velocity[i], gradient[i]);
+                tensor[i] = minus.mul(self.lr).fma(velocity[i], tensor[i]);
+            }
+        }
+        loss / divisor
+    }
+}
+
+/// How a step is run.
+#[derive(Clone, Copy, Debug)]
+enum Route {
+    Fused,
+    Unfused,
+    Slabs,
+}
+
+fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64) {
+    let spec = relu_network(widths, momentum);
+    spec.check().unwrap();
+    let (inputs, outputs) = (spec.in_features(), spec.out_features());
+    let x = noise::<T>(seed, rows * inputs);
+    let y = noise::<T>(seed + 1, rows * outputs);
+    let lr = 0.05;
+    let steps = 3;
+    let mut oracle = {
+        let state = State::<T>::new(&spec, lr, seed, Isa::PORTABLE).unwrap();
+        let tensors = state.layout.export(&state.parameters);
+        let velocities = tensors.iter().map(|t| vec![T::ZERO; t.len()]).collect();
+        let (lr, momentum) = (T::from_f64(lr), T::from_f64(momentum));
+        Naive { widths: widths.to_vec(), tensors, velocities, lr, momentum }
+    };
+    let expected: Vec<f64> = (0..steps).map(|_| oracle.step(&x, &y, rows)).collect();
+    let source = Source::of_slice(&x, inputs);
+    for isa in Isa::all() {
+        for route in [Route::Fused, Route::Unfused, Route::Slabs] {
+            let mut state = State::<T>::new(&spec, lr, seed, isa).unwrap();
+            let plan = match route {
+                Route::Fused => Plan::new(&spec, Purpose::Train, rows, isa),
+                Route::Unfused => {
+                    Plan::new(&spec, Purpose::Gradients { input_grad: true }, rows, isa)
+                }
+                Route::Slabs => Plan::with_slab(&spec, Purpose::Train, 256, isa),
+            };
+            let mut workspace = plan.workspace(rows).unwrap();
+            let (order, labels) = (Rows::From(0), Labels::Values(&y));
+            let batch = Batch { source, order, rows, labels, weights: None };
+            for (step, expected) in expected.iter().enumerate() {
+                let loss = if let Route::Unfused = route {
+                    let head = Head::Loss;
+                    let loss =
+                        plan.gradients(1, &state, &mut workspace, &batch, head, true).unwrap();
+                    plan.apply(1, &mut state, workspace.gradient()).unwrap();
+                    loss
+                } else {
+                    plan.train(1, &mut state, &mut workspace, &batch).unwrap()
+                };
+                assert_eq!(
+                    loss.reduced,
+                    *expected,
+                    "{} {route:?} {widths:?} loss of step {step}",
+                    isa.name()
+                );
+            }
+            for (found, expected) in
+                state.layout.export(&state.parameters).iter().zip(&oracle.tensors)
+            {
+                assert_eq!(found, expected, "{} {route:?} {widths:?}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_are_the_scalar_loop() {
+    for (seed, (widths, rows)) in [
+        (&[2, 3, 2, 1][..], 4),
+        (&[1, 1], 1),
+        (&[30, 64, 64, 1], 32),
+        (&[17, 33, 5], 7),
+        (&[3, 16, 48, 16, 2], 129),
+        (&[40, 20, 10], 300),
+        (&[5, 7, 3], 1500),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        check::<f32>(widths, rows, 0.9, seed as u64);
+        check::<f64>(widths, rows, 0.0, seed as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_network_is_the_scalar_loop(
+        widths in prop::collection::vec(1usize..40, 2..5),
+        rows in 1usize..90,
+        seed: u16,
+    ) {
+        check::<f32>(&widths, rows, 0.5, u64::from(seed));
+        check::<f64>(&widths, rows, 0.5, u64::from(seed));
+    }
+}
+
+#[test]
+fn frozen_layers_stay_and_gradients_reach_below_them() {
+    let mut spec = relu_network(&[6, 5, 4, 3], 0.0);
+    for (layer, frozen) in [(0, true), (2, false), (4, true)] {
+        if let Layer::Linear(linear) = &mut spec.layers[layer] {
+            linear.trainable = !frozen;
+        }
+    }
+    let x = noise::<f64>(1, 10 * 6);
+    let y = noise::<f64>(2, 10 * 3);
+    let source = Source::of_slice(&x, 6);
+    for isa in Isa::all() {
+        let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
+        let before = state.layout.export(&state.parameters);
+        let labels = Labels::Values(&y);
+        let batch = Batch { source, order: Rows::From(0), rows: 10, labels, weights: None };
+        let train = Plan::new(&spec, Purpose::Train, 10, isa);
+        let kept = Plan::new(&spec, Purpose::Gradients { input_grad: true }, 10, isa);
+        let mut workspace = train.workspace(10).unwrap();
+        let mut kept_workspace = kept.workspace(10).unwrap();
+        for _ in 0..3 {
+            train.train(1, &mut state, &mut workspace, &batch).unwrap();
+        }
+        let after = state.layout.export(&state.parameters);
+        for (tensor, changes) in [false, false, true, true, false, false].into_iter().enumerate() {
+            assert_eq!(before[tensor] != after[tensor], changes, "tensor {tensor}");
+        }
+        // The gradients below a layer that training leaves alone use today's weights.
+        kept.gradients(1, &state, &mut kept_workspace, &batch, Head::Loss, false).unwrap();
+        let gradient = state.layout.export(kept_workspace.gradient());
+        let input_grad = kept.input_grad(&kept_workspace, 10).unwrap();
+        let loss = |x: &[f64], tensors: &[Vec<f64>]| {
+            let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
+            state.set_parameters(tensors, isa);
+            let source = Source::of_slice(x, 6);
+            let batch = Batch { source, ..batch };
+            let plan = Plan::new(&spec, Purpose::Forward, 10, isa);
+            let mut workspace = plan.workspace(10).unwrap();
+            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean()
+        };
+        let h = 1e-6;
+        let close = |found: f64, up: f64, down: f64| {
+            let expected = (up - down) / (2.0 * h);
+            assert!((found - expected).abs() < 1e-8, "{found} is not {expected}");
+        };
+        for tensor in 0..after.len() {
+            let (mut up, mut down) = (after.clone(), after.clone());
+            up[tensor][0] += h;
+            down[tensor][0] -= h;
+            close(gradient[tensor][0], loss(&x, &up), loss(&x, &down));
+        }
+        let (mut up, mut down) = (x.clone(), x.clone());
+        up[7] += h;
+        down[7] -= h;
+        close(input_grad[7], loss(&up, &after), loss(&down, &after));
+    }
+}
+
+#[test]
+fn a_run_pauses_and_goes_on_with_the_same_bits() {
+    let spec = relu_network(&[4, 8, 2], 0.9);
+    let x = noise::<f32>(5, 50 * 4);
+    let y = noise::<f32>(6, 50 * 2);
+    let isa = Isa::chosen().unwrap();
+    let plan = Arc::new(Plan::new(&spec, Purpose::Train, 8, isa));
+    let train = |cuts: &[usize], slice: Duration, stop: bool| {
+        let mut state = State::<f32>::new(&spec, 0.01, 11, isa).unwrap();
+        let mut losses = Vec::new();
+        for &epochs in cuts {
+            let source = Source::of_slice(&x, 4);
+            let data = Data { source, targets: Targets::Values(y.clone()), weights: None };
+            let sampler = Sampler::new(50, 8, true).unwrap();
+            let workspace = plan.workspace(8).unwrap();
+            let mut run = Run::new(plan.clone(), workspace, data, sampler, epochs, 1).unwrap();
+            let mut pauses = 0;
+            while run.advance(&mut state, Instant::now() + slice, stop).unwrap() != Pause::Done {
+                pauses += 1;
+            }
+            assert!(pauses > 0 || !(stop || slice.is_zero()));
+            losses.extend_from_slice(run.losses());
+        }
+        assert_eq!(state.epoch, 10);
+        assert_eq!(state.steps, 70);
+        (losses, state.layout.export(&state.parameters))
+    };
+    let whole = train(&[10], Duration::from_secs(60), false);
+    assert_eq!(whole.0.len(), 10);
+    assert!(whole.0[9] < whole.0[0]);
+    assert_eq!(train(&[4, 6], Duration::from_secs(60), true), whole);
+    assert_eq!(train(&[10], Duration::ZERO, false), whole);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_not_applied() {
+    let spec = relu_network(&[2, 4, 1], 0.0);
+    let isa = Isa::chosen().unwrap();
+    let x = [1e30f32, 1e30, -1e30, 1e30];
+    let y = [0.0f32, 1.0];
+    let source = Source::of_slice(&x, 2);
+    let labels = Labels::Values(&y);
+    let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
+    let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
+    let before = state.layout.export(&state.parameters);
+    let plan = Plan::new(&spec, Purpose::Train, 2, isa);
+    let mut workspace = plan.workspace(2).unwrap();
+    let loss = plan.train(1, &mut state, &mut workspace, &batch).unwrap();
+    assert!(!loss.is_finite());
+    assert_eq!(state.layout.export(&state.parameters), before);
+    assert_eq!(state.steps, 0);
+}
+
+#[test]
+fn specs_that_do_not_fit_are_refused() {
+    let mut spec = relu_network(&[4, 8, 2], 0.0);
+    if let Layer::Linear(linear) = &mut spec.layers[2] {
+        linear.in_features = 7;
+    }
+    assert_eq!(spec.check().unwrap_err().to_string(), "layer 2: Linear takes 7 features, gets 8");
+    spec.layers.clear();
+    assert!(spec.check().is_err());
+    let huge = relu_network(&[1 << 40, 1 << 40], 0.0);
+    assert!(huge.check().is_err());
+    let large = relu_network(&[1 << 24, 1 << 24], 0.0);
+    large.check().unwrap();
+    let message = State::<f32>::new(&large, 0.1, 0, Isa::PORTABLE).unwrap_err().to_string();
+    assert!(message.contains("bytes"), "{message}");
+}
