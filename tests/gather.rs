@@ -76,12 +76,12 @@ impl Matrix {
         (self.first as isize + offset) as usize
     }
 
-    fn source_at(&self, start: *const u8) -> Source {
+    fn source_at(&self, start: *const u8) -> Source<'_> {
         // SAFETY: all elements lie within the bytes, of which `start` is the first.
         unsafe { Source::new(start.add(self.first), self.dtype, self.shape, self.strides) }
     }
 
-    fn source(&self) -> Source {
+    fn source(&self) -> Source<'_> {
         self.source_at(self.bytes.as_ptr())
     }
 

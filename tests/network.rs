@@ -102,7 +102,8 @@ impl<T: Real> Naive<T> {
                     let chain = (0..inputs).fold(bias[unit], |chain, k| {
                         below[row * inputs + k].fma(weight[unit * inputs + k], chain)
                     });
-                    z.push(if layer + 1 < layers && !(chain > T::ZERO) { T::ZERO } else { chain });
+                    let passes = layer + 1 == layers || chain > T::ZERO;
+                    z.push(if passes { chain } else { T::ZERO });
                 }
             }
             activations.push(z);

@@ -15,3 +15,4 @@ pub mod optimizer;
 pub mod panels;
 pub mod random;
 pub mod reduce;
+pub mod weight;

@@ -1,7 +1,8 @@
 //! 16 lanes in plain Rust: what aarch64 runs, and the yardstick of the other instruction sets.
 //!
 //! aarch64 has fused multiply-add in its baseline, so LLVM vectorises these loops there. On an
-//! x86-64 without FMA `mul_add` calls the C library, which is right but slow.
+//! x86-64 without FMA `mul_add` calls the C library, which is right but slow. There the operations
+//! are calls themselves: 16 unrolled scalar operations each would be most of the program's code.
 
 use super::{LANES, Real, Simd, Vector};
 
@@ -79,55 +80,68 @@ macro_rules! portable {
                     unsafe { p.add(i).write_unaligned(*lane) };
                 }
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn add(self, b: Self) -> Self {
                 lanes!(i => self.0[i] + b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn sub(self, b: Self) -> Self {
                 lanes!(i => self.0[i] - b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn mul(self, b: Self) -> Self {
                 lanes!(i => self.0[i] * b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn div(self, b: Self) -> Self {
                 lanes!(i => self.0[i] / b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn fma(self, b: Self, c: Self) -> Self {
                 lanes!(i => self.0[i].mul_add(b.0[i], c.0[i]))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn sqrt(self) -> Self {
                 lanes!(i => self.0[i].sqrt())
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn max(self, b: Self) -> Self {
                 lanes!(i => if self.0[i] > b.0[i] { self.0[i] } else { b.0[i] })
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn min(self, b: Self) -> Self {
                 lanes!(i => if self.0[i] < b.0[i] { self.0[i] } else { b.0[i] })
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn round(self) -> Self {
                 lanes!(i => self.0[i].round_ties_even())
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn and(self, b: Self) -> Self {
                 lanes!(i => <$T>::from_bits(self.0[i].to_bits() & b.0[i].to_bits()))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn or(self, b: Self) -> Self {
                 lanes!(i => <$T>::from_bits(self.0[i].to_bits() | b.0[i].to_bits()))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn xor(self, b: Self) -> Self {
                 lanes!(i => <$T>::from_bits(self.0[i].to_bits() ^ b.0[i].to_bits()))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn pow2(self) -> Self {
                 // 1.5 * 2^mantissa_bits puts the integer into the low bits of the sum.
                 const MAGIC: $T = (3u64 << ($mantissa_bits - 1)) as $T;
@@ -135,29 +149,35 @@ macro_rules! portable {
                     (self.0[i] + MAGIC).to_bits().wrapping_add($bias) << $mantissa_bits
                 ))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn exponent(self) -> Self {
                 lanes!(i => (self.0[i].to_bits() >> $mantissa_bits) as $T - $bias as $T)
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn mantissa(self) -> Self {
                 const FIELD: $U = (1 << $mantissa_bits) - 1;
                 const ONE: $U = $bias << $mantissa_bits;
                 lanes!(i => <$T>::from_bits(self.0[i].to_bits() & FIELD | ONE))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn lt(self, b: Self) -> Self::Mask {
                 mask!(i => self.0[i] < b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn le(self, b: Self) -> Self::Mask {
                 mask!(i => self.0[i] <= b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn eq(self, b: Self) -> Self::Mask {
                 mask!(i => self.0[i] == b.0[i])
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
                 lanes!(i => if mask[i] { a.0[i] } else { b.0[i] })
             }
