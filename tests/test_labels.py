@@ -210,6 +210,19 @@ def test_indices_stay_when_a_class_is_absent() -> None:
     assert loss == pytest.approx(plain.loss_and_grad(X, np.eye(3)[y])[0], rel=1e-6)
 
 
+def test_classes_are_a_copy() -> None:
+    model = classifier()
+    model.fit(X, np.array(["u", "v", "w"])[INDICES])
+    model.classes_[:] = "x"
+    assert model.classes_.tolist() == ["u", "v", "w"]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8", "float32"])
+def test_an_ignored_index_that_the_dtype_cannot_hold(dtype: str) -> None:
+    model, plain = classifier(ignore_index=-1000), classifier()
+    assert model.loss_and_grad(X, INDICES.astype(dtype))[0] == plain.loss_and_grad(X, INDICES)[0]
+
+
 def test_batches_do_not_renumber_labels() -> None:
     # Batches of one row: each holds a single class.
     names = np.array(["u", "v", "w"])

@@ -291,6 +291,8 @@ def label_array(y: Any) -> Array:
 
 
 def check_finite(values: Array) -> None:
+    if values.dtype.kind in "biu":
+        return
     wrong = np.isnat(values) if values.dtype.kind in "Mm" else ~np.isfinite(values)
     if wrong.any():
         row = first_row(wrong)

@@ -139,7 +139,7 @@ class Sequential:
 
         AttributeError for a model that does not choose between classes.
         """
-        return self._reading.classes
+        return self._reading.classes.copy()
 
     def fit(
         self,
