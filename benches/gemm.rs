@@ -1,69 +1,15 @@
 //! Matrix products by instruction set: GFLOP/s and the share of the multiply-add peak.
 //!
-//! `cargo bench --bench gemm`. The peak is measured in the same run: 24 independent chains.
+//! `cargo bench --bench gemm`. The peak is measured in the same run.
 
 #![allow(clippy::disallowed_methods, reason = "timings are not part of the numerical contract")]
 
-use std::hint::black_box;
-use std::time::Instant;
+mod support;
 
 use ironmlp::kernels::gemm::{Product, WeightGradient};
 use ironmlp::kernels::panels::{Panels, Span};
-use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
-
-/// Multiply-adds on registers alone.
-struct Peak<T>(T, usize);
-
-impl<T: Real> Kernel for Peak<T> {
-    type Output = T;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> T {
-        let x = S::Register::<T>::splat(self.0);
-        let mut acc = [x; 12];
-        for _ in 0..self.1 {
-            for chain in &mut acc {
-                *chain = chain.fma(x, x);
-            }
-        }
-        let mut sum = acc[0];
-        for chain in &acc[1..] {
-            sum = sum.add(*chain);
-        }
-        let mut out = [T::ZERO; LANES];
-        // SAFETY: a register holds at most LANES values.
-        unsafe { sum.store(out.as_mut_ptr()) };
-        out[0]
-    }
-}
-
-struct Lanes<T>(std::marker::PhantomData<T>);
-
-impl<T: Real> Kernel for Lanes<T> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> usize {
-        S::Register::<T>::LANES
-    }
-}
-
-/// Seconds of one call: the least of several windows of about 20 ms.
-fn seconds(mut call: impl FnMut()) -> f64 {
-    call();
-    let start = Instant::now();
-    call();
-    let calls = (0.02 / start.elapsed().as_secs_f64()).ceil().max(1.0);
-    (0..7)
-        .map(|_| {
-            let start = Instant::now();
-            for _ in 0..calls as usize {
-                call();
-            }
-            start.elapsed().as_secs_f64() / calls
-        })
-        .fold(f64::INFINITY, f64::min)
-}
+use ironmlp::simd::{Isa, LANES, Real};
+use support::{peak, seconds};
 
 fn matrix<T: Real>(rows: usize, cols: usize) -> (Vec<T>, usize) {
     let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
@@ -71,12 +17,7 @@ fn matrix<T: Real>(rows: usize, cols: usize) -> (Vec<T>, usize) {
 }
 
 fn bench<T: Real>(isa: Isa) {
-    let lanes = isa.run(Lanes::<T>(std::marker::PhantomData));
-    let rounds = 100_000;
-    let peak_seconds = seconds(|| {
-        black_box(isa.run(Peak(black_box(T::from_f64(1e-3)), rounds)));
-    });
-    let peak = 2.0 * (12 * lanes * rounds) as f64 / peak_seconds / 1e9;
+    let peak = peak::<T>(isa);
     println!("{} {}: peak {peak:.1} GFLOP/s", isa.name(), T::NAME);
     for (m, k, n) in [
         (4, 2, 3),
