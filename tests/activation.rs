@@ -1,17 +1,12 @@
 //! Activations against their definitions in f64, their derivatives against central differences.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
-#[path = "support/matrix.rs"]
-mod matrix;
-
+use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::activation::{
     Activation, ActivationBackward, ActivationForward, Multiply, SigmoidBackwardElements,
     SigmoidElements,
 };
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::simd::{Isa, LANES, Real};
-use matrix::{Matrix, noise};
 
 /// Every activation, with other parameters than the usual ones too. The match makes a new member
 /// without a place here fail to compile.

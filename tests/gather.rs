@@ -1,7 +1,5 @@
 //! Rows of matrices of any dtype and strides arrive as the nearest values, and nothing else is read.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
 use ironmlp::kernels::gather::{DType, Gather, Rows, Source, first_non_finite, to_i64, to_vec};
 use ironmlp::kernels::panels::Panels;
 use ironmlp::simd::{Isa, LANES, Real};

@@ -1,13 +1,10 @@
 //! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
 
-#[path = "support/matrix.rs"]
-mod matrix;
-
+use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, WeightGradient, matmul};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::simd::{Isa, LANES, Real};
-use matrix::{Matrix, noise};
 use proptest::prelude::*;
 
 fn check_product<T: Real>(m: usize, k: usize, n: usize, with_bias: bool) {

@@ -1,21 +1,14 @@
 //! Losses of rows in panels: against plain f64, against central differences, and the same bits on
 //! every instruction set and for every way to cut a batch.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
-#[path = "support/losses.rs"]
-mod losses;
-#[path = "support/matrix.rs"]
-mod matrix;
-
+use crate::support::losses::{self, Target, bound};
+use crate::support::matrix::{Matrix, noise};
 use ironmlp::error::Error;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::loss::{IGNORED, Loss, LossRows, Softmax, Targets, divisor};
 use ironmlp::kernels::panels::{Panels, Span};
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, LANES, Real};
-use losses::{Target, bound};
-use matrix::{Matrix, noise};
 use proptest::prelude::*;
 
 /// Losses of every kind for `outputs` outputs. The match makes a new member without a place here

@@ -1,13 +1,8 @@
 //! Cross-entropies of whole arrays: against plain f64, against the same losses in panels, and the
 //! same bits whatever is asked for in one call.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
-#[path = "support/losses.rs"]
-mod losses;
-#[path = "support/matrix.rs"]
-mod matrix;
-
+use crate::support::losses::{self, Target, bound};
+use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
@@ -17,8 +12,6 @@ use ironmlp::kernels::loss::{IGNORED, Loss, LossRows, Softmax, Targets};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, Real};
-use losses::{Target, bound};
-use matrix::{Matrix, noise};
 
 const REDUCTIONS: [Reduction; 3] = [Reduction::None, Reduction::Mean, Reduction::Sum];
 const SHAPES: [(usize, usize); 10] =

@@ -1,7 +1,5 @@
 //! Updates are their formulas, bit for bit, on every instruction set.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
 use ironmlp::kernels::optimizer::{Rule, Update};
 use ironmlp::kernels::panels::Span;
 use ironmlp::simd::{Isa, Real};

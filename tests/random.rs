@@ -1,7 +1,5 @@
 //! Random numbers are those that NumPy's Philox gives (tests/golden/make_philox.py).
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
 use ironmlp::kernels::panels::Panels;
 use ironmlp::kernels::random::{DropoutMask, Purpose, Stream, normal, permutation, uniform};
 use ironmlp::simd::{Isa, LANES, Real};

@@ -1,7 +1,5 @@
 //! Sums over rows follow the binary tree of N2, sums over lanes the folds of N3.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::{BLOCK_ROWS, BlockTree, RowSum, fold, sum_rows};
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};

@@ -1,7 +1,5 @@
 //! Every vector operation gives the same bits on every instruction set of this host.
 
-#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
-
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 
 /// Applies every operation to 16 lanes and returns all results, one after the other.

@@ -1,0 +1,17 @@
+//! The tests of the core, one program: the kernels, generic over type and instruction set, are
+//! compiled for each program that calls them.
+
+#![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
+
+mod activation;
+mod gather;
+mod gemm;
+mod loss;
+mod loss_functional;
+mod network;
+mod optimizer;
+mod random;
+mod reduce;
+mod runtime;
+mod simd;
+mod support;
