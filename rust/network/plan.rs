@@ -73,6 +73,7 @@ pub struct Plan<T: Elementary> {
     /// The gradient with respect to the output of each layer, for `Purpose::Trace`.
     pub(super) layer_grads: Vec<BufferId>,
     pub(super) slab_rows: usize,
+    pub(super) fused: bool,
     flops_per_row: f64,
 }
 
@@ -133,8 +134,15 @@ impl<T: Elementary> Plan<T> {
             layer_outputs: builder.layer_outputs,
             layer_grads: builder.layer_grads,
             slab_rows,
+            fused: true,
             flops_per_row: 6.0 * weights_count as f64,
         }
+    }
+
+    /// The same plan, in which a training step makes all gradients before it updates: for tests.
+    #[must_use]
+    pub fn unfused(self) -> Self {
+        Self { fused: false, ..self }
     }
 
     /// The memory of one running step on up to `batch_rows` rows.

@@ -116,7 +116,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
-        if batch.rows > self.slab_rows {
+        if batch.rows > self.slab_rows || !self.fused {
             let loss = self.gradients(threads, state, workspace, batch, Head::Loss, true)?;
             if loss.is_finite() {
                 self.apply(threads, state, workspace.gradient())?;

@@ -19,10 +19,17 @@ impl Pool {
     /// run.
     pub fn run(threads: usize, tiles: usize, tile: &(dyn Fn(usize) + Sync)) -> Result<()> {
         debug_assert!(threads > 0);
-        // What a panicking tile leaves half-written belongs to the run that now fails.
-        catch_unwind(AssertUnwindSafe(|| (0..tiles).for_each(tile)))
-            .map_err(|panic| Error::Internal(message(&*panic)))
+        caught(|| (0..tiles).for_each(tile))
     }
+}
+
+/// What `work` gives back.
+///
+/// # Errors
+/// `Error::Internal` with a panic's message if it panicked.
+pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R> {
+    // What a panic leaves half-written belongs to the call that now fails.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Error::Internal(message(&*panic)))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

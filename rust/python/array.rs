@@ -1,0 +1,307 @@
+//! NumPy arrays, in and out.
+//!
+//! Another thread may write to an array at any time, so no reference to its memory is ever made:
+//! elements are copied out with raw reads ([`crate::kernels::gather`]) and in with one raw copy.
+//! What keeps the memory in place is a reference to the array, which also makes its `resize` fail.
+
+use std::marker::PhantomData;
+
+use numpy::ndarray::{ArrayD, IxDyn};
+use numpy::npyffi::NPY_ARRAY_WRITEABLE;
+use numpy::{
+    Element, PyArray, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::{DType, Source};
+
+/// The element types of models.
+pub trait Float: Elementary + Element {}
+impl Float for f32 {}
+impl Float for f64 {}
+
+/// An array as a matrix, to be read, and the reference that keeps it alive.
+pub struct View {
+    // Valid while `owner` is there.
+    source: Source<'static>,
+    shape: Vec<usize>,
+    owner: Py<PyUntypedArray>,
+}
+
+/// Something made from the source of a view, and that view's reference.
+pub struct Held<R> {
+    // Before the owner: it is dropped first.
+    value: R,
+    _owner: Py<PyUntypedArray>,
+}
+
+impl<R> Held<R> {
+    pub fn get(&self) -> &R {
+        &self.value
+    }
+
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.value
+    }
+
+    /// For taking it apart: the elements may go when this returns.
+    pub fn into_value(self) -> R {
+        self.value
+    }
+}
+
+impl View {
+    /// An array of one dimension, as a column, or of two.
+    pub fn matrix(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let array = ndarray(name, array)?;
+        let (shape, strides) = (array.shape(), array.strides());
+        match (shape, strides) {
+            (&[rows], &[stride]) => Self::new(name, array, (rows, 1), (stride, 0)),
+            (&[rows, cols], &[row, col]) => Self::new(name, array, (rows, cols), (row, col)),
+            _ => Err(one_or_two(name, array).into()),
+        }
+    }
+
+    /// X: two dimensions, `columns` columns and at least one row.
+    pub fn x(array: &Bound<'_, PyAny>, columns: usize) -> PyResult<Self> {
+        let array = ndarray("X", array)?;
+        let (&[rows, cols], &[row, col]) = (array.shape(), array.strides()) else {
+            return Err(Error::Shape(format!(
+                "X has {}, it must have 2: rows and columns",
+                plural(array.ndim(), "dimension")
+            ))
+            .into());
+        };
+        check_columns("X", cols, columns)?;
+        if rows == 0 {
+            return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
+        }
+        Self::new("X", array, (rows, cols), (row, col))
+    }
+
+    /// One row (columns,), or some rows (n, columns).
+    pub fn rows(name: &str, array: &Bound<'_, PyAny>, columns: usize) -> PyResult<Self> {
+        let array = ndarray(name, array)?;
+        match (array.shape(), array.strides()) {
+            (&[cols], &[col]) => {
+                check_columns(name, cols, columns)?;
+                Self::new(name, array, (1, cols), (0, col))
+            }
+            (&[rows, cols], &[row, col]) => {
+                check_columns(name, cols, columns)?;
+                Self::new(name, array, (rows, cols), (row, col))
+            }
+            _ => Err(one_or_two(name, array).into()),
+        }
+    }
+
+    /// An array of any shape, as one row of its elements in row-major order.
+    pub fn flat(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let array = ndarray(name, array)?;
+        let len = array.len();
+        let size = array.dtype().itemsize() as isize;
+        let view = if array.is_c_contiguous() {
+            Self::new(name, array, (1, len), (0, size))?
+        } else {
+            let copy = array.call_method0("ravel")?;
+            Self::new(name, ndarray(name, &copy)?, (1, len), (0, size))?
+        };
+        Ok(Self { shape: array.shape().to_vec(), ..view })
+    }
+
+    fn new(
+        name: &str,
+        array: &Bound<'_, PyUntypedArray>,
+        shape: (usize, usize),
+        strides: (isize, isize),
+    ) -> PyResult<Self> {
+        let dtype = dtype(name, array)?;
+        // SAFETY: the pointer is to a live array, of which only a field is read; shape and strides
+        // are that array's, or describe the elements of a contiguous one one by one. `View` and
+        // `Held` keep a reference to the array for as long as they or the sources that they lend
+        // are in use, and NumPy keeps an array's memory while someone refers to it, unless it is
+        // told not to look (`resize(refcheck=False)`), which the documentation forbids.
+        let source = unsafe {
+            let data = (*array.as_array_ptr()).data;
+            Source::new(data.cast_const().cast(), dtype, shape, strides)
+        };
+        Ok(Self { source, shape: array.shape().to_vec(), owner: array.clone().unbind() })
+    }
+
+    /// The elements, for as long as this view is there.
+    pub fn source(&self) -> Source<'_> {
+        self.source
+    }
+
+    /// The array's own shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// # Errors
+    /// `Error::Shape` unless the array has this shape.
+    pub fn check_shape(&self, name: &str, must: &[usize]) -> Result<()> {
+        if self.shape == must {
+            return Ok(());
+        }
+        let (is, must) = (tuple(&self.shape), tuple(must));
+        Err(Error::Shape(format!("{name} has shape {is}, it must have {must}")))
+    }
+
+    /// What `make` makes of the elements, which stay in place as long as it lives; `make` keeps no
+    /// other copy of the source.
+    pub fn hold<R>(self, make: impl FnOnce(Source<'static>) -> PyResult<R>) -> PyResult<Held<R>> {
+        Ok(Held { value: make(self.source)?, _owner: self.owner })
+    }
+}
+
+/// A user's array to write results to.
+pub struct Out<'py, T> {
+    array: Bound<'py, PyUntypedArray>,
+    element: PhantomData<T>,
+}
+
+impl<'py, T: Float> Out<'py, T> {
+    /// Checks type, shape, order and that it may be written to.
+    pub fn new(array: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        let py = array.py();
+        let array = ndarray("out", array)?;
+        let must = numpy::dtype::<T>(py);
+        if !array.dtype().is_equiv_to(&must) {
+            let message = format!("out has dtype {}, the network has {must}", array.dtype());
+            return Err(Error::Type(message).into());
+        }
+        if array.shape() != shape {
+            return Err(Error::Shape(format!(
+                "out has shape {}, the output has {}",
+                tuple(array.shape()),
+                tuple(shape)
+            ))
+            .into());
+        }
+        // SAFETY: the pointer is to a live array, of which only a field is read.
+        let writeable = unsafe { (*array.as_array_ptr()).flags } & NPY_ARRAY_WRITEABLE != 0;
+        let faults = [
+            (writeable, "read-only, it must be writable"),
+            (array.is_c_contiguous(), "not C-contiguous, it must be"),
+            (array.is_aligned(), "not aligned, it must be"),
+        ];
+        match faults.iter().find(|(good, _)| !good) {
+            Some((_, fault)) => Err(Error::Value(format!("out is {fault}")).into()),
+            None => Ok(Self { array: array.clone(), element: PhantomData }),
+        }
+    }
+
+    /// Fills the array and gives it back.
+    pub fn fill(self, values: &[T]) -> Bound<'py, PyAny> {
+        assert_eq!(values.len(), self.array.len());
+        // SAFETY: the array is contiguous, aligned, writable, of type T and of that many elements
+        // (see `new`); its memory is not ours, so it does not overlap `values`.
+        unsafe {
+            let target = (*self.array.as_array_ptr()).data.cast::<T>();
+            target.copy_from_nonoverlapping(values.as_ptr(), values.len());
+        }
+        self.array.into_any()
+    }
+}
+
+/// A new array that takes over the memory of `values`, which are row-major.
+pub fn array<'py, T: Element>(
+    py: Python<'py>,
+    values: Vec<T>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let array = ArrayD::from_shape_vec(IxDyn(shape), values)
+        .map_err(|error| Error::Internal(format!("a result of shape {shape:?}: {error}")))?;
+    Ok(PyArray::from_owned_array(py, array))
+}
+
+/// A new array of NumPy's own memory with a copy of `values`: for few of them the faster way.
+pub fn copied<'py, T: Float>(
+    py: Python<'py>,
+    values: &[T],
+    shape: &[usize],
+) -> Result<Bound<'py, PyAny>> {
+    let size = shape.iter().product::<usize>();
+    if size != values.len() {
+        return Err(Error::Internal(format!("{} values of shape {shape:?}", values.len())));
+    }
+    // SAFETY: T is a plain number, and all elements are written before anyone reads them; the new
+    // array is contiguous, aligned and of that many elements.
+    let array = unsafe {
+        let array = PyArrayDyn::<T>::new(py, IxDyn(shape), false);
+        array.data().copy_from_nonoverlapping(values.as_ptr(), size);
+        array
+    };
+    Ok(array.into_any())
+}
+
+/// `object` if it is an array.
+fn ndarray<'a, 'py>(
+    name: &str,
+    object: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyUntypedArray>> {
+    object.cast::<PyUntypedArray>().map_err(|_| match object.get_type().name() {
+        Ok(kind) => {
+            PyTypeError::new_err(format!("{name} is of type {kind}, it must be a NumPy array"))
+        }
+        Err(error) => error,
+    })
+}
+
+/// The element type of an array.
+fn dtype(name: &str, array: &Bound<'_, PyUntypedArray>) -> Result<DType> {
+    let descriptor = array.dtype();
+    let native = descriptor.is_native_byteorder() != Some(false);
+    match (descriptor.kind(), descriptor.itemsize()) {
+        (b'f', 2) if native => Ok(DType::F16),
+        (b'f', 4) if native => Ok(DType::F32),
+        (b'f', 8) if native => Ok(DType::F64),
+        (b'i', 1) => Ok(DType::I8),
+        (b'i', 2) if native => Ok(DType::I16),
+        (b'i', 4) if native => Ok(DType::I32),
+        (b'i', 8) if native => Ok(DType::I64),
+        (b'u', 1) => Ok(DType::U8),
+        (b'u', 2) if native => Ok(DType::U16),
+        (b'u', 4) if native => Ok(DType::U32),
+        (b'u', 8) if native => Ok(DType::U64),
+        (b'b', _) => Ok(DType::Bool),
+        _ => Err(Error::Type(format!(
+            "{name} has dtype {descriptor}, it must be a native float16, float32, float64, integer \
+             or bool"
+        ))),
+    }
+}
+
+fn one_or_two(name: &str, array: &Bound<'_, PyUntypedArray>) -> Error {
+    let dimensions = plural(array.ndim(), "dimension");
+    Error::Shape(format!("{name} has {dimensions}, it must have 1 or 2"))
+}
+
+fn check_columns(name: &str, columns: usize, takes: usize) -> Result<()> {
+    if columns == takes {
+        return Ok(());
+    }
+    let columns = plural(columns, "column");
+    Err(Error::Shape(format!("{name} has {columns}, the network takes {takes}")))
+}
+
+/// "1 row", "3 rows".
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A shape as Python writes it.
+pub fn tuple(shape: &[usize]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        _ => {
+            let sizes: Vec<_> = shape.iter().map(ToString::to_string).collect();
+            format!("({})", sizes.join(", "))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What this installation is and uses.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::runtime::threads;
+use crate::simd::Isa;
+
+/// The version of the formulas that decide every bit.
+const NUMERICS: u32 = 1;
+
+/// The package's version, the version of its formulas (`numerics`), the instruction set in use,
+/// all that this host can run, and the number of threads.
+#[pyfunction]
+pub fn config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let config = PyDict::new(py);
+    config.set_item("version", env!("CARGO_PKG_VERSION"))?;
+    config.set_item("numerics", NUMERICS)?;
+    config.set_item("isa", Isa::chosen()?.name())?;
+    config.set_item("isas", Isa::all().iter().map(|isa| isa.name()).collect::<Vec<_>>())?;
+    config.set_item("num_threads", threads::num_threads()?)?;
+    Ok(config)
+}
+
+/// Take `n` >= 1 threads for every model made without `n_threads`, also above the cores.
+#[pyfunction]
+pub fn set_num_threads(n: usize) -> PyResult<()> {
+    Ok(threads::set_num_threads(n)?)
+}
+
+/// The number of threads that models made without `n_threads` may use.
+#[pyfunction]
+pub fn get_num_threads() -> PyResult<usize> {
+    Ok(threads::num_threads()?)
+}

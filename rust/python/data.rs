@@ -1,0 +1,156 @@
+//! Arguments of a call as numbers, copied and checked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::prelude::*;
+
+use super::array::{Float, View};
+use crate::error::{Error, Result};
+use crate::kernels::gather::{self, Source, first_non_finite};
+use crate::kernels::loss::Loss;
+use crate::network::Spec;
+use crate::runtime::memory;
+use crate::runtime::pool::{Pool, caught};
+use crate::simd::{FloatEnvironment, Isa};
+use crate::training::Targets;
+
+/// Elements of a tile of the search for NaNs: 1 MB of f32, about 50 us.
+const TILE: usize = 1 << 18;
+
+/// X, targets and weights as they came.
+pub struct Inputs {
+    pub x: View,
+    pub targets: Option<View>,
+    pub weights: Option<View>,
+}
+
+impl Inputs {
+    pub fn new(
+        columns: usize,
+        x: &Bound<'_, PyAny>,
+        targets: Option<&Bound<'_, PyAny>>,
+        weights: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            x: View::x(x, columns)?,
+            targets: targets.map(|targets| View::matrix("y", targets)).transpose()?,
+            weights: weights.map(|weights| View::matrix("sample_weight", weights)).transpose()?,
+        })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.x.source().rows()
+    }
+
+    /// The targets, for the loss of the network.
+    pub fn targets<T: Float>(&self, spec: &Spec, isa: Isa) -> Result<Targets<T>> {
+        let outputs = spec.out_features();
+        let (loss, y) = match (&spec.loss, &self.targets) {
+            (None, None) => return Ok(Targets::None),
+            (Some((loss, _)), Some(y)) => (loss, y),
+            (None, Some(_)) => {
+                return Err(Error::Type("the model's loss is a function, y must be None".into()));
+            }
+            (Some(_), None) => return Err(Error::Type("y is None, the loss needs targets".into())),
+        };
+        let source = y.source();
+        match (loss, y.shape().len()) {
+            (Loss::SoftmaxCrossEntropy { .. }, 1) => {
+                if source.dtype().is_float() {
+                    return Err(Error::Type("y holds floats, class indices are integers".into()));
+                }
+                y.check_shape("y", &[self.rows()])?;
+                let classes = loss.classes("y", gather::to_i64(&source)?, outputs)?;
+                Ok(Targets::Classes(classes))
+            }
+            _ => {
+                y.check_shape("y", &[self.rows(), outputs])?;
+                let values = gather::to_vec(&source)?;
+                finite("y", isa, &values, outputs)?;
+                Ok(Targets::Values(values))
+            }
+        }
+    }
+
+    /// The weights of the rows.
+    pub fn weights<T: Float>(&self) -> Result<Option<Vec<T>>> {
+        let Some(view) = &self.weights else { return Ok(None) };
+        view.check_shape("sample_weight", &[self.rows()])?;
+        let weights: Vec<T> = gather::to_vec(&view.source())?;
+        match weights.iter().position(|weight| !weight.is_finite() || *weight < T::ZERO) {
+            Some(row) => Err(Error::Value(format!(
+                "sample_weight[{row}] is {}, it must be finite and at least 0",
+                weights[row].to_f64()
+            ))),
+            None => Ok(Some(weights)),
+        }
+    }
+}
+
+/// Refuses an X with NaNs, infinities, or numbers that are infinite as `T`.
+pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()> {
+    let found = AtomicUsize::new(usize::MAX);
+    let tiles = x.rows().saturating_mul(x.cols()).div_ceil(TILE).min(x.rows());
+    Pool::run(threads, tiles, &|tile| {
+        let at = |tile: usize| (x.rows() as u128 * tile as u128 / tiles as u128) as usize;
+        if let Some(row) = first_non_finite::<T>(isa, x, at(tile)..at(tile + 1)) {
+            found.fetch_min(row, Ordering::Relaxed);
+        }
+    })?;
+    match found.into_inner() {
+        usize::MAX => Ok(()),
+        row => Err(Error::NonFinite { argument: "X", row }),
+    }
+}
+
+/// Refuses values, `cols` in a row, with a NaN or an infinity.
+pub fn finite<T: Float>(argument: &'static str, isa: Isa, values: &[T], cols: usize) -> Result<()> {
+    let source = Source::of_slice(values, cols);
+    match first_non_finite::<T>(isa, &source, 0..source.rows()) {
+        Some(row) => Err(Error::NonFinite { argument, row }),
+        None => Ok(()),
+    }
+}
+
+/// Tensors of these shapes, all finite.
+pub fn tensors<T: Float>(
+    name: &str,
+    views: &[View],
+    shapes: &[Vec<usize>],
+    isa: Isa,
+) -> Result<Vec<Vec<T>>> {
+    if views.len() != shapes.len() {
+        let (given, must) = (views.len(), shapes.len());
+        return Err(Error::Value(format!("{name} has {given} arrays, the network has {must}")));
+    }
+    let mut tensors = Vec::new();
+    for (index, (view, shape)) in views.iter().zip(shapes).enumerate() {
+        view.check_shape(&format!("{name}[{index}]"), shape)?;
+        let values: Vec<T> = gather::to_vec(&view.source())?;
+        if first_non_finite::<T>(isa, &Source::of_slice(&values, 1), 0..values.len()).is_some() {
+            return Err(Error::Value(format!(
+                "{name}[{index}] has a NaN or infinite value, all must be finite"
+            )));
+        }
+        tensors.push(values);
+    }
+    Ok(tensors)
+}
+
+/// Zeros to write results to.
+pub fn zeros<T: Float>(len: usize) -> Result<Vec<T>> {
+    let mut zeros = memory::vector(len)?;
+    zeros.resize(len, T::ZERO);
+    Ok(zeros)
+}
+
+/// Does work of ours: in the default floating-point environment, with panics as errors.
+pub fn guarded<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    let _environment = FloatEnvironment::enter();
+    caught(work)?
+}
+
+/// Does work of ours without the GIL.
+pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    py.detach(|| guarded(work))
+}

@@ -1,0 +1,294 @@
+//! `Model`: parameters, optimizer state and counters of one network.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::array::View;
+use super::data::Inputs;
+use super::network::{Counters, Course, Gradients, Network};
+use super::plans::Route;
+use super::predictor::Predictor;
+use super::run::Run;
+use super::spec;
+use super::typed::Typed;
+use crate::error::Error;
+use crate::runtime::threads;
+
+/// Parameters, optimizer state and counters of one network, and the plan to train it.
+///
+/// `layers`, `loss` and `optimizer` are the values of `ironmlp.layers`, `losses` and `optimizers`,
+/// read by class name and attributes; `loss` is None when the caller computes it.
+#[pyclass(frozen, module = "ironmlp._core")]
+pub struct Model(Arc<dyn Network>);
+
+impl Model {
+    fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
+        self.0.counters(py)
+    }
+
+    fn inputs(
+        &self,
+        x: &Bound<'_, PyAny>,
+        targets: Option<&Bound<'_, PyAny>>,
+        weights: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Inputs> {
+        Inputs::new(self.0.spec().in_features(), x, targets, weights)
+    }
+
+    fn x(&self, x: &Bound<'_, PyAny>) -> PyResult<View> {
+        View::x(x, self.0.spec().in_features())
+    }
+}
+
+fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
+    arrays.iter().map(|array| View::matrix(name, array)).collect()
+}
+
+#[pymethods]
+impl Model {
+    #[new]
+    #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads))]
+    fn new(
+        layers: Vec<Bound<'_, PyAny>>,
+        loss: Option<Bound<'_, PyAny>>,
+        optimizer: Bound<'_, PyAny>,
+        dtype: &str,
+        seed: u64,
+        n_threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let (spec, lr) = spec::model(&layers, loss.as_ref(), &optimizer)?;
+        spec.check()?;
+        let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
+        let network: Arc<dyn Network> = match dtype {
+            "float32" => Arc::new(Typed::<f32>::new(spec, lr, seed, n_threads)?),
+            "float64" => Arc::new(Typed::<f64>::new(spec, lr, seed, n_threads)?),
+            _ => {
+                let message = format!("dtype is {dtype:?}, known are \"float32\", \"float64\"");
+                return Err(Error::Value(message).into());
+            }
+        };
+        Ok(Self(network))
+    }
+
+    /// Columns of X.
+    #[getter]
+    fn in_features(&self) -> usize {
+        self.0.spec().in_features()
+    }
+
+    /// Outputs of the last layer, K.
+    #[getter]
+    fn out_features(&self) -> usize {
+        self.0.spec().out_features()
+    }
+
+    /// Weights and biases, trainable or not.
+    #[getter]
+    fn n_parameters(&self) -> PyResult<u64> {
+        Ok(self.0.spec().parameter_count()?)
+    }
+
+    /// The argument of this name.
+    #[getter]
+    fn n_threads(&self) -> Option<usize> {
+        self.0.n_threads()
+    }
+
+    /// The seed of the initial parameters, batches and dropout masks.
+    #[getter]
+    fn seed(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.counters(py)?.seed)
+    }
+
+    /// Finished epochs since the model was made or reset.
+    #[getter]
+    fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.counters(py)?.epoch)
+    }
+
+    /// Applied updates since the model was made or reset.
+    #[getter]
+    fn steps(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.counters(py)?.steps)
+    }
+
+    /// The optimizer's learning rate at the next update.
+    #[getter]
+    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.counters(py)?.learning_rate)
+    }
+
+    /// Change `learning_rate`; in a callback it holds from the next batch on.
+    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
+        self.0.set_learning_rate(py, learning_rate)
+    }
+
+    /// Copies of all parameters.
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.0.parameters(py)
+    }
+
+    /// Replace all parameters. Shapes and finiteness are checked before the first is written.
+    fn set_parameters(&self, py: Python<'_>, parameters: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+        self.0.set_parameters(py, &views("parameters", &parameters)?)
+    }
+
+    /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
+    /// and `steps`, the `learning_rate`, and the optimizer's moments as copies.
+    fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.0.optimizer_state(py)
+    }
+
+    /// Take over what `optimizer_state` returned; checked before anything is written.
+    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.0.set_optimizer_state(py, state)
+    }
+
+    /// Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate.
+    fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        self.0.reset(py, seed)
+    }
+
+    /// An independent model in the same state.
+    fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self(self.0.copy(py)?))
+    }
+
+    /// The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype).
+    #[pyo3(signature = (X, training, out))]
+    #[allow(non_snake_case)]
+    fn forward<'py>(
+        &self,
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        training: bool,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.0.forward(py, &self.x(X)?, training, out)
+    }
+
+    /// The mean loss, whatever the loss's reduction, without dropout.
+    #[pyo3(signature = (X, targets, sample_weight))]
+    #[allow(non_snake_case)]
+    fn loss(
+        &self,
+        py: Python<'_>,
+        X: &Bound<'_, PyAny>,
+        targets: &Bound<'_, PyAny>,
+        sample_weight: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<f64> {
+        self.0.loss(py, &self.inputs(X, Some(targets), sample_weight)?)
+    }
+
+    /// The reduced loss, its gradients, and with `input_grad` its gradient by X.
+    #[pyo3(signature = (X, targets, sample_weight, training, input_grad))]
+    #[allow(non_snake_case)]
+    fn loss_and_grad<'py>(
+        &self,
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        targets: &Bound<'py, PyAny>,
+        sample_weight: Option<&Bound<'py, PyAny>>,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<(f64, Bound<'py, PyList>, Option<Bound<'py, PyAny>>)> {
+        let inputs = self.inputs(X, Some(targets), sample_weight)?;
+        let (loss, (gradients, by_input)) =
+            self.0.loss_and_grad(py, &inputs, training, input_grad)?;
+        Ok((loss, gradients, by_input))
+    }
+
+    /// The gradients of sum(output * grad_output), and with `input_grad` the one by X.
+    #[pyo3(signature = (X, grad_output, training, input_grad))]
+    #[allow(non_snake_case)]
+    fn backward<'py>(
+        &self,
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        grad_output: &Bound<'py, PyAny>,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<Gradients<'py>> {
+        let grad_output = View::matrix("grad_output", grad_output)?;
+        self.0.backward(py, &self.x(X)?, &grad_output, training, input_grad)
+    }
+
+    /// One update of the optimizer.
+    fn apply_gradients(&self, py: Python<'_>, gradients: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+        self.0.apply_gradients(py, &views("gradients", &gradients)?)
+    }
+
+    /// One step; the reduced loss before the update.
+    #[pyo3(signature = (X, targets, sample_weight))]
+    #[allow(non_snake_case)]
+    fn train_on_batch(
+        &self,
+        py: Python<'_>,
+        X: &Bound<'_, PyAny>,
+        targets: &Bound<'_, PyAny>,
+        sample_weight: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<f64> {
+        self.0.train_on_batch(py, &self.inputs(X, Some(targets), sample_weight)?)
+    }
+
+    /// Every tensor of one step, which is not applied, in the order of computation: "0.output",
+    /// ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output) and
+    /// a Linear's "k.weight.grad" and "k.bias.grad".
+    #[pyo3(signature = (X, targets, sample_weight))]
+    #[allow(non_snake_case)]
+    fn trace<'py>(
+        &self,
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        targets: &Bound<'py, PyAny>,
+        sample_weight: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.0.trace(py, &self.inputs(X, Some(targets), sample_weight)?)
+    }
+
+    /// Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
+    /// order.
+    #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite))]
+    #[allow(non_snake_case)]
+    fn fit(
+        &self,
+        py: Python<'_>,
+        X: &Bound<'_, PyAny>,
+        targets: Option<&Bound<'_, PyAny>>,
+        sample_weight: Option<&Bound<'_, PyAny>>,
+        epochs: usize,
+        batch_size: Option<usize>,
+        shuffle: bool,
+        check_finite: bool,
+    ) -> PyResult<Run> {
+        let inputs = self.inputs(X, targets, sample_weight)?;
+        let course = Course { epochs, batch_size, shuffle, check_finite };
+        Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, &course)?))
+    }
+
+    /// A callable with buffers for at most `max_rows` rows.
+    fn predictor(&self, max_rows: usize) -> PyResult<Predictor> {
+        Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows)?, max_rows))
+    }
+
+    /// For tests: force "unfused" updates or "slabs:N" rows; "auto" ends it.
+    fn _set_route(&self, route: &str) -> PyResult<()> {
+        let slab = route.strip_prefix("slabs:").and_then(|rows| rows.parse::<usize>().ok());
+        let route = match (route, slab) {
+            ("auto", _) => Route::Auto,
+            ("unfused", _) => Route::Unfused,
+            (_, Some(rows)) if rows >= 256 && rows.is_power_of_two() => Route::Slabs(rows),
+            _ => {
+                return Err(Error::Value(format!(
+                    "route is {route:?}, known are \"auto\", \"unfused\" and \"slabs:N\" with N a \
+                     power of two of at least 256"
+                ))
+                .into());
+            }
+        };
+        self.0.set_route(route);
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! What models of all element types have in common.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::array::View;
+use super::data::Inputs;
+use super::plans::Route;
+use super::predictor::Predict;
+use super::run::Training;
+use crate::network::Spec;
+
+/// Gradients in canonical order, and the one with respect to X if it was wanted.
+pub type Gradients<'py> = (Bound<'py, PyList>, Option<Bound<'py, PyAny>>);
+
+/// How a fit goes through its data.
+pub struct Course {
+    pub epochs: usize,
+    /// `None` for all rows.
+    pub batch_size: Option<usize>,
+    pub shuffle: bool,
+    pub check_finite: bool,
+}
+
+/// A model whose element type its caller does not know.
+///
+/// All methods but those of plain data wait for their turn (see [`super::access`]) and compute without the
+/// GIL. An error leaves the model as it was.
+pub trait Network: Send + Sync {
+    fn spec(&self) -> &Spec;
+    fn n_threads(&self) -> Option<usize>;
+    fn counters(&self, py: Python<'_>) -> PyResult<Counters>;
+    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()>;
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>>;
+    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()>;
+    fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>>;
+    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()>;
+    fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()>;
+    fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
+    fn set_route(&self, route: Route);
+
+    fn forward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &View,
+        training: bool,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+    fn loss(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64>;
+    fn loss_and_grad<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: &Inputs,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<(f64, Gradients<'py>)>;
+    fn backward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &View,
+        grad_output: &View,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<Gradients<'py>>;
+    fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()>;
+    fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64>;
+    fn trace<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Bound<'py, PyDict>>;
+    fn fit(
+        self: Arc<Self>,
+        py: Python<'_>,
+        inputs: Inputs,
+        course: &Course,
+    ) -> PyResult<Box<dyn Training>>;
+    fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>>;
+}
+
+/// What training counts, and what it starts from.
+pub struct Counters {
+    pub seed: u64,
+    pub epoch: u64,
+    pub steps: u64,
+    pub learning_rate: f64,
+}

@@ -1,0 +1,141 @@
+//! From the Python layer's specs to [`Spec`], by class name and attributes.
+
+use pyo3::prelude::*;
+
+use crate::error::Error;
+use crate::kernels::activation::Activation;
+use crate::kernels::loss::Loss;
+use crate::network::{Init, Layer, Linear, Optimizer, Reduction, Spec};
+
+/// A whole model and its first learning rate, checked.
+pub fn model(
+    layers: &[Bound<'_, PyAny>],
+    loss: Option<&Bound<'_, PyAny>>,
+    optimizer: &Bound<'_, PyAny>,
+) -> PyResult<(Spec, f64)> {
+    let (optimizer, learning_rate) = self::optimizer(optimizer)?;
+    let spec = Spec {
+        layers: layers.iter().map(layer).collect::<PyResult<_>>()?,
+        loss: loss.map(self::loss).transpose()?,
+        optimizer,
+    };
+    spec.check()?;
+    Ok((spec, learning_rate))
+}
+
+fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
+    let activation = match class(object)?.as_str() {
+        "Linear" => return Ok(Layer::Linear(linear(object)?)),
+        "Dropout" => return Ok(Layer::Dropout { p: get(object, "p")? }),
+        "Identity" => Activation::Identity,
+        "Sigmoid" => Activation::Sigmoid,
+        "Tanh" => Activation::Tanh,
+        "ReLU" => Activation::Relu,
+        "LeakyReLU" => Activation::LeakyRelu { slope: get(object, "negative_slope")? },
+        "ELU" => Activation::Elu { alpha: get(object, "alpha")? },
+        "GELU" => match get::<String>(object, "approximate")?.as_str() {
+            "none" => Activation::Gelu,
+            "tanh" => Activation::GeluTanh,
+            other => return Err(unknown("approximate", other, "none, tanh")),
+        },
+        "SiLU" => Activation::Silu,
+        "Softplus" => Activation::Softplus {
+            beta: get(object, "beta")?,
+            threshold: get(object, "threshold")?,
+        },
+        other => return Err(no_such("layer", other)),
+    };
+    Ok(Layer::Activation(activation))
+}
+
+fn linear(object: &Bound<'_, PyAny>) -> PyResult<Linear> {
+    Ok(Linear {
+        in_features: get(object, "in_features")?,
+        out_features: get(object, "out_features")?,
+        bias: get(object, "bias")?,
+        init: match get::<Option<String>>(object, "init")?.as_deref() {
+            None | Some("torch_linear") => Init::TorchLinear,
+            Some("glorot_uniform") => Init::GlorotUniform,
+            Some("he_normal") => Init::HeNormal,
+            Some("zeros") => Init::Zeros,
+            Some("normal") => Init::Normal,
+            Some(other) => {
+                let known = "torch_linear, glorot_uniform, he_normal, zeros, normal";
+                return Err(unknown("init", other, known));
+            }
+        },
+        trainable: get(object, "trainable")?,
+        lr_scale: get(object, "lr_scale")?,
+    })
+}
+
+fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
+    let loss = match class(object)?.as_str() {
+        "BinaryCrossEntropy" if get(object, "from_logits")? => {
+            Loss::SigmoidCrossEntropy { pos_weight: numbers(object, "pos_weight")? }
+        }
+        "BinaryCrossEntropy" => Loss::BinaryCrossEntropy,
+        "CrossEntropy" => Loss::SoftmaxCrossEntropy {
+            class_weight: numbers(object, "class_weight")?,
+            label_smoothing: get(object, "label_smoothing")?,
+            ignore_index: get(object, "ignore_index")?,
+        },
+        "MSE" => Loss::Mse,
+        "MAE" => Loss::Mae,
+        "Huber" => Loss::Huber { delta: get(object, "delta")? },
+        other => return Err(no_such("loss", other)),
+    };
+    let reduction = match get::<String>(object, "reduction")?.as_str() {
+        "mean" => Reduction::Mean,
+        "sum" => Reduction::Sum,
+        other => return Err(unknown("reduction", other, "mean, sum")),
+    };
+    Ok((loss, reduction))
+}
+
+fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
+    let weight_decay = get(object, "weight_decay")?;
+    let optimizer = match class(object)?.as_str() {
+        "SGD" => Optimizer::Sgd {
+            momentum: get(object, "momentum")?,
+            weight_decay,
+            nesterov: get(object, "nesterov")?,
+        },
+        "Adam" => {
+            Optimizer::Adam { betas: get(object, "betas")?, eps: get(object, "eps")?, weight_decay }
+        }
+        other => return Err(no_such("optimizer", other)),
+    };
+    Ok((optimizer, get(object, "lr")?))
+}
+
+fn class(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    object.get_type().name()?.extract()
+}
+
+fn get<'py, V>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<V>
+where
+    V: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
+{
+    object.getattr(name)?.extract().map_err(Into::into)
+}
+
+/// No numbers, one, or several.
+fn numbers(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
+    let value = object.getattr(name)?;
+    if value.is_none() {
+        return Ok(Vec::new());
+    }
+    match value.extract::<f64>() {
+        Ok(number) => Ok(vec![number]),
+        Err(_) => value.extract(),
+    }
+}
+
+fn no_such(kind: &str, class: &str) -> PyErr {
+    Error::Type(format!("{class} is no {kind} of this package")).into()
+}
+
+fn unknown(name: &str, value: &str, known: &str) -> PyErr {
+    Error::Value(format!("{name} is {value:?}, known are {known}")).into()
+}

@@ -1,0 +1,98 @@
+//! The optimizer's state as a dict, there and back.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::array::{Float, View, array};
+use super::data::tensors;
+use crate::error::{Error, Result};
+use crate::network::State;
+use crate::simd::Isa;
+
+/// Counters, learning rate and copies of the moments.
+pub fn export<'py, T: Float>(py: Python<'py>, state: &State<T>) -> PyResult<Bound<'py, PyDict>> {
+    let shapes = state.layout.shapes();
+    let moments = PyList::empty(py);
+    for moment in &state.moments {
+        let tensors = PyList::empty(py);
+        for (values, shape) in state.layout.export(moment).into_iter().zip(&shapes) {
+            tensors.append(array(py, values, shape)?)?;
+        }
+        moments.append(tensors)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("epoch", state.epoch)?;
+    dict.set_item("steps", state.steps)?;
+    dict.set_item("learning_rate", state.learning_rate)?;
+    dict.set_item("beta_powers", state.beta_powers)?;
+    dict.set_item("moments", moments)?;
+    Ok(dict)
+}
+
+/// What [`export`] gave, read but not yet compared with a model.
+pub struct Parts {
+    epoch: u64,
+    steps: u64,
+    learning_rate: f64,
+    beta_powers: (f64, f64),
+    moments: Vec<Vec<View>>,
+}
+
+impl Parts {
+    pub fn new(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let mut moments = Vec::new();
+        for tensors in get::<Vec<Vec<Bound<'_, PyAny>>>>(dict, "moments")? {
+            moments.push(
+                tensors
+                    .iter()
+                    .map(|tensor| View::matrix("moments", tensor))
+                    .collect::<PyResult<Vec<_>>>()?,
+            );
+        }
+        let parts = Self {
+            epoch: get(dict, "epoch")?,
+            steps: get(dict, "steps")?,
+            learning_rate: checked_learning_rate(get(dict, "learning_rate")?)?,
+            beta_powers: get(dict, "beta_powers")?,
+            moments,
+        };
+        for power in [parts.beta_powers.0, parts.beta_powers.1] {
+            if !(0.0..=1.0).contains(&power) {
+                let message = format!("beta_powers has {power}, both must be from 0 to 1");
+                return Err(Error::Value(message).into());
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Checks the moments' shapes and values, then replaces the state's.
+    pub fn import<T: Float>(&self, state: &mut State<T>, isa: Isa) -> Result<()> {
+        let shapes = state.layout.shapes();
+        let mut moments = Vec::new();
+        for (index, views) in self.moments.iter().enumerate() {
+            moments.push(tensors(&format!("moments[{index}]"), views, &shapes, isa)?);
+        }
+        state.set_optimizer_state(&moments, self.steps, self.epoch, self.beta_powers)?;
+        state.learning_rate = self.learning_rate;
+        Ok(())
+    }
+}
+
+pub fn checked_learning_rate(learning_rate: f64) -> Result<f64> {
+    if learning_rate.is_finite() && learning_rate >= 0.0 {
+        return Ok(learning_rate);
+    }
+    let message = format!("learning_rate is {learning_rate}, it must be finite and at least 0");
+    Err(Error::Value(message))
+}
+
+fn get<'py, V>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<V>
+where
+    V: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
+{
+    match dict.get_item(name)? {
+        Some(value) => value.extract().map_err(Into::into),
+        None => Err(PyValueError::new_err(format!("the optimizer state lacks {name:?}"))),
+    }
+}

@@ -1,0 +1,359 @@
+//! A model of one element type.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::access::Access;
+use super::array::{Float, Out, View, array};
+use super::data::{Inputs, compute, finite, finite_x, tensors, zeros};
+use super::network::{Counters, Course, Gradients, Network};
+use super::plans::{Key, Plans, Route};
+use super::predictor::{Predict, TypedPredictor};
+use super::run::{Training, TypedRun};
+use super::state;
+use crate::error::{Error, Result};
+use crate::kernels::gather::{self, Rows};
+use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
+use crate::runtime::threads;
+use crate::simd::Isa;
+use crate::training::Data;
+
+/// A model.
+pub struct Typed<T: Float> {
+    pub plans: Arc<Plans<T>>,
+    pub access: Access<State<T>>,
+    first_learning_rate: f64,
+    n_threads: Option<usize>,
+    /// Of [`Route`]: 0 is `Auto`, 1 `Unfused`, others the rows of `Slabs`.
+    route: AtomicUsize,
+}
+
+impl<T: Float> Typed<T> {
+    pub fn new(
+        spec: Spec,
+        learning_rate: f64,
+        seed: u64,
+        n_threads: Option<usize>,
+    ) -> Result<Self> {
+        let isa = Isa::chosen()?;
+        let state = State::new(&spec, learning_rate, seed, isa)?;
+        Ok(Self::of(Arc::new(Plans::new(spec, isa)), state, learning_rate, n_threads))
+    }
+
+    fn of(
+        plans: Arc<Plans<T>>,
+        state: State<T>,
+        first_learning_rate: f64,
+        n_threads: Option<usize>,
+    ) -> Self {
+        let access = Access::new(state);
+        Self { plans, access, first_learning_rate, n_threads, route: AtomicUsize::new(0) }
+    }
+
+    /// The most threads of a call.
+    pub fn threads(&self) -> Result<usize> {
+        self.n_threads.map_or_else(threads::num_threads, Ok)
+    }
+
+    pub fn route(&self) -> Route {
+        match self.route.load(Ordering::Relaxed) {
+            0 => Route::Auto,
+            1 => Route::Unfused,
+            rows => Route::Slabs(rows),
+        }
+    }
+
+    fn key(&self, purpose: Purpose, rows: usize) -> Key {
+        Key::new(purpose, rows, self.route())
+    }
+
+    /// Everything that a loss needs, checked but for the finiteness of X.
+    fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
+        Ok(Data {
+            source: inputs.x.source(),
+            targets: inputs.targets(&self.plans.spec, self.plans.isa)?,
+            weights: inputs.weights()?,
+        })
+    }
+
+    /// As `data`, of a model that has a loss; X is finite.
+    fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
+        let data = self.data(inputs)?;
+        finite_x::<T>(self.plans.isa, threads, &data.source)?;
+        Ok(data)
+    }
+
+    /// Gradients of a step, as `work` leaves them in its workspace.
+    fn gradients<R>(
+        &self,
+        state: &State<T>,
+        rows: usize,
+        input_grad: bool,
+        work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
+    ) -> Result<(R, Vec<Vec<T>>, Option<Vec<T>>)> {
+        let key = self.key(Purpose::Gradients { input_grad }, rows);
+        self.plans.run(key, rows, |plan, workspace| {
+            let result = work(plan, workspace)?;
+            let gradients = state.layout.export(workspace.gradient());
+            Ok((result, gradients, plan.input_grad(workspace, rows)))
+        })
+    }
+}
+
+impl<T: Float> Network for Typed<T> {
+    fn spec(&self) -> &Spec {
+        &self.plans.spec
+    }
+
+    fn n_threads(&self) -> Option<usize> {
+        self.n_threads
+    }
+
+    fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
+        let state = self.access.read(py)?;
+        let State { seed, epoch, steps, learning_rate, .. } = *state;
+        Ok(Counters { seed, epoch, steps, learning_rate })
+    }
+
+    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
+        let learning_rate = state::checked_learning_rate(learning_rate)?;
+        self.access.write(py)?.learning_rate = learning_rate;
+        Ok(())
+    }
+
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let state = self.access.read(py)?;
+        let tensors = compute(py, || Ok(state.layout.export(&state.parameters)))?;
+        list(py, tensors, &state.layout.shapes())
+    }
+
+    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()> {
+        let isa = self.plans.isa;
+        let mut state = self.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        Ok(compute(py, || {
+            let tensors = tensors("parameters", parameters, &state.layout.shapes(), isa)?;
+            state.set_parameters(&tensors, isa);
+            Ok(())
+        })?)
+    }
+
+    fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        state::export(py, &*self.access.read(py)?)
+    }
+
+    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+        let parts = state::Parts::new(state)?;
+        let mut state = self.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        Ok(compute(py, || parts.import(state, self.plans.isa))?)
+    }
+
+    fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        let mut state = self.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        Ok(compute(py, || {
+            state.reset(&self.plans.spec, seed, self.plans.isa);
+            state.learning_rate = self.first_learning_rate;
+            Ok(())
+        })?)
+    }
+
+    fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>> {
+        let state = self.access.read(py)?;
+        let twin = compute(py, || state.duplicate(self.plans.isa))?;
+        let plans = Arc::clone(&self.plans);
+        Ok(Arc::new(Self::of(plans, twin, self.first_learning_rate, self.n_threads)))
+    }
+
+    fn set_route(&self, route: Route) {
+        let number = match route {
+            Route::Auto => 0,
+            Route::Unfused => 1,
+            Route::Slabs(rows) => rows,
+        };
+        self.route.store(number, Ordering::Relaxed);
+    }
+
+    fn forward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &View,
+        training: bool,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batch = batch::<T>(x);
+        let shape = [batch.rows, self.plans.spec.out_features()];
+        let out = out.map(|out| Out::<T>::new(out, &shape)).transpose()?;
+        let threads = self.threads()?;
+        let state = self.access.read(py)?;
+        let values = compute(py, || {
+            let mut values = zeros(shape[0].saturating_mul(shape[1]))?;
+            let key = self.key(Purpose::Forward, batch.rows);
+            self.plans.run(key, 0, |plan, workspace| {
+                plan.forward(threads, &state, workspace, &batch, training, &mut values)
+            })?;
+            Ok(values)
+        })?;
+        drop(state);
+        match out {
+            Some(out) => Ok(out.fill(&values)),
+            None => Ok(array(py, values, &shape)?.into_any()),
+        }
+    }
+
+    fn loss(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
+        let threads = self.threads()?;
+        let state = self.access.read(py)?;
+        Ok(compute(py, || {
+            let data = self.data(inputs)?;
+            let rows = data.rows();
+            self.plans.run(self.key(Purpose::Forward, rows), rows, |plan, workspace| {
+                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean())
+            })
+        })?)
+    }
+
+    fn loss_and_grad<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: &Inputs,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<(f64, Gradients<'py>)> {
+        let threads = self.threads()?;
+        let state = self.access.read(py)?;
+        let (loss, gradients, by_input) = compute(py, || {
+            let data = self.finite_data(threads, inputs)?;
+            self.gradients(&state, data.rows(), input_grad, |plan, workspace| {
+                plan.gradients(threads, &state, workspace, &data.all(), Head::Loss, training)
+            })
+        })?;
+        Ok((loss.reduced, lists(py, &state, inputs.rows(), gradients, by_input)?))
+    }
+
+    fn backward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &View,
+        grad_output: &View,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<Gradients<'py>> {
+        let (isa, outputs) = (self.plans.isa, self.plans.spec.out_features());
+        let batch = batch::<T>(x);
+        grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
+        let threads = self.threads()?;
+        let state = self.access.read(py)?;
+        let (_, gradients, by_input) = compute(py, || {
+            let values = gather::to_vec(&grad_output.source())?;
+            finite("grad_output", isa, &values, outputs)?;
+            self.gradients(&state, batch.rows, input_grad, |plan, workspace| {
+                let head = Head::Gradient(&values);
+                plan.gradients(threads, &state, workspace, &batch, head, training)
+            })
+        })?;
+        lists(py, &state, batch.rows, gradients, by_input)
+    }
+
+    fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
+        let threads = self.threads()?;
+        let plan = self.plans.plan(self.key(Purpose::Train, 1));
+        let mut state = self.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        Ok(compute(py, || {
+            let shapes = state.layout.shapes();
+            let tensors = tensors("gradients", gradients, &shapes, self.plans.isa)?;
+            let gradient = state.layout.buffer()?;
+            state.layout.import(&tensors, &gradient);
+            plan.apply(threads, state, &gradient)
+        })?)
+    }
+
+    fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
+        let threads = self.threads()?;
+        let mut state = self.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        Ok(compute(py, || {
+            let data = self.finite_data(threads, inputs)?;
+            let rows = data.rows();
+            self.plans.run(self.key(Purpose::Train, rows), rows, |plan, workspace| {
+                let loss = plan.train(threads, state, workspace, &data.all())?;
+                if loss.is_finite() {
+                    Ok(loss.reduced)
+                } else {
+                    Err(Error::Diverged { epoch: state.epoch, batch: 0 })
+                }
+            })
+        })?)
+    }
+
+    fn trace<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Bound<'py, PyDict>> {
+        let threads = self.threads()?;
+        let state = self.access.read(py)?;
+        let (tensors, loss) = compute(py, || {
+            let data = self.data(inputs)?;
+            let rows = data.rows();
+            self.plans.run(self.key(Purpose::Trace, rows), rows, |plan, workspace| {
+                plan.trace(threads, &state, workspace, &data.all())
+            })
+        })?;
+        let trace = PyDict::new(py);
+        for tensor in tensors {
+            if tensor.shape.is_empty() {
+                trace.set_item(tensor.name, loss)?;
+            } else {
+                trace.set_item(tensor.name, array(py, tensor.values, &tensor.shape)?)?;
+            }
+        }
+        Ok(trace)
+    }
+
+    fn fit(
+        self: Arc<Self>,
+        py: Python<'_>,
+        inputs: Inputs,
+        course: &Course,
+    ) -> PyResult<Box<dyn Training>> {
+        Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
+    }
+
+    fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {
+        Ok(Box::new(TypedPredictor::new(self, max_rows)?))
+    }
+}
+
+/// X alone as a batch.
+pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {
+    let source = x.source();
+    let rows = source.rows();
+    Batch { source, order: Rows::From(0), rows, labels: Labels::None, weights: None }
+}
+
+fn list<'py, T: Float>(
+    py: Python<'py>,
+    tensors: Vec<Vec<T>>,
+    shapes: &[Vec<usize>],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (values, shape) in tensors.into_iter().zip(shapes) {
+        list.append(array(py, values, shape)?)?;
+    }
+    Ok(list)
+}
+
+fn lists<'py, T: Float>(
+    py: Python<'py>,
+    state: &State<T>,
+    rows: usize,
+    gradients: Vec<Vec<T>>,
+    by_input: Option<Vec<T>>,
+) -> PyResult<Gradients<'py>> {
+    let columns = by_input.as_ref().map_or(0, |values| values.len() / rows);
+    let by_input = by_input.map(|values| array(py, values, &[rows, columns])).transpose()?;
+    let gradients = list(py, gradients, &state.layout.shapes())?;
+    Ok((gradients, by_input.map(Bound::into_any)))
+}
