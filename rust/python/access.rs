@@ -88,7 +88,9 @@ impl<S> DerefMut for Writing<'_, S> {
 
 impl<S: Send + Sync> Access<S> {
     pub fn new(state: S) -> Self {
-        Self { users: AtomicU64::new(0), trainer: AtomicU64::new(0), state: RwLock::new(state) }
+        // The first look at the generation is what starts the count of forks.
+        let users = AtomicU64::new(fork::generation() << GENERATION);
+        Self { users, trainer: AtomicU64::new(0), state: RwLock::new(state) }
     }
 
     /// Waits, without the GIL, for a writer to leave.

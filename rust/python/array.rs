@@ -48,9 +48,9 @@ impl<R> Held<R> {
         &mut self.value
     }
 
-    /// For taking it apart: the elements may go when this returns.
-    pub fn into_value(self) -> R {
-        self.value
+    /// Takes it apart; the array may go when `end` returns.
+    pub fn end<Q>(self, end: impl FnOnce(R) -> Q) -> Q {
+        end(self.value)
     }
 }
 

@@ -1,13 +1,12 @@
-//! Array functions. The Python layer has checked shapes and made dtypes equal.
+//! Functions of arrays.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::array::{Float, View, array};
 use super::data::{compute, zeros};
 use crate::error::{Error, Result};
 use crate::kernels::activation::{SigmoidBackwardElements, SigmoidElements};
-use crate::kernels::gather::{self, DType};
+use crate::kernels::gather::{DType, to_i64, to_vec};
 use crate::kernels::gemm;
 use crate::kernels::loss::Loss;
 use crate::kernels::loss::functional::{
@@ -16,223 +15,114 @@ use crate::kernels::loss::functional::{
 };
 use crate::simd::Isa;
 
-/// Calls a function for the element type of a view.
-macro_rules! by_dtype {
-    ($view:expr, $f:ident($($argument:expr),*)) => {
-        if $view.source().dtype() == DType::F32 {
-            $f::<f32>($($argument),*)
-        } else {
-            $f::<f64>($($argument),*)
-        }
-    };
+type Any<'py> = Bound<'py, PyAny>;
+
+/// The two element types that are computed in.
+enum Precision {
+    Single,
+    Double,
+}
+
+fn precision(name: &str, view: &View) -> Result<Precision> {
+    match view.source().dtype() {
+        DType::F32 => Ok(Precision::Single),
+        DType::F64 => Ok(Precision::Double),
+        other => Err(Error::Type(format!("{name} has dtype {other:?}, it must be F32 or F64"))),
+    }
 }
 
 /// a (m, k) times b (k, n), both float32 or both float64.
 #[pyfunction]
-pub fn matmul<'py>(
-    py: Python<'py>,
-    a: &Bound<'py, PyAny>,
-    b: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>) -> PyResult<Any<'py>> {
     let (a, b) = (View::matrix("a", a)?, View::matrix("b", b)?);
-    by_dtype!(a, product(py, &a, &b))
+    match precision("a", &a)? {
+        Precision::Single => product::<f32>(py, &a, &b),
+        Precision::Double => product::<f64>(py, &a, &b),
+    }
 }
 
-fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Bound<'py, PyAny>> {
-    let (&[m, k], &[inner, n]) = (a.shape(), b.shape()) else {
+fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Any<'py>> {
+    let (&[m, k], &[rows, n]) = (a.shape(), b.shape()) else {
         return Err(Error::Shape("a and b must have 2 dimensions".into()).into());
     };
-    if k != inner {
-        return Err(Error::Shape(format!("a has {k} columns, b has {inner} rows")).into());
+    if k != rows {
+        return Err(Error::Shape(format!("a has {k} columns, b has {rows} rows")).into());
     }
-    let values = compute(py, || {
-        let (a, b) = (gather::to_vec::<T>(&a.source())?, gather::to_vec::<T>(&b.source())?);
-        let mut c = zeros(m.saturating_mul(n))?;
-        gemm::matmul(Isa::chosen()?, (m, k, n), &a, &b, &mut c)?;
-        Ok(c)
+    let product = compute(py, || {
+        let (a, b) = (to_vec::<T>(&a.source())?, to_vec::<T>(&b.source())?);
+        let mut product = zeros(m.saturating_mul(n))?;
+        gemm::matmul(Isa::chosen()?, (m, k, n), &a, &b, &mut product)?;
+        Ok(product)
     })?;
-    Ok(array(py, values, &[m, n])?.into_any())
+    Ok(array(py, product, &[m, n])?.into_any())
 }
 
 /// 1 / (1 + exp(-x)) of a float32 or float64 array of any shape.
 #[pyfunction]
-pub fn sigmoid<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn sigmoid<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
     let x = View::flat("x", x)?;
-    by_dtype!(x, sigmoid_of(py, &x))
+    match precision("x", &x)? {
+        Precision::Single => sigmoid_of::<f32>(py, &x),
+        Precision::Double => sigmoid_of::<f64>(py, &x),
+    }
 }
 
-fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Bound<'py, PyAny>> {
-    let values = compute(py, || {
-        let input = gather::to_vec::<T>(&x.source())?;
+fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
+    let output = compute(py, || {
+        let input = to_vec::<T>(&x.source())?;
         let mut output = zeros(input.len())?;
         Isa::chosen()?.run(SigmoidElements { input: &input, output: &mut output });
         Ok(output)
     })?;
-    Ok(array(py, values, x.shape())?.into_any())
+    Ok(array(py, output, x.shape())?.into_any())
 }
 
 /// exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array.
 #[pyfunction]
-pub fn softmax<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let x = View::flat("x", x)?;
-    by_dtype!(x, softmax_of(py, &x))
+pub fn softmax<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
+    let x = View::matrix("x", x)?;
+    match precision("x", &x)? {
+        Precision::Single => softmax_of::<f32>(py, &x),
+        Precision::Double => softmax_of::<f64>(py, &x),
+    }
 }
 
-fn softmax_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Bound<'py, PyAny>> {
-    let &[_, classes] = x.shape() else {
-        return Err(Error::Shape("x must have 2 dimensions".into()).into());
-    };
-    let values = compute(py, || {
-        let logits = gather::to_vec::<T>(&x.source())?;
+fn softmax_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
+    let classes = columns("x", x)?;
+    let probabilities = compute(py, || {
+        let logits = to_vec::<T>(&x.source())?;
         let mut probabilities = zeros(logits.len())?;
         let target = &mut probabilities;
         Isa::chosen()?.run(SoftmaxElements { logits: &logits, classes, probabilities: target });
         Ok(probabilities)
     })?;
-    Ok(array(py, values, x.shape())?.into_any())
+    Ok(array(py, probabilities, x.shape())?.into_any())
 }
 
 /// grad_output * output * (1 - output), two arrays of one shape and dtype.
 #[pyfunction]
 pub fn sigmoid_backward<'py>(
     py: Python<'py>,
-    output: &Bound<'py, PyAny>,
-    grad_output: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let (output, grad) = (View::flat("output", output)?, View::flat("grad_output", grad_output)?);
-    grad.check_shape("grad_output", output.shape())?;
-    by_dtype!(output, sigmoid_backward_of(py, &output, &grad))
+    output: &Any<'py>,
+    grad_output: &Any<'py>,
+) -> PyResult<Any<'py>> {
+    let (y, gradient) = (View::flat("output", output)?, View::flat("grad_output", grad_output)?);
+    gradient.check_shape("grad_output", y.shape())?;
+    match precision("output", &y)? {
+        Precision::Single => sigmoid_backward_of::<f32>(py, &y, &gradient),
+        Precision::Double => sigmoid_backward_of::<f64>(py, &y, &gradient),
+    }
 }
 
-fn sigmoid_backward_of<'py, T: Float>(
-    py: Python<'py>,
-    output: &View,
-    grad: &View,
-) -> PyResult<Bound<'py, PyAny>> {
-    let values = compute(py, || {
-        let outputs = gather::to_vec::<T>(&output.source())?;
-        let grad_output = gather::to_vec::<T>(&grad.source())?;
-        let mut grad_input = zeros(outputs.len())?;
-        Isa::chosen()?.run(SigmoidBackwardElements {
-            output: &outputs,
-            grad_output: &grad_output,
-            grad: &mut grad_input,
-        });
-        Ok(grad_input)
+fn sigmoid_backward_of<'py, T: Float>(py: Python<'py>, y: &View, dy: &View) -> PyResult<Any<'py>> {
+    let grad = compute(py, || {
+        let (output, grad_output) = (to_vec::<T>(&y.source())?, to_vec::<T>(&dy.source())?);
+        let mut grad = zeros(output.len())?;
+        let (output, grad_output, target) = (&output, &grad_output, &mut grad);
+        Isa::chosen()?.run(SigmoidBackwardElements { output, grad_output, grad: target });
+        Ok(grad)
     })?;
-    Ok(array(py, values, output.shape())?.into_any())
-}
-
-/// What a loss is asked for.
-#[derive(Clone, Copy)]
-struct Wanted {
-    reduction: Reduction,
-    value: bool,
-    grad: bool,
-}
-
-impl Wanted {
-    fn new(reduction: &str, want: &str) -> Result<Self> {
-        let reduction = match reduction {
-            "none" => Reduction::None,
-            "mean" => Reduction::Mean,
-            "sum" => Reduction::Sum,
-            _ => {
-                return Err(Error::Value(format!(
-                    "reduction is {reduction:?}, known are \"none\", \"mean\", \"sum\""
-                )));
-            }
-        };
-        match want {
-            "value" => Ok(Self { reduction, value: true, grad: false }),
-            "grad" => Ok(Self { reduction, value: false, grad: true }),
-            "both" => Ok(Self { reduction, value: true, grad: true }),
-            _ => Err(Error::Value(format!(
-                "want is {want:?}, known are \"value\", \"grad\", \"both\""
-            ))),
-        }
-    }
-
-    /// Runs a loss with room for what is wanted, and hands the results to Python: `losses` is the
-    /// shape of the unreduced value, `outputs` that of the gradient.
-    fn run<'py, T: Float>(
-        self,
-        py: Python<'py>,
-        losses: &[usize],
-        outputs: &[usize],
-        work: impl FnOnce(Results<'_, T>) -> Result<()> + Send,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (reduced, each, grad) = compute(py, || {
-            let mut reduced = 0.0;
-            let unreduced = self.value && self.reduction == Reduction::None;
-            let mut each = zeros::<T>(if unreduced { losses.iter().product() } else { 0 })?;
-            let mut grad = zeros::<T>(if self.grad { outputs.iter().product() } else { 0 })?;
-            work(Results {
-                reduced: (self.value && !unreduced).then_some(&mut reduced),
-                each: unreduced.then_some(&mut each[..]),
-                grad: self.grad.then_some(&mut grad[..]),
-            })?;
-            Ok((reduced, each, grad))
-        })?;
-        let value = || -> PyResult<Bound<'py, PyAny>> {
-            if self.reduction == Reduction::None {
-                Ok(array(py, each, losses)?.into_any())
-            } else {
-                Ok(reduced.into_pyobject(py)?.into_any())
-            }
-        };
-        match (self.value, self.grad) {
-            (true, false) => value(),
-            (_, false) => Err(Error::Internal("nothing is wanted".into()).into()),
-            (false, true) => Ok(array(py, grad, outputs)?.into_any()),
-            (true, true) => {
-                let both = [value()?, array(py, grad, outputs)?.into_any()];
-                Ok(PyTuple::new(py, both)?.into_any())
-            }
-        }
-    }
-}
-
-/// The arguments of a binary cross-entropy, all of one shape.
-struct BinaryArguments {
-    of: Binary,
-    outputs: View,
-    targets: View,
-    weight: Option<View>,
-    pos_weight: Option<View>,
-    wanted: Wanted,
-}
-
-fn binary<'py, T: Float>(
-    py: Python<'py>,
-    arguments: &BinaryArguments,
-) -> PyResult<Bound<'py, PyAny>> {
-    let BinaryArguments { of, outputs, targets, weight, pos_weight, wanted } = arguments;
-    let shape = outputs.shape();
-    targets.check_shape("targets", shape)?;
-    for (name, view) in [("weight", weight), ("pos_weight", pos_weight)] {
-        if let Some(view) = view {
-            view.check_shape(name, shape)?;
-        }
-    }
-    let rows = shape.first().copied().unwrap_or(1);
-    wanted.run::<T>(py, shape, shape, |results| {
-        let copy = |view: &View| gather::to_vec::<T>(&view.source());
-        let (outputs, targets) = (copy(outputs)?, copy(targets)?);
-        let weight = weight.as_ref().map(copy).transpose()?;
-        let pos_weight = pos_weight.as_ref().map(copy).transpose()?;
-        Isa::chosen()?.run(BinaryCrossEntropy {
-            of: *of,
-            outputs: &outputs,
-            targets: &targets,
-            weight: weight.as_deref(),
-            pos_weight: pos_weight.as_deref(),
-            rows,
-            reduction: wanted.reduction,
-            results,
-        });
-        Ok(())
-    })
+    Ok(array(py, grad, y.shape())?.into_any())
 }
 
 /// Value, gradient or both of the binary cross-entropy of probabilities.
@@ -243,21 +133,16 @@ fn binary<'py, T: Float>(
 #[pyo3(signature = (probabilities, targets, weight, reduction, want))]
 pub fn binary_cross_entropy<'py>(
     py: Python<'py>,
-    probabilities: &Bound<'py, PyAny>,
-    targets: &Bound<'py, PyAny>,
-    weight: Option<&Bound<'py, PyAny>>,
+    probabilities: &Any<'py>,
+    targets: &Any<'py>,
+    weight: Option<&Any<'py>>,
     reduction: &str,
     want: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    let arguments = BinaryArguments {
-        of: Binary::Probabilities,
-        outputs: View::flat("probabilities", probabilities)?,
-        targets: View::flat("targets", targets)?,
-        weight: weight.map(|weight| View::flat("weight", weight)).transpose()?,
-        pos_weight: None,
-        wanted: Wanted::new(reduction, want)?,
-    };
-    by_dtype!(arguments.outputs, binary(py, &arguments))
+) -> PyResult<Any<'py>> {
+    let request = Request::new(reduction, want)?;
+    let p = View::flat("probabilities", probabilities)?;
+    let others = [Some(("targets", targets)), weight.map(|array| ("weight", array)), None];
+    binary(py, Binary::Probabilities, &p, others, request)
 }
 
 /// As `binary_cross_entropy`, of logits; `pos_weight` has the shape of the logits too.
@@ -265,46 +150,107 @@ pub fn binary_cross_entropy<'py>(
 #[pyo3(signature = (logits, targets, weight, pos_weight, reduction, want))]
 pub fn sigmoid_cross_entropy_with_logits<'py>(
     py: Python<'py>,
-    logits: &Bound<'py, PyAny>,
-    targets: &Bound<'py, PyAny>,
-    weight: Option<&Bound<'py, PyAny>>,
-    pos_weight: Option<&Bound<'py, PyAny>>,
+    logits: &Any<'py>,
+    targets: &Any<'py>,
+    weight: Option<&Any<'py>>,
+    pos_weight: Option<&Any<'py>>,
     reduction: &str,
     want: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    let arguments = BinaryArguments {
-        of: Binary::Logits,
-        outputs: View::flat("logits", logits)?,
-        targets: View::flat("targets", targets)?,
-        weight: weight.map(|weight| View::flat("weight", weight)).transpose()?,
-        pos_weight: pos_weight.map(|weight| View::flat("pos_weight", weight)).transpose()?,
-        wanted: Wanted::new(reduction, want)?,
+) -> PyResult<Any<'py>> {
+    let request = Request::new(reduction, want)?;
+    let x = View::flat("logits", logits)?;
+    let others = [
+        Some(("targets", targets)),
+        weight.map(|array| ("weight", array)),
+        pos_weight.map(|array| ("pos_weight", array)),
+    ];
+    binary(py, Binary::Logits, &x, others, request)
+}
+
+/// `others` are targets, weight and pos_weight.
+fn binary<'py>(
+    py: Python<'py>,
+    of: Binary,
+    outputs: &View,
+    others: [Option<(&str, &Any<'py>)>; 3],
+    request: Request,
+) -> PyResult<Any<'py>> {
+    let view = |other: Option<(&str, &Any<'py>)>| {
+        let Some((name, array)) = other else { return Ok(None) };
+        let view = View::flat(name, array)?;
+        view.check_shape(name, outputs.shape())?;
+        PyResult::Ok(Some(view))
     };
-    by_dtype!(arguments.outputs, binary(py, &arguments))
+    let [targets, weight, pos_weight] = others;
+    let others = [view(targets)?, view(weight)?, view(pos_weight)?];
+    match precision("logits", outputs)? {
+        Precision::Single => binary_of::<f32>(py, of, outputs, &others, request),
+        Precision::Double => binary_of::<f64>(py, of, outputs, &others, request),
+    }
+}
+
+fn binary_of<'py, T: Float>(
+    py: Python<'py>,
+    of: Binary,
+    outputs: &View,
+    others: &[Option<View>; 3],
+    request: Request,
+) -> PyResult<Any<'py>> {
+    let answer = compute(py, || {
+        let values = |view: &View| to_vec::<T>(&view.source());
+        let [targets, weight, pos_weight] = others;
+        let weight = weight.as_ref().map(values).transpose()?;
+        let pos_weight = pos_weight.as_ref().map(values).transpose()?;
+        let targets = targets.as_ref().map(values).transpose()?.unwrap_or_default();
+        let outputs_of = values(outputs)?;
+        let mut answer = Answer::new(request, outputs_of.len(), outputs_of.len())?;
+        Isa::chosen()?.run(BinaryCrossEntropy {
+            of,
+            outputs: &outputs_of,
+            targets: &targets,
+            weight: weight.as_deref(),
+            pos_weight: pos_weight.as_deref(),
+            rows: outputs.shape().first().copied().unwrap_or(1),
+            reduction: request.reduction,
+            results: answer.results(),
+        });
+        Ok(answer)
+    })?;
+    answer.give(py, request, outputs.shape(), outputs.shape())
 }
 
 /// Softmax cross-entropy of logits (n, K): class indices (n,) or probabilities (n, K) as
 /// targets, one weight for each class (K,). The unreduced value has shape (n,).
 #[pyfunction]
 #[pyo3(signature = (logits, targets, weight, label_smoothing, ignore_index, reduction, want))]
+#[allow(clippy::too_many_arguments, reason = "the arguments of functional's function")]
 pub fn softmax_cross_entropy_with_logits<'py>(
     py: Python<'py>,
-    logits: &Bound<'py, PyAny>,
-    targets: &Bound<'py, PyAny>,
-    weight: Option<&Bound<'py, PyAny>>,
+    logits: &Any<'py>,
+    targets: &Any<'py>,
+    weight: Option<&Any<'py>>,
     label_smoothing: f64,
     ignore_index: Option<i64>,
     reduction: &str,
     want: &str,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Any<'py>> {
+    let request = Request::new(reduction, want)?;
+    let logits = View::matrix("logits", logits)?;
+    let classes = columns("logits", &logits)?;
     let class_weight = match weight {
-        Some(weight) => gather::to_vec::<f64>(&View::flat("weight", weight)?.source())?,
         None => Vec::new(),
+        Some(weight) => {
+            let view = View::matrix("weight", weight)?;
+            view.check_shape("weight", &[classes])?;
+            to_vec(&view.source())?
+        }
     };
     let loss = Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index };
-    let (logits, targets) = (View::flat("logits", logits)?, View::flat("targets", targets)?);
-    let wanted = Wanted::new(reduction, want)?;
-    by_dtype!(logits, softmax_loss(py, &loss, &logits, &targets, wanted))
+    let targets = View::matrix("targets", targets)?;
+    match precision("logits", &logits)? {
+        Precision::Single => softmax_loss::<f32>(py, &loss, &logits, &targets, request),
+        Precision::Double => softmax_loss::<f64>(py, &loss, &logits, &targets, request),
+    }
 }
 
 fn softmax_loss<'py, T: Float>(
@@ -312,35 +258,123 @@ fn softmax_loss<'py, T: Float>(
     loss: &Loss,
     logits: &View,
     targets: &View,
-    wanted: Wanted,
-) -> PyResult<Bound<'py, PyAny>> {
-    let &[rows, classes] = logits.shape() else {
-        return Err(Error::Shape("logits must have 2 dimensions (n, K)".into()).into());
-    };
-    loss.check(classes)?;
+    request: Request,
+) -> PyResult<Any<'py>> {
+    let (rows, classes) = (logits.source().rows(), logits.source().cols());
     let indices = targets.shape().len() == 1;
-    let by_row = [rows];
-    targets.check_shape("targets", if indices { &by_row } else { logits.shape() })?;
-    wanted.run::<T>(py, &[rows], logits.shape(), |results| {
-        let logits = gather::to_vec::<T>(&logits.source())?;
-        let (mut labels, mut values) = (Vec::new(), Vec::new());
-        if indices {
-            labels = loss.classes("targets", gather::to_i64(&targets.source())?, classes)?;
+    targets.check_shape("targets", if indices { &logits.shape()[..1] } else { logits.shape() })?;
+    let answer = compute(py, || {
+        let values = to_vec::<T>(&logits.source())?;
+        let (labels, probabilities);
+        let targets = if indices {
+            labels = loss.classes("targets", to_i64(&targets.source())?, classes)?;
+            SoftmaxTargets::Classes(&labels)
         } else {
-            values = gather::to_vec::<T>(&targets.source())?;
-        }
+            probabilities = to_vec::<T>(&targets.source())?;
+            SoftmaxTargets::Probabilities(&probabilities)
+        };
+        let mut answer = Answer::new(request, rows, values.len())?;
         Isa::chosen()?.run(SoftmaxCrossEntropy {
             loss,
-            logits: &logits,
+            logits: &values,
             classes,
-            targets: if indices {
-                SoftmaxTargets::Classes(&labels)
-            } else {
-                SoftmaxTargets::Probabilities(&values)
-            },
-            reduction: wanted.reduction,
-            results,
+            targets,
+            reduction: request.reduction,
+            results: answer.results(),
         });
-        Ok(())
-    })
+        Ok(answer)
+    })?;
+    answer.give(py, request, &[rows], logits.shape())
+}
+
+/// Columns of a matrix, at least one.
+fn columns(name: &str, view: &View) -> Result<usize> {
+    match *view.shape() {
+        [_, columns] if columns > 0 => Ok(columns),
+        _ => Err(Error::Shape(format!("{name} must have 2 dimensions and at least 1 column"))),
+    }
+}
+
+/// What a caller of a loss wants.
+#[derive(Clone, Copy)]
+struct Request {
+    reduction: Reduction,
+    value: bool,
+    grad: bool,
+}
+
+impl Request {
+    fn new(reduction: &str, want: &str) -> Result<Self> {
+        let reduction = match reduction {
+            "none" => Reduction::None,
+            "mean" => Reduction::Mean,
+            "sum" => Reduction::Sum,
+            other => {
+                let message = format!("reduction is {other:?}, known are none, mean, sum");
+                return Err(Error::Value(message));
+            }
+        };
+        let (value, grad) = match want {
+            "value" => (true, false),
+            "grad" => (false, true),
+            "both" => (true, true),
+            other => {
+                let message = format!("want is {other:?}, known are value, grad, both");
+                return Err(Error::Value(message));
+            }
+        };
+        Ok(Self { reduction, value, grad })
+    }
+}
+
+/// The results of a loss.
+struct Answer<T> {
+    reduced: Option<f64>,
+    each: Option<Vec<T>>,
+    grad: Option<Vec<T>>,
+}
+
+impl<T: Float> Answer<T> {
+    /// Memory for `losses` losses and a gradient of `elements`.
+    fn new(request: Request, losses: usize, elements: usize) -> Result<Self> {
+        let each = request.value && request.reduction == Reduction::None;
+        Ok(Self {
+            reduced: (request.value && !each).then_some(0.0),
+            each: each.then(|| zeros(losses)).transpose()?,
+            grad: request.grad.then(|| zeros(elements)).transpose()?,
+        })
+    }
+
+    fn results(&mut self) -> Results<'_, T> {
+        Results {
+            reduced: self.reduced.as_mut(),
+            each: self.each.as_deref_mut(),
+            grad: self.grad.as_deref_mut(),
+        }
+    }
+
+    /// The value, the gradient, or a tuple of both.
+    fn give<'py>(
+        self,
+        py: Python<'py>,
+        request: Request,
+        losses: &[usize],
+        elements: &[usize],
+    ) -> PyResult<Any<'py>> {
+        let value = match (self.each, self.reduced) {
+            (Some(each), _) => Some(array(py, each, losses)?.into_any()),
+            (None, reduced) => {
+                reduced.map(|value| value.into_pyobject(py)).transpose()?.map(Bound::into_any)
+            }
+        };
+        let grad = self.grad.map(|grad| array(py, grad, elements)).transpose()?;
+        let grad = grad.map(Bound::into_any);
+        match (value, grad) {
+            (Some(value), Some(grad)) => Ok((value, grad).into_pyobject(py)?.into_any()),
+            (Some(one), None) | (None, Some(one)) => Ok(one),
+            (None, None) => {
+                Err(Error::Internal(format!("nothing wanted: {}", request.value)).into())
+            }
+        }
+    }
 }

@@ -1,12 +1,13 @@
-//! The extension module `ironmlp._core`.
+//! The extension module `ironmlp._core`: the only files that know PyO3 and NumPy.
 //!
-//! - `array.rs`: NumPy arrays, in and out; `data.rs`: arguments as numbers, copied and checked.
-//! - `spec.rs`: layers, losses and optimizers from Python's objects; `error.rs`: errors to exceptions.
-//! - `config.rs`, `functional.rs`: functions of the module.
-//! - `model.rs`: `Model`, over `network.rs`, what models of all element types have in common, and
-//!   `typed.rs`, a model of one; `state.rs` its optimizer state, `plans.rs` its plans and memory,
-//!   `access.rs` who may use it when.
-//! - `run.rs`: `Run`, a fit in progress; `predictor.rs`: `Predictor`, the fastest way to few rows.
+//! - `model.rs`: `Model`, whose arguments become views, numbers and specs here; `network.rs`: what
+//!   models of all element types have in common; `typed.rs`: a model of one of them.
+//! - `run.rs`: `Run`, a fit in progress. `predictor.rs`: `Predictor`.
+//! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
+//! - `array.rs`: NumPy arrays, in and out; all `unsafe` of this floor. `data.rs`: arguments as
+//!   numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces, cached.
+//! - `error.rs`: errors as exceptions.
 
 mod access;
 mod array;
@@ -23,7 +24,7 @@ mod spec;
 mod state;
 mod typed;
 
-/// The compiled part of ironmlp.
+/// The compiled part of ironmlp: training, prediction and array functions in Rust.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]

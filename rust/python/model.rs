@@ -1,4 +1,4 @@
-//! `Model`: parameters, optimizer state and counters of one network.
+//! `Model`: from Python's arguments to a [`Network`].
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::array::View;
 use super::data::Inputs;
-use super::network::{Counters, Course, Gradients, Network};
+use super::network::{Course, Gradients, Network};
 use super::plans::Route;
 use super::predictor::Predictor;
 use super::run::Run;
@@ -24,10 +24,6 @@ use crate::runtime::threads;
 pub struct Model(Arc<dyn Network>);
 
 impl Model {
-    fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
-        self.0.counters(py)
-    }
-
     fn inputs(
         &self,
         x: &Bound<'_, PyAny>,
@@ -37,39 +33,53 @@ impl Model {
         Inputs::new(self.0.spec().in_features(), x, targets, weights)
     }
 
-    fn x(&self, x: &Bound<'_, PyAny>) -> PyResult<View> {
+    /// As `inputs`, for a call that needs the model's own loss.
+    fn labelled(
+        &self,
+        x: &Bound<'_, PyAny>,
+        targets: &Bound<'_, PyAny>,
+        weights: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Inputs> {
+        if self.0.spec().loss.is_none() {
+            let message = "the model's loss is a function, which only its caller can compute";
+            return Err(Error::Type(message.into()).into());
+        }
+        self.inputs(x, Some(targets), weights)
+    }
+
+    fn view_x(&self, x: &Bound<'_, PyAny>) -> PyResult<View> {
         View::x(x, self.0.spec().in_features())
     }
 }
 
 fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
-    arrays.iter().map(|array| View::matrix(name, array)).collect()
+    let view = |(index, array)| View::matrix(&format!("{name}[{index}]"), array);
+    arrays.iter().enumerate().map(view).collect()
 }
 
 #[pymethods]
+#[allow(non_snake_case, reason = "X is the field's name for the design matrix")]
 impl Model {
     #[new]
     #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads))]
     fn new(
         layers: Vec<Bound<'_, PyAny>>,
         loss: Option<Bound<'_, PyAny>>,
-        optimizer: Bound<'_, PyAny>,
+        optimizer: &Bound<'_, PyAny>,
         dtype: &str,
         seed: u64,
         n_threads: Option<usize>,
     ) -> PyResult<Self> {
-        let (spec, lr) = spec::model(&layers, loss.as_ref(), &optimizer)?;
-        spec.check()?;
         let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
-        let network: Arc<dyn Network> = match dtype {
-            "float32" => Arc::new(Typed::<f32>::new(spec, lr, seed, n_threads)?),
-            "float64" => Arc::new(Typed::<f64>::new(spec, lr, seed, n_threads)?),
-            _ => {
-                let message = format!("dtype is {dtype:?}, known are \"float32\", \"float64\"");
+        let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer)?;
+        Ok(Self(match dtype {
+            "float32" => Arc::new(Typed::<f32>::new(spec, rate, seed, n_threads)?),
+            "float64" => Arc::new(Typed::<f64>::new(spec, rate, seed, n_threads)?),
+            other => {
+                let message = format!("dtype is {other:?}, known are float32, float64");
                 return Err(Error::Value(message).into());
             }
-        };
-        Ok(Self(network))
+        }))
     }
 
     /// Columns of X.
@@ -99,25 +109,25 @@ impl Model {
     /// The seed of the initial parameters, batches and dropout masks.
     #[getter]
     fn seed(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.counters(py)?.seed)
+        Ok(self.0.counters(py)?.seed)
     }
 
     /// Finished epochs since the model was made or reset.
     #[getter]
     fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.counters(py)?.epoch)
+        Ok(self.0.counters(py)?.epoch)
     }
 
     /// Applied updates since the model was made or reset.
     #[getter]
     fn steps(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.counters(py)?.steps)
+        Ok(self.0.counters(py)?.steps)
     }
 
     /// The optimizer's learning rate at the next update.
     #[getter]
     fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        Ok(self.counters(py)?.learning_rate)
+        Ok(self.0.counters(py)?.learning_rate)
     }
 
     /// Change `learning_rate`; in a callback it holds from the next batch on.
@@ -153,12 +163,11 @@ impl Model {
 
     /// An independent model in the same state.
     fn copy(&self, py: Python<'_>) -> PyResult<Self> {
-        Ok(Self(self.0.copy(py)?))
+        self.0.copy(py).map(Self)
     }
 
     /// The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype).
     #[pyo3(signature = (X, training, out))]
-    #[allow(non_snake_case)]
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -166,12 +175,11 @@ impl Model {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.0.forward(py, &self.x(X)?, training, out)
+        self.0.forward(py, &self.view_x(X)?, training, out)
     }
 
     /// The mean loss, whatever the loss's reduction, without dropout.
     #[pyo3(signature = (X, targets, sample_weight))]
-    #[allow(non_snake_case)]
     fn loss(
         &self,
         py: Python<'_>,
@@ -179,12 +187,11 @@ impl Model {
         targets: &Bound<'_, PyAny>,
         sample_weight: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        self.0.loss(py, &self.inputs(X, Some(targets), sample_weight)?)
+        self.0.loss(py, &self.labelled(X, targets, sample_weight)?)
     }
 
     /// The reduced loss, its gradients, and with `input_grad` its gradient by X.
     #[pyo3(signature = (X, targets, sample_weight, training, input_grad))]
-    #[allow(non_snake_case)]
     fn loss_and_grad<'py>(
         &self,
         py: Python<'py>,
@@ -194,15 +201,13 @@ impl Model {
         training: bool,
         input_grad: bool,
     ) -> PyResult<(f64, Bound<'py, PyList>, Option<Bound<'py, PyAny>>)> {
-        let inputs = self.inputs(X, Some(targets), sample_weight)?;
+        let inputs = self.labelled(X, targets, sample_weight)?;
         let (loss, (gradients, by_input)) =
             self.0.loss_and_grad(py, &inputs, training, input_grad)?;
         Ok((loss, gradients, by_input))
     }
 
     /// The gradients of sum(output * grad_output), and with `input_grad` the one by X.
-    #[pyo3(signature = (X, grad_output, training, input_grad))]
-    #[allow(non_snake_case)]
     fn backward<'py>(
         &self,
         py: Python<'py>,
@@ -212,7 +217,7 @@ impl Model {
         input_grad: bool,
     ) -> PyResult<Gradients<'py>> {
         let grad_output = View::matrix("grad_output", grad_output)?;
-        self.0.backward(py, &self.x(X)?, &grad_output, training, input_grad)
+        self.0.backward(py, &self.view_x(X)?, &grad_output, training, input_grad)
     }
 
     /// One update of the optimizer.
@@ -222,7 +227,6 @@ impl Model {
 
     /// One step; the reduced loss before the update.
     #[pyo3(signature = (X, targets, sample_weight))]
-    #[allow(non_snake_case)]
     fn train_on_batch(
         &self,
         py: Python<'_>,
@@ -230,14 +234,13 @@ impl Model {
         targets: &Bound<'_, PyAny>,
         sample_weight: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        self.0.train_on_batch(py, &self.inputs(X, Some(targets), sample_weight)?)
+        self.0.train_on_batch(py, &self.labelled(X, targets, sample_weight)?)
     }
 
     /// Every tensor of one step, which is not applied, in the order of computation: "0.output",
-    /// ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output) and
-    /// a Linear's "k.weight.grad" and "k.bias.grad".
+    /// ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output)
+    /// and a Linear's "k.weight.grad" and "k.bias.grad".
     #[pyo3(signature = (X, targets, sample_weight))]
-    #[allow(non_snake_case)]
     fn trace<'py>(
         &self,
         py: Python<'py>,
@@ -245,13 +248,13 @@ impl Model {
         targets: &Bound<'py, PyAny>,
         sample_weight: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.0.trace(py, &self.inputs(X, Some(targets), sample_weight)?)
+        self.0.trace(py, &self.labelled(X, targets, sample_weight)?)
     }
 
     /// Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
     /// order.
     #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite))]
-    #[allow(non_snake_case)]
+    #[allow(clippy::too_many_arguments, reason = "the arguments of Python's fit")]
     fn fit(
         &self,
         py: Python<'_>,
@@ -274,21 +277,22 @@ impl Model {
     }
 
     /// For tests: force "unfused" updates or "slabs:N" rows; "auto" ends it.
-    fn _set_route(&self, route: &str) -> PyResult<()> {
-        let slab = route.strip_prefix("slabs:").and_then(|rows| rows.parse::<usize>().ok());
-        let route = match (route, slab) {
+    #[pyo3(name = "_set_route")]
+    fn set_route(&self, route: &str) -> PyResult<()> {
+        let slab = |rows: &usize| *rows >= 256 && rows.is_power_of_two();
+        let rows = route.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
+        self.0.set_route(match (route, rows) {
             ("auto", _) => Route::Auto,
             ("unfused", _) => Route::Unfused,
-            (_, Some(rows)) if rows >= 256 && rows.is_power_of_two() => Route::Slabs(rows),
+            (_, Some(rows)) => Route::Slabs(rows),
             _ => {
                 return Err(Error::Value(format!(
-                    "route is {route:?}, known are \"auto\", \"unfused\" and \"slabs:N\" with N a \
-                     power of two of at least 256"
+                    "route is {route:?}, known are auto, unfused, and slabs:N with a power of two \
+                     from 256 on"
                 ))
                 .into());
             }
-        };
-        self.0.set_route(route);
+        });
         Ok(())
     }
 }

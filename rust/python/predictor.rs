@@ -64,9 +64,9 @@ impl<T: Float> Predict for TypedPredictor<T> {
         let py = x.py();
         let view = View::rows("x", x, self.model.plans.spec.in_features())?;
         let batch = batch::<T>(&view);
-        if batch.rows > self.max_rows {
+        if batch.rows == 0 || batch.rows > self.max_rows {
             let (rows, most) = (batch.rows, self.max_rows);
-            let message = format!("x has {rows} rows, the predictor takes at most {most}");
+            let message = format!("x has {rows} rows, the predictor takes 1 to {most}");
             return Err(Error::Shape(message).into());
         }
         let shape = [batch.rows, self.plan.outputs()];

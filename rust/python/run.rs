@@ -173,7 +173,7 @@ impl<T: Float> Training for TypedRun<T> {
 
     fn close(self: Box<Self>) {
         let Self { run, key, trainer, .. } = *self;
-        trainer.0.plans.keep(key, run.into_value().into_workspace());
+        trainer.0.plans.keep(key, run.end(training::Run::into_workspace));
     }
 }
 

@@ -21,6 +21,9 @@ use crate::runtime::threads;
 use crate::simd::Isa;
 use crate::training::Data;
 
+/// Tensors in canonical order, each row-major.
+type Tensors<T> = Vec<Vec<T>>;
+
 /// A model.
 pub struct Typed<T: Float> {
     pub plans: Arc<Plans<T>>,
@@ -93,7 +96,7 @@ impl<T: Float> Typed<T> {
         rows: usize,
         input_grad: bool,
         work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
-    ) -> Result<(R, Vec<Vec<T>>, Option<Vec<T>>)> {
+    ) -> Result<(R, Tensors<T>, Option<Vec<T>>)> {
         let key = self.key(Purpose::Gradients { input_grad }, rows);
         self.plans.run(key, rows, |plan, workspace| {
             let result = work(plan, workspace)?;
