@@ -175,6 +175,12 @@ impl Sums {
             return;
         }
         let value = to_array(value);
+        if self.cols == 1 {
+            for i in 0..count {
+                self.rows.add(value[i].to_f64());
+            }
+            return;
+        }
         for i in 0..count {
             self.lanes[self.col % LANES] += value[i].to_f64();
             self.advance(1);

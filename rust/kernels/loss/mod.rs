@@ -217,6 +217,7 @@ fn row_weights(rows: usize, weight: impl Fn(usize) -> f64) -> f64 {
 }
 
 /// The weight of a class, 0 for an ignored one.
+#[inline(always)]
 fn factor_of(class_weight: &[f64], class: i32) -> f64 {
     match usize::try_from(class) {
         Err(_) => 0.0,

@@ -10,6 +10,11 @@ pub(super) trait Rows<T: Real>: Copy {
     fn rows(self) -> usize;
     fn cols(self) -> usize;
     fn load<V: Vector<T>>(self, row: usize, block: usize) -> V;
+    /// One element.
+    ///
+    /// # Panics
+    /// If the matrix has no such column: labels come from users.
+    fn get(self, row: usize, column: usize) -> T;
     /// Lanes past the last column must be +0: panels keep them as their padding.
     fn store<V: Vector<T>>(self, row: usize, block: usize, lanes: V);
 
@@ -40,6 +45,12 @@ impl<T: Real> Rows<T> for Panels<T> {
     fn load<V: Vector<T>>(self, row: usize, block: usize) -> V {
         // SAFETY: the view's maker vouches for the 16 elements of its rows.
         unsafe { V::load(self.row(block, row)) }
+    }
+    #[inline(always)]
+    fn get(self, row: usize, column: usize) -> T {
+        assert!(column < self.cols());
+        // SAFETY: the column is inside, and the view's maker vouches for its elements.
+        unsafe { *self.row(column / LANES, row).add(column % LANES) }
     }
     #[inline(always)]
     fn store<V: Vector<T>>(self, row: usize, block: usize, lanes: V) {
@@ -104,6 +115,12 @@ impl<T: Real> Rows<T> for RowMajor<T> {
                 V::load_partial(self.at(row, block), width)
             }
         }
+    }
+    #[inline(always)]
+    fn get(self, row: usize, column: usize) -> T {
+        assert!(column < self.cols);
+        // SAFETY: the column is inside, and the view's maker vouches for its elements.
+        unsafe { *self.at(row, 0).add(column) }
     }
     #[inline(always)]
     fn store<V: Vector<T>>(self, row: usize, block: usize, lanes: V) {

@@ -10,7 +10,7 @@
 //! rows are PyTorch's.
 
 use super::rows::{Rows, accumulate, column_weights, from_array, keep, lane_numbers, to_array};
-use super::{Scale, row_weight};
+use super::{Scale, factor_of, row_weight};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{fold, fold_array};
@@ -102,9 +102,23 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         }
     }
 
+    /// The class of a row, if that is all it is compared with.
+    #[inline(always)]
+    fn lone_class(&self, row: usize) -> Option<i32> {
+        match self.targets {
+            Targets::Classes(classes) if self.smoothing == 0.0 => Some(classes.get(row)),
+            _ => None,
+        }
+    }
+
     /// q of 16 columns; +0 past the last.
     #[inline(always)]
     fn target<V: Vector<T>>(&self, row: usize, block: usize) -> V {
+        let zero = V::zero();
+        if let Some(class) = self.lone_class(row) {
+            let here = lane_numbers::<T, V>().eq(V::constant(lane_of(class, block)));
+            return V::select(here, V::constant(factor_of(self.class_weight, class)), zero);
+        }
         let share = self.smoothing / self.outputs.cols() as f64;
         let (kept, share) = (V::constant(1.0 - self.smoothing), V::constant(share));
         let t: V = match self.targets {
@@ -118,29 +132,19 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         keep(t.mul(column_weights(self.class_weight, block)), self.outputs.width(block))
     }
 
-    /// Whether all of a block's q are 0, which most are with indices and no smoothing.
-    #[inline(always)]
-    fn is_empty(&self, row: usize, block: usize) -> bool {
-        match self.targets {
-            Targets::Classes(classes) if self.smoothing == 0.0 => {
-                !(0.0..LANES as f64).contains(&lane_of(classes.get(row), block))
-            }
-            _ => false,
-        }
-    }
-
     /// The first pass over a row; with a gradient wanted, e takes its place.
     #[inline(always)]
     fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> Sums<T> {
         let m = V::splat(largest);
         let zero = V::zero();
+        let lone = self.lone_class(row).map(|class| self.lone_sums(row, class, largest));
         let (mut exponentials, mut weights) = (zero, zero);
         let mut values = [0.0; LANES];
         for block in 0..self.outputs.blocks() {
             let x: V = self.outputs.load(row, block);
             let e = keep(T::exp(x.sub(m)), self.outputs.width(block));
             exponentials = exponentials.add(e);
-            if !self.is_empty(row, block) {
+            if lone.is_none() {
                 let q = self.target::<V>(row, block);
                 weights = weights.add(q);
                 // An infinite distance to a class of no weight costs nothing.
@@ -151,7 +155,23 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
                 grad.store(row, block, e);
             }
         }
-        Sums { exponentials: fold(exponentials), weights: fold(weights), value: fold_array(values) }
+        let exponentials = fold(exponentials);
+        let (weights, value) = lone.unwrap_or_else(|| (fold(weights), fold_array(values)));
+        Sums { exponentials, weights, value }
+    }
+
+    /// Q and sum(q (m - x)) of a row with one q other than 0: what the sums over lanes give too.
+    #[inline(always)]
+    fn lone_sums(&self, row: usize, class: i32, largest: T) -> (T, f64) {
+        let weight = T::from_f64(factor_of(self.class_weight, class));
+        match usize::try_from(class) {
+            Ok(column) if weight != T::ZERO => {
+                let x = self.outputs.get(row, column);
+                let distance = largest.add(x.mul(T::from_f64(-1.0)));
+                (weight, weight.mul(distance).to_f64())
+            }
+            _ => (weight, 0.0),
+        }
     }
 
     /// The second pass over a row, from e to the gradient.
@@ -160,7 +180,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         let quotient = V::splat(quotient);
         for block in 0..grad.blocks() {
             let e: V = grad.load(row, block);
-            let q = if self.is_empty(row, block) { V::zero() } else { self.target(row, block) };
+            let q = self.target::<V>(row, block);
             let gradient = keep(scale.apply(e.fma(quotient, q.neg())), grad.width(block));
             grad.store(row, block, if self.flush { gradient.flush() } else { gradient });
         }
