@@ -242,6 +242,9 @@ fn steps_are_the_scalar_loop() {
         (&[3, 16, 48, 16, 2], 129),
         (&[40, 20, 10], 300),
         (&[5, 7, 3], 1500),
+        // Panels 2 KB apart, in f64, so with a cache line between them.
+        (&[16, 2], 600),
+        (&[32, 16, 2], 1100),
     ]
     .into_iter()
     .enumerate()

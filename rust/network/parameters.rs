@@ -88,6 +88,8 @@ impl Layout {
             len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
             backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
         }
+        // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
+        let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
         Ok(Self { linears, len, backward_len })
     }
 
