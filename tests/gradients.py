@@ -1,14 +1,18 @@
-"""Gradients against central differences, for any model with the API of `Sequential`.
+"""Every layer x loss x reduction x weighting, and gradients against central differences.
 
-The cases come from the registries of layers and losses: `uncovered` names the members that have
-none, so that a new one fails until it is added here.
+The cases are checked against the registries of layers and losses: `uncovered` names the members and
+options that have none, so that a new one fails until it is added here. Models are of anything with
+the API of `Sequential`.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import tolerances
 from ironmlp import layers, losses
 from ironmlp.layers import (
     ELU,
@@ -25,12 +29,16 @@ from ironmlp.layers import (
     Tanh,
 )
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from ironmlp.optimizers import SGD
 
 Array = np.ndarray[Any, Any]
 
 ROWS, INPUTS, HIDDEN, OUTPUTS = 6, 3, 5, 3
 
 LAYERS: tuple[Layer, ...] = (
+    Linear(HIDDEN, HIDDEN),
+    Linear(HIDDEN, HIDDEN, bias=False),
+    Linear(HIDDEN, HIDDEN, trainable=False, lr_scale=0.5),
     Dropout(0.4),
     Identity(),
     Sigmoid(),
@@ -45,46 +53,96 @@ LAYERS: tuple[Layer, ...] = (
     SiLU(),
     Softplus(),
     Softplus(2.0, 1.0),
-    Linear(HIDDEN, HIDDEN, bias=False),
 )
 
-# A loss without its reduction, and the kind of targets that it takes.
-LOSSES: tuple[tuple[Callable[..., Loss], dict[str, Any], str], ...] = (
-    (BinaryCrossEntropy, {}, "probabilities"),
-    (BinaryCrossEntropy, {"pos_weight": 2.5}, "flags"),
-    (BinaryCrossEntropy, {"pos_weight": (0.5, 1.0, 3.0)}, "probabilities"),
-    (BinaryCrossEntropy, {"from_logits": False}, "probabilities"),
-    (CrossEntropy, {}, "indices"),
-    (CrossEntropy, {"class_weight": (0.5, 2.0, 1.0)}, "indices"),
-    (CrossEntropy, {"ignore_index": 1}, "indices"),
-    (CrossEntropy, {"class_weight": (0.5, 2.0, 1.0), "label_smoothing": 0.2}, "indices"),
-    (CrossEntropy, {"class_weight": (0.5, 2.0, 1.0), "label_smoothing": 0.2}, "distributions"),
-    (MSE, {}, "numbers"),
-    (MAE, {}, "numbers"),
-    (Huber, {}, "numbers"),
-    (Huber, {"delta": 0.3}, "numbers"),
-)
+# Each loss with the values of its options; the reductions are the registry's.
+LOSSES: dict[type[Loss], dict[str, tuple[Any, ...]]] = {
+    BinaryCrossEntropy: {
+        "from_logits": (True, False),
+        "pos_weight": (None, 2.5, (0.5, 1.0, 3.0)),
+    },
+    CrossEntropy: {
+        "class_weight": (None, (0.5, 2.0, 1.0)),
+        "label_smoothing": (0.0, 0.2),
+        "ignore_index": (None, 1),
+    },
+    MSE: {},
+    MAE: {},
+    Huber: {"delta": (1.0, 0.3)},
+}
+
+# The kinds of targets that a loss is tested with. With those in the singular the network has one
+# output.
+TARGETS: dict[type[Loss], tuple[str, ...]] = {
+    BinaryCrossEntropy: ("probabilities", "flags", "probability", "flag"),
+    CrossEntropy: ("indices", "distributions"),
+    MSE: ("numbers", "number"),
+    MAE: ("numbers", "number"),
+    Huber: ("numbers", "number"),
+}
+ONE_OUTPUT = {"probability": "probabilities", "flag": "flags", "number": "numbers"}
+
+# Options that change no gradient, and the one that is varied for every loss.
+OTHERS = {"in_features", "out_features", "init", "reduction"}
+
+
+class Case(NamedTuple):
+    """A layer and a loss, the kind of targets, and whether rows have weights."""
+
+    layer: Layer
+    loss: Loss
+    targets: str
+    weighted: bool
 
 
 def uncovered() -> set[str]:
-    """The names of public layers and losses that no case above has."""
-    have = {type(layer).__name__ for layer in LAYERS} | {
-        type(loss).__name__ for loss, _ in all_losses()
-    }
-    return {*layers.__all__, *losses.__all__} - have
+    """The public layers, losses and options of theirs that no case has."""
+    found = set()
+    for kind in [getattr(layers, name) for name in layers.__all__]:
+        values = {o: {getattr(x, o) for x in LAYERS if type(x) is kind} for o in kind.__slots__}
+        found |= without_case(kind, any(type(layer) is kind for layer in LAYERS), values)
+    for kind in losses.LOSSES.values():
+        found |= without_case(kind, kind in LOSSES, LOSSES.get(kind, {}))
+    return found
+
+
+def without_case(kind: type, has_case: bool, values: Mapping[str, Iterable[Any]]) -> set[str]:
+    """The class if it has no case, and its options of which no case has a value but the default."""
+    defaults = inspect.signature(kind).parameters
+    found = set() if has_case else {kind.__name__}
+    for option in {*kind.__slots__} - OTHERS:  # type: ignore[attr-defined]
+        if not {*values.get(option, ())} - {defaults[option].default}:
+            found.add(f"{kind.__name__}({option})")
+    return found
 
 
 def all_losses() -> Iterator[tuple[Loss, str]]:
-    """Every loss of `LOSSES` under every reduction, and its kind of targets."""
-    for loss, options, targets in LOSSES:
-        for reduction in losses.REDUCTIONS:
-            yield loss(**options, reduction=reduction), targets
+    """Every loss with every combination of options, reduction and kind of targets that it takes."""
+    for kind, options in LOSSES.items():
+        choices = itertools.product(*options.values(), losses.REDUCTIONS, TARGETS[kind])
+        for *values, reduction, targets in choices:
+            given = dict(zip(options, values, strict=True))
+            no_logits = given.get("from_logits") is False and given["pos_weight"] is not None
+            too_many = targets in ONE_OUTPUT and isinstance(given.get("pos_weight"), tuple)
+            no_index = targets == "distributions" and given["ignore_index"] is not None
+            if not (no_logits or too_many or no_index):
+                yield kind(**given, reduction=reduction), targets
 
 
-def network(layer: Layer, loss: Loss) -> list[Layer]:
-    """Two linear layers around `layer`, with the head that `loss` needs."""
+def cases() -> Iterator[Case]:
+    """Every layer x loss x reduction x weighting."""
+    for layer, (loss, targets), weighted in itertools.product(LAYERS, all_losses(), (False, True)):
+        yield Case(layer, loss, targets, weighted)
+
+
+def model(library: Any, case: Case, dtype: str = "float64") -> Any:
+    """Two linear layers around the case's layer, with the head that its loss needs; `library` is
+    ironmlp or its reference."""
+    layer, loss, targets, _ = case
     head = [] if getattr(loss, "from_logits", True) else [Sigmoid()]
-    return [Linear(INPUTS, HIDDEN), layer, Linear(HIDDEN, OUTPUTS), *head]
+    outputs = 1 if targets in ONE_OUTPUT else OUTPUTS
+    parts = [Linear(INPUTS, HIDDEN), layer, Linear(HIDDEN, outputs), *head]
+    return library.Sequential(parts, loss=loss, optimizer=SGD(), dtype=dtype, seed=11)
 
 
 def batch(targets: str) -> tuple[Array, Array, Array]:
@@ -98,7 +156,8 @@ def batch(targets: str) -> tuple[Array, Array, Array]:
         "indices": np.array([0, 1, 2, 2, 1, 0]),
         "distributions": uniform / uniform.sum(axis=1, keepdims=True),
         "numbers": rng.normal(size=(ROWS, OUTPUTS)),
-    }[targets]
+    }[ONE_OUTPUT.get(targets, targets)]
+    y = y[:, :1] if targets in ONE_OUTPUT else y
     return X, y, np.array([1.0, 0.0, 0.5, 2.0, 1.5, 1.0])
 
 
@@ -116,7 +175,7 @@ def central_differences(f: Callable[[], float], w: Array, step: float = 1e-5) ->
 
 
 def check_gradients(model: Any, X: Array, y: Array, sample_weight: Array | None) -> int:
-    """AssertionError unless `loss_and_grad` is right to 1e-7 of each tensor's largest component.
+    """AssertionError unless `loss_and_grad` is right relative to each tensor's largest component.
 
     `model` is in float64. Returns the number of derivatives compared.
     """
@@ -133,7 +192,7 @@ def check_gradients(model: Any, X: Array, y: Array, sample_weight: Array | None)
     for name, w, grad in [*((k, state[k], grads[k]) for k in state), ("X", X, input_grad)]:
         expected = central_differences(loss, w)
         largest = np.abs(expected).max()
-        assert np.abs(grad - expected).max() <= 1e-7 * largest, name
+        assert np.abs(grad - expected).max() <= tolerances.CENTRAL_DIFFERENCE * largest, name
         assert largest > 1e-5, f"{name} has no gradient worth a comparison"
         compared += w.size
     return compared

@@ -13,7 +13,7 @@ import gradients
 from golden import array, golden, name
 from ironmlp import layers, losses, optimizers, reference
 from ironmlp._demo_numpy import train_xor
-from ironmlp.layers import Dropout, Layer, Linear
+from ironmlp.layers import Dropout, Linear
 from ironmlp.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from ironmlp.optimizers import SGD
 
@@ -24,15 +24,18 @@ def test_every_member_has_a_gradient_case() -> None:
     assert gradients.uncovered() == set()
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize(("loss", "targets"), [*gradients.all_losses()], ids=repr)
-@pytest.mark.parametrize("layer", gradients.LAYERS, ids=repr)
-def test_gradients(layer: Layer, loss: Loss, targets: str, weighted: bool) -> None:
-    X, y, weight = gradients.batch(targets)
-    model = reference.Sequential(
-        gradients.network(layer, loss), loss=loss, dtype="float64", seed=11
-    )
-    gradients.check_gradients(model, X, y, weight if weighted else None)
+# Every layer with one loss and every loss with one layer; test_gradients.py compares the rest with
+# ironmlp's.
+CASES = [gradients.Case(layer, MSE(), "numbers", False) for layer in gradients.LAYERS] + [
+    case for case in gradients.cases() if case.layer == layers.Tanh()
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_gradients(case: gradients.Case) -> None:
+    X, y, weight = gradients.batch(case.targets)
+    model = gradients.model(reference, case)
+    gradients.check_gradients(model, X, y, weight if case.weighted else None)
 
 
 @pytest.mark.parametrize("kind", reference.ACTIVATIONS)
@@ -42,8 +45,8 @@ def test_a_wrong_activation_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(reference.ACTIVATIONS, kind, wrong)
     loss = MSE()
     X, y, _ = gradients.batch("numbers")
-    net = gradients.network(getattr(layers, kind)(), loss)
-    model = reference.Sequential(net, loss=loss, dtype="float64", seed=11)
+    case = gradients.Case(getattr(layers, kind)(), loss, "numbers", False)
+    model = gradients.model(reference, case)
     with pytest.raises(AssertionError, match=r"0\.weight"):
         gradients.check_gradients(model, X, y, None)
 
@@ -59,8 +62,7 @@ def test_a_wrong_loss_is_caught(loss: Loss, targets: str, monkeypatch: pytest.Mo
 
     monkeypatch.setitem(reference.LOSSES, kind, wrong)
     X, y, _ = gradients.batch(targets)
-    net = gradients.network(layers.Tanh(), loss)
-    model = reference.Sequential(net, loss=loss, dtype="float64", seed=11)
+    model = gradients.model(reference, gradients.Case(layers.Tanh(), loss, targets, False))
     with pytest.raises(AssertionError, match=r"0\.weight"):
         gradients.check_gradients(model, X, y, None)
 

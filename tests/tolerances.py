@@ -1,0 +1,70 @@
+"""Every tolerance of the numerical tests, with the reason for its size.
+
+eps is the distance from 1 to the next number: 2**-23 in float32, 2**-52 in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def eps(dtype: Any) -> float:
+    return float(np.finfo(dtype).eps)
+
+
+# Central differences with steps of 1e-5 in float64, relative to a tensor's largest component. The
+# step costs about step**2 = 1e-10 times a third derivative, rounding eps / step = 2e-11 times the
+# loss (up to 50 under "sum"). A wrong factor of 1 % is five orders of magnitude away.
+CENTRAL_DIFFERENCE = 1e-7
+
+# Two programs that compute the same sums in other orders, in eps relative to a tensor's largest
+# component: the networks of gradients.py have sums of at most 15 terms and three layers, each of
+# which may double what came before.
+AGREEMENT_EPS = 64
+
+# S3: after 10,000 epochs XOR networks equal NumPy's to 1e-12 in at least 98 of 100 starting points.
+# The others pass by saddle points, which amplify the difference of one rounding; they stay within
+# 1e-10. Not every BLAS rounds alike, hence two.
+XOR = 1e-12
+XOR_ALL = 1e-10
+XOR_EXCEPTIONS = 2
+
+# An XOR network counts as trained when its outputs are this close to 0, 1, 1, 0.
+XOR_SOLVED = 0.1
+
+# Binary cross-entropies, in eps relative to value and gradient: exp, log1p, a quotient and two
+# products with at most 2 units in the last place each. Soft targets subtract in the gradient; there
+# the two terms' sum takes the place of their difference.
+BINARY_EPS = 16
+
+# Softmax cross-entropy, in eps absolute or relative, whichever is larger: exp and log, and a sum of
+# the row's exponentials.
+SOFTMAX_EPS = 64
+
+# Three factors, in eps relative to their product, with one rounding to the divisor's inverse more.
+PRODUCT_EPS = 4
+
+# Units in the last place: the sigmoid of float32 (0.81 by the exhaustive test) and of float64.
+SIGMOID_ULP = {"float32": 1.0, "float64": 2.0}
+
+# Sums of 5,000 losses of one sign in float64: blocks of 256 terms and a tree of 20 blocks, each
+# addition with eps / 2, on top of each loss's own error.
+SUM_EPS = 300
+
+# PyTorch's own results in float64 against ours, relative to the array's largest number: both sides
+# have a few eps, and gradients of soft targets subtract.
+TORCH = 1e-14
+
+# Ten steps of training in PyTorch and here, relative to the largest parameter. Adam divides by
+# sqrt(v): where a gradient is near 0 its rounding comes back a hundredfold.
+TORCH_STEPS = 1e-12
+
+# Twenty updates with the same gradients against the reference, in eps of the largest parameter:
+# fused and separate multiply-adds differ by eps / 2 in a handful of places a step.
+UPDATES_EPS = 64
+
+# Adam's first update is lr * g / (|g| + eps) exactly; what is seen of it is the difference of two
+# parameters of up to 0.5, each rounded to eps / 2: for lr = 0.01 that is 25 eps.
+ADAM_FIRST_EPS = 64
