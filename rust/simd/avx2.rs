@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Real, Simd, Vector};
+use super::{Real, Simd, Vector, turn};
 
 /// AVX2 with FMA: x86-64-v3.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ unsafe fn unbiased_f64(e: __m256i) -> __m256d {
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX2 and FMA.
 macro_rules! register {
-    ($V:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
+    ($V:ident, $turn:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
      $maskload:ident, $maskstore:ident, $window:ident, $window_load:ty,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blendv:ident, $movemask:ident,
@@ -220,6 +220,11 @@ macro_rules! register {
                 self.0
             }
             #[inline(always)]
+            unsafe fn turn(source: *const $T, target: *mut $T, stride: usize) {
+                // SAFETY: AVX2; the caller vouches for both blocks.
+                unsafe { turn::$turn(source, target, stride) }
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.and(Self::splat(<$T>::from_bits(!0 >> 1)))
             }
@@ -229,6 +234,7 @@ macro_rules! register {
 
 register!(
     F32x8,
+    f32x8,
     f32,
     8,
     _mm256_set1_ps,
@@ -266,6 +272,7 @@ register!(
 );
 register!(
     F64x4,
+    f64x4,
     f64,
     4,
     _mm256_set1_pd,

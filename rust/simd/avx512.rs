@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Real, Simd, Vector};
+use super::{Real, Simd, Vector, turn};
 
 /// AVX-512 as in x86-64-v4.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub struct F64x8(__m512d);
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX-512.
 macro_rules! register {
-    ($V:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
+    ($V:ident, $turn:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
      $maskload:ident, $maskstore:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blend:ident, $sign:ident,
@@ -189,6 +189,11 @@ macro_rules! register {
                 unsafe { $sign($int(self.0)) }
             }
             #[inline(always)]
+            unsafe fn turn(source: *const $T, target: *mut $T, stride: usize) {
+                // SAFETY: AVX-512; the caller vouches for both blocks.
+                unsafe { turn::$turn(source, target, stride) }
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.and(Self::splat(<$T>::from_bits(!0 >> 1)))
             }
@@ -198,6 +203,7 @@ macro_rules! register {
 
 register!(
     F32x16,
+    f32x16,
     f32,
     16,
     __mmask16,
@@ -233,6 +239,7 @@ register!(
 );
 register!(
     F64x8,
+    f64x8,
     f64,
     8,
     __mmask8,

@@ -2,7 +2,7 @@
 //!
 //! - `vector.rs`: [`Real`] (f32, f64) and [`Vector`], the operations that every kernel is written in.
 //! - `wide.rs`: [`Wide`], several registers that act as one longer vector.
-//! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets.
+//! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets; `turn.rs`: their transposes.
 //! - `dispatch.rs`: [`Isa`], the proof that the host runs an instruction set, and the only
 //!   `#[target_feature]` functions of the program.
 //! - `environment.rs`: the floating-point environment (MXCSR) of a call.
@@ -19,6 +19,8 @@ mod avx512;
 mod dispatch;
 mod environment;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod turn;
 mod vector;
 mod wide;
 

@@ -170,6 +170,21 @@ pub trait Vector<T: Real>: Copy {
     /// Whether any lane of the mask holds.
     fn any(mask: Self::Mask) -> bool;
 
+    /// Writes a block of `LANES` rows and columns into its transpose, `stride` elements from row to
+    /// row in both.
+    ///
+    /// # Safety
+    /// The block at `source` is valid for reads, that at `target` for writes; they do not overlap.
+    #[inline(always)]
+    unsafe fn turn(source: *const T, target: *mut T, stride: usize) {
+        for row in 0..Self::LANES {
+            for col in 0..Self::LANES {
+                // SAFETY: the caller vouches for both blocks.
+                unsafe { *target.add(col * stride + row) = *source.add(row * stride + col) };
+            }
+        }
+    }
+
     /// All lanes +0.
     #[inline(always)]
     fn zero() -> Self {

@@ -9,6 +9,40 @@ use super::{Real, Vector};
 #[derive(Clone, Copy)]
 pub struct Wide<V, const N: usize>([V; N]);
 
+impl<V, const N: usize> Wide<V, N> {
+    /// Vectors that lie `stride` elements apart.
+    ///
+    /// # Safety
+    /// For i below `N`, `V::LANES` values from `p + i * stride` on are valid for reads.
+    #[inline(always)]
+    pub unsafe fn load_apart<T: Real>(p: *const T, stride: usize) -> Self
+    where
+        V: Vector<T>,
+    {
+        let mut out = [V::zero(); N];
+        for i in 0..N {
+            // SAFETY: the caller vouches for the addresses.
+            out[i] = unsafe { V::load(p.add(i * stride)) };
+        }
+        Self(out)
+    }
+
+    /// Stores the vectors `stride` elements apart.
+    ///
+    /// # Safety
+    /// As for [`Self::load_apart`], for writes.
+    #[inline(always)]
+    pub unsafe fn store_apart<T: Real>(self, p: *mut T, stride: usize)
+    where
+        V: Vector<T>,
+    {
+        for i in 0..N {
+            // SAFETY: the caller vouches for the addresses.
+            unsafe { self.0[i].store(p.add(i * stride)) };
+        }
+    }
+}
+
 macro_rules! lanewise {
     ($($(#[$doc:meta])* fn $name:ident($a:ident $(, $b:ident)*);)*) => {$(
         #[inline(always)]

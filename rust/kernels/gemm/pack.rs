@@ -1,7 +1,7 @@
 //! Row-major memory to panels and back.
 
 use crate::kernels::panels::Panels;
-use crate::simd::{Kernel, LANES, Real, Simd};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Copies a matrix with the given strides (in elements) into panels; padding columns become +0.
 ///
@@ -62,28 +62,52 @@ impl<T: Real> Kernel for Transpose<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { source, target, block, panel } = self;
-        let rows = target.width(block);
-        let cols = source.width(panel);
-        if rows == 0 || cols == 0 {
-            return;
+        turn_block::<T, S::Register<T>>(self.source, self.target, self.block, self.panel);
+    }
+}
+
+/// Writes a matrix into its transpose, block by block.
+#[inline(always)]
+pub fn turn<T: Real, S: Simd>(source: Panels<T>, target: Panels<T>) {
+    debug_assert!(source.rows() == target.cols() && source.cols() == target.rows());
+    for block in 0..target.panels() {
+        for panel in 0..source.panels() {
+            turn_block::<T, S::Register<T>>(source, target, block, panel);
         }
-        let from = source.row(panel, block * LANES);
-        let to = target.row(block, panel * LANES);
-        if rows == LANES && cols == LANES {
-            for col in 0..LANES {
-                for row in 0..LANES {
-                    // SAFETY: both blocks are whole, 256 consecutive elements each.
-                    unsafe { *to.add(col * LANES + row) = *from.add(row * LANES + col) };
-                }
+    }
+}
+
+#[inline(always)]
+fn turn_block<T: Real, V: Vector<T>>(
+    source: Panels<T>,
+    target: Panels<T>,
+    block: usize,
+    panel: usize,
+) {
+    let (rows, cols) = (target.width(block), source.width(panel));
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    let from = source.row(panel, block * LANES);
+    let to = target.row(block, panel * LANES);
+    let (whole_rows, whole_cols) = (rows - rows % V::LANES, cols - cols % V::LANES);
+    let mut row = 0;
+    while row < whole_rows {
+        let mut col = 0;
+        while col < whole_cols {
+            // SAFETY: a block of `V::LANES` rows and columns from (row, col) on is inside both.
+            unsafe {
+                V::turn(from.add(row * LANES + col), to.add(col * LANES + row), LANES);
             }
-        } else {
-            for col in 0..cols {
-                for row in 0..rows {
-                    // SAFETY: row < rows and col < cols are inside both matrices.
-                    unsafe { *to.add(col * LANES + row) = *from.add(row * LANES + col) };
-                }
-            }
+            col += V::LANES;
+        }
+        row += V::LANES;
+    }
+    for row in 0..rows {
+        let first = if row < whole_rows { whole_cols } else { 0 };
+        for col in first..cols {
+            // SAFETY: row < rows and col < cols are inside both matrices.
+            unsafe { *to.add(col * LANES + row) = *from.add(row * LANES + col) };
         }
     }
 }
