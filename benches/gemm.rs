@@ -6,8 +6,9 @@
 
 mod support;
 
-use ironmlp::kernels::gemm::{Product, WeightGradient};
+use ironmlp::kernels::gemm::Product;
 use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::kernels::weight::{Block, GradientBlock};
 use ironmlp::simd::{Isa, LANES, Real};
 use support::{peak, seconds};
 
@@ -48,18 +49,15 @@ fn bench<T: Real>(isa: Isa) {
         };
         let product = isa.entry::<Product<T>>();
         let forward = seconds(|| product.call(Product { a, b, c, bias: Span::empty() }));
-        let gradient = isa.entry::<WeightGradient<T>>();
+        let gradient = isa.entry::<GradientBlock<T>>();
         let panels = n.div_ceil(LANES);
         let backward = seconds(|| {
             for output in (0..panels).step_by(2) {
                 let outputs = if panels - output < 2 { 1 } else { 2 };
                 for input in 0..k.div_ceil(LANES) {
-                    let start = input * LANES;
-                    // SAFETY: panels `output..output + outputs` of `g`.
-                    let target = unsafe {
-                        Panels::from_raw(g.row(output, start), LANES, outputs * LANES, g.stride())
-                    };
-                    gradient.call(WeightGradient { a, d: c, input, output, outputs, target });
+                    let block = Block { input, output, outputs };
+                    let (input, grad) = (a, c);
+                    gradient.call(GradientBlock { input, grad, block, weight: g, bias: None });
                 }
             }
         });

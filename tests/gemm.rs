@@ -1,9 +1,10 @@
 //! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
 
 use crate::support::matrix::{Matrix, noise};
-use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, WeightGradient, matmul};
+use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, matmul};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
+use ironmlp::kernels::weight::{Block, GradientBlock};
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
 
@@ -66,29 +67,28 @@ fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
     };
     for isa in Isa::all() {
         for outputs in 1..=2 {
+            let mut g = Matrix::new(k, n, |_, _| T::ZERO);
             for output in (0..n.div_ceil(LANES)).step_by(outputs) {
                 for input in 0..k.div_ceil(LANES) {
-                    let mut g = Matrix::new(LANES, outputs * LANES, |_, _| T::ZERO);
-                    isa.run(WeightGradient {
-                        a: a.view(),
-                        d: d.view(),
-                        input,
-                        output,
-                        outputs: outputs.min(n.div_ceil(LANES) - output),
-                        target: g.view(),
+                    let outputs = outputs.min(n.div_ceil(LANES) - output);
+                    isa.run(GradientBlock {
+                        input: a.view(),
+                        grad: d.view(),
+                        block: Block { input, output, outputs },
+                        weight: g.view(),
+                        bias: None,
                     });
-                    for i in 0..LANES.min(k - input * LANES) {
-                        for j in 0..(outputs * LANES).min(n - output * LANES) {
-                            let (i_all, j_all) = (input * LANES + i, output * LANES + j);
-                            let expected = chain(&|r| (a.at(r, i_all), d.at(r, j_all)));
-                            assert!(
-                                g.at(i, j) == expected,
-                                "{} {rows}x{k}x{n} ({i_all}, {j_all}): {} is not {expected}",
-                                isa.name(),
-                                g.at(i, j)
-                            );
-                        }
-                    }
+                }
+            }
+            for i in 0..k {
+                for j in 0..n {
+                    let expected = chain(&|r| (a.at(r, i), d.at(r, j)));
+                    assert!(
+                        g.at(i, j) == expected,
+                        "{} {rows}x{k}x{n} ({i}, {j}): {} is not {expected}",
+                        isa.name(),
+                        g.at(i, j)
+                    );
                 }
             }
         }

@@ -171,6 +171,7 @@ impl<T: Real> Naive<T> {
 /// How a step is run.
 #[derive(Clone, Copy, Debug)]
 enum Route {
+    Fastest,
     Fused,
     Unfused,
     Slabs,
@@ -194,10 +195,11 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
     let expected: Vec<f64> = (0..steps).map(|_| oracle.step(&x, &y, rows)).collect();
     let source = Source::of_slice(&x, inputs);
     for isa in Isa::all() {
-        for route in [Route::Fused, Route::Unfused, Route::Slabs] {
+        for route in [Route::Fastest, Route::Fused, Route::Unfused, Route::Slabs] {
             let mut state = State::<T>::new(&spec, lr, seed, isa).unwrap();
             let plan = match route {
-                Route::Fused => Plan::new(&spec, Purpose::Train, rows, isa),
+                Route::Fastest => Plan::new(&spec, Purpose::Train, rows, isa),
+                Route::Fused => Plan::with_slab(&spec, Purpose::Train, rows, isa),
                 Route::Unfused => {
                     Plan::new(&spec, Purpose::Gradients { input_grad: true }, rows, isa)
                 }

@@ -68,7 +68,7 @@ def test_every_number_of_threads_gives_the_same_bits(n_threads: int) -> None:
         assert trained(name, dtype, n_threads=n_threads) == expected(name, dtype), name
 
 
-@pytest.mark.parametrize("route", ["unfused", "slabs:256", "slabs:512"])
+@pytest.mark.parametrize("route", ["general", "unfused", "slabs:256", "slabs:512"])
 def test_every_route_gives_the_same_bits(route: str) -> None:
     for name, dtype in CASES:
         assert trained(name, dtype, route=route) == expected(name, dtype), name

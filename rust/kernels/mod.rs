@@ -2,7 +2,7 @@
 //!
 //! Each file holds one family of kernels, generic over the element type and the instruction set:
 //! `elementary` exp and its relatives, `gemm` matrix products, `activation`, `loss`, `optimizer`,
-//! `reduce` sums in fixed order, `random`, `gather` rows of X into a batch, and `panels`, the layout
+//! `reduce` sums in fixed order, `random`, `tiny` whole steps of small networks, `gather` rows of X into a batch, and `panels`, the layout
 //! that they all share. A kernel's formula fixes its bits (see docs/numerics.md); how it is blocked
 //! does not.
 
@@ -15,4 +15,5 @@ pub mod optimizer;
 pub mod panels;
 pub mod random;
 pub mod reduce;
+pub mod tiny;
 pub mod weight;

@@ -90,6 +90,19 @@ impl<T: Real> Rule<T> {
         }
     }
 
+    /// The learning rate, if the rule is SGD without momentum and weight decay.
+    #[must_use]
+    pub fn plain_sgd(&self) -> Option<T> {
+        match *self {
+            Self::Sgd { lr, momentum, weight_decay, .. }
+                if momentum == T::ZERO && weight_decay == T::ZERO =>
+            {
+                Some(lr)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the rule keeps the first moment, m.
     #[must_use]
     pub fn uses_m(&self) -> bool {
@@ -121,7 +134,7 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
                 step = if nesterov { momentum.fma(velocity, g) } else { velocity };
                 *m = velocity.flush();
             }
-            V::splat(lr).neg().fma(step, w).flush()
+            plain_sgd(V::splat(lr), w, step)
         }
         Rule::Adam {
             step_size,
@@ -142,6 +155,12 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
             V::splat(step_size).neg().fma(step, w).flush()
         }
     }
+}
+
+/// SGD's step from `w`, as it is to be stored.
+#[inline(always)]
+pub fn plain_sgd<T: Real, V: Vector<T>>(lr: V, w: V, step: V) -> V {
+    lr.neg().fma(step, w).flush()
 }
 
 #[inline(always)]

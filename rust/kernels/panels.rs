@@ -80,6 +80,14 @@ impl<T> Panels<T> {
         if left < LANES { left } else { LANES }
     }
 
+    /// Rows of a block of 16, of the last one perhaps fewer.
+    #[inline(always)]
+    #[must_use]
+    pub fn height(self, block: usize) -> usize {
+        let left = self.rows - block * LANES;
+        if left < LANES { left } else { LANES }
+    }
+
     /// The 16 elements of a panel's row.
     #[inline(always)]
     #[must_use]
@@ -224,6 +232,14 @@ impl<T> Span<T> {
         assert!(i < self.len);
         // SAFETY: i is inside, and the view's maker vouches for its elements.
         unsafe { *self.ptr.add(i) = value }
+    }
+
+    /// A matrix in panels, (rows, cols), that begins at element `at`.
+    #[inline(always)]
+    #[must_use]
+    pub fn panels(self, at: usize, (rows, cols): (usize, usize), stride: usize) -> Panels<T> {
+        debug_assert!(at + (cols.div_ceil(LANES) - 1) * stride + rows * LANES <= self.len);
+        Panels { ptr: self.ptr.wrapping_add(at), rows, cols, stride }
     }
 
     /// Elements `start..end` alone.

@@ -1,9 +1,11 @@
 //! 16 inputs x 16 or 32 outputs of a Linear layer: gradient, update, second copy.
 
-use super::gemm::{ColumnSums, Transpose, WeightGradient};
-use super::optimizer::{Rule, Update};
+use std::mem::MaybeUninit;
+
+use super::gemm::{ColumnSums, Finish, Transpose, WeightGradient};
+use super::optimizer::{Rule, Update, plain_sgd};
 use super::panels::{Panels, Span};
-use crate::simd::{Kernel, LANES, Real, Simd};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// What the update of a Linear layer reads and writes.
 pub struct LinearState<T> {
@@ -43,9 +45,12 @@ pub struct Block {
     pub outputs: usize,
 }
 
-/// The gradient of a block goes straight into the update, through 2 KB of scratch in L1: Adam in the
-/// accumulators' registers would spill. The block of input panel 0 also does the bias.
-pub struct TrainBlock<T> {
+/// The gradient of a block goes straight into the update. The block of input panel 0 also does the
+/// bias.
+///
+/// Plain SGD updates in the registers where the gradient was summed. Other rules would spill the
+/// sums there, and read them from 2 KB of scratch in L1 instead.
+pub struct TrainBlock<'a, T> {
     /// The layer's input (rows, in).
     pub input: Panels<T>,
     /// Gradient with respect to the layer's output (rows, out).
@@ -53,27 +58,110 @@ pub struct TrainBlock<T> {
     /// Which block.
     pub block: Block,
     /// What is updated.
-    pub state: LinearState<T>,
+    pub state: &'a LinearState<T>,
 }
 
-impl<T: Real> Kernel for TrainBlock<T> {
+impl<T: Real> Kernel for TrainBlock<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let mut scratch = [T::ZERO; 2 * LANES * LANES];
-        // SAFETY: the array holds two panels of 16 rows and lives to the end of this function.
-        let target =
-            unsafe { Panels::from_raw(scratch.as_mut_ptr(), LANES, 2 * LANES, LANES * LANES) };
-        gradient(self.input, self.grad, self.block, target).run::<S>();
-        apply_block::<T, S>(&self.state, self.block, target);
-        if self.block.input == 0
-            && let Some(bias) = self.state.bias
+        let Self { input, grad, block, state } = self;
+        let mut scratch = MaybeUninit::<[T; 2 * LANES * LANES]>::uninit();
+        let plain = state.rule.plain_sgd();
+        if plain.is_none() {
+            // What no tile writes is updated too, with gradients of 0.
+            scratch.write([T::ZERO; 2 * LANES * LANES]);
+        }
+        let target = scratch.as_mut_ptr().cast();
+        // SAFETY: the scratch holds two panels of 16 rows, initialised where it is read, and lives to
+        // the end of this function.
+        let target = unsafe { Panels::from_raw(target, LANES, 2 * LANES, LANES * LANES) };
+        let weight = state.weight.from(block.output, block.input * LANES);
+        gradient(input, grad, block).each_tile::<S, _>(Train { plain, weight, scratch: target });
+        if plain.is_none() {
+            apply_block::<T, S>(state, block, target);
+        }
+        turn_block::<T, S>(state, block);
+        if block.input == 0
+            && let Some(bias) = state.bias
         {
-            for panel in self.block.output..self.block.output + self.block.outputs {
-                let sums = target.span(0, 0, 1);
-                ColumnSums { d: self.grad, output: panel, target: sums }.run::<S>();
-                apply_bias::<T, S>(&self.state, bias, panel, sums);
+            let mut sums = [T::ZERO; LANES];
+            // SAFETY: the array holds 16 elements and lives to the end of this block.
+            let sums = unsafe { Span::from_raw(sums.as_mut_ptr(), LANES) };
+            for panel in block.output..block.output + block.outputs {
+                ColumnSums { d: grad, output: panel, target: sums }.run::<S>();
+                apply_bias::<T, S>(state, bias, panel, sums);
+            }
+        }
+    }
+}
+
+/// Updates with each tile, or puts it into scratch; both views begin at the block.
+struct Train<T> {
+    plain: Option<T>,
+    weight: Panels<T>,
+    scratch: Panels<T>,
+}
+
+impl<T: Copy> Clone for Train<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Copy> Copy for Train<T> {}
+
+impl<T: Real> Finish<T> for Train<T> {
+    #[inline(always)]
+    fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
+        self,
+        row: usize,
+        col: usize,
+        sums: &[[V; NV]; MR],
+    ) {
+        let Some(lr) = self.plain else {
+            return Keep { target: self.scratch }.tile(row, col, sums);
+        };
+        let lr = V::splat(lr);
+        for i in 0..MR {
+            for v in 0..NV {
+                let at = col + v * V::LANES;
+                let place = self.weight.row(at / LANES, row + i).wrapping_add(at % LANES);
+                // SAFETY: the views' makers vouch for the weight's rows.
+                unsafe { plain_sgd(lr, V::load(place), sums[i][v]).store(place) };
+            }
+        }
+    }
+}
+
+/// Stores each tile; the view begins at the block.
+struct Keep<T> {
+    target: Panels<T>,
+}
+
+impl<T> Clone for Keep<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Keep<T> {}
+
+impl<T: Real> Finish<T> for Keep<T> {
+    #[inline(always)]
+    fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
+        self,
+        row: usize,
+        col: usize,
+        sums: &[[V; NV]; MR],
+    ) {
+        for i in 0..MR {
+            for v in 0..NV {
+                let at = col + v * V::LANES;
+                let place = self.target.row(at / LANES, row + i).wrapping_add(at % LANES);
+                // SAFETY: the views' makers vouch for the target's rows.
+                unsafe { sums[i][v].store(place) };
             }
         }
     }
@@ -100,7 +188,7 @@ impl<T: Real> Kernel for GradientBlock<T> {
     fn run<S: Simd>(self) {
         let Block { input, output, outputs } = self.block;
         let target = self.weight.from(output, input * LANES);
-        gradient(self.input, self.grad, self.block, target).run::<S>();
+        gradient(self.input, self.grad, self.block).each_tile::<S, _>(Keep { target });
         if input == 0
             && let Some(bias) = self.bias
         {
@@ -113,7 +201,7 @@ impl<T: Real> Kernel for GradientBlock<T> {
 }
 
 /// The update of a block from a kept gradient: the bits of [`TrainBlock`].
-pub struct ApplyBlock<T> {
+pub struct ApplyBlock<'a, T> {
     /// Transposed gradient of the weight (in, out).
     pub weight: Panels<T>,
     /// Gradient of the bias, one row, if there is one.
@@ -121,35 +209,32 @@ pub struct ApplyBlock<T> {
     /// Which block.
     pub block: Block,
     /// What is updated.
-    pub state: LinearState<T>,
+    pub state: &'a LinearState<T>,
 }
 
-impl<T: Real> Kernel for ApplyBlock<T> {
+impl<T: Real> Kernel for ApplyBlock<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Block { input, output, outputs } = self.block;
-        apply_block::<T, S>(&self.state, self.block, self.weight.from(output, input * LANES));
+        let Self { block, state, .. } = self;
+        let Block { input, output, outputs } = block;
+        apply_block::<T, S>(state, block, self.weight.from(output, input * LANES));
+        turn_block::<T, S>(state, block);
         if input == 0
-            && let (Some(grad), Some(bias)) = (self.bias, self.state.bias)
+            && let (Some(grad), Some(bias)) = (self.bias, state.bias)
         {
             for panel in output..output + outputs {
-                apply_bias::<T, S>(&self.state, bias, panel, grad.span(panel, 0, 1));
+                apply_bias::<T, S>(state, bias, panel, grad.span(panel, 0, 1));
             }
         }
     }
 }
 
 #[inline(always)]
-fn gradient<T: Real>(
-    input: Panels<T>,
-    grad: Panels<T>,
-    block: Block,
-    target: Panels<T>,
-) -> WeightGradient<T> {
+fn gradient<T: Real>(input: Panels<T>, grad: Panels<T>, block: Block) -> WeightGradient<T> {
     let Block { input: panel, output, outputs } = block;
-    WeightGradient { a: input, d: grad, input: panel, output, outputs, target }
+    WeightGradient { a: input, d: grad, input: panel, output, outputs }
 }
 
 /// Updates a block; the gradient's view begins at the block.
@@ -168,10 +253,15 @@ fn apply_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block, gradient:
             v: moment(state.moments[1], output, start, end),
         }
         .run::<S>();
-        if let Some(backward) = state.backward {
-            Transpose { source: state.weight, target: backward, block: block.input, panel: output }
-                .run::<S>();
-        }
+    }
+}
+
+/// Brings the second copy of a block up to date.
+#[inline(always)]
+fn turn_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
+    let Some(target) = state.backward else { return };
+    for panel in block.output..block.output + block.outputs {
+        Transpose { source: state.weight, target, block: block.input, panel }.run::<S>();
     }
 }
 

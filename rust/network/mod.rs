@@ -5,6 +5,7 @@
 //! - `plan.rs`: from a spec to ops on buffers; `op.rs`: the ops, and the one place where a tile gets
 //!   its pointers.
 //! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply.
+//! - `tiny.rs`: the step of a network that fits into L1.
 //! - `trace.rs`: one step with every tensor by name.
 //!
 //! Three objects, never one: a [`Plan`] is immutable and shared, a [`State`] is what training
@@ -18,6 +19,7 @@ mod plan;
 mod spec;
 mod state;
 mod step;
+mod tiny;
 mod trace;
 mod workspace;
 

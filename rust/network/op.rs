@@ -36,6 +36,11 @@ pub(super) fn view<T: Plain>(
     unsafe { Panels::from_raw(arena.as_ptr().wrapping_add(at), rows, cols, stride) }
 }
 
+/// All elements of a buffer.
+pub(super) fn whole<T: Plain>(arena: &Arena<T>) -> Span<T> {
+    view(arena, 0, 1, arena.len(), LANES).flat()
+}
+
 /// Which buffer of the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferId(pub usize);

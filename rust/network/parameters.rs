@@ -29,9 +29,9 @@ pub struct LinearLayout {
     pub trainable: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
-    weight_at: usize,
-    weight_stride: usize,
-    bias_at: usize,
+    pub(super) weight_at: usize,
+    pub(super) weight_stride: usize,
+    pub(super) bias_at: usize,
     backward_at: usize,
     backward_stride: usize,
 }

@@ -7,7 +7,7 @@
 
 use super::op::{BackwardWeight, BufferId, RowKernels, RowOp};
 use super::spec::{Layer, Optimizer, Reduction, Spec};
-use super::step::StepKernels;
+use super::tiny::{self, Tiny};
 use super::workspace::{Buffers, Workspace};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
@@ -52,7 +52,6 @@ pub(super) struct WeightOp {
 pub struct Plan<T: Elementary> {
     pub(super) isa: Isa,
     pub(super) row_kernels: RowKernels<T>,
-    pub(super) kernels: StepKernels<T>,
     pub(super) loss: Option<(Loss, Reduction)>,
     pub(super) optimizer: Optimizer,
     pub(super) buffers: Buffers,
@@ -74,13 +73,20 @@ pub struct Plan<T: Elementary> {
     pub(super) layer_grads: Vec<BufferId>,
     pub(super) slab_rows: usize,
     pub(super) fused: bool,
+    /// How a network that fits into L1 trains.
+    pub(super) tiny: Option<Tiny>,
     flops_per_row: f64,
 }
 
 impl<T: Elementary> Plan<T> {
-    /// A plan for batches of any size; `largest` rows or fewer fit into its slab.
+    /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
     #[must_use]
     pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Self {
+        if purpose == Purpose::Train
+            && let Some(plan) = Self::tiny(spec, isa)
+        {
+            return plan;
+        }
         let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
         Self::with_slab(spec, purpose, slab_rows, isa)
     }
@@ -103,6 +109,7 @@ impl<T: Elementary> Plan<T> {
             ways: Vec::new(),
             layer_outputs: Vec::new(),
             layer_grads: vec![BufferId(0); spec.layers.len()],
+            tiny: tiny::fits(spec),
         };
         let input = builder.buffer::<T>(spec.in_features());
         let output = builder.forward::<T>(input);
@@ -117,7 +124,6 @@ impl<T: Elementary> Plan<T> {
         Self {
             isa,
             row_kernels: RowKernels::new(isa),
-            kernels: StepKernels::new(isa),
             loss: spec.loss.clone(),
             optimizer: spec.optimizer,
             buffers,
@@ -135,8 +141,16 @@ impl<T: Elementary> Plan<T> {
             layer_grads: builder.layer_grads,
             slab_rows,
             fused: true,
+            tiny: None,
             flops_per_row: 6.0 * weights_count as f64,
         }
+    }
+
+    /// The plan of a network that fits into L1, if this one does.
+    fn tiny(spec: &Spec, isa: Isa) -> Option<Self> {
+        let mut plan = Self::with_slab(spec, Purpose::Train, LANES, isa);
+        plan.tiny = Some(Tiny::new::<T>(spec, &mut plan.buffers)?);
+        Some(plan)
     }
 
     /// The same plan, in which a training step makes all gradients before it updates: for tests.
@@ -187,6 +201,8 @@ struct Builder<'a> {
     ways: Vec<Way>,
     layer_outputs: Vec<BufferId>,
     layer_grads: Vec<BufferId>,
+    /// Whether the network has a tiny plan, whose updates keep no second copies.
+    tiny: bool,
 }
 
 impl Builder<'_> {
@@ -302,14 +318,15 @@ impl Builder<'_> {
                             linear,
                             input,
                             grad: at,
-                            keep_backward: below,
+                            keep_backward: below && !self.tiny,
                         });
                     }
                     if !self.wanted_below(layer) {
                         return None;
                     }
                     // Updates keep the second copy only where training reads it.
-                    let weight = if below || !data.trainable {
+                    let kept = below || !data.trainable;
+                    let weight = if kept && !self.tiny {
                         BackwardWeight::State
                     } else {
                         let copy = self.buffers.add::<T>(data.out_features, data.in_features);

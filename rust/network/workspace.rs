@@ -1,11 +1,11 @@
 //! What one running thread needs besides the state: activations, deltas, the batch's labels.
 
-use super::op::{BufferId, view};
+use super::op::{BufferId, view, whole};
 use super::parameters::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::{Arena, Plain};
+use crate::runtime::Arena;
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
@@ -33,6 +33,13 @@ impl Buffers {
         BufferId(self.list.len() - 1)
     }
 
+    /// Room for `len` elements more, for whoever lays them out: where it begins.
+    pub(super) fn reserve(&mut self, len: usize) -> usize {
+        let at = self.len;
+        self.len += len;
+        at
+    }
+
     pub(super) fn cols(&self, buffer: BufferId) -> usize {
         self.list[buffer.0].cols
     }
@@ -56,7 +63,7 @@ impl<T: Elementary> Workspace<T> {
         let rows = batch_rows.next_multiple_of(LANES);
         Ok(Self {
             buffers: buffers.list.clone(),
-            memory: Arena::zeroed(buffers.len)?,
+            memory: Arena::zeroed(buffers.len.next_multiple_of(LANES))?,
             row_loss: Arena::zeroed(rows)?,
             classes: Arena::zeroed(rows)?,
             weights: Arena::zeroed(rows)?,
@@ -76,6 +83,11 @@ impl<T: Elementary> Workspace<T> {
     pub(super) fn buffer(&self, id: BufferId) -> Panels<T> {
         let Buffer { at, rows, cols, stride } = self.buffers[id.0];
         view(&self.memory, at, rows, cols, stride)
+    }
+
+    /// All matrices, and what was reserved.
+    pub(super) fn memory(&self) -> Span<T> {
+        whole(&self.memory)
     }
 
     /// The loss of each row of the batch.
@@ -109,8 +121,4 @@ impl<T: Elementary> Workspace<T> {
         }
         Ok(())
     }
-}
-
-fn whole<U: Plain>(arena: &Arena<U>) -> Span<U> {
-    view(arena, 0, 1, arena.len(), LANES).flat()
 }

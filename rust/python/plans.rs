@@ -27,6 +27,8 @@ pub enum Route {
     /// As it is fastest.
     #[default]
     Auto,
+    /// In panels, also where the network fits into L1.
+    General,
     /// Gradients first, then updates.
     Unfused,
     /// In slabs of so many rows.
@@ -39,6 +41,8 @@ pub struct Key {
     purpose: Purpose,
     slab: usize,
     fused: bool,
+    /// Whether a plan for small networks may be taken.
+    any: bool,
 }
 
 impl Key {
@@ -52,7 +56,8 @@ impl Key {
             (Purpose::Forward, _) => FORWARD_ROWS.min(all),
             (Purpose::Train | Purpose::Gradients { .. }, _) => SLAB_ROWS.min(all),
         };
-        Self { purpose, slab, fused: route != Route::Unfused }
+        let (fused, any) = (route != Route::Unfused, route == Route::Auto);
+        Self { purpose, slab, fused, any }
     }
 
     /// The plan for many steps of `rows` rows.
@@ -82,7 +87,11 @@ impl<T: Float> Plans<T> {
         {
             return Arc::clone(plan);
         }
-        let plan = Plan::with_slab(&self.spec, key.purpose, key.slab, self.isa);
+        let plan = if key.any && key.purpose == Purpose::Train {
+            Plan::new(&self.spec, key.purpose, key.slab, self.isa)
+        } else {
+            Plan::with_slab(&self.spec, key.purpose, key.slab, self.isa)
+        };
         let plan = Arc::new(if key.fused { plan } else { plan.unfused() });
         if let Ok(mut cache) = cache {
             if cache.len() == PLANS {

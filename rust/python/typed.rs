@@ -30,7 +30,7 @@ pub struct Typed<T: Float> {
     pub access: Access<State<T>>,
     first_learning_rate: f64,
     n_threads: Option<usize>,
-    /// Of [`Route`]: 0 is `Auto`, 1 `Unfused`, others the rows of `Slabs`.
+    /// Of [`Route`]: 0 is `Auto`, 1 `Unfused`, 2 `General`, others the rows of `Slabs`.
     route: AtomicUsize,
 }
 
@@ -65,6 +65,7 @@ impl<T: Float> Typed<T> {
         match self.route.load(Ordering::Relaxed) {
             0 => Route::Auto,
             1 => Route::Unfused,
+            2 => Route::General,
             rows => Route::Slabs(rows),
         }
     }
@@ -176,6 +177,7 @@ impl<T: Float> Network for Typed<T> {
         let number = match route {
             Route::Auto => 0,
             Route::Unfused => 1,
+            Route::General => 2,
             Route::Slabs(rows) => rows,
         };
         self.route.store(number, Ordering::Relaxed);

@@ -2,7 +2,9 @@
 //!
 //! Blocks of 256 rows are chains, whose sums meet in the tree of `reduce.rs` (N2).
 
-use super::tile::{Balanced, Tile, accumulate, by_height};
+use std::mem::MaybeUninit;
+
+use super::tile::{Balanced, Tile, accumulate, by_height, registers};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
@@ -11,11 +13,16 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// has 16 blocks.
 const SLOTS: usize = 16;
 
+/// Rows that all tiles of a block of the gradient go over before the next rows are read: 128 rows of
+/// three panels are 24 KB of f32, which stay in an L1 of 32 KB. Between two of them a tile's sums
+/// rest in memory, 3 % of its work.
+const CHUNK_ROWS: usize = 256;
+
 /// One 16-column panel's worth, or two, of G = A^T D, over all rows of A and D.
 ///
 /// G (k, n) with A (rows, k) and D (rows, n): this is the transposed weight gradient, whose rows are
-/// inputs, in the layout of the packed transposed weights. One call computes rows
-/// `input * 16 .. input * 16 + 16` of panels `output .. output + outputs` of it.
+/// inputs, in the layout of the packed transposed weights. One computes rows
+/// `input * 16 .. input * 16 + 16` of panels `output .. output + outputs` of it, tile by tile.
 pub struct WeightGradient<T> {
     /// The layer's input (rows, k).
     pub a: Panels<T>,
@@ -27,9 +34,6 @@ pub struct WeightGradient<T> {
     pub output: usize,
     /// Panels of D: 1 or 2.
     pub outputs: usize,
-    /// Where the rows go: panel 0 takes those of `output`, panel 1 those of `output + 1`; row 0 is
-    /// row `input * 16` of G.
-    pub target: Panels<T>,
 }
 
 impl<T> Clone for WeightGradient<T> {
@@ -40,122 +44,175 @@ impl<T> Clone for WeightGradient<T> {
 
 impl<T> Copy for WeightGradient<T> {}
 
-impl<T: Real> Kernel for WeightGradient<T> {
-    type Output = ();
+/// What becomes of a gradient while it is still in registers.
+pub trait Finish<T: Real>: Copy {
+    /// Takes the sums of `MR` rows of `NV` registers. Row 0 is row `row` of the block, register 0
+    /// begins at its column `col`.
+    fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
+        self,
+        row: usize,
+        col: usize,
+        sums: &[[V; NV]; MR],
+    );
+}
 
+impl<T: Real> WeightGradient<T> {
+    /// Computes the gradient and gives each tile to `finish`.
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    pub fn each_tile<S: Simd, F: Finish<T>>(self, finish: F) {
         debug_assert_eq!(self.a.rows(), self.d.rows());
         // 8 rows of two registers: 16 chains, and the 16 inputs of a panel split evenly. With 16
         // registers 6 + 5 + 5 rows.
         match S::REGISTERS {
-            32 => self.columns::<S::Register<T>, 8, 2>(),
-            16 => self.columns::<S::Register<T>, 6, 2>(),
-            _ => self.columns::<S::Register<T>, 4, 1>(),
+            32 => self.rows_of::<S, F, 8, 2>(finish),
+            16 => self.rows_of::<S, F, 6, 2>(finish),
+            _ => self.rows_of::<S, F, 4, 1>(finish),
         }
     }
-}
 
-impl<T: Real> WeightGradient<T> {
     #[inline(always)]
-    fn columns<V: Vector<T>, const MR: usize, const NV: usize>(self) {
+    fn rows_of<S: Simd, F: Finish<T>, const MR: usize, const NV: usize>(self, finish: F) {
+        let rows = self.a.rows();
+        if rows <= CHUNK_ROWS {
+            let part = Part { start: 0, len: rows, slot: None, fresh: true, last: true };
+            return self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+        }
+        // Slot i holds the sums of a whole subtree; not initialised, since 2 KB a slot would cost as
+        // much as a hundred rows.
+        let mut slots = [const { MaybeUninit::<T>::uninit() }; SLOTS * BLOCK];
+        let first = slots.as_mut_ptr().cast::<T>();
+        let mut tree = BlockTree::default();
+        let blocks = rows.div_ceil(BLOCK_ROWS);
+        assert!(BlockTree::slots(blocks) <= SLOTS, "too many rows for one slab");
+        for block in 0..blocks {
+            let slot = first.wrapping_add(tree.slot() * BLOCK);
+            let start = block * BLOCK_ROWS;
+            let end = if rows - start < BLOCK_ROWS { rows } else { start + BLOCK_ROWS };
+            let mut row = start;
+            while row < end {
+                let len = if end - row < CHUNK_ROWS { end - row } else { CHUNK_ROWS };
+                // A single block's last chunk needs no tree.
+                let last = blocks == 1 && row + len == end;
+                let part = Part { start: row, len, slot: Some(slot), fresh: row == start, last };
+                self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+                row += len;
+            }
+            for i in tree.push() {
+                self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
+            }
+        }
+        if blocks > 1 {
+            for i in tree.finish() {
+                self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
+            }
+            let part = Part { start: 0, len: 0, slot: Some(first), fresh: false, last: true };
+            self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+        }
+    }
+
+    /// Adds the slot after this one to it: what the tiles wrote, and no more.
+    #[inline(always)]
+    fn merge<V: Vector<T>>(self, slot: *mut T) {
+        for panel in 0..self.outputs {
+            for row in 0..self.a.width(self.input) {
+                let mut lane = 0;
+                while lane < self.d.width(self.output + panel) {
+                    let at = slot.wrapping_add((panel * LANES + row) * LANES + lane);
+                    // SAFETY: both slots lie in the array of `rows_of`, and tiles wrote these places.
+                    unsafe { V::load(at).add(V::load(at.add(BLOCK))).store(at) };
+                    lane += V::LANES;
+                }
+            }
+        }
+    }
+
+    /// All tiles over some rows.
+    #[inline(always)]
+    fn tiles<V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize>(
+        self,
+        finish: F,
+        part: Part<T>,
+    ) {
         let first = self.output * LANES;
         let end = if first + self.outputs * LANES < self.d.cols() {
             first + self.outputs * LANES
         } else {
             self.d.cols()
         };
+        let (split, tiles) = Balanced::new(self.a.width(self.input), MR);
         let mut col = first;
         while col < end {
-            if NV == 2 && V::LANES == LANES && col + LANES >= end {
-                self.rows_of::<V, MR, 1>(col);
-                col += V::LANES;
-            } else {
-                self.rows_of::<V, MR, NV>(col);
-                col += NV * V::LANES;
+            let single = NV == 2 && end - col <= V::LANES;
+            for tile in 0..tiles {
+                let (row, height) = split.range(tile);
+                if single {
+                    by_height!(height, MR, tile_of::<T, V, F; 1>(self, finish, part, row, col));
+                } else {
+                    by_height!(height, MR, tile_of::<T, V, F; NV>(self, finish, part, row, col));
+                }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn rows_of<V: Vector<T>, const MR: usize, const NV: usize>(self, col: usize) {
-        let (split, tiles) = Balanced::new(self.a.width(self.input), MR);
-        for tile in 0..tiles {
-            let (row, height) = split.range(tile);
-            by_height!(height, MR, tile_of::<T, V; NV>(self, row, col));
+            col += if single { V::LANES } else { NV * V::LANES };
         }
     }
 }
+
+/// Some rows of the batch, and where the sums over them go.
+#[derive(Clone, Copy)]
+struct Part<T> {
+    start: usize,
+    len: usize,
+    /// Two panels of 16 rows where the sums rest.
+    slot: Option<*mut T>,
+    /// Whether the chains begin at +0 instead of what the slot holds.
+    fresh: bool,
+    /// Whether the sums are complete.
+    last: bool,
+}
+
+/// Elements of a slot: a block of the gradient.
+const BLOCK: usize = 2 * LANES * LANES;
 
 /// One tile: inputs `row..row + MR` of the panel, registers from column `col` of D on.
 #[inline(always)]
-fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
+fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize>(
     gradient: WeightGradient<T>,
+    finish: F,
+    part: Part<T>,
     row: usize,
     col: usize,
 ) {
-    let WeightGradient { output, target, .. } = gradient;
-    let rows = gradient.a.rows();
-    let sum = if rows == 0 {
-        [[V::zero(); NV]; MR]
-    } else if rows <= BLOCK_ROWS {
-        chain(&gradient, row, col, 0)
-    } else {
-        let mut nodes = [[[V::zero(); NV]; MR]; SLOTS];
-        let mut tree = BlockTree::default();
-        for block in 0..rows.div_ceil(BLOCK_ROWS) {
-            nodes[tree.slot()] = chain(&gradient, row, col, block * BLOCK_ROWS);
-            for i in tree.push() {
-                merge(&mut nodes, i);
-            }
-        }
-        for i in tree.finish() {
-            merge(&mut nodes, i);
-        }
-        nodes[0]
+    let WeightGradient { a, d, input, output, .. } = gradient;
+    let mut sums: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
+    let resting = |i: usize, v: usize| {
+        let at = col + v * V::LANES;
+        let place = (at / LANES - output) * LANES * LANES + (row + i) * LANES + at % LANES;
+        part.slot.map(|slot| slot.wrapping_add(place))
     };
-    for v in 0..NV {
-        let at = col + v * V::LANES;
+    if !part.fresh {
         for i in 0..MR {
-            // SAFETY: the views' maker vouches for the target's rows.
-            unsafe {
-                sum[i][v].store(target.row(at / LANES - output, row + i).add(at % LANES));
+            for v in 0..NV {
+                if let Some(place) = resting(i, v) {
+                    // SAFETY: the slot holds what this tile wrote there before.
+                    sums[i][v] = unsafe { V::load(place) };
+                }
             }
         }
     }
-}
-
-/// The tile's sum over the block of rows that begins at `start`.
-#[inline(always)]
-fn chain<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
-    gradient: &WeightGradient<T>,
-    row: usize,
-    col: usize,
-    start: usize,
-) -> Tile<V, MR, NV> {
-    let left = gradient.a.rows() - start;
-    let len = if left < BLOCK_ROWS { left } else { BLOCK_ROWS };
-    let mut acc: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
-    let mut right = [std::ptr::null::<T>(); NV];
-    for v in 0..NV {
-        let at = col + v * V::LANES;
-        right[v] = gradient.d.row(at / LANES, start).wrapping_add(at % LANES);
+    if part.len > 0 {
+        let right = registers::<T, V, NV>(d, part.start, col);
+        let left = a.row(input, part.start).wrapping_add(row);
+        // SAFETY: rows start..start + len of A's panel and of D's panels exist.
+        unsafe { accumulate::<T, V, MR, NV, 1, LANES>(&mut sums, left, right, part.len) };
     }
-    let a = gradient.a.row(gradient.input, start).wrapping_add(row);
-    // SAFETY: rows start..start + len of A's panel and of D's panels exist.
-    unsafe { accumulate::<T, V, MR, NV, 1, LANES>(&mut acc, a, right, len) };
-    acc
-}
-
-/// Adds slot `i + 1` to slot `i`.
-#[inline(always)]
-fn merge<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
-    nodes: &mut [Tile<V, MR, NV>; SLOTS],
-    slot: usize,
-) {
+    if part.last {
+        return finish.tile(row, col - output * LANES, &sums);
+    }
     for i in 0..MR {
         for v in 0..NV {
-            nodes[slot][i][v] = nodes[slot][i][v].add(nodes[slot + 1][i][v]);
+            if let Some(place) = resting(i, v) {
+                // SAFETY: the slot holds two panels of 16 rows.
+                unsafe { sums[i][v].store(place) };
+            }
         }
     }
 }
@@ -176,7 +233,7 @@ impl<T: Real> Kernel for ColumnSums<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let rows = self.d.rows();
-        let mut nodes = [[[S::Lanes::<T>::zero(); 1]; 1]; SLOTS];
+        let mut nodes = [S::Lanes::<T>::zero(); SLOTS];
         let mut tree = BlockTree::default();
         for block in 0..rows.div_ceil(BLOCK_ROWS) {
             let start = block * BLOCK_ROWS;
@@ -186,15 +243,15 @@ impl<T: Real> Kernel for ColumnSums<T> {
                 // SAFETY: the views' maker vouches for D's rows.
                 sum = sum.add(unsafe { S::Lanes::<T>::load(self.d.row(self.output, row)) });
             }
-            nodes[tree.slot()] = [[sum]];
+            nodes[tree.slot()] = sum;
             for i in tree.push() {
-                merge::<T, _, 1, 1>(&mut nodes, i);
+                nodes[i] = nodes[i].add(nodes[i + 1]);
             }
         }
         for i in tree.finish() {
-            merge::<T, _, 1, 1>(&mut nodes, i);
+            nodes[i] = nodes[i].add(nodes[i + 1]);
         }
         // SAFETY: the target holds 16 elements.
-        unsafe { nodes[0][0][0].store(self.target.at(0)) };
+        unsafe { nodes[0].store(self.target.at(0)) };
     }
 }

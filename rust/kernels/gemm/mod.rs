@@ -15,7 +15,7 @@ mod pack;
 mod product;
 mod tile;
 
-pub use gradient::{ColumnSums, WeightGradient};
+pub use gradient::{ColumnSums, Finish, WeightGradient};
 pub use matmul::matmul;
-pub use pack::{Transpose, pack, unpack};
+pub use pack::{Transpose, pack, turn, unpack};
 pub use product::Product;

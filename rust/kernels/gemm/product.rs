@@ -1,6 +1,6 @@
 //! C = bias + A B, by rows of A.
 
-use super::tile::{Balanced, Tile, accumulate, by_height};
+use super::tile::{Balanced, Tile, accumulate, by_height, registers};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -56,9 +56,9 @@ impl<T: Real> Product<T> {
             let end = if k - start > KC { start + KC } else { k };
             let mut col = 0;
             while col < self.c.cols() {
-                // Two registers are two panels where a register holds 16 lanes; the last panel of an
-                // odd number is then done alone.
-                if NV == 2 && V::LANES == LANES && col + LANES >= self.c.cols() {
+                // What one register holds is done alone: the last panel of an odd number where a
+                // register holds 16 lanes, the few columns of a narrow layer where it holds fewer.
+                if NV == 2 && self.c.cols() - col <= V::LANES {
                     self.column::<V, MR, 1>(col, start, end);
                     col += V::LANES;
                 } else {
@@ -99,19 +99,19 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
 ) {
     let Product { a, b, c, bias } = product;
     let mut acc: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
-    let mut right = [std::ptr::null::<T>(); NV];
-    for v in 0..NV {
-        let (panel, lane) = ((col + v * V::LANES) / LANES, (col + v * V::LANES) % LANES);
-        if start < end {
-            right[v] = b.row(panel, start).wrapping_add(lane);
-        }
-        for i in 0..MR {
-            // SAFETY: the views' maker vouches for row `row + i` of C's panel and for the bias.
+    let mut right = [std::ptr::null_mut::<T>(); NV];
+    if start < end {
+        right = registers::<T, V, NV>(b, start, col);
+    }
+    for i in 0..MR {
+        let place = registers::<T, V, NV>(c, row + i, col);
+        for v in 0..NV {
+            // SAFETY: the views' maker vouches for row `row + i` of C's panels and for the bias.
             unsafe {
                 if start > 0 {
-                    acc[i][v] = V::load(c.row(panel, row + i).add(lane));
+                    acc[i][v] = V::load(place[v]);
                 } else if !bias.is_empty() {
-                    acc[i][v] = V::load(bias.at(panel * LANES + lane));
+                    acc[i][v] = V::load(bias.at(col + v * V::LANES));
                 }
             }
         }
@@ -129,11 +129,11 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
         }
         k += len;
     }
-    for v in 0..NV {
-        let (panel, lane) = ((col + v * V::LANES) / LANES, (col + v * V::LANES) % LANES);
-        for i in 0..MR {
-            // SAFETY: the views' maker vouches for row `row + i` of C's panel.
-            unsafe { acc[i][v].store(c.row(panel, row + i).add(lane)) };
+    for i in 0..MR {
+        let place = registers::<T, V, NV>(c, row + i, col);
+        for v in 0..NV {
+            // SAFETY: the views' maker vouches for row `row + i` of C's panels.
+            unsafe { acc[i][v].store(place[v]) };
         }
     }
 }

@@ -11,10 +11,34 @@
 //! | 32 (AVX-512) | 12 x 2 | 24 + 2, A is broadcast by the multiply-add's memory operand |
 //! | 8 (portable: 16 lanes, four or more registers of the real machine) | 4 x 1 | |
 
+use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Vector};
 
 /// A tile's accumulators.
 pub(super) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
+
+/// The addresses of `NV` registers of a matrix's row, from column `col` on.
+///
+/// Registers of one panel get one address and constant distances: a pointer for each would not find
+/// room among the general registers, and would be reloaded in the innermost loop.
+#[inline(always)]
+pub(super) fn registers<T: Real, V: Vector<T>, const NV: usize>(
+    matrix: Panels<T>,
+    row: usize,
+    col: usize,
+) -> [*mut T; NV] {
+    let first = matrix.row(col / LANES, row).wrapping_add(col % LANES);
+    let mut addresses = [first; NV];
+    for v in 1..NV {
+        addresses[v] = if NV * V::LANES <= LANES {
+            first.wrapping_add(v * V::LANES)
+        } else {
+            let at = col + v * V::LANES;
+            matrix.row(at / LANES, row).wrapping_add(at % LANES)
+        };
+    }
+    addresses
+}
 
 /// `acc[i][v] = fma(a(i, k), b(k, v), acc[i][v])` for k = 0, 1, ..., `len - 1`.
 ///
@@ -35,7 +59,7 @@ pub(super) unsafe fn accumulate<
 >(
     acc: &mut Tile<V, MR, NV>,
     a: *const T,
-    b: [*const T; NV],
+    b: [*mut T; NV],
     len: usize,
 ) {
     for k in 0..len {
@@ -65,10 +89,11 @@ pub(super) struct Balanced {
 impl Balanced {
     #[inline(always)]
     pub(super) fn new(n: usize, most: usize) -> (Self, usize) {
-        let tiles = n.div_ceil(most);
-        if tiles == 0 {
-            return (Self { size: 0, larger: 0 }, 0);
+        if n <= most {
+            // Without the divisions below, which cost a tiny network more than its tile.
+            return (Self { size: n, larger: 0 }, usize::from(n > 0));
         }
+        let tiles = n.div_ceil(most);
         (Self { size: n / tiles, larger: n % tiles }, tiles)
     }
 
@@ -85,7 +110,7 @@ impl Balanced {
 
 /// Calls `$f::<.., $height, $nv>` for a run-time height from 1 to 12.
 macro_rules! by_height {
-    ($height:expr, $most:ident, $f:ident::<$($generic:ident),+; $nv:ident>($($argument:expr),*)) => {
+    ($height:expr, $most:ident, $f:ident::<$($generic:ident),+; $nv:tt>($($argument:expr),*)) => {
         match $height {
             1 => $f::<$($generic),+, 1, $nv>($($argument),*),
             2 => $f::<$($generic),+, 2, $nv>($($argument),*),

@@ -70,6 +70,8 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        // Without weights all rows share one scale, and its division.
+        let equal = Scale::new(1.0, self.divisor);
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
@@ -83,20 +85,24 @@ impl<T: Elementary> Batch<'_, T> {
                     t[i] = *self.targets.row(0, first + i);
                 }
             }
-            let mut scales = [Scale::NOTHING; LANES];
-            let mut factors = [T::ZERO; LANES];
-            let mut dead = [T::ONE; LANES];
-            for i in 0..count {
-                scales[i] = Scale::new(row_weight(self.weights, first + i), self.divisor);
-                factors[i] = scales[i].factor;
-                dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
-            }
             let pair = formula.lanes::<V>(from_array(&x), from_array(&t), q);
             let value = to_array(pair.value);
             let zero = V::zero();
-            let gradient = pair.gradient.mul(from_array(&factors)).flush();
-            let live = from_array::<T, V>(&dead).eq(zero);
-            let gradient = to_array(V::select(live, gradient, zero));
+            let mut scales = [equal; LANES];
+            let gradient = if self.weights.is_empty() {
+                equal.apply(pair.gradient).flush()
+            } else {
+                let mut factors = [T::ZERO; LANES];
+                let mut dead = [T::ONE; LANES];
+                for i in 0..count {
+                    scales[i] = Scale::new(row_weight(self.weights, first + i), self.divisor);
+                    factors[i] = scales[i].factor;
+                    dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
+                }
+                let gradient = pair.gradient.mul(from_array(&factors)).flush();
+                V::select(from_array::<T, V>(&dead).eq(zero), gradient, zero)
+            };
+            let gradient = to_array(gradient);
             for i in 0..count {
                 let row = first + i;
                 self.row_loss.set(row, scales[i].value(value[i].to_f64()));
