@@ -142,7 +142,7 @@ impl Model {
 
     /// Replace all parameters. Shapes and finiteness are checked before the first is written.
     fn set_parameters(&self, py: Python<'_>, parameters: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.set_parameters(py, &views("parameters", &parameters)?)
+        self.0.set_parameters(py, &views("state_dict", &parameters)?)
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
@@ -222,7 +222,7 @@ impl Model {
 
     /// One update of the optimizer.
     fn apply_gradients(&self, py: Python<'_>, gradients: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.apply_gradients(py, &views("gradients", &gradients)?)
+        self.0.apply_gradients(py, &views("grads", &gradients)?)
     }
 
     /// One step; the reduced loss before the update.
