@@ -229,6 +229,10 @@ class Model:
     def forward(self, X: _Array, training: bool, out: _Float | None) -> _Float:
         """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
 
+    def check_finite(self, X: _Array) -> None:
+        """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
+        lacks."""
+
     def loss(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
         """The mean loss, whatever the loss's reduction, without dropout."""
 

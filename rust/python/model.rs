@@ -178,6 +178,11 @@ impl Model {
         self.0.forward(py, &self.view_x(X)?, training, out)
     }
 
+    /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
+    fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.check_finite(py, &self.view_x(X)?)
+    }
+
     /// The mean loss, whatever the loss's reduction, without dropout.
     #[pyo3(signature = (X, targets, sample_weight))]
     fn loss(

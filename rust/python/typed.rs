@@ -186,6 +186,11 @@ impl<T: Float> Network for Typed<T> {
         self.route.store(number, Ordering::Relaxed);
     }
 
+    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
+        let (isa, threads) = (self.plans.isa, self.threads()?);
+        Ok(compute(py, || finite_x::<T>(isa, threads, &x.source()))?)
+    }
+
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -312,12 +317,12 @@ impl<T: Float> Network for Typed<T> {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;
+        drop(state);
         let trace = PyDict::new(py);
         for tensor in tensors {
             if tensor.shape.is_empty() {
                 trace.set_item(tensor.name, loss)?;
             } else {
-        drop(state);
                 trace.set_item(tensor.name, array(py, tensor.values, &tensor.shape)?)?;
             }
         }
