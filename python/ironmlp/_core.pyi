@@ -151,6 +151,13 @@ class Run:
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
 
+    def __enter__(self) -> Run:
+        """`with run:` closes it at the end. No signal handler runs between C functions, as it may
+        in a context manager written in Python: no Ctrl-C comes between a run and its close."""
+
+    def __exit__(self, _kind: object, _error: object, _traceback: object) -> None:
+        """As `close`."""
+
     def close(self) -> None:
         """Give the model back; harmless when called again."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -189,8 +188,7 @@ class Sequential:
         passed: Array | None = targets
         if not isinstance(self._loss, Loss):
             advance, passed = by_function(self._loss, in_dtype(targets, self._dtype)), None
-        run = self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite)
-        with contextlib.closing(run):
+        with self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite) as run:
             self._reading = reading
             self.stop_training = False
             try:
