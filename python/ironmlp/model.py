@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -15,7 +16,7 @@ from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_c
 from ironmlp._labels import in_dtype, reading_of
 from ironmlp._network import check_head, checked_layers, parameter_shapes, widths
 from ironmlp._progress import progress
-from ironmlp._spec import checked_seed, choice, flag, integer, real, size
+from ironmlp._spec import SIZE_LIMIT, checked_seed, choice, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
 from ironmlp.history import History
@@ -172,8 +173,8 @@ class Sequential:
         targets, reading = self._reading.fit(y, len(X))
         weights = self._weights(sample_weight, len(X))
         epochs = integer("epochs", epochs)
-        if epochs < 0:
-            raise ValueError(f"epochs is {epochs}, it must be at least 0")
+        if not 0 <= epochs < SIZE_LIMIT:
+            raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
         if batch_size is not None:
             batch_size = integer("batch_size", batch_size)
             if batch_size < 1:
@@ -410,4 +411,7 @@ class Sequential:
 
 def checked_dtype(dtype: Any) -> str:
     """The name of a dtype that models have."""
-    return choice("dtype", dtype if isinstance(dtype, str) else np.dtype(dtype).name, DTYPES)
+    if not isinstance(dtype, str | None):
+        with contextlib.suppress(TypeError, ValueError):
+            dtype = np.dtype(dtype).name
+    return choice("dtype", dtype, DTYPES)
