@@ -63,6 +63,9 @@ fn a_need_beyond_memory_is_refused() {
             memory::check(u64::MAX),
             Err(Error::Memory { needed: u64::MAX, available }) if available < u64::MAX
         ));
+        // The kernel would hand it out, and kill who writes to it.
+        let too_much = usize::try_from(available).unwrap() + (1 << 30);
+        assert!(matches!(memory::vector::<u8>(too_much), Err(Error::Memory { .. })));
     }
 }
 

@@ -15,14 +15,15 @@ from ironmlp.callbacks import (
     ProgressBar,
     StopTraining,
 )
+from states import squares
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
 Y = X[:, 0] * X[:, 1]
 
 
-def regressor(lr: float = 1e-2) -> im.MLP:
-    return im.MLP([4, 6, 1], loss="mse", optimizer=im.Adam(lr=lr), seed=1)
+def regressor(lr: float = 1e-2, loss: Any = "mse") -> im.MLP:
+    return im.MLP([4, 6, 1], loss=loss, optimizer=im.Adam(lr=lr), seed=1)
 
 
 def state(model: im.Sequential) -> dict[str, Any]:
@@ -46,9 +47,10 @@ class Recorder(Callback):
         self.calls.append(("train_end", dict(logs)))
 
 
-def test_moments_and_logs() -> None:
+@pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
+def test_moments_and_logs(loss: Any) -> None:
     recorder = Recorder()
-    model = regressor()
+    model = regressor(loss=loss)
     model.fit(X, Y, epochs=3)
     history = model.fit(X, Y, epochs=2, callbacks=[recorder])
     first, second = history["loss"]

@@ -43,7 +43,9 @@ def real_array(name: str, value: Any) -> Array:
     if array.dtype.kind in "biu":
         return array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind == "f":
-        return array.astype(np.float64 if array.itemsize > 4 else array.dtype.newbyteorder("="))
+        # A number beyond float64 becomes infinite, as one beyond float32 does in the compiled part.
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64 if array.itemsize > 4 else array.dtype.newbyteorder("="))
     what = KINDS.get(array.dtype.kind, "no numbers")
     raise TypeError(f"{name} has dtype {array.dtype} ({what}), it must hold real numbers")
 

@@ -151,6 +151,13 @@ class Run:
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
 
+    def __enter__(self) -> Run:
+        """`with run:` closes it at the end. No signal handler runs between C functions, as it may
+        in a context manager written in Python: no Ctrl-C comes between a run and its close."""
+
+    def __exit__(self, _kind: object, _error: object, _traceback: object) -> None:
+        """As `close`."""
+
     def close(self) -> None:
         """Give the model back; harmless when called again."""
 
@@ -228,6 +235,10 @@ class Model:
 
     def forward(self, X: _Array, training: bool, out: _Float | None) -> _Float:
         """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
+
+    def check_finite(self, X: _Array) -> None:
+        """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
+        lacks."""
 
     def loss(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
         """The mean loss, whatever the loss's reduction, without dropout."""

@@ -127,17 +127,15 @@ def by_function(function: LossFunction, targets: Array) -> Advance:
 
     def advance(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
         end = time.monotonic() + seconds
-        while not run.done:
+        while True:
             batch = run.next_batch()
-            if batch is None:
-                if stop_at_epoch:
-                    return True
-            else:
+            if batch is not None:
                 outputs, rows = batch
                 run.finish_batch(*call_loss(function, outputs, targets[rows]))
+            elif stop_at_epoch or run.done:
+                return True
             if time.monotonic() >= end:
-                break
-        return False
+                return False
 
     return advance
 

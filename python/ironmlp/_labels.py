@@ -299,6 +299,14 @@ def check_finite(values: Array) -> None:
         raise ValueError(f"y has a NaN or infinite value in row {row}, all must be finite")
 
 
+def in_dtype(values: Array, dtype: str) -> Array:
+    """Targets in a model's dtype, which must hold them."""
+    with np.errstate(over="ignore"):
+        values = values.astype(dtype)
+    check_finite(values)
+    return values
+
+
 def check_rows(values: Array, rows: int) -> None:
     if values.ndim == 0 or len(values) != rows:
         got = f"shape {values.shape}" if values.ndim == 0 else plural(len(values), "row")

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ironmlp import _core
 from ironmlp._arrays import Array, matrix, real_array, row_weights
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
-from ironmlp._labels import reading_of
+from ironmlp._labels import in_dtype, reading_of
 from ironmlp._network import check_head, checked_layers, parameter_shapes, widths
 from ironmlp._progress import progress
-from ironmlp._spec import checked_seed, choice, flag, integer, real, size
+from ironmlp._spec import SIZE_LIMIT, checked_seed, choice, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
 from ironmlp.history import History
@@ -173,8 +173,8 @@ class Sequential:
         targets, reading = self._reading.fit(y, len(X))
         weights = self._weights(sample_weight, len(X))
         epochs = integer("epochs", epochs)
-        if epochs < 0:
-            raise ValueError(f"epochs is {epochs}, it must be at least 0")
+        if not 0 <= epochs < SIZE_LIMIT:
+            raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
         if batch_size is not None:
             batch_size = integer("batch_size", batch_size)
             if batch_size < 1:
@@ -188,9 +188,8 @@ class Sequential:
         advance: Advance = by_core
         passed: Array | None = targets
         if not isinstance(self._loss, Loss):
-            advance, passed = by_function(self._loss, targets.astype(self._dtype)), None
-        run = self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite)
-        with contextlib.closing(run):
+            advance, passed = by_function(self._loss, in_dtype(targets, self._dtype)), None
+        with self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite) as run:
             self._reading = reading
             self.stop_training = False
             try:
@@ -236,7 +235,7 @@ class Sequential:
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
-            loss, _ = call_loss(self._loss, outputs, targets.astype(self._dtype))
+            loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
         return {"loss": loss, **self._reading.score(outputs, targets)}
 
     def loss_and_grad(
@@ -257,8 +256,7 @@ class Sequential:
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
-            outputs = self._core.forward(X, training, None)
-            loss, gradient = call_loss(self._loss, outputs, targets.astype(self._dtype))
+            loss, gradient = self._call_loss(self._loss, X, targets, training)
             gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
             return (loss, *gradients) if input_grad else (loss, gradients)
         loss, listed, by_input = self._core.loss_and_grad(
@@ -295,17 +293,17 @@ class Sequential:
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
         finite raises FloatingPointError, and nothing is updated.
         """
-        if not isinstance(self._loss, Loss):
-            loss, grads = self.loss_and_grad(X, y, sample_weight=sample_weight, training=True)
-            if not np.isfinite(loss):
-                error = FloatingPointError(f"the loss is {loss}, the step was not applied")
-                error.epoch, error.batch = self.epoch, 0  # type: ignore[attr-defined]
-                raise error
-            self.apply_gradients(grads)
-            return float(loss)
         X = matrix("X", X, self._core.in_features)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
-        return self._core.train_on_batch(X, targets, weights)
+        if isinstance(self._loss, Loss):
+            return self._core.train_on_batch(X, targets, weights)
+        loss, gradient = self._call_loss(self._loss, X, targets, training=True)
+        if not np.isfinite(loss):
+            error = FloatingPointError(f"the loss is {loss}, the step was not applied")
+            error.epoch, error.batch = self.epoch, 0  # type: ignore[attr-defined]
+            raise error
+        self.apply_gradients(self.backward(X, gradient, training=True))
+        return loss
 
     def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
         """Every tensor of one step by name, in the order of computation; nothing is updated.
@@ -367,6 +365,14 @@ class Sequential:
     def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return dict(zip(parameter_shapes(self._layers), listed, strict=True))
 
+    def _call_loss(
+        self, function: LossFunction, X: Array, targets: Array, training: bool
+    ) -> tuple[float, Array]:
+        """The user's own loss of these rows and its gradient by the outputs."""
+        targets = in_dtype(targets, self._dtype)
+        self._core.check_finite(X)
+        return call_loss(function, self._core.forward(X, training, None), targets)
+
     def _weights(self, sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
         if sample_weight is not None and not isinstance(self._loss, Loss):
             raise ValueError(
@@ -405,4 +411,7 @@ class Sequential:
 
 def checked_dtype(dtype: Any) -> str:
     """The name of a dtype that models have."""
-    return choice("dtype", dtype if isinstance(dtype, str) else np.dtype(dtype).name, DTYPES)
+    if not isinstance(dtype, str | None):
+        with contextlib.suppress(TypeError, ValueError):
+            dtype = np.dtype(dtype).name
+    return choice("dtype", dtype, DTYPES)

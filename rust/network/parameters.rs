@@ -154,6 +154,19 @@ impl Layout {
         assert!(tensors.next().is_none());
     }
 
+    /// The names of the tensors of [`Self::export`]: "0.weight", "0.bias", "2.weight".
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for linear in &self.linears {
+            names.push(format!("{}.weight", linear.layer));
+            if linear.bias {
+                names.push(format!("{}.bias", linear.layer));
+            }
+        }
+        names
+    }
+
     /// The shapes of the tensors of [`Self::export`].
     #[must_use]
     pub fn shapes(&self) -> Vec<Vec<usize>> {

@@ -42,7 +42,8 @@ impl<T: Elementary> State<T> {
     pub fn new(spec: &Spec, learning_rate: f64, seed: u64, isa: Isa) -> Result<Self> {
         let layout = Layout::new::<T>(spec)?;
         let moments = spec.optimizer.moments();
-        memory::check(layout.bytes::<T>(1 + moments))?;
+        // One more than are kept: initial values, like all that cross the boundary, are a copy.
+        memory::check(layout.bytes::<T>(2 + moments))?;
         let mut state = Self {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
@@ -123,7 +124,7 @@ impl<T: Elementary> State<T> {
     /// # Errors
     /// `Error::Memory` if there is no room.
     pub fn duplicate(&self, isa: Isa) -> Result<Self> {
-        memory::check(self.layout.bytes::<T>(1 + self.moments.len()))?;
+        memory::check(self.layout.bytes::<T>(2 + self.moments.len()))?;
         let mut copy = Self {
             layout: self.layout.clone(),
             parameters: self.layout.buffer()?,

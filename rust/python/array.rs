@@ -245,12 +245,20 @@ fn ndarray<'a, 'py>(
     name: &str,
     object: &'a Bound<'py, PyAny>,
 ) -> PyResult<&'a Bound<'py, PyUntypedArray>> {
-    object.cast::<PyUntypedArray>().map_err(|_| match object.get_type().name() {
+    let array = object.cast::<PyUntypedArray>().map_err(|_| match object.get_type().name() {
         Ok(kind) => {
             PyTypeError::new_err(format!("{name} is of type {kind}, it must be a NumPy array"))
         }
         Err(error) => error,
-    })
+    })?;
+    if !array.is_exact_instance_of::<PyUntypedArray>()
+        && array.hasattr("mask")?
+        && array.hasattr("filled")?
+    {
+        let message = "a masked array, it must be a plain one: fill or drop the mask";
+        return Err(PyTypeError::new_err(format!("{name} is {message}")));
+    }
+    Ok(array)
 }
 
 /// The element type of an array.

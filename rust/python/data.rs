@@ -8,7 +8,7 @@ use super::array::{Float, View};
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
 use crate::kernels::loss::Loss;
-use crate::network::Spec;
+use crate::network::{Layout, Spec};
 use crate::runtime::memory;
 use crate::runtime::pool::{Pool, caught};
 use crate::simd::{FloatEnvironment, Isa};
@@ -112,24 +112,25 @@ pub fn finite<T: Float>(argument: &'static str, isa: Isa, values: &[T], cols: us
     }
 }
 
-/// Tensors of these shapes, all finite.
+/// Tensors as a layout has them, all finite.
 pub fn tensors<T: Float>(
     name: &str,
     views: &[View],
-    shapes: &[Vec<usize>],
+    layout: &Layout,
     isa: Isa,
 ) -> Result<Vec<Vec<T>>> {
+    let (keys, shapes) = (layout.names(), layout.shapes());
     if views.len() != shapes.len() {
         let (given, must) = (views.len(), shapes.len());
         return Err(Error::Value(format!("{name} has {given} arrays, the network has {must}")));
     }
     let mut tensors = Vec::new();
-    for (index, (view, shape)) in views.iter().zip(shapes).enumerate() {
-        view.check_shape(&format!("{name}[{index}]"), shape)?;
+    for ((view, key), shape) in views.iter().zip(&keys).zip(&shapes) {
+        view.check_shape(&format!("{name}['{key}']"), shape)?;
         let values: Vec<T> = gather::to_vec(&view.source())?;
         if first_non_finite::<T>(isa, &Source::of_slice(&values, 1), 0..values.len()).is_some() {
             return Err(Error::Value(format!(
-                "{name}[{index}] has a NaN or infinite value, all must be finite"
+                "{name}['{key}'] has a NaN or infinite value, all must be finite"
             )));
         }
         tensors.push(values);

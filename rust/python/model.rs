@@ -142,7 +142,7 @@ impl Model {
 
     /// Replace all parameters. Shapes and finiteness are checked before the first is written.
     fn set_parameters(&self, py: Python<'_>, parameters: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.set_parameters(py, &views("parameters", &parameters)?)
+        self.0.set_parameters(py, &views("state_dict", &parameters)?)
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
@@ -176,6 +176,11 @@ impl Model {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.0.forward(py, &self.view_x(X)?, training, out)
+    }
+
+    /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
+    fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.check_finite(py, &self.view_x(X)?)
     }
 
     /// The mean loss, whatever the loss's reduction, without dropout.
@@ -222,7 +227,7 @@ impl Model {
 
     /// One update of the optimizer.
     fn apply_gradients(&self, py: Python<'_>, gradients: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.apply_gradients(py, &views("gradients", &gradients)?)
+        self.0.apply_gradients(py, &views("grads", &gradients)?)
     }
 
     /// One step; the reduced loss before the update.

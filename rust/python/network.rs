@@ -41,6 +41,7 @@ pub trait Network: Send + Sync {
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);
 
+    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()>;
     fn forward<'py>(
         &self,
         py: Python<'py>,

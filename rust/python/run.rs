@@ -290,6 +290,22 @@ impl Run {
         Ok(array(py, losses, &[count])?.into_any())
     }
 
+    /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
+    /// context manager written in Python: no Ctrl-C comes between a run and its close.
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// As `close`.
+    fn __exit__(
+        &self,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.close()
+    }
+
     /// Give the model back; harmless when called again.
     fn close(&self) -> PyResult<()> {
         let mut stage = self.stage()?;

@@ -11,26 +11,43 @@ use crate::network::State;
 use crate::simd::Isa;
 
 /// Counters, learning rate and copies of the moments.
-pub fn export<'py, T: Float>(py: Python<'py>, state: &State<T>) -> PyResult<Bound<'py, PyDict>> {
-    let shapes = state.layout.shapes();
-    let moments = PyList::empty(py);
-    for moment in &state.moments {
-        let tensors = PyList::empty(py);
-        for (values, shape) in state.layout.export(moment).into_iter().zip(&shapes) {
-            tensors.append(array(py, values, shape)?)?;
-        }
-        moments.append(tensors)?;
-    }
-    let dict = PyDict::new(py);
-    dict.set_item("epoch", state.epoch)?;
-    dict.set_item("steps", state.steps)?;
-    dict.set_item("learning_rate", state.learning_rate)?;
-    dict.set_item("beta_powers", state.beta_powers)?;
-    dict.set_item("moments", moments)?;
-    Ok(dict)
+pub struct Exported<T> {
+    epoch: u64,
+    steps: u64,
+    learning_rate: f64,
+    beta_powers: (f64, f64),
+    moments: Vec<Vec<Vec<T>>>,
+    shapes: Vec<Vec<usize>>,
 }
 
-/// What [`export`] gave, read but not yet compared with a model.
+impl<T: Float> Exported<T> {
+    pub fn new(state: &State<T>) -> Self {
+        let State { epoch, steps, learning_rate, beta_powers, .. } = *state;
+        let moments = state.moments.iter().map(|moment| state.layout.export(moment)).collect();
+        let shapes = state.layout.shapes();
+        Self { epoch, steps, learning_rate, beta_powers, moments, shapes }
+    }
+
+    pub fn dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let moments = PyList::empty(py);
+        for moment in self.moments {
+            let tensors = PyList::empty(py);
+            for (values, shape) in moment.into_iter().zip(&self.shapes) {
+                tensors.append(array(py, values, shape)?)?;
+            }
+            moments.append(tensors)?;
+        }
+        let dict = PyDict::new(py);
+        dict.set_item("epoch", self.epoch)?;
+        dict.set_item("steps", self.steps)?;
+        dict.set_item("learning_rate", self.learning_rate)?;
+        dict.set_item("beta_powers", self.beta_powers)?;
+        dict.set_item("moments", moments)?;
+        Ok(dict)
+    }
+}
+
+/// What [`Exported::dict`] gave, read but not yet compared with a model.
 pub struct Parts {
     epoch: u64,
     steps: u64,
@@ -68,10 +85,9 @@ impl Parts {
 
     /// Checks the moments' shapes and values, then replaces the state's.
     pub fn import<T: Float>(&self, state: &mut State<T>, isa: Isa) -> Result<()> {
-        let shapes = state.layout.shapes();
         let mut moments = Vec::new();
         for (index, views) in self.moments.iter().enumerate() {
-            moments.push(tensors(&format!("moments[{index}]"), views, &shapes, isa)?);
+            moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, isa)?);
         }
         state.set_optimizer_state(&moments, self.steps, self.epoch, self.beta_powers)?;
         state.learning_rate = self.learning_rate;

@@ -130,8 +130,10 @@ impl<T: Float> Network for Typed<T> {
 
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
+        let shapes = state.layout.shapes();
         let tensors = compute(py, || Ok(state.layout.export(&state.parameters)))?;
-        list(py, tensors, &state.layout.shapes())
+        drop(state);
+        list(py, tensors, &shapes)
     }
 
     fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()> {
@@ -139,14 +141,17 @@ impl<T: Float> Network for Typed<T> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let tensors = tensors("parameters", parameters, &state.layout.shapes(), isa)?;
+            let tensors = tensors("state_dict", parameters, &state.layout, isa)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
     }
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        state::export(py, &*self.access.read(py)?)
+        let state = self.access.read(py)?;
+        let exported = compute(py, || Ok(state::Exported::new(&state)))?;
+        drop(state);
+        exported.dict(py)
     }
 
     fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
@@ -181,6 +186,11 @@ impl<T: Float> Network for Typed<T> {
             Route::Slabs(rows) => rows,
         };
         self.route.store(number, Ordering::Relaxed);
+    }
+
+    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
+        let (isa, threads) = (self.plans.isa, self.threads()?);
+        Ok(compute(py, || finite_x::<T>(isa, threads, &x.source()))?)
     }
 
     fn forward<'py>(
@@ -237,7 +247,9 @@ impl<T: Float> Network for Typed<T> {
                 plan.gradients(threads, &state, workspace, &data.all(), Head::Loss, training)
             })
         })?;
-        Ok((loss.reduced, lists(py, &state, inputs.rows(), gradients, by_input)?))
+        let shapes = state.layout.shapes();
+        drop(state);
+        Ok((loss.reduced, lists(py, &shapes, inputs.rows(), gradients, by_input)?))
     }
 
     fn backward<'py>(
@@ -261,7 +273,9 @@ impl<T: Float> Network for Typed<T> {
                 plan.gradients(threads, &state, workspace, &batch, head, training)
             })
         })?;
-        lists(py, &state, batch.rows, gradients, by_input)
+        let shapes = state.layout.shapes();
+        drop(state);
+        lists(py, &shapes, batch.rows, gradients, by_input)
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -270,8 +284,7 @@ impl<T: Float> Network for Typed<T> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let shapes = state.layout.shapes();
-            let tensors = tensors("gradients", gradients, &shapes, self.plans.isa)?;
+            let tensors = tensors("grads", gradients, &state.layout, self.plans.isa)?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
             plan.apply(threads, state, &gradient)
@@ -306,6 +319,7 @@ impl<T: Float> Network for Typed<T> {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;
+        drop(state);
         let trace = PyDict::new(py);
         for tensor in tensors {
             if tensor.shape.is_empty() {
@@ -352,13 +366,13 @@ fn list<'py, T: Float>(
 
 fn lists<'py, T: Float>(
     py: Python<'py>,
-    state: &State<T>,
+    shapes: &[Vec<usize>],
     rows: usize,
     gradients: Vec<Vec<T>>,
     by_input: Option<Vec<T>>,
 ) -> PyResult<Gradients<'py>> {
     let columns = by_input.as_ref().map_or(0, |values| values.len() / rows);
     let by_input = by_input.map(|values| array(py, values, &[rows, columns])).transpose()?;
-    let gradients = list(py, gradients, &state.layout.shapes())?;
+    let gradients = list(py, gradients, shapes)?;
     Ok((gradients, by_input.map(Bound::into_any)))
 }

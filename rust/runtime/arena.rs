@@ -13,10 +13,6 @@ const LINE: usize = 64;
 /// A huge page of x86-64, and of aarch64 with pages of 4 KB. Buffers of that size start on one, so
 /// that the kernel can back all of them with huge pages: 5 % of a step's time at 5 MB.
 const HUGE_PAGE: usize = 2 << 20;
-/// From this size on the available memory is asked for first: the kernel hands out more than it
-/// has, and kills the process that then writes to it. Asking takes about 20 us, zeroing this much
-/// takes milliseconds.
-const CHECKED: usize = 64 << 20;
 
 /// Types of which all-zero bytes are a value.
 ///
@@ -65,7 +61,7 @@ impl<T: Plain> Arena<T> {
         if bytes == 0 {
             return Ok(Self { ptr: NonNull::<Line>::dangling().cast(), len: 0, layout });
         }
-        if bytes >= CHECKED {
+        if bytes >= memory::CHECKED {
             memory::check(bytes as u64)?;
         }
         // SAFETY: the layout's size is not zero.

@@ -17,6 +17,10 @@ const CLOCK_FLOPS: f64 = 20_000.0;
 /// What a step costs beside its floating-point operations, in these.
 const STEP_FLOPS: f64 = 500.0;
 
+/// Epochs for whose losses there is room from the start. Who trains until something else ends it asks
+/// for more epochs than there is memory for.
+const RESERVED_EPOCHS: usize = 1 << 16;
+
 /// Why [`Run::advance`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
@@ -57,7 +61,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         epochs: usize,
         threads: usize,
     ) -> Result<Self> {
-        let losses = memory::vector(epochs)?;
+        let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
         Ok(Self {
             plan,
             workspace,
