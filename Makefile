@@ -9,6 +9,8 @@
 
 PYTHON ?= python3
 MAX_WHEEL_BYTES := 2000000
+# Of benches/peers.py: make bench BENCH_FLAGS=--quick
+BENCH_FLAGS ?=
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
   $(shell find rust python -type f -not -name '*.pyc' -not -name '_core*.so' -not -name '_core*.pyd')
@@ -45,8 +47,12 @@ lint: .venv-test/ready ## Check format, style, types, stubs and layering
 	.venv-test/bin/python tests/layering.py
 
 .PHONY: bench
-bench: .venv-bench/ready ## Time the networks of docs/design.md beside other libraries
-	.venv-bench/bin/python benches/peers.py
+bench: .venv-bench/ready ## Time training, prediction and import beside other libraries
+	.venv-bench/bin/python benches/peers.py $(BENCH_FLAGS)
+	.venv-bench/bin/python benches/predict.py
+	.venv-bench/bin/python benches/import_time.py
+	.venv-bench/bin/python benches/memory.py
+	.venv-bench/bin/python benches/growth.py
 
 .PHONY: dist
 dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both

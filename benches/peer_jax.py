@@ -1,0 +1,131 @@
+"""JAX: `jit(lax.scan)` over all steps of several epochs, parameters donated, data resident."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from workloads import ADAM, Workload, data, initial, orders
+
+PACKAGE = "jax"
+
+# A call costs tens of microseconds: as many epochs in one as make it last this long, in seconds.
+CALL = 0.01
+
+ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+class Trainer:
+    def __init__(self, workload: Workload, threads: int) -> None:
+        del threads  # the cores that this process may use
+        # float64 exists only with this switch; without it integers stay 32 bits wide as well.
+        jax.config.update("jax_enable_x64", workload.dtype == "float64")
+        self.workload = workload
+        X, y = data(workload)
+        y = y.astype(np.int32) if workload.loss == "softmax" else y
+        self.X, self.y = jax.device_put(X), jax.device_put(y)
+        self.random = np.random.default_rng(3)
+        self.start = initial(workload)
+        self.run = jax.jit(
+            functools.partial(train, workload), static_argnames="epochs", donate_argnames="state"
+        )
+        self.reset()
+        self.grain = 1
+
+    def prepare(self) -> None:
+        """Choose how many epochs a call trains; `train` then takes multiples of `grain`."""
+        self.train(1, shuffle=True)
+        begin = time.perf_counter()
+        self.train(1, shuffle=True)
+        self.grain = max(1, math.ceil(CALL / (time.perf_counter() - begin)))
+        if self.grain == 1:
+            return
+        self.train(self.grain, shuffle=True)
+        begin = time.perf_counter()
+        self.train(self.grain, shuffle=True)
+        # The first estimate holds the cost of a call, which is most of a tiny epoch.
+        self.grain = max(1, math.ceil(self.grain * CALL / (time.perf_counter() - begin)))
+        self.train(self.grain, shuffle=True)
+
+    def reset(self) -> None:
+        """Back to the initial parameters."""
+        parameters = jax.tree.map(jnp.array, self.start)
+        moments = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
+        count = jnp.zeros((), self.workload.dtype)
+        self.state = jax.block_until_ready((parameters, *moments, count))
+
+    def train(self, epochs: int, *, shuffle: bool) -> list[float]:
+        """The mean loss of each epoch, each batch before its update."""
+        random, grain = self.random if shuffle else None, min(self.grain, epochs)
+        losses = []
+        for _ in range(epochs // grain):
+            rows = None
+            if self.workload.steps > 1:
+                listed = [orders(self.workload, random) for _ in range(grain)]
+                rows = np.concatenate(listed).astype(np.int32)
+            self.state, found = self.run(self.state, self.X, self.y, rows, epochs=grain)
+            losses.append(found)
+        return np.concatenate(losses).tolist()
+
+
+def loss_of(workload: Workload, parameters: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+    for weight, bias in parameters[:-1]:
+        x = ACTIVATIONS[workload.activation](x @ weight + bias)
+    z = x @ parameters[-1][0] + parameters[-1][1]
+    if workload.loss == "softmax":
+        chosen = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
+        return jnp.mean(jax.nn.logsumexp(z, axis=1) - chosen)
+    if workload.loss == "binary":
+        return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
+    return jnp.mean((z - y) ** 2)
+
+
+def update(workload: Workload, state: Any, gradients: Any) -> Any:
+    parameters, first, second, count = state
+    lr, tree = workload.lr, jax.tree.map
+    if workload.optimizer == "adam":
+        (b1, b2), eps = ADAM["betas"], ADAM["eps"]
+        count = count + 1
+        first = tree(lambda m, g: b1 * m + (1 - b1) * g, first, gradients)
+        second = tree(lambda v, g: b2 * v + (1 - b2) * g * g, second, gradients)
+        # 1 - beta^t; as a difference it would lose four of seven digits for beta = 0.999.
+        rest1, rest2 = (-jnp.expm1(count * math.log(beta)) for beta in (b1, b2))
+        size, root = lr / rest1, jnp.sqrt(rest2)
+        parameters = tree(
+            lambda w, m, v: w - size * m / (jnp.sqrt(v) / root + eps), parameters, first, second
+        )
+    elif workload.momentum:
+        first = tree(lambda m, g: workload.momentum * m + g, first, gradients)
+        parameters = tree(lambda w, m: w - lr * m, parameters, first)
+    else:
+        parameters = tree(lambda w, g: w - lr * g, parameters, gradients)
+    return parameters, first, second, count
+
+
+def train(
+    workload: Workload, state: Any, X: jax.Array, y: jax.Array, rows: Any, *, epochs: int
+) -> tuple[Any, jax.Array]:
+    """The state after `epochs`, and their mean losses; `rows` (steps, batch) or None for all."""
+
+    def step(state: Any, rows: Any) -> tuple[Any, jax.Array]:
+        bx, by = X, y
+        if rows is not None:
+            bx, by = (array.at[rows].get(mode="promise_in_bounds") for array in (X, y))
+        loss, gradients = jax.value_and_grad(functools.partial(loss_of, workload))(state[0], bx, by)
+        return update(workload, state, gradients), loss
+
+    state, losses = lax.scan(step, state, rows, length=epochs * workload.steps)
+    return state, losses.reshape(epochs, workload.steps).mean(axis=1)
+
+
+def versions() -> dict[str, str]:
+    import jaxlib
+
+    return {"jax": jax.__version__, "jaxlib": jaxlib.__version__}

@@ -1,0 +1,86 @@
+"""PyTorch: `nn.Sequential` with a fused optimizer, eager or through `torch.compile`.
+
+Data are resident, batches are gathered by `index_select`, and losses stay tensors until the end of
+a window, so that no step waits for a number.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import torch
+from torch import nn
+
+from workloads import ADAM, Workload, data, initial, orders
+
+PACKAGE = "torch"
+
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+LOSSES = {"softmax": nn.CrossEntropyLoss, "binary": nn.BCEWithLogitsLoss, "mse": nn.MSELoss}
+
+
+class Trainer:
+    compiled = False
+
+    def __init__(self, workload: Workload, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.workload = workload
+        self.X, self.y = (torch.from_numpy(array) for array in data(workload))
+        self.random = np.random.default_rng(3)
+        layers: list[nn.Module] = []
+        for inputs, outputs in itertools.pairwise(workload.sizes):
+            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[workload.activation]()]
+        self.model = nn.Sequential(*layers[:-1]).to(self.X.dtype)
+        loss = LOSSES[workload.loss]()
+
+        def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return loss(self.model(x), y)
+
+        self.loss_of = loss_of
+        if self.compiled:
+            # What was compiled for another network would make shapes variables here.
+            torch.compiler.reset()
+            self.loss_of = torch.compile(loss_of, dynamic=False)
+        self.start = initial(workload)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the initial parameters, with a new optimizer."""
+        linear = [layer for layer in self.model if isinstance(layer, nn.Linear)]
+        with torch.no_grad():
+            for layer, (weight, bias) in zip(linear, self.start, strict=True):
+                layer.weight.copy_(torch.from_numpy(weight.T.copy()))
+                layer.bias.copy_(torch.from_numpy(bias))
+        parameters, workload = self.model.parameters(), self.workload
+        if workload.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(parameters, lr=workload.lr, fused=True, **ADAM)
+        else:
+            self.optimizer = torch.optim.SGD(
+                parameters, lr=workload.lr, momentum=workload.momentum, fused=True
+            )
+
+    def step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        self.optimizer.zero_grad()
+        loss = self.loss_of(x, y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def train(self, epochs: int, *, shuffle: bool) -> list[float]:
+        """The mean loss of each epoch, each batch before its update."""
+        losses, random = [], self.random if shuffle else None
+        for _ in range(epochs):
+            if self.workload.steps == 1:
+                losses.append(self.step(self.X, self.y))
+                continue
+            total = torch.zeros(())
+            for rows in torch.from_numpy(orders(self.workload, random)):
+                x, y = self.X.index_select(0, rows), self.y.index_select(0, rows)
+                total = total + self.step(x, y)
+            losses.append(total / self.workload.steps)
+        return torch.stack(losses).tolist()
+
+
+def versions() -> dict[str, str]:
+    return {"torch": torch.__version__}
