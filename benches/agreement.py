@@ -2,7 +2,7 @@
 
 All start from one set of parameters and see the same batches in the same order. A loss is a mean of
 hundreds of terms, each right to a few units of rounding (eps of the dtype), and the few steps that
-are compared hardly amplify them: implementations that agree differ by up to about 7 eps. The
+are compared hardly amplify them: implementations that agree differ by up to about 15 eps. The
 tolerance leaves room for other orders of summation. What it lets through is far less than any
 mistake makes, as long as the losses move: a learning rate wrong by 1 % changes the losses by about
 1 % of what they move, so they must move by 1000 tolerances for that to show as 10.

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from results import Line, Row, digits, lines, peaks, read
+from results import Line, Row, digits, lines, peaks, percent, read
 from workers import PEERS, counted
 from workloads import BY_NAME
 
@@ -34,7 +34,7 @@ def console(line: Line) -> str:
     text = f"  {counted(line.threads)}, us: " + ", ".join(parts)
     if line.ratio is not None:
         text += f"; {line.ratio:.2f} x {line.best_peer}"
-    return text if line.share is None else f"{text}; {line.share:.0%} of the peak"
+    return text if line.share is None else f"{text}; {percent(line.share)} of the peak"
 
 
 def table(found: list[Line], threads: int) -> str:
@@ -56,7 +56,7 @@ def table(found: list[Line], threads: int) -> str:
             cell = digits(line.median[peer]) if peer in line.median else ""
             cells.append(f"**{cell}**" if peer == best else cell)
         cells.append("" if line.ratio is None else f"{line.ratio:.2f}")
-        body.append([*cells, "" if line.share is None else f"{line.share:.0%}"])
+        body.append([*cells, "" if line.share is None else percent(line.share)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in body)
 
 

@@ -93,6 +93,11 @@ def lines(rows: list[Row]) -> list[Line]:
     return found
 
 
+def percent(share: float) -> str:
+    """A share in percent, with a digit after the point where there is none before it."""
+    return f"{share:.1%}" if share < 0.01 else f"{share:.0%}"
+
+
 def digits(value: float) -> str:
     """Three significant digits, more before the point."""
     return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}"

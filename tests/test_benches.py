@@ -21,7 +21,7 @@ import peer_ironmlp
 import peer_numpy
 import report
 import workers
-from results import Line, Row, digits, lines, read
+from results import Line, Row, digits, lines, percent, read
 from workloads import BY_NAME, WORKLOADS, Workload, data, initial, orders
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -237,6 +237,7 @@ def test_a_quick_run_is_not_for_the_readme(
 
 
 def test_digits() -> None:
+    assert [percent(share) for share in (0.0023, 0.0123, 0.915)] == ["0.2%", "1%", "92%"]
     assert [digits(v) for v in (0.099, 1.234, 12.34, 123.4, 12345.6)] == [
         "0.10",
         "1.23",
