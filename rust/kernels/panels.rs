@@ -80,14 +80,6 @@ impl<T> Panels<T> {
         if left < LANES { left } else { LANES }
     }
 
-    /// Rows of a block of 16, of the last one perhaps fewer.
-    #[inline(always)]
-    #[must_use]
-    pub fn height(self, block: usize) -> usize {
-        let left = self.rows - block * LANES;
-        if left < LANES { left } else { LANES }
-    }
-
     /// The 16 elements of a panel's row.
     #[inline(always)]
     #[must_use]

@@ -6,10 +6,12 @@
 //! fixes, so for them the gradients at the outputs are turned back, and lanes are units again.
 //!
 //! Every sum is a chain of N1 or N2, so a step gives the bits of the general path.
+//!
+//! No matrix is larger than 16 x 16, and all have memory of that size, so that they are turned by
+//! whole registers: what scalars have just stored, a vector load would wait for.
 
 use super::activation::{Activation, ActivationBackward, ActivationForward};
 use super::elementary::Elementary;
-use super::gemm::turn;
 use super::optimizer::{Rule, update_lanes};
 use super::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
@@ -17,16 +19,14 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// A Linear layer and the activation that follows it. Numbers are places in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
-    /// Width of the input.
+    /// Width of the input, at most 16.
     pub inputs: usize,
-    /// Width of the output.
+    /// Width of the output, at most 16.
     pub outputs: usize,
     /// The identity if none follows.
     pub activation: Activation,
     /// Transposed weight (in, out), in buffers of parameters, gradients and moments.
     pub weight: usize,
-    /// From one panel of the weight to the next.
-    pub weight_stride: usize,
     /// The bias, one row; +0 where there is none.
     pub bias: usize,
     /// Whether there is a bias.
@@ -43,9 +43,12 @@ pub struct Layer {
     pub output: usize,
     /// Turned gradient with respect to `sum`, first to `output`.
     pub grad: usize,
-    /// The same with rows as rows, in panels of 16 rows.
+    /// The same with rows as rows.
     pub grad_rows: usize,
 }
+
+/// Elements of a matrix in the scratch buffer.
+pub const ROOM: usize = LANES * LANES;
 
 /// What the passes of one step share.
 #[derive(Debug)]
@@ -78,7 +81,39 @@ impl<T: Real> Step<'_, T> {
     /// The gradient at a layer's outputs with rows as rows.
     #[inline(always)]
     fn grad_rows(&self, layer: &Layer) -> Panels<T> {
-        self.scratch.panels(layer.grad_rows, (self.count, layer.outputs), LANES * LANES)
+        self.scratch.panels(layer.grad_rows, (self.count, layer.outputs), ROOM)
+    }
+}
+
+/// Writes a matrix into its transpose.
+///
+/// Both have memory of [`ROOM`]. Lanes past the source's rows become what the source's memory holds
+/// there, +0; rows past its columns hold nothing of use.
+#[inline(always)]
+fn turn<T: Real, S: Simd>(source: Panels<T>, target: Panels<T>) {
+    let lanes = <S::Register<T> as Vector<T>>::LANES;
+    let (rows, cols) = (source.rows(), source.cols());
+    let (from, to) = (source.row(0, 0), target.row(0, 0));
+    // A block of 16 x 16 takes 64 shuffles, as long as 64 scalars and their wait.
+    if lanes == LANES && rows * cols < 64 {
+        for row in 0..rows {
+            for col in 0..cols {
+                // SAFETY: inside both matrices.
+                unsafe { *to.add(col * LANES + row) = *from.add(row * LANES + col) };
+            }
+        }
+        return;
+    }
+    let mut row = 0;
+    while row < rows {
+        let mut col = 0;
+        while col < cols {
+            let (here, there) = (row * LANES + col, col * LANES + row);
+            // SAFETY: a whole block lies inside the memory of both; they are different buffers.
+            unsafe { S::Register::<T>::turn(from.add(here), to.add(there), LANES) };
+            col += lanes;
+        }
+        row += lanes;
     }
 }
 
@@ -103,15 +138,12 @@ impl<T: Elementary> Kernel for Forward<'_, T> {
         }
         for layer in step.layers {
             let sum = step.turned(layer.sum, layer.outputs);
+            let weight = step.parameters.at(layer.weight);
+            let start = Start::Rows(step.parameters.at(layer.bias).cast_const());
+            let a = Left::<T, 1, LANES> { ptr: weight, rows: layer.outputs };
             let x = step.scratch.at(layer.input);
-            for panel in 0..layer.outputs.div_ceil(LANES) {
-                let weight = step.parameters.at(layer.weight + panel * layer.weight_stride);
-                let bias = step.parameters.at(layer.bias + panel * LANES);
-                let a = Left::<T, 1, LANES> { ptr: weight, rows: sum.height(panel) };
-                let z = sum.row(0, panel * LANES);
-                // SAFETY: the places of the layer lie in their buffers, whose makers vouch for them.
-                unsafe { a.chains::<S>(x, z, layer.inputs, step.count, Start::Rows(bias)) };
-            }
+            // SAFETY: the places of the layer lie in their buffers, whose makers vouch for them.
+            unsafe { a.chains::<S>(x, sum.row(0, 0), layer.inputs, step.count, start) };
             if layer.activation != Activation::Identity {
                 let output = step.turned(layer.output, layer.outputs);
                 ActivationForward { activation: layer.activation, input: sum, output }.run::<S>();
@@ -155,16 +187,12 @@ impl<T: Elementary> Kernel for Backward<'_, T> {
             if !layer.input_grad {
                 return;
             }
+            let weight = step.parameters.at(layer.weight);
+            let a = Left::<T, LANES, 1> { ptr: weight, rows: layer.inputs };
             let below = step.scratch.at(step.layers[index - 1].grad);
-            let mut start = Start::Zero;
-            for panel in 0..layer.outputs.div_ceil(LANES) {
-                let weight = step.parameters.at(layer.weight + panel * layer.weight_stride);
-                let a = Left::<T, LANES, 1> { ptr: weight, rows: layer.inputs };
-                let d = grad.row(0, panel * LANES);
-                // SAFETY: as in `Forward`.
-                unsafe { a.chains::<S>(d, below, grad.height(panel), step.count, start) };
-                start = Start::Result;
-            }
+            let d = grad.row(0, 0);
+            // SAFETY: as in `Forward`.
+            unsafe { a.chains::<S>(d, below, layer.outputs, step.count, Start::Zero) };
         }
     }
 }
@@ -176,20 +204,18 @@ impl<T: Real> Backward<'_, T> {
         let Self { step, gradient, fresh, .. } = *self;
         let d = step.grad_rows(layer);
         turn::<T, S>(grad, d);
+        let rows = d.row(0, 0);
         let start = if fresh { Start::Zero } else { Start::Result };
-        for panel in 0..d.panels() {
-            let rows = d.row(panel, 0);
-            let x = Left::<T, LANES, 1> { ptr: step.scratch.at(layer.input), rows: layer.inputs };
-            let weight = gradient.at(layer.weight + panel * layer.weight_stride);
+        let x = Left::<T, LANES, 1> { ptr: step.scratch.at(layer.input), rows: layer.inputs };
+        let weight = gradient.at(layer.weight);
+        // SAFETY: as in `Forward`.
+        unsafe { x.chains::<S>(rows, weight, step.count, layer.outputs, start) };
+        if layer.has_bias {
+            let one = T::ONE;
+            let ones = Left::<T, 0, 0> { ptr: &raw const one, rows: 1 };
+            let bias = gradient.at(layer.bias);
             // SAFETY: as in `Forward`.
-            unsafe { x.chains::<S>(rows, weight, step.count, d.width(panel), start) };
-            if layer.has_bias {
-                let one = T::ONE;
-                let ones = Left::<T, 0, 0> { ptr: &raw const one, rows: 1 };
-                let bias = gradient.at(layer.bias + panel * LANES);
-                // SAFETY: as in `Forward`.
-                unsafe { ones.chains::<S>(rows, bias, step.count, d.width(panel), start) };
-            }
+            unsafe { ones.chains::<S>(rows, bias, step.count, layer.outputs, start) };
         }
     }
 }
@@ -337,14 +363,9 @@ impl<T: Real> Kernel for Update<'_, T> {
             if !layer.trainable {
                 continue;
             }
-            for panel in 0..layer.outputs.div_ceil(LANES) {
-                let left = layer.outputs - panel * LANES;
-                let live = if left < LANES { left } else { LANES };
-                let weight = layer.weight + panel * layer.weight_stride;
-                self.rows::<S::Register<T>>(weight, layer.inputs, live);
-                if layer.has_bias {
-                    self.rows::<S::Register<T>>(layer.bias + panel * LANES, 1, live);
-                }
+            self.rows::<S::Register<T>>(layer.weight, layer.inputs, layer.outputs);
+            if layer.has_bias {
+                self.rows::<S::Register<T>>(layer.bias, 1, layer.outputs);
             }
         }
     }

@@ -21,6 +21,7 @@ use crate::simd::{Entry, Isa, LANES};
 ///
 /// # Panics
 /// If the view would leave the buffer.
+#[inline]
 pub(super) fn view<T: Plain>(
     arena: &Arena<T>,
     at: usize,
@@ -37,6 +38,7 @@ pub(super) fn view<T: Plain>(
 }
 
 /// All elements of a buffer.
+#[inline]
 pub(super) fn whole<T: Plain>(arena: &Arena<T>) -> Span<T> {
     view(arena, 0, 1, arena.len(), LANES).flat()
 }

@@ -30,7 +30,7 @@ pub struct LinearLayout {
     /// Factor on the learning rate.
     pub lr_scale: f64,
     pub(super) weight_at: usize,
-    pub(super) weight_stride: usize,
+    weight_stride: usize,
     pub(super) bias_at: usize,
     backward_at: usize,
     backward_stride: usize,

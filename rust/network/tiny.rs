@@ -18,7 +18,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
-use crate::kernels::tiny::{Backward, Forward, Layer, Step, Update};
+use crate::kernels::tiny::{Backward, Forward, Layer, ROOM, Step, Update};
 use crate::runtime::pool::caught;
 use crate::simd::LANES;
 
@@ -72,30 +72,25 @@ impl Tiny {
         let layout = Layout::new::<T>(spec).ok()?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut groups: Vec<(f64, Range<usize>)> = Vec::new();
-        let mut below = buffers.reserve(spec.in_features() * LANES);
+        let mut below = buffers.reserve(ROOM);
         let mut trainable = false;
         for ((linear, activation), at) in pairs(spec)?.into_iter().zip(&layout.linears) {
             let (inputs, outputs) = (linear.in_features, linear.out_features);
-            let output = buffers.reserve(outputs * LANES);
+            let output = buffers.reserve(ROOM);
             layers.push(Layer {
                 inputs,
                 outputs,
                 activation,
                 weight: at.weight_at,
-                weight_stride: at.weight_stride,
                 bias: at.bias_at,
                 has_bias: linear.bias,
                 trainable: linear.trainable,
                 input_grad: trainable,
                 input: below,
-                sum: if activation.needs_input() {
-                    buffers.reserve(outputs * LANES)
-                } else {
-                    output
-                },
+                sum: if activation.needs_input() { buffers.reserve(ROOM) } else { output },
                 output,
-                grad: buffers.reserve(outputs * LANES),
-                grad_rows: buffers.reserve(outputs.next_multiple_of(LANES) * LANES),
+                grad: buffers.reserve(ROOM),
+                grad_rows: buffers.reserve(ROOM),
             });
             match groups.last_mut() {
                 Some((lr_scale, run)) if *lr_scale == linear.lr_scale => run.end = layers.len(),

@@ -17,5 +17,5 @@ mod tile;
 
 pub use gradient::{ColumnSums, Finish, WeightGradient};
 pub use matmul::matmul;
-pub use pack::{Transpose, pack, turn, unpack};
+pub use pack::{Transpose, pack, unpack};
 pub use product::Product;

@@ -66,17 +66,6 @@ impl<T: Real> Kernel for Transpose<T> {
     }
 }
 
-/// Writes a matrix into its transpose, block by block.
-#[inline(always)]
-pub fn turn<T: Real, S: Simd>(source: Panels<T>, target: Panels<T>) {
-    debug_assert!(source.rows() == target.cols() && source.cols() == target.rows());
-    for block in 0..target.panels() {
-        for panel in 0..source.panels() {
-            turn_block::<T, S::Register<T>>(source, target, block, panel);
-        }
-    }
-}
-
 #[inline(always)]
 fn turn_block<T: Real, V: Vector<T>>(
     source: Panels<T>,

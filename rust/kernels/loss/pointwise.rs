@@ -1,11 +1,11 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
-use super::rows::{Rows, accumulate, column_weights, from_array, keep, to_array};
+use super::rows::{Rows, accumulate, column_weights, keep};
 use super::{Scale, row_weight};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_array;
-use crate::simd::{LANES, Simd, Vector};
+use crate::simd::{LANES, Real, Simd, Vector};
 
 /// Loss and derivative with respect to the output, lane by lane.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F) {
         if self.outputs.cols() == 1 {
-            self.one_column::<S::Lanes<T>, F>(formula);
+            self.one_column::<S::Register<T>, F>(formula);
         } else {
             for row in 0..self.outputs.rows() {
                 self.row::<S::Lanes<T>, F>(formula, row);
@@ -67,6 +67,8 @@ impl<T: Elementary> Batch<'_, T> {
     }
 
     /// With one output the rows go into the lanes; a lane's result is the same as in `row`.
+    ///
+    /// One register of rows at a time: a batch of four has no use for 16 lanes of logarithms.
     #[inline(always)]
     fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
@@ -75,7 +77,7 @@ impl<T: Elementary> Batch<'_, T> {
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
-            let count = if left < LANES { left } else { LANES };
+            let count = if left < V::LANES { left } else { V::LANES };
             let mut x = [T::ZERO; LANES];
             let mut t = [T::ZERO; LANES];
             for i in 0..count {
@@ -85,8 +87,7 @@ impl<T: Elementary> Batch<'_, T> {
                     t[i] = *self.targets.row(0, first + i);
                 }
             }
-            let pair = formula.lanes::<V>(from_array(&x), from_array(&t), q);
-            let value = to_array(pair.value);
+            let pair = formula.lanes::<V>(first_lanes(&x), first_lanes(&t), q);
             let zero = V::zero();
             let mut scales = [equal; LANES];
             let gradient = if self.weights.is_empty() {
@@ -99,20 +100,39 @@ impl<T: Elementary> Batch<'_, T> {
                     factors[i] = scales[i].factor;
                     dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
                 }
-                let gradient = pair.gradient.mul(from_array(&factors)).flush();
-                V::select(from_array::<T, V>(&dead).eq(zero), gradient, zero)
+                let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
+                V::select(first_lanes::<T, V>(&dead).eq(zero), gradient, zero)
             };
-            let gradient = to_array(gradient);
+            let (value, gradient) = (lanes_of(pair.value), lanes_of(gradient));
             for i in 0..count {
                 let row = first + i;
                 self.row_loss.set(row, scales[i].value(value[i].to_f64()));
                 if let Some(grad) = self.grad {
-                    grad.store(row, 0, zero);
+                    let mut lanes = [T::ZERO; LANES];
+                    lanes[0] = gradient[i];
                     // SAFETY: the view's maker vouches for the 16 elements of its rows.
-                    unsafe { *grad.row(0, row) = gradient[i] };
+                    unsafe { grad.row(0, row).cast::<[T; LANES]>().write(lanes) };
                 }
             }
-            first += LANES;
+            first += V::LANES;
         }
     }
+}
+
+/// The first lanes of an array.
+#[inline(always)]
+fn first_lanes<T: Real, V: Vector<T>>(array: &[T; LANES]) -> V {
+    const { assert!(V::LANES <= LANES) };
+    // SAFETY: the array holds at least as many elements as the vector.
+    unsafe { V::load(array.as_ptr()) }
+}
+
+/// A vector at the front of an array.
+#[inline(always)]
+fn lanes_of<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
+    const { assert!(V::LANES <= LANES) };
+    let mut array = [T::ZERO; LANES];
+    // SAFETY: as above.
+    unsafe { lanes.store(array.as_mut_ptr()) };
+    array
 }
