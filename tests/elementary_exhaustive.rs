@@ -86,29 +86,33 @@ fn every_f32() {
         fast.pop();
     }
     let all: Vec<_> = fast.iter().copied().chain([Isa::PORTABLE]).collect();
-    let names = |isas: &[Isa]| isas.iter().map(|i| i.name()).collect::<Vec<_>>().join(" = ");
-    println!("all arguments (stride {stride}): {}", names(&fast));
-    println!("every {PORTABLE_STRIDE}: {}", names(&all));
-    let mut failures = Vec::new();
+    let names = |isas: &[Isa]| isas.iter().map(|i| i.name()).collect::<Vec<_>>().join(", ");
+    println!("| function | largest error | bound | at | value there |");
+    println!("|---|---|---|---|---|");
+    let (mut failures, mut differences) = (Vec::new(), 0);
     for function in Function::ALL {
         if only.as_ref().is_some_and(|only| *only != format!("{function:?}")) {
             continue;
         }
         let worst = scan(function, &fast, stride);
         let portable = scan(function, &all, stride.max(1) * PORTABLE_STRIDE);
-        let differences = worst.differences + portable.differences;
+        let unequal = worst.differences + portable.differences;
+        differences += unequal;
         println!(
-            "{:18} {:8.4} {} at {:e} ({:#010x}) -> {:e}; {differences} bit differences",
-            format!("{function:?}"),
+            "| {function:?} | {:.4} {unit} | {} {unit} | {:e} ({:#010x}) | {:e} |",
             worst.error,
-            if function.absolute() { "eps|x|" } else { "ULP" },
+            function.bound32(),
             worst.at,
             worst.at.to_bits(),
             worst.got,
+            unit = if function.absolute() { "eps abs(x)" } else { "ULP" },
         );
-        if worst.error > function.bound32() || differences > 0 {
+        if worst.error > function.bound32() || unequal > 0 {
             failures.push(function);
         }
     }
+    println!("every argument (stride {stride}) on {}", names(&fast));
+    println!("every {PORTABLE_STRIDE}th of them on {}", names(&all));
+    println!("bit differences between instruction sets: {differences}");
     assert!(failures.is_empty(), "beyond the bound or unequal between ISAs: {failures:?}");
 }

@@ -135,6 +135,15 @@ def cases() -> Iterator[Case]:
         yield Case(layer, loss, targets, weighted)
 
 
+def groups() -> dict[str, list[Case]]:
+    """The cases of each layer, kind of loss and reduction: what one test takes."""
+    found: dict[str, list[Case]] = {}
+    for case in cases():
+        name = f"{case.layer}, {type(case.loss).__name__}, {case.loss.reduction}"
+        found.setdefault(name, []).append(case)
+    return found
+
+
 def model(library: Any, case: Case, dtype: str = "float64") -> Any:
     """Two linear layers around the case's layer, with the head that its loss needs; `library` is
     ironmlp or its reference."""

@@ -83,21 +83,33 @@ def test_sigmoid_backward() -> None:
     assert_close(found, exact, exact, tolerances.PRODUCT_EPS)
 
 
+def weights(x: Array, weighted: bool) -> tuple[Array | None, list[Any]]:
+    """A weight for each element, or none, and the same numbers with 50 digits."""
+    weight = 4.0 * unit(x.shape, 9).astype(x.dtype) if weighted else None
+    return weight, exactly(np.ones_like(x) if weight is None else weight)
+
+
+WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+
+
+@WEIGHTED
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("q", [None, 2.5, 1e-3, 0.0])
 @pytest.mark.parametrize("t", SOFT)
-def test_sigmoid_cross_entropy(t: float, q: float | None, dtype: str) -> None:
+def test_sigmoid_cross_entropy(t: float, q: float | None, dtype: str, weighted: bool) -> None:
     x = np.array(LOGITS, dtype)
     targets = np.full_like(x, t)
+    weight, w = weights(x, weighted)
     value, grad = F.sigmoid_cross_entropy_with_logits_value_and_grad(
-        x, targets, pos_weight=q, reduction="none"
+        x, targets, weight=weight, pos_weight=q, reduction="none"
     )
     assert value.dtype == grad.dtype == dtype
     factor = mpf(1.0 if q is None else float(np.dtype(dtype).type(q)))
-    value_exact = [(1 - t) * softplus(z) + factor * t * softplus(-z) for z in exactly(x)]
+    each = list(zip(exactly(x), w, strict=True))
+    value_exact = [a * ((1 - t) * softplus(z) + factor * t * softplus(-z)) for z, a in each]
     up, down = (
-        [(1 - t) * sigmoid(z) for z in exactly(x)],
-        [factor * t * sigmoid(-z) for z in exactly(x)],
+        [a * (1 - t) * sigmoid(z) for z, a in each],
+        [a * factor * t * sigmoid(-z) for z, a in each],
     )
     assert_close(value, value_exact, value_exact, tolerances.BINARY_EPS)
     grad_exact = [a - b for a, b in zip(up, down, strict=True)]
@@ -106,24 +118,27 @@ def test_sigmoid_cross_entropy(t: float, q: float | None, dtype: str) -> None:
     assert_close(grad, grad_exact, sizes, tolerances.BINARY_EPS)
 
 
+@WEIGHTED
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("t", SOFT)
-def test_binary_cross_entropy(t: float, dtype: str) -> None:
+def test_binary_cross_entropy(t: float, dtype: str, weighted: bool) -> None:
     p = np.array(PROBABILITIES, dtype)
     targets = np.full_like(p, t)
-    value, grad = F.binary_cross_entropy_value_and_grad(p, targets, reduction="none")
+    weight, w = weights(p, weighted)
+    value, grad = F.binary_cross_entropy_value_and_grad(p, targets, weight=weight, reduction="none")
     assert value.dtype == grad.dtype == dtype
 
     # Not log(1 - x): 50 digits are not enough for 1 - 1e-45.
     log_p = [mpmath.log(x) if x > 0 else mpf(-100) for x in exactly(p)]
     log_q = [mpmath.log1p(-x) if x < 1 else mpf(-100) for x in exactly(p)]
     exact = [
-        -(t * max(a, -100) + (1 - t) * max(b, -100)) for a, b in zip(log_p, log_q, strict=True)
+        -c * (t * max(a, -100) + (1 - t) * max(b, -100))
+        for a, b, c in zip(log_p, log_q, w, strict=True)
     ]
     assert_close(value, exact, exact, tolerances.BINARY_EPS)
     least = mpf(float(np.dtype(dtype).type(1e-12)))
-    up = [(1 - t) / max(1 - x, least) for x in exactly(p)]
-    down = [t / max(x, least) for x in exactly(p)]
+    up = [c * (1 - t) / max(1 - x, least) for x, c in zip(exactly(p), w, strict=True)]
+    down = [c * t / max(x, least) for x, c in zip(exactly(p), w, strict=True)]
     exact = [a - b for a, b in zip(up, down, strict=True)]
     sizes = [a + b for a, b in zip(up, down, strict=True)]
     assert_close(grad, exact, sizes, tolerances.BINARY_EPS)
@@ -205,6 +220,10 @@ def variants(name: str) -> list[Callable[..., Any]]:
     return [getattr(F, name + end) for end in ("", "_grad", "_value_and_grad")]
 
 
+def bits(numbers: Any) -> bytes:
+    return np.asarray(numbers).tobytes()
+
+
 CALLS = pytest.mark.parametrize(
     ("name", "outputs", "targets", "options"),
     calls(),
@@ -221,8 +240,8 @@ def test_both_at_once_are_the_two_calls(
     x = outputs.astype(dtype)
     alone, grad_alone, both = variants(name)
     value, grad = both(x, targets, reduction=reduction, **options)
-    np.testing.assert_array_equal(value, alone(x, targets, reduction=reduction, **options))
-    np.testing.assert_array_equal(grad, grad_alone(x, targets, reduction=reduction, **options))
+    assert bits(value) == bits(alone(x, targets, reduction=reduction, **options))
+    assert bits(grad) == bits(grad_alone(x, targets, reduction=reduction, **options))
     assert np.isfinite(value).all()
     assert np.isfinite(grad).all()
     assert grad.dtype == dtype

@@ -96,12 +96,41 @@ def test_activations_are_torchs(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(grad, case["grad"], rtol=1e-13, atol=1e-14)
 
 
-def test_goldens_cover_every_member() -> None:
-    for group, module in (("losses", losses), ("optimizers", optimizers)):
-        assert {case["name"] for case in golden()[group]} == set(module.__all__)
-    assert {case["name"] for case in golden()["activations"]} == {
-        layer.__name__ for layer in layers.ACTIVATIONS.values()
+def without_golden(cases: dict[str, Any]) -> set[str]:
+    """The members of the API, and options of theirs, of which PyTorch's values say nothing."""
+    found = set()
+    members = {
+        "losses": losses.LOSSES.values(),
+        "activations": layers.ACTIVATIONS.values(),
+        "optimizers": optimizers.OPTIMIZERS.values(),
     }
+    for group, kinds in members.items():
+        for kind in kinds:
+            given = [case["options"] for case in cases[group] if case["name"] == kind.__name__]
+            # The JSON has lists where ironmlp has tuples, which can be in sets.
+            values = [
+                {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+                for options in given
+            ]
+            named = {key: {o[key] for o in values if key in o} for key in kind.__slots__}
+            found |= gradients.without_case(kind, bool(given), named)
+    return found
+
+
+def test_goldens_cover_every_member_and_option() -> None:
+    assert without_golden(golden()) == set()
+    reductions = {(case["name"], case["options"]["reduction"]) for case in golden()["losses"]}
+    assert reductions == {
+        (name, reduction) for name in losses.__all__ for reduction in ("none", *losses.REDUCTIONS)
+    }
+
+
+def test_a_member_or_option_without_golden_is_found() -> None:
+    less = dict(golden())
+    less["losses"] = [c for c in less["losses"] if c["options"].get("label_smoothing") != 0.1]
+    less["activations"] = [c for c in less["activations"] if c["name"] != "SiLU"]
+    less["optimizers"] = [c for c in less["optimizers"] if "nesterov" not in c["options"]]
+    assert without_golden(less) == {"CrossEntropy(label_smoothing)", "SiLU", "SGD(nesterov)"}
 
 
 @pytest.mark.parametrize("case", golden()["optimizers"], ids=name)

@@ -19,10 +19,18 @@ def eps(dtype: Any) -> float:
 # loss (up to 50 under "sum"). A wrong factor of 1 % is five orders of magnitude away.
 CENTRAL_DIFFERENCE = 1e-7
 
-# Two programs that compute the same sums in other orders, in eps relative to a tensor's largest
-# component: the networks of gradients.py have sums of at most 15 terms and three layers, each of
-# which may double what came before.
-AGREEMENT_EPS = 64
+# An activation in eps of its argument or its value, whichever is larger: the exhaustive test holds
+# GELU and SiLU to 4 eps of the argument, the others to 2 units in the last place of the value.
+ACTIVATION_EPS = 4
+
+# An activation's derivative in eps: none is much above 1, and GELU's, the longest, has an erf or
+# tanh, an exponential and two sums.
+DERIVATIVE_EPS = 8
+
+# A wrong number that the bounds of agreement.py must tell from rounding, relative to a tensor's
+# largest component. The most generous bound is 0.03 in float32 and 1.2e-10 in float64: six terms of
+# a weighted Huber loss, all clipped but one, cancel in a bias gradient to 1e-4 of their sum.
+WRONG = {"float32": 0.05, "float64": 1e-9}
 
 # S3: after 10,000 epochs XOR networks equal NumPy's to 1e-12 in at least 98 of 100 starting points.
 # The others pass by saddle points, which amplify the difference of one rounding; they stay within

@@ -117,7 +117,7 @@ impl Function {
             return f64::INFINITY;
         }
         if self.absolute() {
-            if x == 0.0 || f64::from(got) == want {
+            if x == 0.0 || x.is_infinite() || f64::from(got) == want {
                 return if f64::from(got) == want { 0.0 } else { f64::INFINITY };
             }
             // A rounded result may be off by half of the smallest subnormal number.
@@ -172,38 +172,35 @@ impl<T: Elementary> Kernel for Apply<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { function, x, y } = self;
-        match function {
-            Exp => map::<T, S>(x, y, |v| T::exp(v)),
-            Expm1 => map::<T, S>(x, y, |v| T::expm1(v)),
-            Log => map::<T, S>(x, y, |v| T::log(v)),
-            Log1p => map::<T, S>(x, y, |v| T::log1p(v)),
-            Sigmoid => map::<T, S>(x, y, |v| T::sigmoid(v)),
-            Tanh => map::<T, S>(x, y, |v| T::tanh(v)),
-            Softplus => map::<T, S>(x, y, |v| T::softplus(v)),
-            Erf => map::<T, S>(x, y, |v| T::erf(v)),
-            Silu => map::<T, S>(x, y, |v| T::silu(v)),
-            Gelu => map::<T, S>(x, y, |v| T::gelu(v)),
-            GeluTanh => map::<T, S>(x, y, |v| T::gelu_tanh(v)),
-            LogitsSoftplus => map::<T, S>(x, y, |v| T::logits(v).softplus),
-            LogitsSoftplusNeg => map::<T, S>(x, y, |v| T::logits(v).softplus_neg),
-            LogitsSigmoid => map::<T, S>(x, y, |v| T::logits(v).sigmoid),
-            LogitsSigmoidNeg => map::<T, S>(x, y, |v| T::logits(v).sigmoid_neg),
-        }
-    }
-}
-
-#[inline(always)]
-fn map<T: Elementary, S: Simd>(x: &[T], y: &mut [T], f: impl Fn(S::Lanes<T>) -> S::Lanes<T>) {
-    for (x, y) in x.chunks(LANES).zip(y.chunks_mut(LANES)) {
-        let n = x.len();
-        if n == LANES {
-            // SAFETY: both chunks have LANES elements.
-            unsafe { f(S::Lanes::<T>::load(x.as_ptr())).store(y.as_mut_ptr()) };
-        } else {
-            // SAFETY: both chunks have n elements, and n is below LANES.
-            unsafe {
-                f(S::Lanes::<T>::load_partial(x.as_ptr(), n)).store_partial(y.as_mut_ptr(), n)
+        // A macro and not a closure: that would not be inlined into the function that enables the
+        // instruction set, and each operation in it would be a call.
+        macro_rules! map {
+            ($lanes:ident => $value:expr) => {
+                for (x, y) in x.chunks(LANES).zip(y.chunks_mut(LANES)) {
+                    let n = x.len();
+                    // SAFETY: both chunks have n elements, and n is at most LANES.
+                    let $lanes = unsafe { S::Lanes::<T>::load_partial(x.as_ptr(), n) };
+                    // SAFETY: as above.
+                    unsafe { $value.store_partial(y.as_mut_ptr(), n) };
+                }
             };
+        }
+        match function {
+            Exp => map!(v => T::exp(v)),
+            Expm1 => map!(v => T::expm1(v)),
+            Log => map!(v => T::log(v)),
+            Log1p => map!(v => T::log1p(v)),
+            Sigmoid => map!(v => T::sigmoid(v)),
+            Tanh => map!(v => T::tanh(v)),
+            Softplus => map!(v => T::softplus(v)),
+            Erf => map!(v => T::erf(v)),
+            Silu => map!(v => T::silu(v)),
+            Gelu => map!(v => T::gelu(v)),
+            GeluTanh => map!(v => T::gelu_tanh(v)),
+            LogitsSoftplus => map!(v => T::logits(v).softplus),
+            LogitsSoftplusNeg => map!(v => T::logits(v).softplus_neg),
+            LogitsSigmoid => map!(v => T::logits(v).sigmoid),
+            LogitsSigmoidNeg => map!(v => T::logits(v).sigmoid_neg),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What the tests of the core share.
 
+pub mod elementary;
 pub mod losses;
 pub mod matrix;

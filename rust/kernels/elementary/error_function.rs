@@ -22,7 +22,9 @@ pub(super) fn erf<T: Coefficients, V: Vector<T>>(x: V) -> V {
 #[inline(always)]
 pub(super) fn gelu<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let half = x.mul(V::constant(0.5));
-    half.fma(erf(x.mul(V::constant(std::f64::consts::FRAC_1_SQRT_2))), half)
+    let erf = erf(x.mul(V::constant(std::f64::consts::FRAC_1_SQRT_2)));
+    // Where the sum is 0 its sign is +, also for x = -0.
+    half.fma(erf, half).copysign(x)
 }
 
 /// x sigmoid(2u) = x/2 (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3).

@@ -72,6 +72,6 @@ pub(super) fn expm1<T: Coefficients, V: Vector<T>>(x: V) -> V {
     // 2 (2^(k-1) q + (2^(k-1) - 1/2)): k may be one above the largest exponent.
     let half = k.sub(V::splat(T::ONE)).pow2();
     let sum = half.fma(q, half.sub(V::constant(0.5)));
-    // Halving a subnormal q would lose its last bit.
-    V::select(k.eq(V::zero()), q, sum.add(sum))
+    // Halving a subnormal q would lose its last bit, and -0 its sign in q.
+    V::select(k.eq(V::zero()), q, sum.add(sum)).copysign(x)
 }

@@ -48,10 +48,14 @@ pub(super) fn tanh<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let w = m.fma(head, m.sub(c));
     let v = m.mul(curve);
     let reciprocal = one.div(upper.add(w).add(v));
-    let y = lower.sub(w).sub(v).mul(reciprocal);
+    // lower - w = first + rest exactly (lower is 0 or above abs(w)). The residual begins with what is
+    // close to y upper, so that its own roundings are those of small numbers.
+    let first = lower.sub(w);
+    let rest = lower.sub(first).sub(w);
+    let y = first.sub(v).mul(reciprocal);
     let minus_y = y.neg();
-    let residual = w.fma(minus_y, minus_y.fma(upper, lower).sub(w));
-    let residual = v.fma(minus_y, residual.sub(v));
+    let residual = w.fma(minus_y, minus_y.fma(upper, first).sub(v));
+    let residual = v.fma(minus_y, residual).add(rest);
     residual.fma(reciprocal, y).copysign(x)
 }
 

@@ -1,0 +1,138 @@
+"""How far rounding may part a model from exact arithmetic, tensor by tensor.
+
+The bounds are running error analysis of first order: each layer turns the error of what it takes
+into an error of what it gives, and adds its own roundings. So a sum that cancels is allowed what
+its terms have, and one that does not is held to a few eps. A unit so near a kink that rounding may
+push it to the other side would be allowed both derivatives; the inputs of gradients.py are further
+from all kinks, or central differences would show it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+import tolerances
+from ironmlp import reference
+
+Array = np.ndarray[Any, Any]
+
+
+def change(f: Any, x: Array, error: Array) -> Array:
+    """The largest change of f(x) where each element of x moves by its error."""
+    here = f(x)
+    largest: Array = np.maximum(abs(f(x + error) - here), abs(f(x - error) - here))
+    return largest
+
+
+class Bounds:
+    """The bounds of one step of a reference model in float64, for arithmetic with `eps`."""
+
+    def __init__(self, model: reference.Sequential, eps: float, training: bool) -> None:
+        self.model, self.eps, self.training = model, eps, training
+
+    def of_step(self, X: Array, targets: Array, weight: Any, exact: dict[str, Any]) -> Any:
+        """A bound for each tensor of the step, `exact`, under its name; X has no error."""
+        tensors = [X, *(exact[f"{k}.output"] for k in range(len(self.model.layers)))]
+        errors = [np.zeros_like(X)]
+        found: dict[str, Any] = {}
+        for k in range(len(self.model.layers)):
+            errors.append(self.forward(k, tensors[k], tensors[k + 1], errors[k]))
+            found[f"{k}.output"] = errors[-1]
+        last = f"{len(self.model.layers) - 1}.grad_output"
+        found["loss"], error = self.loss(
+            tensors[-1], targets, weight, errors[-1], exact["loss"], exact[last]
+        )
+        for k in reversed(range(len(self.model.layers))):
+            found[f"{k}.grad_output"] = error
+            dy = exact[f"{k}.grad_output"]
+            if reference.kind(self.model.layers[k]) == "Linear":
+                found |= self.parameters(k, tensors[k], errors[k], dy, error)
+            error = self.backward(k, tensors[k], errors[k], dy, error)
+        return {**found, "input.grad": error}
+
+    def forward(self, k: int, x: Array, y: Array, error: Array) -> Array:
+        """The error of y = layer k of x, by x's."""
+        layer = self.model.layers[k]
+        if reference.kind(layer) == "Linear":
+            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in)
+            terms = abs(x) @ W.T + abs(self.model.parameters.get(f"{k}.bias", 0.0))
+            return error @ W.T + self.sum_of(W.shape[1] + 1) * terms
+        if reference.kind(layer) == "Dropout":  # a product with a rounded constant, if any
+            return error * self.mask(k, x) + self.eps * abs(y)
+        f = reference.ACTIVATIONS[reference.kind(layer)][0]
+        own = tolerances.ACTIVATION_EPS * self.eps * np.maximum(abs(x), abs(y))
+        return change(lambda z: f(z, layer), x, error) + own
+
+    def loss(
+        self, y: Array, targets: Array, weight: Any, error: Array, value: float, dy: Array
+    ) -> tuple[float, Array]:
+        """The errors of the loss and of its gradient dy, by that of the outputs y."""
+        loss, kind = self.model.loss, reference.kind(self.model.loss)
+        times = tolerances.SOFTMAX_EPS if kind == "CrossEntropy" else tolerances.BINARY_EPS
+        # What a row's loss and gradient are multiplied by, (n, 1).
+        _, grad, divisors = reference.LOSSES[kind](y, targets, loss)
+        scale = np.ones(len(y)) if weight is None else weight
+        if loss.reduction == "mean":
+            scale = scale / np.sum(scale * divisors)
+        scale = scale[:, None]
+
+        def at(outputs: Array, t: Array = targets) -> Array:
+            return reference.reduced(outputs, t, weight, loss, loss.reduction)[1]
+
+        size, least = abs(grad), 0.0
+        if kind == "CrossEntropy":  # absolute or relative, whichever is larger
+            size, least = np.maximum(size, 1.0), float(np.sum(scale))
+        elif kind == "BinaryCrossEntropy":  # relative to the terms of a soft target
+            one, zero = (reference.LOSSES[kind](y, 0 * targets + t, loss)[1] for t in (1.0, 0.0))
+            size = targets * abs(one) + (1.0 - targets) * abs(zero)
+        by_outputs = sum(
+            change(at, y, error * (np.arange(y.shape[1]) == column)) for column in range(y.shape[1])
+        )
+        products = tolerances.PRODUCT_EPS * self.eps * abs(dy)
+        own = times * self.eps * max(value, least)
+        own_grad = times * self.eps * scale * size + products
+        return float(np.sum(abs(dy) * error)) + own, by_outputs + own_grad
+
+    def parameters(
+        self, k: int, x: Array, error: Array, dy: Array, dy_error: Array
+    ) -> dict[str, Array]:
+        """The errors of layer k's gradients, by those of its input x and of dy."""
+        own = self.sum_of(len(x))
+        weight = dy_error.T @ abs(x) + abs(dy).T @ (error + own * abs(x))
+        found = {f"{k}.weight.grad": weight}
+        if f"{k}.bias" in self.model.parameters:
+            found[f"{k}.bias.grad"] = (dy_error + own * abs(dy)).sum(axis=0)
+        return found
+
+    def backward(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
+        """The error of dloss/dx, by those of layer k's input x and of dy."""
+        layer = self.model.layers[k]
+        if reference.kind(layer) == "Linear":
+            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in)
+            return dy_error @ W + self.sum_of(len(W)) * (abs(dy) @ W)
+        if reference.kind(layer) == "Dropout":
+            return dy_error * self.mask(k, x) + self.eps * abs(dy * self.mask(k, x))
+        f, derivative = reference.ACTIVATIONS[reference.kind(layer)]
+
+        def slope(z: Array) -> Array:
+            return derivative(z, f(z, layer), layer)
+
+        own = tolerances.DERIVATIVE_EPS * self.eps
+        return dy_error * abs(slope(x)) + abs(dy) * (change(slope, x, error) + own)
+
+    def mask(self, k: int, x: Array) -> Array:
+        """What dropout layer k multiplies by."""
+        return self.model._mask(k, x) if self.training else np.ones_like(x)
+
+    def sum_of(self, terms: int) -> float:
+        """What a sum of products loses, relative to the sum of their magnitudes: eps / 2 for each
+        addition or fused multiply-add, and once for the products where the two are apart."""
+        return (terms + 1) * self.eps / 2
+
+
+def check_agreement(found: dict[str, Any], exact: dict[str, Any], bounds: dict[str, Any]) -> None:
+    """AssertionError unless every tensor that was found is exact but for its bound."""
+    assert found
+    for name, tensor in found.items():
+        wrong = abs(tensor - exact[name]) > bounds[name]
+        assert not np.any(wrong), f"{name}: {tensor}, exactly {exact[name]} +- {bounds[name]}"
