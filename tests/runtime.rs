@@ -1,11 +1,9 @@
-//! Memory, threads, panics and forks.
+//! Memory, the number of threads, and forks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ironmlp::error::Error;
-use ironmlp::runtime::pool::Pool;
 use ironmlp::runtime::{Arena, Plain, fork, memory, threads};
 
 fn is_zeroed_and_aligned<T: Plain + PartialEq + std::fmt::Debug>(zero: T, len: usize) {
@@ -143,33 +141,6 @@ fn available_memory_is_the_least_that_anyone_leaves() {
         ],
     );
     assert_eq!(memory::available_under(full.root()), Some(0));
-}
-
-#[test]
-fn a_panic_in_a_tile_becomes_an_error() {
-    let ran = AtomicUsize::new(0);
-    let result = Pool::run(2, 5, &|tile| {
-        assert!(tile != 3, "tile {tile} is bad");
-        ran.fetch_add(1, Ordering::Relaxed);
-    });
-    match result {
-        Err(Error::Internal(message)) => assert!(message.contains("tile 3 is bad"), "{message}"),
-        other => panic!("{other:?}"),
-    }
-    let fixed = Pool::run(1, 1, &|_| panic!("a fixed text"));
-    assert!(matches!(fixed, Err(Error::Internal(m)) if m.contains("a fixed text")));
-}
-
-#[test]
-fn each_tile_runs_once() {
-    for tiles in [0, 1, 2, 17] {
-        let counts: Vec<_> = (0..tiles).map(|_| AtomicUsize::new(0)).collect();
-        Pool::run(3, tiles, &|tile| {
-            counts[tile].fetch_add(1, Ordering::Relaxed);
-        })
-        .unwrap();
-        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{tiles}");
-    }
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! - `parameters.rs`: where parameters, gradients and moments lie; `initialize.rs`: their first values.
 //! - `plan.rs`: from a spec to ops on buffers; `op.rs`: the ops, and the one place where a tile gets
 //!   its pointers.
-//! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply.
+//! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply;
+//!   `cost.rs`: how many threads they get.
 //! - `tiny.rs`: the step of a network that fits into L1.
 //! - `trace.rs`: one step with every tensor by name.
 //!
@@ -12,6 +13,7 @@
 //! changes, a [`Workspace`] is the memory of one running step.
 
 mod batch;
+mod cost;
 mod initialize;
 mod op;
 mod parameters;

@@ -1,6 +1,9 @@
 //! Running a plan: forward, loss, backward, apply.
 
+use std::time::Instant;
+
 use super::batch::{Batch, Head, StepLoss};
+use super::cost::{LABEL_ROWS, label_team, row_tiles};
 use super::op::{RowContext, whole};
 use super::plan::{Plan, WeightOp};
 use super::spec::{Optimizer, Reduction};
@@ -19,12 +22,9 @@ use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
 use crate::simd::LANES;
 
-/// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 128 times.
-const TILE_ROWS: usize = 128;
-
 /// How far a pass goes.
 #[derive(Clone, Copy, PartialEq)]
-enum Reach {
+pub(super) enum Reach {
     Outputs,
     Loss,
     Gradients,
@@ -82,7 +82,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
             let pass = Pass { state, workspace, batch, head, reach, training: false, divisor: 1.0 };
@@ -106,6 +106,30 @@ impl<T: Elementary> Plan<T> {
         if let Some(tiny) = &self.tiny {
             return self.train_tiny(tiny, state, workspace, batch);
         }
+        let teams = [
+            self.row_team(threads, Reach::Gradients, batch.rows),
+            self.weight_team(threads, batch.rows),
+        ];
+        if teams.iter().all(|team| team.threads() == 1) {
+            return self.train_on(1, state, workspace, batch);
+        }
+        let cost = teams.iter().map(|team| team.nanoseconds()).sum();
+        let start = workspace.pace.is_due(cost).then(Instant::now);
+        let threads = workspace.pace.threads(threads);
+        let loss = self.train_on(threads, state, workspace, batch)?;
+        if let Some(start) = start {
+            workspace.pace.record(batch.rows, start.elapsed().as_nanos() as f64);
+        }
+        Ok(loss)
+    }
+
+    fn train_on(
+        &self,
+        threads: usize,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<StepLoss> {
         if batch.rows > self.slab_rows || !self.fused {
             let loss = self.gradients(threads, state, workspace, batch, Head::Loss, true)?;
             if loss.is_finite() {
@@ -113,7 +137,7 @@ impl<T: Elementary> Plan<T> {
             }
             return Ok(loss);
         }
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         self.copy_weights(state, workspace);
         let pass = Pass {
             state,
@@ -130,7 +154,8 @@ impl<T: Elementary> Plan<T> {
             state.begin_update(&self.optimizer);
             let state = &*state;
             let workspace = &*workspace;
-            Pool::run(threads, self.blocks.len(), &|tile| {
+            let team = self.weight_team(threads, batch.rows);
+            Pool::run(team, self.blocks.len(), &|tile| {
                 let (index, block) = self.blocks[tile];
                 let op = &self.weights[index];
                 self.isa.run(TrainBlock {
@@ -157,7 +182,7 @@ impl<T: Elementary> Plan<T> {
         head: Head<'_, T>,
         training: bool,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         self.copy_weights(state, workspace);
         workspace.reserve_gradients(&state.layout, 1)?;
         let mut tree = BlockTree::default();
@@ -186,7 +211,7 @@ impl<T: Elementary> Plan<T> {
     pub fn apply(&self, threads: usize, state: &mut State<T>, gradient: &Arena<T>) -> Result<()> {
         state.begin_update(&self.optimizer);
         let state = &*state;
-        Pool::run(threads, self.blocks.len(), &|tile| {
+        Pool::run(self.weight_team(threads, 0), self.blocks.len(), &|tile| {
             let (index, block) = self.blocks[tile];
             let op = &self.weights[index];
             let layout = &state.layout.linears[op.linear];
@@ -223,12 +248,22 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// Gathers classes and weights of a batch, and gives the divisor of its mean.
-    pub(super) fn prepare(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> f64 {
-        assert!(batch.rows <= workspace.batch_rows());
-        batch.gather_labels(workspace.classes(), workspace.weights());
-        let Some((loss, _)) = &self.loss else { return 1.0 };
+    pub(super) fn prepare(
+        &self,
+        threads: usize,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<f64> {
+        let rows = batch.rows;
+        assert!(rows <= workspace.batch_rows());
+        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
+            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
+        })?;
+        let Some((loss, _)) = &self.loss else { return Ok(1.0) };
         let outputs = self.buffers.cols(self.output);
-        divisor(loss, batch.classes_of(workspace), batch.weights_of(workspace), batch.rows, outputs)
+        let classes = batch.classes_of(workspace);
+        Ok(divisor(loss, classes, batch.weights_of(workspace), rows, outputs))
     }
 
     /// What the gradient is divided by.
@@ -254,8 +289,9 @@ impl<T: Elementary> Plan<T> {
         slab: usize,
         rows: usize,
     ) -> Result<()> {
-        let tiles = rows.div_ceil(TILE_ROWS);
-        Pool::run(threads, tiles, &|tile| {
+        let team = self.row_team(threads, pass.reach, rows);
+        let tiles = row_tiles(team, rows);
+        Pool::run(team, tiles, &|tile| {
             let (start, end) = (rows * tile / tiles, rows * (tile + 1) / tiles);
             self.row_tile(pass, slab, start, end);
         })
@@ -352,7 +388,7 @@ impl<T: Elementary> Plan<T> {
         slot: usize,
     ) -> Result<()> {
         let gradient = &workspace.gradients[slot];
-        Pool::run(threads, self.blocks.len(), &|tile| {
+        Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
             let (index, block) = self.blocks[tile];
             let op = &self.weights[index];
             let layout = &state.layout.linears[op.linear];

@@ -112,7 +112,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(1, workspace, batch)?;
         let mut tree = BlockTree::default();
         let mut start = 0;
         while start < batch.rows {

@@ -5,7 +5,7 @@ use super::parameters::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::Arena;
+use crate::runtime::{Arena, Pace};
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
@@ -43,6 +43,11 @@ impl Buffers {
     pub(super) fn cols(&self, buffer: BufferId) -> usize {
         self.list[buffer.0].cols
     }
+
+    /// Columns of all matrices.
+    pub(super) fn all_cols(&self) -> usize {
+        self.list.iter().map(|buffer| buffer.cols).sum()
+    }
 }
 
 /// The memory of one running step; made for a plan and a largest batch.
@@ -55,6 +60,8 @@ pub struct Workspace<T: Elementary> {
     weights: Arena<T>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     pub(super) gradients: Vec<Arena<T>>,
+    /// How training steps here go best.
+    pub(super) pace: Pace,
     batch_rows: usize,
 }
 
@@ -68,6 +75,7 @@ impl<T: Elementary> Workspace<T> {
             classes: Arena::zeroed(rows)?,
             weights: Arena::zeroed(rows)?,
             gradients: Vec::new(),
+            pace: Pace::default(),
             batch_rows,
         })
     }
