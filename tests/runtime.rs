@@ -1,12 +1,10 @@
-//! Memory, threads, panics and forks.
+//! Memory, the number of threads, and forks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ironmlp::error::Error;
-use ironmlp::runtime::pool::Pool;
-use ironmlp::runtime::{Arena, Plain, fork, memory, threads};
+use ironmlp::runtime::{Arena, Plain, Team, fork, memory, threads};
 
 fn is_zeroed_and_aligned<T: Plain + PartialEq + std::fmt::Debug>(zero: T, len: usize) {
     let arena = Arena::<T>::zeroed(len).unwrap();
@@ -143,33 +141,6 @@ fn available_memory_is_the_least_that_anyone_leaves() {
 }
 
 #[test]
-fn a_panic_in_a_tile_becomes_an_error() {
-    let ran = AtomicUsize::new(0);
-    let result = Pool::run(2, 5, &|tile| {
-        assert!(tile != 3, "tile {tile} is bad");
-        ran.fetch_add(1, Ordering::Relaxed);
-    });
-    match result {
-        Err(Error::Internal(message)) => assert!(message.contains("tile 3 is bad"), "{message}"),
-        other => panic!("{other:?}"),
-    }
-    let fixed = Pool::run(1, 1, &|_| panic!("a fixed text"));
-    assert!(matches!(fixed, Err(Error::Internal(m)) if m.contains("a fixed text")));
-}
-
-#[test]
-fn each_tile_runs_once() {
-    for tiles in [0, 1, 2, 17] {
-        let counts: Vec<_> = (0..tiles).map(|_| AtomicUsize::new(0)).collect();
-        Pool::run(3, tiles, &|tile| {
-            counts[tile].fetch_add(1, Ordering::Relaxed);
-        })
-        .unwrap();
-        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{tiles}");
-    }
-}
-
-#[test]
 fn the_environment_gives_the_number_of_threads() {
     for (own, omp, expected) in [
         (None, None, 6),
@@ -209,6 +180,23 @@ fn the_number_that_was_set_holds() {
     }
     threads::set_num_threads(5).unwrap();
     assert_eq!(threads::num_threads(), Ok(5));
+}
+
+#[test]
+fn cost_decides_how_many_threads_an_op_gets() {
+    let threads = |setting, nanoseconds| Team::for_cost(setting, nanoseconds).threads();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for nothing in [0.0, -1.0, f64::NAN, 1.0, 4999.0] {
+        assert_eq!(threads(64, nothing), 1, "{nothing}");
+    }
+    for setting in [1, 2, 3, 7, 64] {
+        assert_eq!(threads(setting, 5000.0), setting.min(2).min(cores));
+        assert_eq!(threads(setting, 1e9), setting.min(cores));
+        assert_eq!(threads(setting, f64::INFINITY), setting.min(cores));
+        let counts: Vec<_> = (0..200).map(|i| threads(setting, 1000.0 * f64::from(i))).collect();
+        assert!(counts.is_sorted(), "{counts:?}");
+        assert_eq!(Team::whole(setting).threads(), setting);
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]

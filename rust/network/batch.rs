@@ -1,5 +1,7 @@
 //! The rows that a step works on.
 
+use std::ops::Range;
+
 use super::workspace::Workspace;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Rows, Source};
@@ -32,15 +34,15 @@ pub struct Batch<'a, T> {
 }
 
 impl<'a, T: Elementary> Batch<'a, T> {
-    /// Copies the batch's classes and weights to the front of the spans.
-    pub(super) fn gather_labels(&self, classes: Span<i32>, weights: Span<T>) {
+    /// Copies the classes and weights of some of the batch's rows to their places in the spans.
+    pub(super) fn gather_labels(&self, rows: Range<usize>, classes: Span<i32>, weights: Span<T>) {
         if let Labels::Classes(all) = self.labels {
-            for position in 0..self.rows {
+            for position in rows.clone() {
                 classes.set(position, all[self.order.at(position)]);
             }
         }
         if let Some(all) = self.weights {
-            for position in 0..self.rows {
+            for position in rows {
                 weights.set(position, all[self.order.at(position)]);
             }
         }

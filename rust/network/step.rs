@@ -1,6 +1,7 @@
 //! Running a plan: forward, loss, backward, apply.
 
 use super::batch::{Batch, Head, StepLoss};
+use super::cost::{LABEL_ROWS, label_team, row_tiles};
 use super::op::RowContext;
 use super::plan::{Plan, WeightOp};
 use super::spec::{Optimizer, Reduction};
@@ -19,9 +20,6 @@ use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
 use crate::simd::{Entry, Isa, LANES};
 
-/// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 128 times.
-const TILE_ROWS: usize = 128;
-
 /// The kernels of the weight phase, compiled for one instruction set.
 pub(super) struct StepKernels<T: Elementary> {
     train: Entry<TrainBlock<T>>,
@@ -37,7 +35,7 @@ impl<T: Elementary> StepKernels<T> {
 
 /// How far a pass goes.
 #[derive(Clone, Copy, PartialEq)]
-enum Reach {
+pub(super) enum Reach {
     Outputs,
     Loss,
     Gradients,
@@ -95,7 +93,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
             let pass = Pass { state, workspace, batch, head, reach, training: false, divisor: 1.0 };
@@ -123,7 +121,7 @@ impl<T: Elementary> Plan<T> {
             }
             return Ok(loss);
         }
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         let pass = Pass {
             state,
             workspace,
@@ -139,7 +137,8 @@ impl<T: Elementary> Plan<T> {
             state.begin_update(&self.optimizer);
             let state = &*state;
             let workspace = &*workspace;
-            Pool::run(threads, self.blocks.len(), &|tile| {
+            let team = self.weight_team(threads, batch.rows);
+            Pool::run(team, self.blocks.len(), &|tile| {
                 let (index, block) = self.blocks[tile];
                 let op = &self.weights[index];
                 self.kernels.train.call(TrainBlock {
@@ -166,7 +165,7 @@ impl<T: Elementary> Plan<T> {
         head: Head<'_, T>,
         training: bool,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(workspace, batch);
+        let divisor = self.prepare(threads, workspace, batch)?;
         for &(linear, copy) in &self.copies {
             let source = state.layout.linears[linear].weight(&state.parameters);
             let target = workspace.buffer(copy);
@@ -203,7 +202,7 @@ impl<T: Elementary> Plan<T> {
     pub fn apply(&self, threads: usize, state: &mut State<T>, gradient: &Arena<T>) -> Result<()> {
         state.begin_update(&self.optimizer);
         let state = &*state;
-        Pool::run(threads, self.blocks.len(), &|tile| {
+        Pool::run(self.weight_team(threads, 0), self.blocks.len(), &|tile| {
             let (index, block) = self.blocks[tile];
             let op = &self.weights[index];
             let layout = &state.layout.linears[op.linear];
@@ -227,12 +226,22 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// Gathers classes and weights of a batch, and gives the divisor of its mean.
-    fn prepare(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> f64 {
-        assert!(batch.rows <= workspace.batch_rows());
-        batch.gather_labels(workspace.classes(), workspace.weights());
-        let Some((loss, _)) = &self.loss else { return 1.0 };
+    fn prepare(
+        &self,
+        threads: usize,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<f64> {
+        let rows = batch.rows;
+        assert!(rows <= workspace.batch_rows());
+        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
+            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
+        })?;
+        let Some((loss, _)) = &self.loss else { return Ok(1.0) };
         let outputs = self.buffers.cols(self.output);
-        divisor(loss, batch.classes_of(workspace), batch.weights_of(workspace), batch.rows, outputs)
+        let classes = batch.classes_of(workspace);
+        Ok(divisor(loss, classes, batch.weights_of(workspace), rows, outputs))
     }
 
     /// What the gradient is divided by.
@@ -258,8 +267,9 @@ impl<T: Elementary> Plan<T> {
         slab: usize,
         rows: usize,
     ) -> Result<()> {
-        let tiles = rows.div_ceil(TILE_ROWS);
-        Pool::run(threads, tiles, &|tile| {
+        let team = self.row_team(threads, pass.reach, rows);
+        let tiles = row_tiles(team, rows);
+        Pool::run(team, tiles, &|tile| {
             let (start, end) = (rows * tile / tiles, rows * (tile + 1) / tiles);
             self.row_tile(pass, slab, start, end);
         })
@@ -339,7 +349,7 @@ impl<T: Elementary> Plan<T> {
         slot: usize,
     ) -> Result<()> {
         let gradient = &workspace.gradients[slot];
-        Pool::run(threads, self.blocks.len(), &|tile| {
+        Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
             let (index, block) = self.blocks[tile];
             let op = &self.weights[index];
             let layout = &state.layout.linears[op.linear];

@@ -36,6 +36,11 @@ impl Buffers {
     pub(super) fn cols(&self, buffer: BufferId) -> usize {
         self.list[buffer.0].cols
     }
+
+    /// Columns of all matrices.
+    pub(super) fn all_cols(&self) -> usize {
+        self.list.iter().map(|buffer| buffer.cols).sum()
+    }
 }
 
 /// The memory of one running step; made for a plan and a largest batch.

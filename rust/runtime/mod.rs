@@ -3,13 +3,18 @@
 //! - `memory.rs`: the bytes that this process may still use, and refusals in terms of them.
 //! - `arena.rs`: [`Arena`], aligned zeroed buffers.
 //! - `threads.rs`: the number of threads.
-//! - `pool.rs`: the tiles of an op, run.
+//! - `team.rs`: how many threads an op is worth.
+//! - `pool.rs`: the tiles of an op, run on several threads.
+//! - `worker.rs`: a thread's share of them, and how a worker waits for it.
 //! - `fork.rs`: a generation that a fork raises, since no thread survives one.
 
 mod arena;
 pub mod fork;
 pub mod memory;
 pub mod pool;
+mod team;
 pub mod threads;
+mod worker;
 
 pub use arena::{Arena, Plain};
+pub use team::Team;

@@ -17,7 +17,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod dispatch;
-mod environment;
+pub(crate) mod environment;
 mod portable;
 mod vector;
 mod wide;

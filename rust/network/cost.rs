@@ -1,0 +1,59 @@
+//! What the phases of a step cost, and so how many threads they get.
+
+use super::plan::Plan;
+use super::step::Reach;
+use crate::kernels::elementary::Elementary;
+use crate::runtime::Team;
+use crate::simd::LANES;
+
+/// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 128 times.
+const TILE_ROWS: usize = 128;
+/// Where there are threads for more tiles than that gives, tiles have fewer rows, but so many.
+const LEAST_ROWS: usize = 16;
+/// Tiles of the row phase for each thread: a thread that is held up leaves half of its share to the
+/// others.
+const TILES: usize = 2;
+/// Rows of a tile of the gather of labels, one or two cache misses each.
+pub(super) const LABEL_ROWS: usize = 2048;
+
+/// Nanoseconds on one core, from which the number of threads follows: a multiply-add of f32 at
+/// 100 GFLOP/s, an element that is gathered, activated or updated, a label from somewhere in memory.
+const MULTIPLY_ADD: f64 = 0.02;
+const ELEMENT: f64 = 0.3;
+const LABEL: f64 = 2.0;
+
+impl<T: Elementary> Plan<T> {
+    /// The threads of the row phase.
+    pub(super) fn row_team(&self, threads: usize, reach: Reach, rows: usize) -> Team {
+        let passes = if reach == Reach::Gradients { 2.0 } else { 1.0 };
+        let multiply_adds = passes * self.step_flops(rows) / 6.0;
+        let elements = (rows * self.buffers.all_cols()) as f64;
+        Self::team(threads, multiply_adds, elements)
+    }
+
+    /// The threads of the weight phase; without rows, of updates alone.
+    pub(super) fn weight_team(&self, threads: usize, rows: usize) -> Team {
+        let weights = (self.blocks.len() * 2 * LANES * LANES) as f64;
+        Self::team(threads, weights * rows as f64, weights)
+    }
+
+    fn team(threads: usize, multiply_adds: f64, elements: f64) -> Team {
+        let nanoseconds = MULTIPLY_ADD * multiply_adds + ELEMENT * elements;
+        Team::for_cost(threads, nanoseconds * size_of::<T>() as f64 / 4.0)
+    }
+}
+
+/// The tiles of the row phase; no bit depends on how many.
+pub(super) fn row_tiles(team: Team, rows: usize) -> usize {
+    let tiles = rows.div_ceil(TILE_ROWS);
+    if team.threads() == 1 {
+        return tiles;
+    }
+    let shared = tiles.max(TILES * team.threads()).next_multiple_of(team.threads());
+    shared.min(rows.div_ceil(LEAST_ROWS))
+}
+
+/// The threads of the gather of labels.
+pub(super) fn label_team(threads: usize, rows: usize) -> Team {
+    Team::for_cost(threads, LABEL * rows as f64)
+}
