@@ -1,5 +1,7 @@
 //! Running a plan: forward, loss, backward, apply.
 
+use std::time::Instant;
+
 use super::batch::{Batch, Head, StepLoss};
 use super::cost::{LABEL_ROWS, label_team, row_tiles};
 use super::op::RowContext;
@@ -108,6 +110,30 @@ impl<T: Elementary> Plan<T> {
     /// `Error::Memory` if there is no room for the gradients of slabs, `Error::Internal` if a tile
     /// panicked.
     pub fn train(
+        &self,
+        threads: usize,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<StepLoss> {
+        let teams = [
+            self.row_team(threads, Reach::Gradients, batch.rows),
+            self.weight_team(threads, batch.rows),
+        ];
+        if teams.iter().all(|team| team.threads() == 1) {
+            return self.train_on(1, state, workspace, batch);
+        }
+        let cost = teams.iter().map(|team| team.nanoseconds()).sum();
+        let start = workspace.pace.is_due(cost).then(Instant::now);
+        let threads = workspace.pace.threads(threads);
+        let loss = self.train_on(threads, state, workspace, batch)?;
+        if let Some(start) = start {
+            workspace.pace.record(batch.rows, start.elapsed().as_nanos() as f64);
+        }
+        Ok(loss)
+    }
+
+    fn train_on(
         &self,
         threads: usize,
         state: &mut State<T>,

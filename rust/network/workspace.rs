@@ -5,7 +5,7 @@ use super::parameters::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::{Arena, Plain};
+use crate::runtime::{Arena, Pace, Plain};
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
@@ -53,6 +53,8 @@ pub struct Workspace<T: Elementary> {
     weights: Arena<T>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     pub(super) gradients: Vec<Arena<T>>,
+    /// How training steps here go best.
+    pub(super) pace: Pace,
     batch_rows: usize,
 }
 
@@ -66,6 +68,7 @@ impl<T: Elementary> Workspace<T> {
             classes: Arena::zeroed(rows)?,
             weights: Arena::zeroed(rows)?,
             gradients: Vec::new(),
+            pace: Pace::default(),
             batch_rows,
         })
     }

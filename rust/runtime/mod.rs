@@ -4,6 +4,7 @@
 //! - `arena.rs`: [`Arena`], aligned zeroed buffers.
 //! - `threads.rs`: the number of threads.
 //! - `team.rs`: how many threads an op is worth.
+//! - `pace.rs`: whether several threads are faster than one.
 //! - `pool.rs`: the tiles of an op, run on several threads.
 //! - `worker.rs`: a thread's share of them, and how a worker waits for it.
 //! - `fork.rs`: a generation that a fork raises, since no thread survives one.
@@ -11,10 +12,12 @@
 mod arena;
 pub mod fork;
 pub mod memory;
+mod pace;
 pub mod pool;
 mod team;
 pub mod threads;
 mod worker;
 
 pub use arena::{Arena, Plain};
+pub use pace::Pace;
 pub use team::Team;

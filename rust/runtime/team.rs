@@ -32,6 +32,12 @@ impl Team {
         Self { setting, threads: setting, nanoseconds: f64::INFINITY }
     }
 
+    /// What the work takes one thread.
+    #[must_use]
+    pub fn nanoseconds(self) -> f64 {
+        self.nanoseconds
+    }
+
     /// How many threads.
     #[must_use]
     pub fn threads(self) -> usize {
