@@ -1,0 +1,138 @@
+"""Several threads: the workers of the pool, the end of the interpreter, forks."""
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ironmlp as im
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+several_cores = pytest.mark.skipif(CORES < 2, reason="one core: every op stays on its caller")
+
+# A step of 2.5 ms on one thread: by its cost it gets all of them.
+FIT = """
+import numpy as np, ironmlp as im
+X = np.random.default_rng(0).normal(size=(256, 300)).astype(np.float32)
+y = (X[:, 0] > 0).astype(int)
+def fitted(n_threads, epochs=2):
+    model = im.MLP([300, 256, 2], loss="cross_entropy", seed=1, n_threads=n_threads)
+    model.fit(X, y, epochs=epochs, batch_size=128)
+    return b"".join(value.tobytes() for value in model.state_dict().values())
+"""
+
+
+def run(code: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", FIT + code]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, **settings
+    )
+
+
+@several_cores
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize("way", ["n_threads=5", "IRONMLP_NUM_THREADS=5", "set_num_threads(5)"])
+def test_the_pool_starts_all_workers_of_the_setting(way: str) -> None:
+    code = """
+import os, time
+from pathlib import Path
+def workers():
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    return sum(name.startswith("ironmlp-") for name in names)
+im.MLP([2, 3, 1], loss="mse", n_threads=5).fit([[0.0, 1.0]], [1.0])
+assert workers() == 0, "a small network starts none"
+"""
+    number = "5" if way.startswith("n_threads") else "None"
+    if way.startswith("set"):
+        code += "im.set_num_threads(5)\n"
+    code += f"""
+fitted({number})
+end = time.monotonic() + 10
+while workers() != 4 and time.monotonic() < end:
+    time.sleep(0.01)
+print(workers(), im.config()["num_threads"])
+"""
+    environment = {**os.environ, "IRONMLP_NUM_THREADS": "5" if way.startswith("IRON") else ""}
+    workers, setting = run(code, env=environment).stdout.split()
+    assert workers == "4"
+    if number == "None":
+        assert setting == "5"
+
+
+@pytest.mark.parametrize("pause", ["0", "0.02"], ids=["spinning", "parked"])
+@pytest.mark.parametrize(
+    "end", ["", "sys.exit(0)", "os._exit(0)", "threading.Thread(target=fitted, args=(3,)).start()"]
+)
+def test_the_interpreter_ends_whatever_the_workers_do(pause: str, end: str) -> None:
+    run(f"import os, sys, threading, time\nfitted(7); time.sleep({pause})\n{end}")
+
+
+def test_an_interpreter_ends_while_a_daemon_thread_trains() -> None:
+    code = """
+import threading, time
+threading.Thread(target=fitted, args=(3, 10**9), daemon=True).start()
+time.sleep(0.1)
+"""
+    run(code)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_trains_on_threads_of_its_own() -> None:
+    code = """
+import os, signal, warnings
+warnings.simplefilter("ignore")
+expected = fitted(3)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    os._exit(0 if fitted(3) == fitted(1) == expected else 1)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0, status
+assert fitted(3) == expected
+"""
+    run(code)
+
+
+def test_threads_that_train_at_the_same_time() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 300)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+
+    def fitted(seed: int) -> bytes:
+        model = im.MLP([300, 128, 2], loss="cross_entropy", seed=seed, n_threads=3)
+        model.fit(x, y, epochs=5, batch_size=64)
+        return b"".join(value.tobytes() for value in model.state_dict().values())
+
+    expected = [fitted(seed) for seed in range(4)]
+    found: dict[int, bytes] = {}
+    threads = [
+        threading.Thread(target=lambda seed: found.update({seed: fitted(seed)}), args=(seed,))
+        for seed in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[seed] for seed in range(4)] == expected
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+@pytest.mark.parametrize("rows", [1, 17, 128, 5000])
+def test_bits_do_not_depend_on_threads(n_threads: int, rows: int) -> None:
+    """Also of the calls that `fit` does not make."""
+    rng = np.random.default_rng(rows)
+    x = rng.normal(size=(rows, 70)).astype(np.float32)
+    y = rng.integers(0, 5, size=rows)
+
+    def results(n_threads: int) -> list[Any]:
+        model = im.MLP([70, 90, 5], loss="cross_entropy", seed=1, n_threads=n_threads)
+        losses = [model.train_on_batch(x, y) for _ in range(3)]
+        loss, grads = model.loss_and_grad(x, y)
+        arrays = [*model.state_dict().values(), *grads.values(), model.predict_proba(x)]
+        return [losses, loss, *(array.tobytes() for array in arrays)]
+
+    assert results(n_threads) == results(1)
