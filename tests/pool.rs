@@ -1,4 +1,4 @@
-//! The pool: every tile once, whoever calls, panics or forks; the threads that an op is worth.
+//! The pool: every tile once, whoever calls, panics or forks.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -7,8 +7,8 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ironmlp::error::{Error, Result};
+use ironmlp::runtime::Team;
 use ironmlp::runtime::pool::Pool;
-use ironmlp::runtime::{Pace, Team};
 use ironmlp::simd::FloatEnvironment;
 
 /// Keeps the other tests of this program from the pool: who finds it in use runs inline.
@@ -299,73 +299,6 @@ fn workers_have_the_default_floating_point_environment() {
     drop(caller);
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert!(others.into_inner() > 0, "no worker ran a tile");
-}
-
-#[test]
-fn cost_decides_how_many_threads_an_op_gets() {
-    let threads = |setting, nanoseconds| Team::for_cost(setting, nanoseconds).threads();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    for nothing in [0.0, -1.0, f64::NAN, 1.0, 4999.0] {
-        assert_eq!(threads(64, nothing), 1, "{nothing}");
-    }
-    for setting in [1, 2, 3, 7, 64] {
-        assert_eq!(threads(setting, 5000.0), setting.min(2).min(cores));
-        assert_eq!(threads(setting, 1e9), setting.min(cores));
-        assert_eq!(threads(setting, f64::INFINITY), setting.min(cores));
-        let counts: Vec<_> = (0..200).map(|i| threads(setting, 1000.0 * f64::from(i))).collect();
-        assert!(counts.is_sorted(), "{counts:?}");
-        assert_eq!(Team::whole(setting).threads(), setting);
-    }
-}
-
-/// Share of the work that went to several threads when a unit took `[one, several]` microseconds,
-/// and how much longer all of it took than by the better of the two.
-fn pace(pace: &mut Pace, units: usize, times: [f64; 2]) -> (f64, f64) {
-    let (mut several, mut total) = (0, 0.0);
-    for _ in 0..units {
-        let choice = usize::from(pace.threads(5) > 1);
-        assert_eq!(pace.threads(5), [1, 5][choice]);
-        several += choice;
-        total += times[choice];
-        if pace.is_due(1e3 * times[0]) {
-            pace.record(1, 1e3 * times[choice]);
-        }
-    }
-    let best = if times[0] < times[1] { times[0] } else { times[1] };
-    (several as f64 / units as f64, total / (best * units as f64) - 1.0)
-}
-
-#[test]
-fn short_pieces_of_work_are_not_all_timed() {
-    let mut pace = Pace::default();
-    let mut timed = |nanoseconds: f64| {
-        let due = pace.is_due(nanoseconds);
-        if due {
-            pace.record(1, nanoseconds);
-        }
-        due
-    };
-    assert_eq!((0..1000).filter(|_| timed(1e4)).count(), 250);
-    assert!((0..10).all(|_| timed(1e6)));
-}
-
-#[test]
-fn the_clock_decides_between_one_thread_and_several() {
-    for (unit, units) in [(10.0, 1_000_000), (3000.0, 4000), (160_000.0, 1000)] {
-        let mut state = Pace::default();
-        // Several threads are faster, then slower: as when another process takes a core, and ends.
-        for slower in [false, true, false] {
-            let times = if slower { [unit, 1.25 * unit] } else { [2.0 * unit, unit] };
-            let (several, lost) = pace(&mut state, units, times);
-            assert!(if slower { several < 0.2 } else { several > 0.8 }, "{slower}: {several}");
-            assert!(lost < 0.05, "{slower}: {lost}");
-        }
-    }
-    // Nor is much lost in the first 150 ms.
-    for times in [[20.0, 26.0], [20.0, 80.0], [30.0, 20.0]] {
-        let (_, lost) = pace(&mut Pace::default(), 7500, times);
-        assert!(lost < 0.05, "{times:?}: {lost}");
-    }
 }
 
 /// Forks; gives whether `work` came back true in the child within 30 seconds.
