@@ -13,7 +13,7 @@ import pytest
 import gradients
 import ironmlp as im
 import tolerances
-from agreement import Bounds, check_agreement
+from against_reference import Bounds, check_agreement
 from gradients import Case
 from ironmlp import reference
 from networks import DTYPES
