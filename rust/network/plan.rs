@@ -5,6 +5,8 @@
 //! independently (gather, forward pass, loss, all input gradients), the weight phase sums over the
 //! rows (weight gradients) and updates.
 
+use std::collections::HashSet;
+
 use super::op::{BackwardWeight, BufferId, RowKernels, RowOp};
 use super::spec::{Layer, Optimizer, Reduction, Spec};
 use super::tiny::{self, Tiny};
@@ -356,6 +358,31 @@ impl Builder<'_> {
                 }
             }
         }
+        debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
         blocks
+    }
+}
+
+/// Whether no two tiles of the weight phase write the same 16 x 16 elements; those of the row phase
+/// write different rows by construction.
+fn disjoint(blocks: &[(usize, Block)]) -> bool {
+    let mut written = HashSet::new();
+    blocks.iter().all(|&(layer, Block { input, output, outputs })| {
+        (output..output + outputs).all(|output| written.insert((layer, input, output)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, disjoint};
+
+    #[test]
+    fn tiles_that_write_the_same_elements_are_seen() {
+        let block = |input, output, outputs| Block { input, output, outputs };
+        let tiles = [(0, block(0, 0, 2)), (0, block(1, 0, 2)), (0, block(0, 2, 1))];
+        assert!(disjoint(&tiles));
+        assert!(disjoint(&[tiles[0], (1, block(0, 0, 2))]));
+        assert!(!disjoint(&[tiles[0], tiles[2], (0, block(0, 1, 1))]));
+        assert!(!disjoint(&[tiles[0], tiles[0]]));
     }
 }
