@@ -71,6 +71,17 @@ def size(name: str, value: Any) -> int:
     return number
 
 
+def pair(name: str, value: Any, at_least: int = 1) -> tuple[int, int]:
+    """A number, or a pair of them for rows and columns, as a pair; below 2**31 each."""
+    listed = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(listed) != 2:
+        raise ValueError(f"{name} is {value!r}, it must be a number or a pair of numbers")
+    first, second = (integer(name, entry) for entry in listed)
+    if not all(at_least <= entry < 2**31 for entry in (first, second)):
+        raise ValueError(f"{name} is {value!r}, it must be at least {at_least} and below 2**31")
+    return first, second
+
+
 def index(name: str, value: Any) -> int:
     """`value` as a signed 64-bit integer."""
     number = integer(name, value)
