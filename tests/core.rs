@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
 
 mod activation;
+mod convolution;
 mod elementary;
 mod gather;
 mod gemm;
@@ -11,6 +12,7 @@ mod loss;
 mod loss_functional;
 mod network;
 mod optimizer;
+mod pooling;
 mod random;
 mod reduce;
 mod runtime;

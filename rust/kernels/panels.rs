@@ -96,6 +96,14 @@ impl<T> Panels<T> {
         Self { ptr: self.ptr.wrapping_add(start * LANES), rows: end - start, ..self }
     }
 
+    /// The first panel alone.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_panel(self) -> Self {
+        let cols = if self.cols < LANES { self.cols } else { LANES };
+        Self { cols, ..self }
+    }
+
     /// The part from a panel and a row on.
     #[inline(always)]
     #[must_use]

@@ -10,6 +10,7 @@
 //! **Over lanes (N3).** 16 lanes are folded by halves: 8, 4, 2, 1.
 
 use std::iter::Rev;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::panels::Span;
@@ -151,6 +152,62 @@ pub fn fold_array<T: Real>(mut parts: [T; LANES]) -> T {
         half /= 2;
     }
     parts[0]
+}
+
+/// The sums of 16 x 16 elements by rows (N3): lane i is [`fold`] of the 16 elements from `p + 16 i` on.
+///
+/// Registers that hold fewer than 16 lanes are folded first, then the rest is transposed, so that the
+/// sums of 16 rows are made together.
+///
+/// # Safety
+/// `p` is valid for reads of 16 x 16 elements.
+#[inline(always)]
+#[must_use]
+pub unsafe fn fold_rows<T: Real, S: Simd>(p: *const T) -> S::Lanes<T> {
+    // SAFETY: the caller vouches for the elements.
+    unsafe { fold_registers::<T, S::Register<T>, S::Lanes<T>>(p) }
+}
+
+#[inline(always)]
+unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>>(p: *const T) -> L {
+    let mut folded = MaybeUninit::<[T; LANES * LANES]>::uninit();
+    let mut turned = MaybeUninit::<[T; LANES * LANES]>::uninit();
+    let (folded, turned) = (folded.as_mut_ptr().cast::<T>(), turned.as_mut_ptr().cast::<T>());
+    for row in 0..LANES {
+        let mut registers = [V::zero(); LANES];
+        let mut count = LANES / V::LANES;
+        for i in 0..count {
+            // SAFETY: the caller vouches for the elements.
+            registers[i] = unsafe { V::load(p.add(row * LANES + i * V::LANES)) };
+        }
+        while count > 1 {
+            count /= 2;
+            for i in 0..count {
+                registers[i] = registers[i].add(registers[i + count]);
+            }
+        }
+        // SAFETY: row `row` of 16 elements.
+        unsafe { registers[0].store(folded.add(row * LANES)) };
+    }
+    let mut row = 0;
+    while row < LANES {
+        // SAFETY: `V::LANES` rows and columns of both, of which the first were just written.
+        unsafe { V::turn(folded.add(row * LANES), turned.add(row), LANES) };
+        row += V::LANES;
+    }
+    let mut count = V::LANES;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            // SAFETY: rows below `V::LANES` hold 16 elements each, written by the transpose.
+            unsafe {
+                let other = L::load(turned.add((i + count) * LANES));
+                L::load(turned.add(i * LANES)).add(other).store(turned.add(i * LANES));
+            }
+        }
+    }
+    // SAFETY: row 0.
+    unsafe { L::load(turned) }
 }
 
 /// Adds `term` to `sum`, element by element: how the sums of slabs meet.

@@ -13,7 +13,7 @@ mod gradient;
 mod matmul;
 mod pack;
 mod product;
-mod tile;
+pub(super) mod tile;
 
 pub use gradient::{ColumnSums, Finish, WeightGradient};
 pub use matmul::matmul;

@@ -15,7 +15,7 @@ use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Vector};
 
 /// A tile's accumulators.
-pub(super) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
+pub(in crate::kernels) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
 
 /// The addresses of `NV` registers of a matrix's row, from column `col` on.
 ///
@@ -81,14 +81,14 @@ pub(super) unsafe fn accumulate<
 /// Splits `n` rows into tiles of at most `most`, their sizes as equal as can be (7 = 4 + 3, never
 /// 6 + 1): a lone row has too few chains to hide the latency of multiply-adds.
 #[derive(Clone, Copy)]
-pub(super) struct Balanced {
+pub(in crate::kernels) struct Balanced {
     size: usize,
     larger: usize,
 }
 
 impl Balanced {
     #[inline(always)]
-    pub(super) fn new(n: usize, most: usize) -> (Self, usize) {
+    pub(in crate::kernels) fn new(n: usize, most: usize) -> (Self, usize) {
         if n <= most {
             // Without the divisions below, which cost a tiny network more than its tile.
             return (Self { size: n, larger: 0 }, usize::from(n > 0));
@@ -99,7 +99,7 @@ impl Balanced {
 
     /// Start and length of a tile.
     #[inline(always)]
-    pub(super) fn range(self, tile: usize) -> (usize, usize) {
+    pub(in crate::kernels) fn range(self, tile: usize) -> (usize, usize) {
         if tile < self.larger {
             (tile * (self.size + 1), self.size + 1)
         } else {
@@ -128,7 +128,7 @@ macro_rules! by_height {
         }
     };
 }
-pub(super) use by_height;
+pub(in crate::kernels) use by_height;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,16 @@
+//! Convolutions on images of 16 samples (`images.rs`): products whose right operand is read in place.
+//!
+//! - `axis.rs`: which taps of a kernel meet which positions.
+//! - `correlate.rs`: the forward pass, and the gradient at the input with the weight turned around.
+//! - `gradient.rs`: the gradient of the weight and of the bias.
+//!
+//! The weight of a convolution lies as that of a Linear layer does: rows are the inputs of one output
+//! (channel of the group, kernel row, kernel column), columns the output channels, in panels.
+
+mod axis;
+mod correlate;
+mod gradient;
+
+pub use axis::{Axis, Reach, Stencil};
+pub use correlate::{Correlate, Turnaround};
+pub use gradient::ConvolutionGradient;

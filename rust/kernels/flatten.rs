@@ -1,0 +1,118 @@
+//! Images to rows of features and back: 16 x 16 transposes.
+
+use std::mem::MaybeUninit;
+
+use super::images::{Images, PixelOrder, Pixels};
+use super::panels::Panels;
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
+
+/// Writes the images of a block into rows of features, as many as the target has; padding columns
+/// become +0.
+pub struct Flatten<T> {
+    /// Up to 16 samples.
+    pub images: Images<T>,
+    /// (samples, features).
+    pub rows: Panels<T>,
+    /// The order of the features.
+    pub order: PixelOrder,
+}
+
+/// Reads rows of features into the images of a block; the lanes past the last row become +0.
+pub struct Unflatten<T> {
+    /// (samples, features), at most 16 rows.
+    pub rows: Panels<T>,
+    /// Up to 16 samples.
+    pub images: Images<T>,
+    /// The order of the features.
+    pub order: PixelOrder,
+}
+
+/// 16 rows of 16 elements.
+type Block<T> = MaybeUninit<[[T; LANES]; LANES]>;
+
+impl<T: Real> Kernel for Flatten<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { images, rows, order } = self;
+        debug_assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
+        let mut pixels = Pixels::new(images.shape(), order);
+        let mut features = Block::<T>::uninit();
+        let mut samples = Block::<T>::uninit();
+        let (from, to) = (features.as_mut_ptr().cast::<T>(), samples.as_mut_ptr().cast::<T>());
+        for panel in 0..rows.panels() {
+            let width = rows.width(panel);
+            for feature in 0..LANES {
+                let vector = if feature < width {
+                    // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
+                    unsafe { S::Lanes::<T>::load(pixels.next(images)) }
+                } else {
+                    S::Lanes::<T>::zero()
+                };
+                // SAFETY: row `feature` of the block.
+                unsafe { vector.store(from.add(feature * LANES)) };
+            }
+            // SAFETY: both blocks hold 16 x 16 elements; the first was just written.
+            unsafe { turn::<T, S::Register<T>>(from, to) };
+            for sample in 0..rows.rows() {
+                // SAFETY: a panel's row holds 16 elements, and so does one of the block's.
+                unsafe {
+                    S::Lanes::<T>::load(to.add(sample * LANES)).store(rows.row(panel, sample));
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Kernel for Unflatten<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { rows, images, order } = self;
+        debug_assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
+        let mut pixels = Pixels::new(images.shape(), order);
+        let mut samples = Block::<T>::uninit();
+        let mut features = Block::<T>::uninit();
+        let (from, to) = (samples.as_mut_ptr().cast::<T>(), features.as_mut_ptr().cast::<T>());
+        for panel in 0..rows.panels() {
+            for sample in 0..LANES {
+                let vector = if sample < rows.rows() {
+                    // SAFETY: a panel's row holds 16 elements, for which the view's maker vouches.
+                    unsafe { S::Lanes::<T>::load(rows.row(panel, sample)) }
+                } else {
+                    S::Lanes::<T>::zero()
+                };
+                // SAFETY: row `sample` of the block.
+                unsafe { vector.store(from.add(sample * LANES)) };
+            }
+            // SAFETY: both blocks hold 16 x 16 elements; the first was just written.
+            unsafe { turn::<T, S::Register<T>>(from, to) };
+            for feature in 0..rows.width(panel) {
+                // SAFETY: a pixel has 16 elements, and so has one of the block's rows.
+                unsafe {
+                    S::Lanes::<T>::load(to.add(feature * LANES)).store(pixels.next(images));
+                }
+            }
+        }
+    }
+}
+
+/// Writes 16 x 16 elements into their transpose.
+///
+/// # Safety
+/// Both blocks hold 16 x 16 elements, those at `from` initialised, and do not overlap.
+#[inline(always)]
+unsafe fn turn<T: Real, V: Vector<T>>(from: *const T, to: *mut T) {
+    let mut row = 0;
+    while row < LANES {
+        let mut col = 0;
+        while col < LANES {
+            // SAFETY: a block of `V::LANES` rows and columns from (row, col) on is inside both.
+            unsafe { V::turn(from.add(row * LANES + col), to.add(col * LANES + row), LANES) };
+            col += V::LANES;
+        }
+        row += V::LANES;
+    }
+}

@@ -1,0 +1,162 @@
+//! Pools and the way between images and rows equal their definitions.
+
+use crate::support::images::Block;
+use crate::support::matrix::{Matrix, noise};
+use ironmlp::kernels::flatten::{Flatten, Unflatten};
+use ironmlp::kernels::images::{ImageShape, PixelOrder};
+use ironmlp::kernels::pooling::{Pool, PoolBackward, PoolForward, PoolKind};
+use ironmlp::simd::{Isa, LANES, Real};
+use proptest::prelude::*;
+
+/// The pixels of a window, row by row.
+fn window(pool: &Pool, row: usize, col: usize) -> Vec<(usize, usize)> {
+    let mut list = Vec::new();
+    for i in 0..pool.kernel.0 {
+        for j in 0..pool.kernel.1 {
+            list.push((row * pool.stride.0 + i, col * pool.stride.1 + j));
+        }
+    }
+    list
+}
+
+fn check<T: Real>(pool: Pool, input: ImageShape) {
+    let Some(output) = pool.output(input) else {
+        assert!(input.height < pool.kernel.0 || input.width < pool.kernel.1);
+        return;
+    };
+    // Few values, so that windows have several equal ones.
+    let mut x = Block::<T>::new(input, |lane, channel, row, col| {
+        let value: f64 = noise::<T>(lane as u64, channel, row * 100 + col).to_f64();
+        T::from_f64((value * 3.0).round_ties_even())
+    });
+    let mut grad = Block::<T>::noise(50, output);
+    let area = T::from_f64((pool.kernel.0 * pool.kernel.1) as f64);
+    for isa in Isa::all() {
+        let mut y = Block::<T>::nan(output);
+        for (start, end) in [(0, output.height / 2), (output.height / 2, output.height)] {
+            isa.run(PoolForward { pool, input: x.view(), output: y.view(), start, end });
+        }
+        let mut dx = Block::<T>::nan(input);
+        isa.run(PoolBackward {
+            pool,
+            input: x.view(),
+            output: y.view(),
+            grad: grad.view(),
+            target: dx.view(),
+        });
+        for channel in 0..input.channels {
+            for lane in 0..LANES {
+                let mut must = vec![T::ZERO; input.height * input.width];
+                for row in 0..output.height {
+                    for col in 0..output.width {
+                        let pixels = window(&pool, row, col);
+                        let values: Vec<T> =
+                            pixels.iter().map(|&(i, j)| x.at(lane, channel, i, j)).collect();
+                        let g = grad.at(lane, channel, row, col);
+                        let mut shares = vec![T::ZERO; pixels.len()];
+                        let value = match pool.kind {
+                            PoolKind::Average => {
+                                shares.fill(T::from_f64(g.to_f64() / area.to_f64()));
+                                let sum = values[1..].iter().fold(values[0], |a, &b| a.add(b));
+                                T::from_f64(sum.to_f64() / area.to_f64())
+                            }
+                            PoolKind::Max => {
+                                let best = values.iter().fold(values[0], |a, &b| {
+                                    if b > a { b } else { a }
+                                });
+                                let first = values.iter().position(|&v| v == best).unwrap();
+                                shares[first] = g;
+                                best
+                            }
+                        };
+                        let is = y.at(lane, channel, row, col);
+                        assert!(is == value, "{} {pool:?} {input:?}", isa.name());
+                        for (&(i, j), &share) in pixels.iter().zip(&shares) {
+                            let place = &mut must[i * input.width + j];
+                            *place = place.add(share);
+                        }
+                    }
+                }
+                for i in 0..input.height {
+                    for j in 0..input.width {
+                        let is = dx.at(lane, channel, i, j);
+                        assert!(is == must[i * input.width + j], "{} {pool:?}", isa.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_flatten<T: Real>(shape: ImageShape, samples: usize) {
+    let feature = |order: PixelOrder, channel: usize, row: usize, col: usize| match order {
+        PixelOrder::ChannelsFirst => (channel * shape.height + row) * shape.width + col,
+        PixelOrder::ChannelsLast => (row * shape.width + col) * shape.channels + channel,
+    };
+    for isa in Isa::all() {
+        for order in [PixelOrder::ChannelsFirst, PixelOrder::ChannelsLast] {
+            let mut images = Block::<T>::noise(7, shape);
+            let nan = |_: usize, _: usize| T::from_f64(f64::NAN);
+            let mut rows = Matrix::<T>::new(samples, shape.features(), nan);
+            isa.run(Flatten { images: images.view(), rows: rows.view(), order });
+            let mut back = Block::<T>::nan(shape);
+            isa.run(Unflatten { images: back.view(), rows: rows.view(), order });
+            for channel in 0..shape.channels {
+                for row in 0..shape.height {
+                    for col in 0..shape.width {
+                        for lane in 0..LANES {
+                            let pixel = images.at(lane, channel, row, col);
+                            let must = if lane < samples { pixel } else { T::ZERO };
+                            assert!(back.at(lane, channel, row, col) == must);
+                            if lane < samples {
+                                let column = feature(order, channel, row, col);
+                                assert!(rows.at(lane, column) == pixel, "{}", isa.name());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn shape() -> impl Strategy<Value = ImageShape> {
+    (1..=4usize, 1..=9usize, 1..=9usize)
+        .prop_map(|(channels, height, width)| ImageShape { channels, height, width })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_pool(
+        kernel in (1..=4usize, 1..=4usize),
+        stride in (1..=4usize, 1..=4usize),
+        input in shape(),
+        max in any::<bool>(),
+    ) {
+        let kind = if max { PoolKind::Max } else { PoolKind::Average };
+        check::<f32>(Pool { kind, kernel, stride }, input);
+        check::<f64>(Pool { kind, kernel, stride }, input);
+    }
+
+    #[test]
+    fn images_to_rows_and_back(shape in shape(), samples in 1..=16usize) {
+        check_flatten::<f32>(shape, samples);
+        check_flatten::<f64>(shape, samples);
+    }
+}
+
+#[test]
+fn a_window_with_a_nan_has_a_nan_as_maximum() {
+    let input = ImageShape { channels: 1, height: 1, width: 3 };
+    let pool = Pool { kind: PoolKind::Max, kernel: (1, 3), stride: (1, 1) };
+    for at in 0..3 {
+        let mut x = Block::<f32>::new(input, |_, _, _, col| if col == at { f32::NAN } else { 1.0 });
+        for isa in Isa::all() {
+            let mut y = Block::<f32>::new(pool.output(input).unwrap(), |_, _, _, _| 0.0);
+            isa.run(PoolForward { pool, input: x.view(), output: y.view(), start: 0, end: 1 });
+            assert!(y.at(0, 0, 0, 0).is_nan());
+        }
+    }
+}
