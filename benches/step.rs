@@ -11,7 +11,7 @@ use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::network::{
-    Batch, Init, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
+    Batch, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
 };
 use ironmlp::simd::Isa;
 use support::{peak, seconds};
@@ -76,7 +76,8 @@ fn spec(network: &Network) -> Spec {
     } else {
         Optimizer::Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }
     };
-    Spec { layers, loss: Some((loss, Reduction::Mean)), optimizer }
+    let loss = Some((loss, Reduction::Mean));
+    Spec { layers, loss, optimizer, input: Input::default() }
 }
 
 fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {

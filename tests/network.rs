@@ -13,7 +13,8 @@ use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
-    Batch, Head, Init, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
+    Batch, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec,
+    State,
 };
 use ironmlp::simd::{Isa, LANES, Real};
 use ironmlp::training::{Data, Pause, Run, Sampler, Targets};
@@ -42,6 +43,7 @@ fn relu_network(widths: &[usize], momentum: f64) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd { momentum, weight_decay: 0.0, nesterov: false },
+        input: Input::default(),
     }
 }
 

@@ -54,21 +54,22 @@ fn check<T: Real>(pool: Pool, input: ImageShape) {
                             pixels.iter().map(|&(i, j)| x.at(lane, channel, i, j)).collect();
                         let g = grad.at(lane, channel, row, col);
                         let mut shares = vec![T::ZERO; pixels.len()];
-                        let value = match pool.kind {
-                            PoolKind::Average => {
-                                shares.fill(T::from_f64(g.to_f64() / area.to_f64()));
-                                let sum = values[1..].iter().fold(values[0], |a, &b| a.add(b));
-                                T::from_f64(sum.to_f64() / area.to_f64())
-                            }
-                            PoolKind::Max => {
-                                let best = values.iter().fold(values[0], |a, &b| {
-                                    if b > a { b } else { a }
-                                });
-                                let first = values.iter().position(|&v| v == best).unwrap();
-                                shares[first] = g;
-                                best
-                            }
-                        };
+                        let value =
+                            match pool.kind {
+                                PoolKind::Average => {
+                                    shares.fill(T::from_f64(g.to_f64() / area.to_f64()));
+                                    let sum = values[1..].iter().fold(values[0], |a, &b| a.add(b));
+                                    T::from_f64(sum.to_f64() / area.to_f64())
+                                }
+                                PoolKind::Max => {
+                                    let best = values
+                                        .iter()
+                                        .fold(values[0], |a, &b| if b > a { b } else { a });
+                                    let first = values.iter().position(|&v| v == best).unwrap();
+                                    shares[first] = g;
+                                    best
+                                }
+                            };
                         let is = y.at(lane, channel, row, col);
                         assert!(is == value, "{} {pool:?} {input:?}", isa.name());
                         for (&(i, j), &share) in pixels.iter().zip(&shares) {
@@ -121,8 +122,11 @@ fn check_flatten<T: Real>(shape: ImageShape, samples: usize) {
 }
 
 fn shape() -> impl Strategy<Value = ImageShape> {
-    (1..=4usize, 1..=9usize, 1..=9usize)
-        .prop_map(|(channels, height, width)| ImageShape { channels, height, width })
+    (1..=4usize, 1..=9usize, 1..=9usize).prop_map(|(channels, height, width)| ImageShape {
+        channels,
+        height,
+        width,
+    })
 }
 
 proptest! {

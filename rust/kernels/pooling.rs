@@ -43,9 +43,8 @@ impl Pool {
 
     /// Whether each pixel of an image of this size is in some window.
     fn covers(&self, input: ImageShape, output: ImageShape) -> bool {
-        let reaches = |windows: usize, kernel: usize, stride: usize| {
-            (windows - 1) * stride + kernel
-        };
+        let reaches =
+            |windows: usize, kernel: usize, stride: usize| (windows - 1) * stride + kernel;
         self.stride.0 <= self.kernel.0
             && self.stride.1 <= self.kernel.1
             && reaches(output.height, self.kernel.0, self.stride.0) == input.height

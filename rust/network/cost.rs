@@ -1,7 +1,8 @@
 //! What the phases of a step cost, and so how many threads they get.
 
+use super::images::ImagePlan;
 use super::plan::Plan;
-use super::step::Reach;
+use super::rows::Reach;
 use crate::kernels::elementary::Elementary;
 use crate::runtime::Team;
 use crate::simd::LANES;
@@ -27,30 +28,58 @@ impl<T: Elementary> Plan<T> {
     pub(super) fn row_team(&self, threads: usize, reach: Reach, rows: usize) -> Team {
         let passes = if reach == Reach::Gradients { 2.0 } else { 1.0 };
         let multiply_adds = passes * self.step_flops(rows) / 6.0;
-        let elements = (rows * self.buffers.all_cols()) as f64;
-        Self::team(threads, multiply_adds, elements)
+        let images = self.images.as_ref().map_or(0, ImagePlan::features);
+        let elements = (rows * (self.buffers.all_cols() + images)) as f64;
+        team::<T>(threads, multiply_adds, elements)
     }
 
-    /// The threads of the weight phase; without rows, of updates alone.
+    /// The tiles of the row phase; no bit depends on how many.
+    pub(super) fn row_tiles(&self, team: Team, rows: usize) -> Tiles {
+        if let Some(images) = &self.images {
+            let rows_each = images.tile_rows();
+            return Tiles { rows, count: rows.div_ceil(rows_each), rows_each: Some(rows_each) };
+        }
+        let mut count = rows.div_ceil(TILE_ROWS);
+        if team.threads() > 1 {
+            let shared = count.max(TILES * team.threads()).next_multiple_of(team.threads());
+            count = shared.min(rows.div_ceil(LEAST_ROWS));
+        }
+        Tiles { rows, count, rows_each: None }
+    }
+
+    /// The threads of the weight phase.
     pub(super) fn weight_team(&self, threads: usize, rows: usize) -> Team {
-        let weights = (self.blocks.len() * 2 * LANES * LANES) as f64;
-        Self::team(threads, weights * rows as f64, weights)
-    }
-
-    fn team(threads: usize, multiply_adds: f64, elements: f64) -> Team {
-        let nanoseconds = MULTIPLY_ADD * multiply_adds + ELEMENT * elements;
-        Team::for_cost(threads, nanoseconds * size_of::<T>() as f64 / 4.0)
+        weight_team::<T>(threads, self.blocks.len(), rows)
     }
 }
 
-/// The tiles of the row phase; no bit depends on how many.
-pub(super) fn row_tiles(team: Team, rows: usize) -> usize {
-    let tiles = rows.div_ceil(TILE_ROWS);
-    if team.threads() == 1 {
-        return tiles;
+/// Rows in tiles: all of one size but the last, or as equal as can be.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles {
+    rows: usize,
+    pub count: usize,
+    rows_each: Option<usize>,
+}
+
+impl Tiles {
+    /// Start and end of a tile.
+    pub(super) fn range(self, tile: usize) -> (usize, usize) {
+        match self.rows_each {
+            Some(each) => (tile * each, self.rows.min((tile + 1) * each)),
+            None => (self.rows * tile / self.count, self.rows * (tile + 1) / self.count),
+        }
     }
-    let shared = tiles.max(TILES * team.threads()).next_multiple_of(team.threads());
-    shared.min(rows.div_ceil(LEAST_ROWS))
+}
+
+/// The threads of so many blocks of weights; without rows, of updates alone.
+pub(super) fn weight_team<T: Elementary>(threads: usize, blocks: usize, rows: usize) -> Team {
+    let weights = (blocks * 2 * LANES * LANES) as f64;
+    team::<T>(threads, weights * rows as f64, weights)
+}
+
+fn team<T: Elementary>(threads: usize, multiply_adds: f64, elements: f64) -> Team {
+    let nanoseconds = MULTIPLY_ADD * multiply_adds + ELEMENT * elements;
+    Team::for_cost(threads, nanoseconds * size_of::<T>() as f64 / 4.0)
 }
 
 /// The threads of the gather of labels.

@@ -1,30 +1,34 @@
 //! Initial values; docs/random.md says how the numbers are drawn.
 
-use super::spec::{Init, Linear, Spec};
+use super::spec::{Init, Spec, Weighted};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::random::{Purpose, Stream, normal, uniform};
 use crate::simd::Isa;
 
-/// The initial parameters: for each Linear its weight (out, in) and, if it has one, its bias.
+/// The initial parameters: for each layer with parameters its weight, row-major, and, if it has one,
+/// its bias.
 #[must_use]
 pub fn parameters<T: Elementary>(spec: &Spec, seed: u64, isa: Isa) -> Vec<Vec<T>> {
     let mut tensors = Vec::new();
-    for (index, linear) in spec.linears() {
-        let mut weight = vec![T::ZERO; linear.out_features * linear.in_features];
-        fill(isa, &mut weight, linear, false, Stream::new(seed, Purpose::Weight, index as u32));
+    for layer in spec.weighted() {
+        let index = layer.layer as u32;
+        let mut weight = vec![T::ZERO; layer.outputs * layer.inputs];
+        fill(isa, &mut weight, &layer, false, Stream::new(seed, Purpose::Weight, index));
         tensors.push(weight);
-        if linear.bias {
-            let mut bias = vec![T::ZERO; linear.out_features];
-            fill(isa, &mut bias, linear, true, Stream::new(seed, Purpose::Bias, index as u32));
+        if layer.bias {
+            let mut bias = vec![T::ZERO; layer.outputs];
+            fill(isa, &mut bias, &layer, true, Stream::new(seed, Purpose::Bias, index));
             tensors.push(bias);
         }
     }
     tensors
 }
 
-fn fill<T: Elementary>(isa: Isa, target: &mut [T], linear: &Linear, bias: bool, stream: Stream) {
-    let (inputs, outputs) = (linear.in_features as f64, linear.out_features as f64);
-    match linear.init {
+fn fill<T: Elementary>(isa: Isa, target: &mut [T], layer: &Weighted, bias: bool, stream: Stream) {
+    // A convolution's fan_in and fan_out count its taps; groups lessen what one output sees, and in
+    // PyTorch's count not what one input reaches.
+    let (inputs, outputs) = (layer.inputs as f64, layer.fan_out as f64);
+    match layer.init {
         Init::TorchLinear => uniform(stream, 1.0 / inputs.sqrt(), target),
         Init::Normal => normal(isa, stream, 1.0, target),
         Init::GlorotUniform if !bias => uniform(stream, (6.0 / (inputs + outputs)).sqrt(), target),

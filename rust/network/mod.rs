@@ -1,11 +1,12 @@
 //! A model: data, plan, state, one step.
 //!
-//! - `spec.rs`: layers, loss and optimizer as data.
+//! - `spec.rs`: layers, loss and optimizer as data; `shape.rs`: what each layer makes of a batch.
 //! - `parameters.rs`: where parameters, gradients and moments lie; `initialize.rs`: their first values.
 //! - `plan.rs`: from a spec to ops on buffers; `op.rs`: the ops, and the one place where a tile gets
 //!   its pointers.
-//! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply;
-//!   `cost.rs`: how many threads they get.
+//! - `images.rs`: the ops before Flatten, on images; `image_builder.rs`: from a spec to them.
+//! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `rows.rs`:
+//!   its row phase; `update.rs`: its updates; `cost.rs`: how many threads they get.
 //! - `tiny.rs`: the step of a network that fits into L1.
 //! - `trace.rs`: one step with every tensor by name.
 //!
@@ -14,20 +15,27 @@
 
 mod batch;
 mod cost;
+mod image_builder;
+mod images;
 mod initialize;
 mod op;
 mod parameters;
 mod plan;
+mod rows;
+mod shape;
 mod spec;
 mod state;
 mod step;
 mod tiny;
 mod trace;
+mod update;
 mod workspace;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
 pub use parameters::Layout;
 pub use plan::{Plan, Purpose, SLAB_ROWS};
-pub use spec::{Init, Layer, Linear, Optimizer, Reduction, Spec};
+pub use shape::Shape;
+pub use spec::{Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Spec, Weighted};
 pub use state::State;
+pub use update::Updates;
 pub use workspace::Workspace;

@@ -1,6 +1,6 @@
 //! The ops of the row phase, and the one place where a tile gets its pointers.
 
-use super::parameters::LinearLayout;
+use super::parameters::LayerLayout;
 use super::workspace::Workspace;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
 use crate::kernels::elementary::Elementary;
@@ -61,7 +61,7 @@ pub enum BackwardWeight {
 pub enum RowOp {
     /// output = input W^T + b.
     Linear {
-        /// Which Linear layer.
+        /// Which of the layers with parameters.
         linear: usize,
         /// Read.
         input: BufferId,
@@ -92,7 +92,7 @@ pub enum RowOp {
     },
     /// target = grad W.
     InputGradient {
-        /// Which Linear layer.
+        /// Which of the layers with parameters.
         linear: usize,
         /// Read.
         grad: BufferId,
@@ -126,10 +126,10 @@ pub enum RowOp {
 /// The kernels of the row phase, compiled for one instruction set.
 pub(super) struct RowKernels<T: Elementary> {
     product: Entry<Product<T>>,
-    activation: Entry<ActivationForward<T>>,
-    activation_gradient: Entry<ActivationBackward<T>>,
-    dropout_mask: Entry<DropoutMask<T>>,
-    multiply: Entry<Multiply<T>>,
+    pub activation: Entry<ActivationForward<T>>,
+    pub activation_gradient: Entry<ActivationBackward<T>>,
+    pub dropout_mask: Entry<DropoutMask<T>>,
+    pub multiply: Entry<Multiply<T>>,
 }
 
 impl<T: Elementary> RowKernels<T> {
@@ -166,8 +166,8 @@ impl<T: Elementary> RowContext<'_, T> {
         self.workspace.buffer(buffer).slice(self.start, self.end)
     }
 
-    fn linear(&self, linear: usize) -> &LinearLayout {
-        &self.state.layout.linears[linear]
+    fn linear(&self, linear: usize) -> &LayerLayout {
+        &self.state.layout.layers[linear]
     }
 
     /// Runs one op.

@@ -4,25 +4,29 @@
 //! operand of the forward product as it is. Gradients and moments share that layout, so that the
 //! update of 16 inputs x 16 outputs is one pass over consecutive elements. A second copy of the
 //! weights, not transposed, is the right operand of the input gradient. At every boundary the
-//! layout is canonical: per Linear layer the weight (out, in), row-major, then the bias (out).
+//! layout is canonical: per layer the weight (out, in), row-major, then the bias (out). A
+//! convolution's inputs are (channel of the group, kernel row, kernel column); plans make its second
+//! copy.
 
 use super::op::view;
-use super::spec::Spec;
+use super::spec::{Spec, Weighted};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Panels;
 use crate::runtime::{Arena, memory};
 use crate::simd::LANES;
 
-/// Where one Linear layer's parameters lie in a buffer.
+/// Where one layer's parameters lie in a buffer.
 #[derive(Clone, Debug)]
-pub struct LinearLayout {
+pub struct LayerLayout {
     /// Index in the network's layers.
     pub layer: usize,
-    /// Width of the input.
+    /// Inputs of one output.
     pub inputs: usize,
-    /// Width of the output.
+    /// Outputs: units or channels.
     pub outputs: usize,
+    /// The weight's shape from outside.
+    shape: Vec<usize>,
     /// Whether there is a bias; its 16-padded row exists, at +0, in either case.
     pub bias: bool,
     /// Whether updates change it.
@@ -40,9 +44,11 @@ pub struct LinearLayout {
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// First to last.
-    pub linears: Vec<LinearLayout>,
+    pub layers: Vec<LayerLayout>,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
+    /// Elements of the convolutions' part, which comes first.
+    convolutions_len: usize,
     /// Elements of the buffer of weights for the input gradients.
     backward_len: usize,
 }
@@ -61,24 +67,31 @@ impl Layout {
             memory::check(parameters.saturating_mul(size_of::<T>() as u64))?;
             return Err(too_large());
         }
-        let (mut len, mut backward_len) = (0usize, 0usize);
-        let mut linears = Vec::new();
-        for (layer, linear) in spec.linears() {
-            let (inputs, outputs) = (linear.in_features, linear.out_features);
+        let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
+        let mut layers = Vec::new();
+        for Weighted { layer, inputs, outputs, shape, bias, trainable, lr_scale, .. } in
+            spec.weighted()
+        {
+            let is_convolution = shape.len() == 4;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
                 outputs.div_ceil(LANES).checked_mul(weight_stride).ok_or_else(too_large)?;
-            let backward =
-                inputs.div_ceil(LANES).checked_mul(backward_stride).ok_or_else(too_large)?;
+            let backward = match is_convolution {
+                true => 0,
+                false => {
+                    inputs.div_ceil(LANES).checked_mul(backward_stride).ok_or_else(too_large)?
+                }
+            };
             let bias_at = len.checked_add(weight_len).ok_or_else(too_large)?;
-            linears.push(LinearLayout {
+            layers.push(LayerLayout {
                 layer,
                 inputs,
                 outputs,
-                bias: linear.bias,
-                trainable: linear.trainable,
-                lr_scale: linear.lr_scale,
+                shape,
+                bias,
+                trainable,
+                lr_scale,
                 weight_at: len,
                 weight_stride,
                 bias_at,
@@ -87,10 +100,13 @@ impl Layout {
             });
             len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
             backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
+            if is_convolution {
+                convolutions_len = len;
+            }
         }
         // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
-        Ok(Self { linears, len, backward_len })
+        Ok(Self { layers, len, convolutions_len, backward_len })
     }
 
     /// A zeroed buffer for parameters, gradients or moments.
@@ -99,6 +115,14 @@ impl Layout {
     /// `Error::Memory` if there is no room.
     pub fn buffer<T: Elementary>(&self) -> Result<Arena<T>> {
         Arena::zeroed(self.len)
+    }
+
+    /// A zeroed buffer for the gradients of the convolutions alone.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn convolutions_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.convolutions_len)
     }
 
     /// A zeroed buffer for the weights as the input gradients read them.
@@ -118,17 +142,17 @@ impl Layout {
             .saturating_mul(size_of::<T>() as u64)
     }
 
-    /// Copies a buffer out: for each Linear its weight (out, in) and, if it has one, its bias.
+    /// Copies a buffer out: for each layer its weight and, if it has one, its bias.
     #[must_use]
     pub fn export<T: Elementary>(&self, buffer: &Arena<T>) -> Vec<Vec<T>> {
         let mut tensors = Vec::new();
-        for linear in &self.linears {
-            let mut weight = vec![T::ZERO; linear.outputs * linear.inputs];
-            crate::kernels::gemm::unpack(linear.weight(buffer), &mut weight, 1, linear.inputs);
+        for layer in &self.layers {
+            let mut weight = vec![T::ZERO; layer.outputs * layer.inputs];
+            crate::kernels::gemm::unpack(layer.weight(buffer), &mut weight, 1, layer.inputs);
             tensors.push(weight);
-            if linear.bias {
-                let mut bias = vec![T::ZERO; linear.outputs];
-                crate::kernels::gemm::unpack(linear.bias(buffer), &mut bias, 0, 1);
+            if layer.bias {
+                let mut bias = vec![T::ZERO; layer.outputs];
+                crate::kernels::gemm::unpack(layer.bias(buffer), &mut bias, 0, 1);
                 tensors.push(bias);
             }
         }
@@ -141,14 +165,14 @@ impl Layout {
     /// If their number or a length differs; the callers check both.
     pub fn import<T: Elementary>(&self, tensors: &[Vec<T>], buffer: &Arena<T>) {
         let mut tensors = tensors.iter();
-        for linear in &self.linears {
+        for layer in &self.layers {
             let weight = tensors.next().expect("a weight for each layer");
-            assert_eq!(weight.len(), linear.outputs * linear.inputs);
-            crate::kernels::gemm::pack(weight, 1, linear.inputs, linear.weight(buffer));
-            if linear.bias {
+            assert_eq!(weight.len(), layer.outputs * layer.inputs);
+            crate::kernels::gemm::pack(weight, 1, layer.inputs, layer.weight(buffer));
+            if layer.bias {
                 let bias = tensors.next().expect("a bias for each layer that has one");
-                assert_eq!(bias.len(), linear.outputs);
-                crate::kernels::gemm::pack(bias, 0, 1, linear.bias(buffer));
+                assert_eq!(bias.len(), layer.outputs);
+                crate::kernels::gemm::pack(bias, 0, 1, layer.bias(buffer));
             }
         }
         assert!(tensors.next().is_none());
@@ -158,10 +182,10 @@ impl Layout {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for linear in &self.linears {
-            names.push(format!("{}.weight", linear.layer));
-            if linear.bias {
-                names.push(format!("{}.bias", linear.layer));
+        for layer in &self.layers {
+            names.push(format!("{}.weight", layer.layer));
+            if layer.bias {
+                names.push(format!("{}.bias", layer.layer));
             }
         }
         names
@@ -171,17 +195,17 @@ impl Layout {
     #[must_use]
     pub fn shapes(&self) -> Vec<Vec<usize>> {
         let mut shapes = Vec::new();
-        for linear in &self.linears {
-            shapes.push(vec![linear.outputs, linear.inputs]);
-            if linear.bias {
-                shapes.push(vec![linear.outputs]);
+        for layer in &self.layers {
+            shapes.push(layer.shape.clone());
+            if layer.bias {
+                shapes.push(vec![layer.outputs]);
             }
         }
         shapes
     }
 }
 
-impl LinearLayout {
+impl LayerLayout {
     /// The transposed weight (in, out).
     #[must_use]
     pub fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
@@ -194,7 +218,13 @@ impl LinearLayout {
         view(buffer, self.bias_at, 1, self.outputs, LANES)
     }
 
-    /// The weight (out, in) in the buffer of [`Layout::backward_buffer`].
+    /// Whether it is a convolution.
+    #[must_use]
+    pub fn is_convolution(&self) -> bool {
+        self.shape.len() == 4
+    }
+
+    /// The weight (out, in) of a Linear layer in the buffer of [`Layout::backward_buffer`].
     #[must_use]
     pub fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)

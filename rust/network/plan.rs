@@ -7,13 +7,18 @@
 
 use std::collections::HashSet;
 
+use super::image_builder::ImageBuilder;
+use super::images::{ImageBuffer, ImagePlan};
 use super::op::{BackwardWeight, BufferId, RowKernels, RowOp};
-use super::spec::{Layer, Optimizer, Reduction, Spec};
+use super::shape::Shape;
+use super::spec::{Layer, Reduction, Spec};
 use super::tiny::{self, Tiny};
+use super::update::{Updates, blocks_of, keeps_backward};
 use super::workspace::{Buffers, Workspace};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
+use crate::kernels::images::ImageShape;
 use crate::kernels::loss::Loss;
 use crate::kernels::weight::Block;
 use crate::simd::{Isa, LANES};
@@ -21,6 +26,10 @@ use crate::simd::{Isa, LANES};
 /// Rows that are in memory at a time; a larger batch goes through in slabs. 16 of N2's blocks of 256
 /// rows: a whole slab is one node of the tree.
 pub const SLAB_ROWS: usize = 4096;
+
+/// Rows of a slab of images: one of N2's blocks. Each 16 rows leave gradients of their own for the
+/// convolutions, which would be many in a larger slab.
+const IMAGE_SLAB_ROWS: usize = 256;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,16 +47,30 @@ pub enum Purpose {
     Trace,
 }
 
-/// One Linear layer in the weight phase.
+/// One layer in the weight phase.
 #[derive(Clone, Debug)]
 pub(super) struct WeightOp {
-    pub linear: usize,
-    /// The layer's input.
-    pub input: BufferId,
-    /// Gradient with respect to the layer's output.
-    pub grad: BufferId,
+    /// Which of the layers with parameters.
+    pub index: usize,
+    pub source: WeightSource,
     /// Whether updates keep the second copy of the weight.
     pub keep_backward: bool,
+}
+
+/// What a weight's gradient is made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WeightSource {
+    /// The layer's input, and the gradient with respect to its output.
+    Rows { input: BufferId, grad: BufferId },
+    /// What blocks of images have left.
+    Images,
+}
+
+/// A tensor between two layers, for `Purpose::Trace`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Traced {
+    Rows(BufferId),
+    Images(ImageBuffer),
 }
 
 /// The ops of one kind of step of one network.
@@ -55,8 +78,12 @@ pub struct Plan<T: Elementary> {
     pub(super) isa: Isa,
     pub(super) row_kernels: RowKernels<T>,
     pub(super) loss: Option<(Loss, Reduction)>,
-    pub(super) optimizer: Optimizer,
+    /// What X is divided by.
+    pub(super) scale: Option<T>,
+    pub(super) updates: Updates,
     pub(super) buffers: Buffers,
+    /// The layers before Flatten, of a network that takes images.
+    pub(super) images: Option<ImagePlan>,
     pub(super) forward: Vec<RowOp>,
     pub(super) backward: Vec<RowOp>,
     pub(super) weights: Vec<WeightOp>,
@@ -70,9 +97,9 @@ pub struct Plan<T: Elementary> {
     pub(super) output_grad: BufferId,
     pub(super) input_grad: Option<BufferId>,
     /// The output of each layer, for `Purpose::Trace`.
-    pub(super) layer_outputs: Vec<BufferId>,
+    pub(super) layer_outputs: Vec<Traced>,
     /// The gradient with respect to the output of each layer, for `Purpose::Trace`.
-    pub(super) layer_grads: Vec<BufferId>,
+    pub(super) layer_grads: Vec<Traced>,
     pub(super) slab_rows: usize,
     pub(super) fused: bool,
     /// How a network that fits into L1 trains.
@@ -99,10 +126,41 @@ impl<T: Elementary> Plan<T> {
     /// If `slab_rows` is neither the whole batch nor a power of two of at least 256, as N2 needs.
     #[must_use]
     pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Self {
+        Self::build(spec, None, purpose, slab_rows, isa)
+    }
+
+    /// A plan of a network that takes images, for images of one size.
+    ///
+    /// # Panics
+    /// If the layers do not fit images of this size, which [`Spec::shapes`] tells.
+    #[must_use]
+    pub fn of_images(
+        spec: &Spec,
+        image: ImageShape,
+        purpose: Purpose,
+        slab_rows: usize,
+        isa: Isa,
+    ) -> Self {
+        let whole = matches!(purpose, Purpose::Trace | Purpose::Gradients { input_grad: true });
+        let large = slab_rows > IMAGE_SLAB_ROWS && !whole;
+        let slab_rows = if large { IMAGE_SLAB_ROWS } else { slab_rows };
+        Self::build(spec, Some(image), purpose, slab_rows, isa)
+    }
+
+    fn build(
+        spec: &Spec,
+        image: Option<ImageShape>,
+        purpose: Purpose,
+        slab_rows: usize,
+        isa: Isa,
+    ) -> Self {
+        let shapes = spec.shapes(image).expect("layers that fit");
         let mut builder = Builder {
             spec,
             purpose,
             rows: slab_rows,
+            first: 0,
+            convolutions: 0,
             buffers: Buffers::default(),
             forward: Vec::new(),
             backward: Vec::new(),
@@ -110,25 +168,54 @@ impl<T: Elementary> Plan<T> {
             copies: Vec::new(),
             ways: Vec::new(),
             layer_outputs: Vec::new(),
-            layer_grads: vec![BufferId(0); spec.layers.len()],
+            layer_grads: Vec::new(),
             tiny: tiny::fits(spec),
         };
-        let input = builder.buffer::<T>(spec.in_features());
+        let mut images = image.map(|image| {
+            let batch = &mut builder.buffers;
+            ImageBuilder::new::<T>(spec, image, &shapes, purpose, slab_rows, batch)
+        });
+        let input = match &mut images {
+            Some(images) => {
+                let (flat, convolutions) = images.flat();
+                builder.first = images.layers();
+                builder.convolutions = convolutions;
+                builder.layer_outputs.append(&mut images.outputs);
+                flat
+            }
+            None => builder.buffer::<T>(spec.in_features()),
+        };
         let output = builder.forward::<T>(input);
         let targets = builder.buffer::<T>(spec.out_features());
         let output_grad = builder.buffer::<T>(spec.out_features());
-        let input_grad =
+        let mut input_grad =
             if purpose == Purpose::Forward { None } else { builder.backward::<T>(output_grad) };
+        builder.layer_grads.reverse();
+        let images = images.map(|images| {
+            let mut buffers = std::mem::take(&mut builder.buffers);
+            // Flatten's own gradient is at the rows of features.
+            let flat_grad = input_grad;
+            let below = |layer| builder.wanted_below(layer);
+            let (plan, mut grads, weights) = images.finish::<T>(flat_grad, &mut buffers, below);
+            grads.extend(flat_grad.map(Traced::Rows));
+            grads.append(&mut builder.layer_grads);
+            builder.layer_grads = grads;
+            builder.weights.extend(weights);
+            let features = image.map_or(0, ImageShape::features);
+            input_grad = plan.input_grad.map(|_| buffers.add::<T>(slab_rows, features));
+            builder.buffers = buffers;
+            plan
+        });
         let blocks = builder.blocks();
         let Builder { buffers, forward, backward, weights, copies, .. } = builder;
-        let weights_count: usize =
-            spec.linears().map(|(_, linear)| linear.in_features * linear.out_features).sum();
         Self {
             isa,
             row_kernels: RowKernels::new(isa),
             loss: spec.loss.clone(),
-            optimizer: spec.optimizer,
+            scale: spec.input.scale.map(T::from_f64),
+            updates: Updates::new(spec, isa),
             buffers,
+            images,
             forward,
             backward,
             weights,
@@ -144,7 +231,7 @@ impl<T: Elementary> Plan<T> {
             slab_rows,
             fused: true,
             tiny: None,
-            flops_per_row: 6.0 * weights_count as f64,
+            flops_per_row: 6.0 * multiply_adds(spec, &shapes),
         }
     }
 
@@ -191,18 +278,34 @@ enum Way {
     Nothing,
 }
 
+/// Multiply-adds of one sample's forward pass.
+fn multiply_adds(spec: &Spec, shapes: &[Shape]) -> f64 {
+    let of = |layer: super::spec::Weighted| {
+        let places = match shapes[layer.layer] {
+            Shape::Row(_) => 1,
+            Shape::Image(shape) => shape.height * shape.width,
+        };
+        (layer.inputs * layer.outputs * places) as f64
+    };
+    spec.weighted().map(of).sum()
+}
+
 struct Builder<'a> {
     spec: &'a Spec,
     purpose: Purpose,
     rows: usize,
+    /// The first layer that works on rows, and the convolutions before it.
+    first: usize,
+    convolutions: usize,
     buffers: Buffers,
     forward: Vec<RowOp>,
     backward: Vec<RowOp>,
     weights: Vec<WeightOp>,
     copies: Vec<(usize, BufferId)>,
     ways: Vec<Way>,
-    layer_outputs: Vec<BufferId>,
-    layer_grads: Vec<BufferId>,
+    layer_outputs: Vec<Traced>,
+    /// From the last layer back.
+    layer_grads: Vec<Traced>,
     /// Whether the network has a tiny plan, whose updates keep no second copies.
     tiny: bool,
 }
@@ -227,8 +330,8 @@ impl Builder<'_> {
         let mut at = input;
         // Whether the way back reads what is in `at` now.
         let mut needed = false;
-        let mut linears = 0;
-        for (layer, kind) in spec.layers.iter().enumerate() {
+        let mut linears = self.convolutions;
+        for (layer, kind) in spec.layers.iter().enumerate().skip(self.first) {
             let way = match *kind {
                 Layer::Linear(ref linear) => {
                     let output = self.buffer::<T>(linear.out_features);
@@ -238,7 +341,10 @@ impl Builder<'_> {
                     (at, needed) = (output, false);
                     way
                 }
-                Layer::Activation(Activation::Identity) => Way::Nothing,
+                Layer::Activation(Activation::Identity)
+                | Layer::Flatten
+                | Layer::Conv2d(_)
+                | Layer::Pool(_) => Way::Nothing,
                 Layer::Activation(activation) => {
                     let training = self.purpose != Purpose::Forward;
                     let from_input = activation.needs_input() && training;
@@ -257,7 +363,7 @@ impl Builder<'_> {
                 }
             };
             self.ways.push(way);
-            self.layer_outputs.push(at);
+            self.layer_outputs.push(Traced::Rows(at));
         }
         at
     }
@@ -268,14 +374,14 @@ impl Builder<'_> {
             Purpose::Forward => false,
             Purpose::Gradients { input_grad: true } | Purpose::Trace => true,
             Purpose::Gradients { input_grad: false } => {
-                self.spec.linears().any(|(index, _)| index < layer)
+                self.spec.weighted().any(|below| below.layer < layer)
             }
             Purpose::Train => self.trainable_below(layer),
         }
     }
 
     fn trainable_below(&self, layer: usize) -> bool {
-        self.spec.linears().any(|(index, linear)| index < layer && linear.trainable)
+        self.spec.weighted().any(|below| below.layer < layer && below.trainable)
     }
 
     /// The way back; gives the gradient with respect to X if it gets that far.
@@ -284,9 +390,9 @@ impl Builder<'_> {
         let mut at = output_grad;
         // Whether the store of what is in `at` has flushed subnormals (N5): the loss does.
         let mut flushed = true;
-        for (layer, kind) in spec.layers.iter().enumerate().rev() {
-            self.layer_grads[layer] = at;
-            match self.ways[layer] {
+        for (layer, kind) in spec.layers.iter().enumerate().skip(self.first).rev() {
+            self.layer_grads.push(Traced::Rows(at));
+            match self.ways[layer - self.first] {
                 Way::Nothing => {}
                 Way::Activation { activation, saved } => {
                     let target = self.place::<T>(at, false);
@@ -317,10 +423,9 @@ impl Builder<'_> {
                     let below = self.trainable_below(layer);
                     if data.trainable || self.purpose != Purpose::Train {
                         self.weights.push(WeightOp {
-                            linear,
-                            input,
-                            grad: at,
-                            keep_backward: below && !self.tiny,
+                            index: linear,
+                            source: WeightSource::Rows { input, grad: at },
+                            keep_backward: keeps_backward(spec, linear),
                         });
                     }
                     if !self.wanted_below(layer) {
@@ -346,17 +451,11 @@ impl Builder<'_> {
 
     /// The tiles of the weight phase.
     fn blocks(&self) -> Vec<(usize, Block)> {
-        let linears: Vec<_> = self.spec.linears().collect();
+        let layers: Vec<_> = self.spec.weighted().collect();
         let mut blocks = Vec::new();
         for (index, op) in self.weights.iter().enumerate() {
-            let (_, linear) = linears[op.linear];
-            let outputs = linear.out_features.div_ceil(LANES);
-            for output in (0..outputs).step_by(2) {
-                for input in 0..linear.in_features.div_ceil(LANES) {
-                    let outputs = if outputs - output < 2 { 1 } else { 2 };
-                    blocks.push((index, Block { input, output, outputs }));
-                }
-            }
+            let layer = &layers[op.index];
+            blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
         blocks

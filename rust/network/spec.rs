@@ -2,13 +2,22 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
+use crate::kernels::convolution::Stencil;
+use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
+use crate::kernels::pooling::Pool;
 
 /// One layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
     /// y = x W^T + b.
     Linear(Linear),
+    /// A convolution of images.
+    Conv2d(Conv2d),
+    /// One number for each window of an image.
+    Pool(Pool),
+    /// Images become rows.
+    Flatten,
     /// An elementwise function.
     Activation(Activation),
     /// Zeroes units with probability `p` in training and scales the others up.
@@ -33,6 +42,89 @@ pub struct Linear {
     pub trainable: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+}
+
+/// A convolution: each output channel from the input channels of its group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2d {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// The convolution from one row of an image to the next.
+    pub rows: Stencil,
+    /// The convolution along a row.
+    pub cols: Stencil,
+    /// Divides both numbers of channels.
+    pub groups: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Initial values.
+    pub init: Init,
+    /// Whether updates change it.
+    pub trainable: bool,
+    /// Factor on the learning rate.
+    pub lr_scale: f64,
+}
+
+/// What layers with parameters have in common: a weight of (outputs, inputs), or of that many in more
+/// dimensions, and perhaps a bias of (outputs).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted {
+    /// Index in the network's layers.
+    pub layer: usize,
+    /// Inputs of one output.
+    pub inputs: usize,
+    /// Outputs: units or channels.
+    pub outputs: usize,
+    /// Outputs that one input reaches, all outputs' taps counted.
+    pub fan_out: usize,
+    /// The weight's shape.
+    pub shape: Vec<usize>,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Initial values.
+    pub init: Init,
+    /// Whether updates change it.
+    pub trainable: bool,
+    /// Factor on the learning rate.
+    pub lr_scale: f64,
+}
+
+impl Layer {
+    fn weighted(&self, layer: usize) -> Option<Weighted> {
+        Some(match self {
+            Self::Linear(linear) => Weighted {
+                layer,
+                inputs: linear.in_features,
+                outputs: linear.out_features,
+                fan_out: linear.out_features,
+                shape: vec![linear.out_features, linear.in_features],
+                bias: linear.bias,
+                init: linear.init,
+                trainable: linear.trainable,
+                lr_scale: linear.lr_scale,
+            },
+            Self::Conv2d(conv) => {
+                let taps = conv.rows.kernel.saturating_mul(conv.cols.kernel);
+                let channels = conv.in_channels / conv.groups;
+                Weighted {
+                    layer,
+                    inputs: channels.saturating_mul(taps),
+                    outputs: conv.out_channels,
+                    fan_out: conv.out_channels.saturating_mul(taps),
+                    shape: vec![conv.out_channels, channels, conv.rows.kernel, conv.cols.kernel],
+                    bias: conv.bias,
+                    init: conv.init,
+                    trainable: conv.trainable,
+                    lr_scale: conv.lr_scale,
+                }
+            }
+            Self::Pool(_) | Self::Flatten | Self::Activation(_) | Self::Dropout { .. } => {
+                return None;
+            }
+        })
+    }
 }
 
 /// How initial values are drawn; the names say the source.
@@ -93,6 +185,21 @@ impl Optimizer {
     }
 }
 
+/// How rows of X become what the first layer sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input {
+    /// What all elements are divided by.
+    pub scale: Option<f64>,
+    /// The order of pixels in a row of X.
+    pub order: PixelOrder,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { scale: None, order: PixelOrder::ChannelsFirst }
+    }
+}
+
 /// A whole model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -102,59 +209,20 @@ pub struct Spec {
     pub loss: Option<(Loss, Reduction)>,
     /// The optimizer.
     pub optimizer: Optimizer,
+    /// What happens to X.
+    pub input: Input,
 }
 
 impl Spec {
-    /// Checks that the layers fit each other and the loss.
-    ///
-    /// # Errors
-    /// `Error::Shape` names the layer and both widths, `Error::Value` what else is wrong.
-    pub fn check(&self) -> Result<()> {
-        let mut width = None;
-        for (index, layer) in self.layers.iter().enumerate() {
-            if let Layer::Linear(linear) = layer {
-                if linear.in_features == 0 || linear.out_features == 0 {
-                    return Err(Error::Value(format!(
-                        "layer {index}: Linear has {} inputs and {} outputs, both must be at least 1",
-                        linear.in_features, linear.out_features
-                    )));
-                }
-                if let Some(width) = width
-                    && width != linear.in_features
-                {
-                    return Err(Error::Shape(format!(
-                        "layer {index}: Linear takes {} features, gets {width}",
-                        linear.in_features
-                    )));
-                }
-                width = Some(linear.out_features);
-            }
-        }
-        if width.is_none() {
-            return Err(Error::Value("layers has no Linear layer, a network needs one".into()));
-        }
-        self.parameter_count()?;
-        self.loss.as_ref().map_or(Ok(()), |(loss, _)| loss.check(self.out_features()))
-    }
-
-    /// The Linear layers with their indices in `layers`.
-    pub fn linears(&self) -> impl DoubleEndedIterator<Item = (usize, &Linear)> {
-        self.layers.iter().enumerate().filter_map(|(index, layer)| match layer {
-            Layer::Linear(linear) => Some((index, linear)),
-            _ => None,
-        })
-    }
-
-    /// Columns of X.
-    #[must_use]
-    pub fn in_features(&self) -> usize {
-        self.linears().next().map_or(0, |(_, linear)| linear.in_features)
+    /// The layers with parameters.
+    pub fn weighted(&self) -> impl Iterator<Item = Weighted> {
+        self.layers.iter().enumerate().filter_map(|(index, layer)| layer.weighted(index))
     }
 
     /// Columns of the output.
     #[must_use]
     pub fn out_features(&self) -> usize {
-        self.linears().next_back().map_or(0, |(_, linear)| linear.out_features)
+        self.weighted().last().map_or(0, |last| last.outputs)
     }
 
     /// Parameters, weights and biases.
@@ -163,15 +231,15 @@ impl Spec {
     /// `Error::Value` if they are more than 64 bits count.
     pub fn parameter_count(&self) -> Result<u64> {
         let mut count = 0u64;
-        for (index, linear) in self.linears() {
-            let inputs = linear.in_features as u64 + u64::from(linear.bias);
-            count = inputs
-                .checked_mul(linear.out_features as u64)
+        for Weighted { layer, inputs, outputs, bias, .. } in self.weighted() {
+            count = (inputs as u64)
+                .checked_add(u64::from(bias))
+                .and_then(|inputs| inputs.checked_mul(outputs as u64))
                 .and_then(|weights| count.checked_add(weights))
                 .ok_or_else(|| {
                     Error::Value(format!(
-                        "layer {index}: Linear({}, {}) has more parameters than 2^64",
-                        linear.in_features, linear.out_features
+                        "layer {layer} has {outputs} outputs of {inputs} inputs each, more \
+                         parameters than 2^64"
                     ))
                 })?;
         }

@@ -85,7 +85,7 @@ impl<T: Elementary> State<T> {
 
     /// Makes the second copy of the weights from the first.
     fn refresh_backward(&mut self, isa: Isa) {
-        for linear in &self.layout.linears {
+        for linear in self.layout.layers.iter().filter(|layer| !layer.is_convolution()) {
             let source = linear.weight(&self.parameters);
             let target = linear.backward_weight(&self.backward);
             for block in 0..linear.inputs.div_ceil(LANES) {
@@ -105,7 +105,7 @@ impl<T: Elementary> State<T> {
         }
     }
 
-    /// The update rule of one Linear layer, for the update that `begin_update` counted.
+    /// The update rule of one layer, for the update that `begin_update` counted.
     #[must_use]
     pub fn rule(&self, optimizer: &Optimizer, lr_scale: f64) -> Rule<T> {
         let lr = self.learning_rate * lr_scale;

@@ -3,43 +3,20 @@
 use std::time::Instant;
 
 use super::batch::{Batch, Head, StepLoss};
-use super::cost::{LABEL_ROWS, label_team, row_tiles};
-use super::op::{RowContext, whole};
-use super::plan::{Plan, WeightOp};
-use super::spec::{Optimizer, Reduction};
+use super::op::whole;
+use super::plan::{Plan, WeightSource};
+use super::rows::{Pass, Reach};
 use super::state::State;
+use super::update::layer_state;
 use super::workspace::Workspace;
 use crate::error::Result;
-use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Gather, Rows, Source};
 use crate::kernels::gemm::{Transpose, unpack};
-use crate::kernels::loss::{LossRows, Targets, divisor};
-use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{Accumulate, BlockTree, sum_rows};
-use crate::kernels::weight::{ApplyBlock, GradientBlock, LinearState, TrainBlock};
+use crate::kernels::reduce::{Accumulate, BlockTree};
+use crate::kernels::weight::{Block, GradientBlock, SumBlocks, TrainBlock};
 use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
 use crate::simd::LANES;
-
-/// How far a pass goes.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Reach {
-    Outputs,
-    Loss,
-    Gradients,
-}
-
-/// One pass of the row phase over a slab.
-struct Pass<'a, T: Elementary> {
-    state: &'a State<T>,
-    workspace: &'a Workspace<T>,
-    batch: &'a Batch<'a, T>,
-    head: Head<'a, T>,
-    reach: Reach,
-    training: bool,
-    divisor: f64,
-}
 
 impl<T: Elementary> Plan<T> {
     /// The network's outputs, row-major (rows, out_features), into `out`.
@@ -63,6 +40,7 @@ impl<T: Elementary> Plan<T> {
         for (start, rows) in self.slabs(batch.rows) {
             let head = Head::Nothing;
             let reach = Reach::Outputs;
+            self.reserve(threads, state, workspace, reach, rows)?;
             let pass = Pass { state, workspace, batch, head, reach, training, divisor: 1.0 };
             self.row_phase(threads, &pass, start, rows)?;
             let outputs = workspace.buffer(self.output).slice(0, rows);
@@ -85,6 +63,7 @@ impl<T: Elementary> Plan<T> {
         let divisor = self.prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
+            self.reserve(threads, state, workspace, reach, rows)?;
             let pass = Pass { state, workspace, batch, head, reach, training: false, divisor: 1.0 };
             self.row_phase(threads, &pass, start, rows)?;
         }
@@ -138,35 +117,65 @@ impl<T: Elementary> Plan<T> {
             return Ok(loss);
         }
         let divisor = self.prepare(threads, workspace, batch)?;
+        let (reach, rows) = (Reach::Gradients, batch.rows);
+        self.reserve(threads, state, workspace, reach, rows)?;
+        if self.images.is_some() {
+            workspace.reserve_gradients(&state.layout, 1)?;
+        }
         self.copy_weights(state, workspace);
-        let pass = Pass {
-            state,
-            workspace,
-            batch,
-            head: Head::Loss,
-            reach: Reach::Gradients,
-            training: true,
-            divisor: self.scale(divisor),
-        };
-        self.row_phase(threads, &pass, 0, batch.rows)?;
-        let loss = self.total(workspace, batch.rows, divisor);
+        let (head, scale) = (Head::Loss, self.scale(divisor));
+        let pass = Pass { state, workspace, batch, head, reach, training: true, divisor: scale };
+        self.row_phase(threads, &pass, 0, rows)?;
+        let loss = self.total(workspace, rows, divisor);
         if loss.is_finite() {
-            state.begin_update(&self.optimizer);
-            let state = &*state;
-            let workspace = &*workspace;
-            let team = self.weight_team(threads, batch.rows);
-            Pool::run(team, self.blocks.len(), &|tile| {
-                let (index, block) = self.blocks[tile];
-                let op = &self.weights[index];
-                self.isa.run(TrainBlock {
-                    input: workspace.buffer(op.input).slice(0, batch.rows),
-                    grad: workspace.buffer(op.grad).slice(0, batch.rows),
-                    block,
-                    state: &linear_state(state, &self.optimizer, op),
-                });
+            state.begin_update(&self.updates.optimizer);
+            let (state, workspace) = (&*state, &*workspace);
+            Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
+                self.train_block(state, workspace, rows, tile);
             })?;
         }
         Ok(loss)
+    }
+
+    /// The gradient of one block of a weight, and its update.
+    fn train_block(&self, state: &State<T>, workspace: &Workspace<T>, rows: usize, tile: usize) {
+        let (op, block) = self.blocks[tile];
+        let op = &self.weights[op];
+        match op.source {
+            WeightSource::Rows { input, grad } => self.isa.run(TrainBlock {
+                input: workspace.buffer(input).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                state: &layer_state(state, &self.updates.optimizer, op.index, op.keep_backward),
+            }),
+            WeightSource::Images => {
+                let gradient = &workspace.gradients[0];
+                self.sum_images(state, workspace, rows, gradient, (op.index, block));
+                self.updates.apply_block(state, gradient, (op.index, op.keep_backward), block);
+            }
+        }
+    }
+
+    /// Adds what the blocks of images have left for one block of a convolution's weight.
+    fn sum_images(
+        &self,
+        state: &State<T>,
+        workspace: &Workspace<T>,
+        rows: usize,
+        gradient: &Arena<T>,
+        (index, block): (usize, Block),
+    ) {
+        let layout = &state.layout.layers[index];
+        let parts = &workspace.image_gradients[..rows.div_ceil(LANES)];
+        let weights: Vec<_> = parts.iter().map(|part| layout.weight(part)).collect();
+        let biases: Vec<_> = parts.iter().map(|part| layout.bias(part)).collect();
+        self.isa.run(SumBlocks {
+            weights: &weights,
+            biases: &biases,
+            block,
+            weight: layout.weight(gradient),
+            bias: layout.bias.then(|| layout.bias(gradient)),
+        });
     }
 
     /// The gradients of a batch, left in [`Workspace::gradient`].
@@ -190,6 +199,7 @@ impl<T: Elementary> Plan<T> {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let reach = Reach::Gradients;
+            self.reserve(threads, state, workspace, reach, rows)?;
             let scale = self.scale(divisor);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor: scale };
             self.row_phase(threads, &pass, start, rows)?;
@@ -209,27 +219,16 @@ impl<T: Elementary> Plan<T> {
     /// # Errors
     /// `Error::Internal` if a tile panicked.
     pub fn apply(&self, threads: usize, state: &mut State<T>, gradient: &Arena<T>) -> Result<()> {
-        state.begin_update(&self.optimizer);
-        let state = &*state;
-        Pool::run(self.weight_team(threads, 0), self.blocks.len(), &|tile| {
-            let (index, block) = self.blocks[tile];
-            let op = &self.weights[index];
-            let layout = &state.layout.linears[op.linear];
-            if layout.trainable {
-                self.isa.run(ApplyBlock {
-                    weight: layout.weight(gradient),
-                    bias: layout.bias.then(|| layout.bias(gradient)),
-                    block,
-                    state: &linear_state(state, &self.optimizer, op),
-                });
-            }
-        })
+        self.updates.apply(threads, state, gradient)
     }
 
     /// Makes the copies of weights that the state does not keep.
     fn copy_weights(&self, state: &State<T>, workspace: &Workspace<T>) {
-        for &(linear, copy) in &self.copies {
-            let source = state.layout.linears[linear].weight(&state.parameters);
+        if let Some(images) = &self.images {
+            images.turn_weights(self.isa, state, workspace);
+        }
+        for &(index, copy) in &self.copies {
+            let source = state.layout.layers[index].weight(&state.parameters);
             let target = workspace.buffer(copy);
             for block in 0..source.rows().div_ceil(LANES) {
                 for panel in 0..source.panels() {
@@ -247,137 +246,6 @@ impl<T: Elementary> Plan<T> {
             .map(move |start| (start, if rows - start < slab { rows - start } else { slab }))
     }
 
-    /// Gathers classes and weights of a batch, and gives the divisor of its mean.
-    pub(super) fn prepare(
-        &self,
-        threads: usize,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Result<f64> {
-        let rows = batch.rows;
-        assert!(rows <= workspace.batch_rows());
-        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
-            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
-            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
-        })?;
-        let Some((loss, _)) = &self.loss else { return Ok(1.0) };
-        let outputs = self.buffers.cols(self.output);
-        let classes = batch.classes_of(workspace);
-        Ok(divisor(loss, classes, batch.weights_of(workspace), rows, outputs))
-    }
-
-    /// What the gradient is divided by.
-    pub(super) fn scale(&self, divisor: f64) -> f64 {
-        match self.loss {
-            Some((_, Reduction::Mean)) => divisor,
-            _ => 1.0,
-        }
-    }
-
-    /// The loss of a batch from those of its rows.
-    pub(super) fn total(&self, workspace: &Workspace<T>, rows: usize, divisor: f64) -> StepLoss {
-        let sum = sum_rows(workspace.row_loss().slice(0, rows));
-        let scale = self.scale(divisor);
-        // Where all rows have zero weight, the loss is 0, not 0 / 0.
-        StepLoss { sum, divisor, reduced: if scale == 0.0 { 0.0 } else { sum / scale } }
-    }
-
-    fn row_phase(
-        &self,
-        threads: usize,
-        pass: &Pass<'_, T>,
-        slab: usize,
-        rows: usize,
-    ) -> Result<()> {
-        let team = self.row_team(threads, pass.reach, rows);
-        let tiles = row_tiles(team, rows);
-        Pool::run(team, tiles, &|tile| {
-            let (start, end) = (rows * tile / tiles, rows * (tile + 1) / tiles);
-            self.row_tile(pass, slab, start, end);
-        })
-    }
-
-    /// Rows `start..end` of the slab that begins at row `slab` of the batch.
-    fn row_tile(&self, pass: &Pass<'_, T>, slab: usize, start: usize, end: usize) {
-        let Pass { state, workspace, batch, .. } = *pass;
-        let kernels = &self.row_kernels;
-        let training = pass.training;
-        let context = RowContext { kernels, state, workspace, start, end, slab, training };
-        let first = slab + start;
-        self.gather(batch, first, context.rows(self.input));
-        for op in &self.forward {
-            context.run(op);
-        }
-        if pass.reach == Reach::Outputs {
-            return;
-        }
-        match pass.head {
-            Head::Nothing => return,
-            Head::Loss => {
-                let gradients = pass.reach == Reach::Gradients;
-                self.loss_rows(
-                    workspace,
-                    batch,
-                    (first, slab + end),
-                    context.rows(self.output),
-                    context.rows(self.targets),
-                    gradients.then(|| context.rows(self.output_grad)),
-                    pass.divisor,
-                );
-            }
-            Head::Gradient(values) => {
-                let source = Source::of_slice(values, self.buffers.cols(self.output));
-                let target = context.rows(self.output_grad);
-                self.isa.run(Gather { source, rows: Rows::From(first), target });
-                self.isa.run(ActivationBackward {
-                    activation: Activation::Identity,
-                    saved: target,
-                    grad: target,
-                });
-            }
-        }
-        if pass.reach == Reach::Gradients {
-            for op in &self.backward {
-                context.run(op);
-            }
-        }
-    }
-
-    /// Rows of X from row `first` of the batch on, as many as the target has.
-    pub(super) fn gather(&self, batch: &Batch<'_, T>, first: usize, target: Panels<T>) {
-        let rows = batch.order.range(first, first + target.rows());
-        self.isa.run(Gather { source: batch.source, rows, target });
-    }
-
-    /// Losses of rows `first..last` of the batch, and their gradient if there is room for it.
-    #[allow(clippy::too_many_arguments, reason = "five matrices and where they are from")]
-    pub(super) fn loss_rows(
-        &self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-        (first, last): (usize, usize),
-        outputs: Panels<T>,
-        targets: Panels<T>,
-        grad: Option<Panels<T>>,
-        divisor: f64,
-    ) {
-        let Some((loss, _)) = &self.loss else { return };
-        let targets = match batch.values(outputs.cols()) {
-            Some(source) => {
-                let rows = batch.order.range(first, last);
-                self.isa.run(Gather { source, rows, target: targets });
-                Targets::Values(targets)
-            }
-            None => Targets::Classes(workspace.classes().slice(first, last)),
-        };
-        let weights = match batch.weights {
-            Some(_) => workspace.weights().slice(first, last),
-            None => Span::empty(),
-        };
-        let row_loss = workspace.row_loss().slice(first, last);
-        self.isa.run(LossRows { loss, outputs, targets, weights, divisor, row_loss, grad });
-    }
-
     /// The weight gradients of a slab's `rows` rows, into the gradients' slot.
     fn weight_gradients(
         &self,
@@ -389,16 +257,21 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<()> {
         let gradient = &workspace.gradients[slot];
         Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
-            let (index, block) = self.blocks[tile];
-            let op = &self.weights[index];
-            let layout = &state.layout.linears[op.linear];
-            self.isa.run(GradientBlock {
-                input: workspace.buffer(op.input).slice(0, rows),
-                grad: workspace.buffer(op.grad).slice(0, rows),
-                block,
-                weight: layout.weight(gradient),
-                bias: layout.bias.then(|| layout.bias(gradient)),
-            });
+            let (op, block) = self.blocks[tile];
+            let op = &self.weights[op];
+            let layout = &state.layout.layers[op.index];
+            match op.source {
+                WeightSource::Rows { input, grad } => self.isa.run(GradientBlock {
+                    input: workspace.buffer(input).slice(0, rows),
+                    grad: workspace.buffer(grad).slice(0, rows),
+                    block,
+                    weight: layout.weight(gradient),
+                    bias: layout.bias.then(|| layout.bias(gradient)),
+                }),
+                WeightSource::Images => {
+                    self.sum_images(state, workspace, rows, gradient, (op.index, block));
+                }
+            }
         })
     }
 
@@ -406,23 +279,5 @@ impl<T: Elementary> Plan<T> {
     pub(super) fn merge(&self, workspace: &Workspace<T>, slot: usize) {
         let [sum, term] = [slot, slot + 1].map(|slot| whole(&workspace.gradients[slot]));
         self.isa.run(Accumulate { sum, term });
-    }
-}
-
-fn linear_state<T: Elementary>(
-    state: &State<T>,
-    optimizer: &Optimizer,
-    op: &WeightOp,
-) -> LinearState<T> {
-    let layout = &state.layout.linears[op.linear];
-    // Not `[0, 1].map`: that is not inlined, and took 4 % of a step.
-    let (first, second) = (state.moments.first(), state.moments.get(1));
-    LinearState {
-        rule: state.rule(optimizer, layout.lr_scale),
-        weight: layout.weight(&state.parameters),
-        moments: [first.map(|m| layout.weight(m)), second.map(|m| layout.weight(m))],
-        backward: op.keep_backward.then(|| layout.backward_weight(&state.backward)),
-        bias: layout.bias.then(|| layout.bias(&state.parameters)),
-        bias_moments: [first.map(|m| layout.bias(m)), second.map(|m| layout.bias(m))],
     }
 }

@@ -47,7 +47,10 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                 (_, free @ Activation::Identity) => *free = *activation,
                 _ => return None,
             },
-            spec::Layer::Dropout { .. } => return None,
+            spec::Layer::Flatten => {}
+            spec::Layer::Dropout { .. } | spec::Layer::Conv2d(_) | spec::Layer::Pool(_) => {
+                return None;
+            }
         }
     }
     (weights <= MAX_WEIGHTS && spec.loss.is_some()).then_some(pairs)
@@ -74,7 +77,7 @@ impl Tiny {
         let mut groups: Vec<(f64, Range<usize>)> = Vec::new();
         let mut below = buffers.reserve(ROOM);
         let mut trainable = false;
-        for ((linear, activation), at) in pairs(spec)?.into_iter().zip(&layout.linears) {
+        for ((linear, activation), at) in pairs(spec)?.into_iter().zip(&layout.layers) {
             let (inputs, outputs) = (linear.in_features, linear.out_features);
             let output = buffers.reserve(ROOM);
             layers.push(Layer {
@@ -127,7 +130,7 @@ impl<T: Elementary> Plan<T> {
         tree.finish().for_each(|slot| self.merge(workspace, slot));
         let loss = self.total(workspace, batch.rows, divisor);
         if loss.is_finite() {
-            state.begin_update(&self.optimizer);
+            state.begin_update(&self.updates.optimizer);
             caught(|| self.tiny_update(tiny, state, whole(workspace.gradient())))?;
         }
         Ok(loss)
@@ -182,7 +185,7 @@ impl<T: Elementary> Plan<T> {
         }
         for (lr_scale, layers) in &tiny.groups {
             let layers = &tiny.layers[layers.clone()];
-            let rule = state.rule(&self.optimizer, *lr_scale);
+            let rule = state.rule(&self.updates.optimizer, *lr_scale);
             self.isa.run(Update { layers, rule, parameters, gradient, moments });
         }
     }

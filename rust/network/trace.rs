@@ -1,17 +1,23 @@
 //! One step with every tensor by name.
 
 use super::batch::{Batch, Head};
-use super::plan::Plan;
+use super::images::Home;
+use super::op::view;
+use super::plan::{Plan, Traced};
 use super::state::State;
 use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
+use crate::kernels::flatten::Flatten;
 use crate::kernels::gemm::unpack;
+use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::kernels::panels::Panels;
+use crate::runtime::Arena;
+use crate::simd::LANES;
 
 /// A tensor of a trace: its name, its shape, its elements row-major.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Traced<T> {
+pub struct Tensor<T> {
     /// "2.output", "loss", "2.grad_output", "2.weight.grad", "2.bias.grad".
     pub name: String,
     /// No dimensions for the loss.
@@ -35,39 +41,32 @@ impl<T: Elementary> Plan<T> {
         state: &State<T>,
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
-    ) -> Result<(Vec<Traced<T>>, f64)> {
+    ) -> Result<(Vec<Tensor<T>>, f64)> {
         assert!(batch.rows <= self.slab_rows, "a trace has one slab");
         let loss = self.gradients(threads, state, workspace, batch, Head::Loss, false)?;
         let mut tensors = Vec::new();
-        let matrix = |name: String, panels: Panels<T>| {
-            let (rows, cols) = (panels.rows(), panels.cols());
-            let mut values = vec![T::ZERO; rows * cols];
-            unpack(panels, &mut values, cols, 1);
-            Traced { name, shape: vec![rows, cols], values }
-        };
-        for (layer, &buffer) in self.layer_outputs.iter().enumerate() {
-            let panels = workspace.buffer(buffer).slice(0, batch.rows);
-            tensors.push(matrix(format!("{layer}.output"), panels));
+        for (layer, &tensor) in self.layer_outputs.iter().enumerate() {
+            tensors.push(self.traced(format!("{layer}.output"), tensor, workspace, batch.rows));
         }
         let reduced = T::from_f64(loss.reduced);
-        tensors.push(Traced { name: "loss".into(), shape: Vec::new(), values: vec![reduced] });
+        tensors.push(Tensor { name: "loss".into(), shape: Vec::new(), values: vec![reduced] });
         let gradients = state.layout.export(workspace.gradient());
         let mut ends = Vec::new();
         let mut at = 0;
-        for linear in &state.layout.linears {
-            ends.push((linear.layer, at, linear.bias));
-            at += 1 + usize::from(linear.bias);
+        for weighted in &state.layout.layers {
+            ends.push((weighted.layer, at, weighted.bias));
+            at += 1 + usize::from(weighted.bias);
         }
-        for (layer, &buffer) in self.layer_grads.iter().enumerate().rev() {
-            let panels = workspace.buffer(buffer).slice(0, batch.rows);
-            tensors.push(matrix(format!("{layer}.grad_output"), panels));
-            let Some(&(_, at, bias)) = ends.iter().find(|(index, ..)| *index == layer) else {
+        let shapes = state.layout.shapes();
+        for (layer, &tensor) in self.layer_grads.iter().enumerate().rev() {
+            let name = format!("{layer}.grad_output");
+            tensors.push(self.traced(name, tensor, workspace, batch.rows));
+            let Some(&(_, at, bias)) = ends.iter().find(|&&(index, ..)| index == layer) else {
                 continue;
             };
-            let shapes = state.layout.shapes();
             let names = if bias { &["weight", "bias"][..] } else { &["weight"] };
             for (offset, name) in names.iter().enumerate() {
-                tensors.push(Traced {
+                tensors.push(Tensor {
                     name: format!("{layer}.{name}.grad"),
                     shape: shapes[at + offset].clone(),
                     values: gradients[at + offset].clone(),
@@ -77,14 +76,57 @@ impl<T: Elementary> Plan<T> {
         Ok((tensors, loss.reduced))
     }
 
+    fn traced(
+        &self,
+        name: String,
+        tensor: Traced,
+        workspace: &Workspace<T>,
+        rows: usize,
+    ) -> Tensor<T> {
+        match tensor {
+            Traced::Rows(buffer) => {
+                let panels = workspace.buffer(buffer).slice(0, rows);
+                Tensor { name, shape: vec![rows, panels.cols()], values: matrix(panels) }
+            }
+            Traced::Images(buffer) => {
+                let ImageShape { channels, height, width } = buffer.shape;
+                let Home::Batch(id) = buffer.home else { unreachable!("a trace keeps all images") };
+                let features = buffer.shape.features();
+                let mut values = Vec::new();
+                for block in 0..rows.div_ceil(LANES) {
+                    let images = Images::new(workspace.buffer(id), block, buffer.shape);
+                    let rows = block_rows(block, rows);
+                    let memory = Arena::zeroed(features.next_multiple_of(LANES) * rows);
+                    let memory = memory.expect("memory for 16 images");
+                    let target = view(&memory, 0, rows, features, rows * LANES);
+                    let order = PixelOrder::ChannelsFirst;
+                    self.isa.run(Flatten { images, rows: target, order });
+                    values.extend(matrix(target));
+                }
+                Tensor { name, shape: vec![rows, channels, height, width], values }
+            }
+        }
+    }
+
     /// The gradient with respect to X of the batch whose gradients were computed last, row-major;
     /// `None` if the plan does not compute it.
     #[must_use]
     pub fn input_grad(&self, workspace: &Workspace<T>, rows: usize) -> Option<Vec<T>> {
-        let panels = workspace.buffer(self.input_grad?).slice(0, rows);
-        let cols = panels.cols();
-        let mut values = vec![T::ZERO; rows * cols];
-        unpack(panels, &mut values, cols, 1);
+        let mut values = matrix(workspace.buffer(self.input_grad?).slice(0, rows));
+        if let Some(scale) = self.scale {
+            for value in &mut values {
+                // The quotient of two f32, rounded to f64 and then to f32, is the nearest f32.
+                *value = T::from_f64(value.to_f64() / scale.to_f64());
+            }
+        }
         Some(values)
     }
+}
+
+/// Row-major elements.
+fn matrix<T: Elementary>(panels: Panels<T>) -> Vec<T> {
+    let (rows, cols) = (panels.rows(), panels.cols());
+    let mut values = vec![T::ZERO; rows * cols];
+    unpack(panels, &mut values, cols, 1);
+    values
 }

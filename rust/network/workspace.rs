@@ -1,5 +1,7 @@
 //! What one running thread needs besides the state: activations, deltas, the batch's labels.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::op::{BufferId, view, whole};
 use super::parameters::Layout;
 use crate::error::Result;
@@ -44,22 +46,58 @@ impl Buffers {
         self.list[buffer.0].cols
     }
 
+    /// A matrix in memory that these were laid out for.
+    pub(super) fn view<T: Elementary>(&self, memory: &Arena<T>, id: BufferId) -> Panels<T> {
+        let Buffer { at, rows, cols, stride } = self.list[id.0];
+        view(memory, at, rows, cols, stride)
+    }
+
+    /// Memory for one of each.
+    pub(super) fn memory<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.len.next_multiple_of(LANES))
+    }
+
     /// Columns of all matrices.
     pub(super) fn all_cols(&self) -> usize {
         self.list.iter().map(|buffer| buffer.cols).sum()
     }
 }
 
+/// The images of one tile.
+#[derive(Debug)]
+struct TileMemory<T: Elementary> {
+    memory: Arena<T>,
+    taken: AtomicBool,
+}
+
+/// The memory of a tile, which it gives back.
+pub(super) struct TakenTile<'a, T: Elementary>(&'a TileMemory<T>);
+
+impl<T: Elementary> TakenTile<'_, T> {
+    pub(super) fn memory(&self) -> &Arena<T> {
+        &self.0.memory
+    }
+}
+
+impl<T: Elementary> Drop for TakenTile<'_, T> {
+    fn drop(&mut self) {
+        self.0.taken.store(false, Ordering::Release);
+    }
+}
+
 /// The memory of one running step; made for a plan and a largest batch.
 #[derive(Debug)]
 pub struct Workspace<T: Elementary> {
-    buffers: Vec<Buffer>,
+    buffers: Buffers,
     memory: Arena<T>,
     row_loss: Arena<f64>,
     classes: Arena<i32>,
     weights: Arena<T>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     pub(super) gradients: Vec<Arena<T>>,
+    /// The convolutions' gradients of each block of 16 rows of a slab.
+    pub(super) image_gradients: Vec<Arena<T>>,
+    tiles: Vec<TileMemory<T>>,
     /// How training steps here go best.
     pub(super) pace: Pace,
     batch_rows: usize,
@@ -69,12 +107,14 @@ impl<T: Elementary> Workspace<T> {
     pub(super) fn new(buffers: &Buffers, batch_rows: usize) -> Result<Self> {
         let rows = batch_rows.next_multiple_of(LANES);
         Ok(Self {
-            buffers: buffers.list.clone(),
-            memory: Arena::zeroed(buffers.len.next_multiple_of(LANES))?,
+            buffers: buffers.clone(),
+            memory: buffers.memory()?,
             row_loss: Arena::zeroed(rows)?,
             classes: Arena::zeroed(rows)?,
             weights: Arena::zeroed(rows)?,
             gradients: Vec::new(),
+            image_gradients: Vec::new(),
+            tiles: Vec::new(),
             pace: Pace::default(),
             batch_rows,
         })
@@ -89,8 +129,7 @@ impl<T: Elementary> Workspace<T> {
     /// A matrix.
     #[inline]
     pub(super) fn buffer(&self, id: BufferId) -> Panels<T> {
-        let Buffer { at, rows, cols, stride } = self.buffers[id.0];
-        view(&self.memory, at, rows, cols, stride)
+        self.buffers.view(&self.memory, id)
     }
 
     /// All matrices, and what was reserved.
@@ -120,6 +159,38 @@ impl<T: Elementary> Workspace<T> {
     #[must_use]
     pub fn gradient(&self) -> &Arena<T> {
         &self.gradients[0]
+    }
+
+    /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'
+    /// gradients of `blocks` blocks of rows.
+    pub(super) fn reserve_images(
+        &mut self,
+        buffers: &Buffers,
+        tiles: usize,
+        layout: &Layout,
+        blocks: usize,
+    ) -> Result<()> {
+        while self.tiles.len() < tiles {
+            self.tiles
+                .push(TileMemory { memory: buffers.memory()?, taken: AtomicBool::new(false) });
+        }
+        while self.image_gradients.len() < blocks {
+            self.image_gradients.push(layout.convolutions_buffer()?);
+        }
+        Ok(())
+    }
+
+    /// Memory for the images of a tile; there is some for as many threads as were reserved for.
+    pub(super) fn take_tile(&self) -> TakenTile<'_, T> {
+        loop {
+            for tile in &self.tiles {
+                // Acquires what the tile before wrote there.
+                if !tile.taken.swap(true, Ordering::Acquire) {
+                    return TakenTile(tile);
+                }
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// Makes sure of `count` buffers for gradients.

@@ -18,6 +18,8 @@ use pyo3::prelude::*;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{DType, Source};
+use crate::kernels::images::{ImageShape, PixelOrder};
+use crate::network::Spec;
 
 /// The element types of models.
 pub trait Float: Elementary + Element {}
@@ -29,6 +31,7 @@ pub struct View {
     // Valid while `owner` is there.
     source: Source<'static>,
     shape: Vec<usize>,
+    image: Option<ImageShape>,
     owner: Py<PyUntypedArray>,
 }
 
@@ -66,9 +69,18 @@ impl View {
         }
     }
 
-    /// X: two dimensions, `columns` columns and at least one row.
-    pub fn x(array: &Bound<'_, PyAny>, columns: usize) -> PyResult<Self> {
+    /// X of a network, at least one row: rows of its columns, or images that fit its layers.
+    pub fn x(array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
         let array = ndarray("X", array)?;
+        if array.ndim() > 0 && array.shape()[0] == 0 {
+            return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
+        }
+        if spec.takes_images() {
+            if array.ndim() != 4 {
+                return Err(not_images("X", array, spec).into());
+            }
+            return Self::images("X", array, spec);
+        }
         let (&[rows, cols], &[row, col]) = (array.shape(), array.strides()) else {
             return Err(Error::Shape(format!(
                 "X has {}, it must have 2: rows and columns",
@@ -76,27 +88,53 @@ impl View {
             ))
             .into());
         };
-        check_columns("X", cols, columns)?;
-        if rows == 0 {
-            return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
-        }
+        check_columns("X", cols, spec.in_features())?;
         Self::new("X", array, (rows, cols), (row, col))
     }
 
-    /// One row (columns,), or some rows (n, columns).
-    pub fn rows(name: &str, array: &Bound<'_, PyAny>, columns: usize) -> PyResult<Self> {
+    /// One row of a network's X or one image, or some of them.
+    pub fn rows(name: &str, array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
         let array = ndarray(name, array)?;
+        if spec.takes_images() {
+            return match array.ndim() {
+                3 | 4 => Self::images(name, array, spec),
+                _ => Err(not_images(name, array, spec).into()),
+            };
+        }
         match (array.shape(), array.strides()) {
             (&[cols], &[col]) => {
-                check_columns(name, cols, columns)?;
+                check_columns(name, cols, spec.in_features())?;
                 Self::new(name, array, (1, cols), (0, col))
             }
             (&[rows, cols], &[row, col]) => {
-                check_columns(name, cols, columns)?;
+                check_columns(name, cols, spec.in_features())?;
                 Self::new(name, array, (rows, cols), (row, col))
             }
             _ => Err(one_or_two(name, array).into()),
         }
+    }
+
+    /// Images as rows of their pixels: three dimensions for one, four for several. Where the pixels
+    /// of an image do not follow each other, all of them are copied.
+    fn images(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> PyResult<Self> {
+        let image = image(name, array, spec)?;
+        let size = array.dtype().itemsize() as isize;
+        let (dims, strides) = (array.shape(), array.strides());
+        let first = dims.len() - 3;
+        let mut step = size;
+        let mut contiguous = true;
+        for axis in (first..dims.len()).rev() {
+            contiguous &= dims[axis] == 1 || strides[axis] == step;
+            step = step.saturating_mul(dims[axis] as isize);
+        }
+        let (rows, row) = if first == 0 { (1, 0) } else { (dims[0], strides[0]) };
+        let view = if contiguous {
+            Self::new(name, array, (rows, image.features()), (row, size))?
+        } else {
+            let copy = array.call_method0("copy")?;
+            Self::new(name, ndarray(name, &copy)?, (rows, image.features()), (step, size))?
+        };
+        Ok(Self { image: Some(image), ..view })
     }
 
     /// An array of any shape, as one row of its elements in row-major order.
@@ -129,12 +167,18 @@ impl View {
             let data = (*array.as_array_ptr()).data;
             Source::new(data.cast_const().cast(), dtype, shape, strides)
         };
-        Ok(Self { source, shape: array.shape().to_vec(), owner: array.clone().unbind() })
+        let shape = array.shape().to_vec();
+        Ok(Self { source, shape, image: None, owner: array.clone().unbind() })
     }
 
     /// The elements, for as long as this view is there.
     pub fn source(&self) -> Source<'_> {
         self.source
+    }
+
+    /// The size of the images that the rows hold, if they do.
+    pub fn image(&self) -> Option<ImageShape> {
+        self.image
     }
 
     /// The array's own shape.
@@ -288,6 +332,50 @@ fn dtype(name: &str, array: &Bound<'_, PyUntypedArray>) -> Result<DType> {
 fn one_or_two(name: &str, array: &Bound<'_, PyUntypedArray>) -> Error {
     let dimensions = plural(array.ndim(), "dimension");
     Error::Shape(format!("{name} has {dimensions}, it must have 1 or 2"))
+}
+
+/// The size of the images of an array of three or four dimensions, which fit the network.
+fn image(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> Result<ImageShape> {
+    let shape = array.shape();
+    let &[.., first, second, third] = shape else { return Err(not_images(name, array, spec)) };
+    let last = spec.input.order == PixelOrder::ChannelsLast;
+    let (channels, height, width) =
+        if last { (third, first, second) } else { (first, second, third) };
+    let other = if last { first } else { third };
+    if let Some(takes) = spec.in_channels()
+        && takes != channels
+    {
+        let hint = match (other == takes, last) {
+            (false, _) => "",
+            (true, false) => "; for images (n, H, W, C) make it with channels_last=True",
+            (true, true) => "; images (n, C, H, W) are for channels_last=False",
+        };
+        return Err(Error::Shape(format!(
+            "{name} has shape {}, {}, the network takes {takes}{hint}",
+            tuple(shape),
+            plural(channels, "channel")
+        )));
+    }
+    if shape[shape.len() - 3..].contains(&0) {
+        return Err(Error::Shape(format!("{name} has shape {}: no pixels", tuple(shape))));
+    }
+    let too_large = || Error::Shape(format!("{name} has shape {}: too many", tuple(shape)));
+    channels.checked_mul(height).and_then(|n| n.checked_mul(width)).ok_or_else(too_large)?;
+    let image = ImageShape { channels, height, width };
+    spec.shapes(Some(image))?;
+    Ok(image)
+}
+
+fn not_images(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> Error {
+    let channels = spec.in_channels().map_or_else(|| "C".into(), |count| count.to_string());
+    let takes = match spec.input.order {
+        PixelOrder::ChannelsFirst => format!("(n, {channels}, H, W)"),
+        PixelOrder::ChannelsLast => format!("(n, H, W, {channels})"),
+    };
+    Error::Shape(format!(
+        "{name} has shape {}, the network takes images {takes}",
+        tuple(array.shape())
+    ))
 }
 
 fn check_columns(name: &str, columns: usize, takes: usize) -> Result<()> {

@@ -28,13 +28,13 @@ pub struct Inputs {
 
 impl Inputs {
     pub fn new(
-        columns: usize,
+        spec: &Spec,
         x: &Bound<'_, PyAny>,
         targets: Option<&Bound<'_, PyAny>>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self {
-            x: View::x(x, columns)?,
+            x: View::x(x, spec)?,
             targets: targets.map(|targets| View::matrix("y", targets)).transpose()?,
             weights: weights.map(|weights| View::matrix("sample_weight", weights)).transpose()?,
         })

@@ -30,7 +30,7 @@ impl Model {
         targets: Option<&Bound<'_, PyAny>>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Inputs> {
-        Inputs::new(self.0.spec().in_features(), x, targets, weights)
+        Inputs::new(self.0.spec(), x, targets, weights)
     }
 
     /// As `inputs`, for a call that needs the model's own loss.
@@ -48,7 +48,7 @@ impl Model {
     }
 
     fn view_x(&self, x: &Bound<'_, PyAny>) -> PyResult<View> {
-        View::x(x, self.0.spec().in_features())
+        View::x(x, self.0.spec())
     }
 }
 
@@ -61,7 +61,8 @@ fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
 #[allow(non_snake_case, reason = "X is the field's name for the design matrix")]
 impl Model {
     #[new]
-    #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads))]
+    #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads, scale, channels_last))]
+    #[allow(clippy::too_many_arguments, reason = "the keywords of a model")]
     fn new(
         layers: Vec<Bound<'_, PyAny>>,
         loss: Option<Bound<'_, PyAny>>,
@@ -69,9 +70,12 @@ impl Model {
         dtype: &str,
         seed: u64,
         n_threads: Option<usize>,
+        scale: Option<f64>,
+        channels_last: bool,
     ) -> PyResult<Self> {
         let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
-        let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer)?;
+        let input = spec::input(scale, channels_last)?;
+        let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer, input)?;
         Ok(Self(match dtype {
             "float32" => Arc::new(Typed::<f32>::new(spec, rate, seed, n_threads)?),
             "float64" => Arc::new(Typed::<f64>::new(spec, rate, seed, n_threads)?),
@@ -82,10 +86,11 @@ impl Model {
         }))
     }
 
-    /// Columns of X.
+    /// Columns of X; None of a network that takes images.
     #[getter]
-    fn in_features(&self) -> usize {
-        self.0.spec().in_features()
+    fn in_features(&self) -> Option<usize> {
+        let spec = self.0.spec();
+        (!spec.takes_images()).then(|| spec.in_features())
     }
 
     /// Outputs of the last layer, K.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use super::array::Float;
 use crate::error::Result;
-use crate::network::{Plan, Purpose, SLAB_ROWS, Spec, Workspace};
+use crate::kernels::images::ImageShape;
+use crate::network::{Plan, Purpose, SLAB_ROWS, Spec, Updates, Workspace};
 use crate::simd::Isa;
 
 /// Rows of a forward pass that are in memory at a time: 8 tiles for threads to share, and 1 MB of
@@ -39,6 +40,8 @@ pub enum Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     purpose: Purpose,
+    /// The size of the images, if the network takes some.
+    image: Option<ImageShape>,
     slab: usize,
     fused: bool,
     /// Whether a plan for small networks may be taken.
@@ -46,8 +49,9 @@ pub struct Key {
 }
 
 impl Key {
-    /// The plan for calls of `rows` rows. Numbers of rows share plans by powers of two.
-    pub fn new(purpose: Purpose, rows: usize, route: Route) -> Self {
+    /// The plan for calls of so many rows or images of a size. Numbers of rows share plans by powers of two.
+    pub fn new(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
+        let (rows, image) = x;
         let all = rows.next_power_of_two();
         let slab = match (purpose, route) {
             // These look at the whole batch afterwards.
@@ -57,12 +61,13 @@ impl Key {
             (Purpose::Train | Purpose::Gradients { .. }, _) => SLAB_ROWS.min(all),
         };
         let (fused, any) = (route != Route::Unfused, route == Route::Auto);
-        Self { purpose, slab, fused, any }
+        Self { purpose, image, slab, fused, any }
     }
 
-    /// The plan for many steps of `rows` rows.
-    pub fn exactly(purpose: Purpose, rows: usize, route: Route) -> Self {
-        let shared = Self::new(purpose, rows, route);
+    /// The plan for many steps of so many rows or images of a size.
+    pub fn exactly(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
+        let shared = Self::new(purpose, x, route);
+        let rows = x.0;
         if rows < shared.slab { Self { slab: rows, ..shared } } else { shared }
     }
 }
@@ -71,13 +76,21 @@ impl Key {
 pub struct Plans<T: Float> {
     pub spec: Spec,
     pub isa: Isa,
+    pub updates: Updates,
     plans: Mutex<Vec<(Key, Arc<Plan<T>>)>>,
     workspaces: Mutex<Vec<(Key, Workspace<T>)>>,
 }
 
 impl<T: Float> Plans<T> {
     pub fn new(spec: Spec, isa: Isa) -> Self {
-        Self { spec, isa, plans: Mutex::new(Vec::new()), workspaces: Mutex::new(Vec::new()) }
+        let updates = Updates::new(&spec, isa);
+        Self {
+            spec,
+            isa,
+            updates,
+            plans: Mutex::new(Vec::new()),
+            workspaces: Mutex::new(Vec::new()),
+        }
     }
 
     pub fn plan(&self, key: Key) -> Arc<Plan<T>> {
@@ -87,10 +100,13 @@ impl<T: Float> Plans<T> {
         {
             return Arc::clone(plan);
         }
-        let plan = if key.any && key.purpose == Purpose::Train {
-            Plan::new(&self.spec, key.purpose, key.slab, self.isa)
-        } else {
-            Plan::with_slab(&self.spec, key.purpose, key.slab, self.isa)
+        let Key { purpose, image, slab, .. } = key;
+        let plan = match image {
+            Some(image) => Plan::of_images(&self.spec, image, purpose, slab, self.isa),
+            None if key.any && purpose == Purpose::Train => {
+                Plan::new(&self.spec, purpose, slab, self.isa)
+            }
+            None => Plan::with_slab(&self.spec, purpose, slab, self.isa),
         };
         let plan = Arc::new(if key.fused { plan } else { plan.unfused() });
         if let Ok(mut cache) = cache {

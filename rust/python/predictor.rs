@@ -9,6 +9,7 @@ use super::data::{compute, guarded, zeros};
 use super::plans::Key;
 use super::typed::{Typed, batch};
 use crate::error::{Error, Result};
+use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, Workspace};
 
 /// A call of so many floating-point operations or fewer, about 20 us, keeps the GIL: letting go of
@@ -27,12 +28,14 @@ pub trait Predict: Send + Sync {
 /// A predictor.
 pub struct TypedPredictor<T: Float> {
     model: Arc<Typed<T>>,
-    plan: Arc<Plan<T>>,
     max_rows: usize,
-    memory: Mutex<Memory<T>>,
+    /// Made with the predictor, or for images with the first ones of a size.
+    memory: Mutex<Option<Memory<T>>>,
 }
 
 struct Memory<T: Float> {
+    image: Option<ImageShape>,
+    plan: Arc<Plan<T>>,
     workspace: Workspace<T>,
     outputs: Vec<T>,
 }
@@ -42,16 +45,18 @@ impl<T: Float> TypedPredictor<T> {
         if max_rows == 0 {
             return Err(Error::Value("max_rows is 0, it must be at least 1".into()));
         }
-        let plan = model.plans.plan(Key::exactly(Purpose::Forward, max_rows, model.route()));
-        let memory = Mutex::new(Memory::new(&plan, max_rows)?);
-        Ok(Self { model, plan, max_rows, memory })
+        let images = model.plans.spec.takes_images();
+        let memory = if images { None } else { Some(Memory::new(&model, None, max_rows)?) };
+        Ok(Self { model, max_rows, memory: Mutex::new(memory) })
     }
 }
 
 impl<T: Float> Memory<T> {
-    fn new(plan: &Plan<T>, rows: usize) -> Result<Self> {
+    fn new(model: &Typed<T>, image: Option<ImageShape>, rows: usize) -> Result<Self> {
+        let key = Key::exactly(Purpose::Forward, (rows, image), model.route());
+        let plan = model.plans.plan(key);
         let outputs = zeros(rows.saturating_mul(plan.outputs()))?;
-        Ok(Self { workspace: plan.workspace(0)?, outputs })
+        Ok(Self { image, workspace: plan.workspace(0)?, plan, outputs })
     }
 }
 
@@ -62,29 +67,36 @@ impl<T: Float> Predict for TypedPredictor<T> {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = x.py();
-        let view = View::rows("x", x, self.model.plans.spec.in_features())?;
+        let view = View::rows("x", x, &self.model.plans.spec)?;
         let batch = batch::<T>(&view);
         if batch.rows == 0 || batch.rows > self.max_rows {
             let (rows, most) = (batch.rows, self.max_rows);
             let message = format!("x has {rows} rows, the predictor takes 1 to {most}");
             return Err(Error::Shape(message).into());
         }
-        let shape = [batch.rows, self.plan.outputs()];
-        let shape = if view.shape().len() == 1 { &shape[1..] } else { &shape };
+        let outputs = self.model.plans.spec.out_features();
+        let shape = [batch.rows, outputs];
+        // One row or one image has a dimension less.
+        let one = view.shape().len() == if view.image().is_some() { 3 } else { 1 };
+        let shape = if one { &shape[1..] } else { &shape };
         let out = out.map(|out| Out::<T>::new(out, shape)).transpose()?;
         let threads = self.model.threads()?;
         let state = self.model.access.read(py)?;
         let (mut shared, mut own) = (self.memory.try_lock().ok(), None);
-        let memory = match &mut shared {
+        let place = match &mut shared {
             Some(memory) => &mut **memory,
             // Another thread is in a call of this predictor.
-            None => own.insert(Memory::new(&self.plan, batch.rows)?),
+            None => &mut own,
         };
-        let values = &mut memory.outputs[..batch.rows * self.plan.outputs()];
-        let workspace = &mut memory.workspace;
-        let work = || self.plan.forward(threads, &state, workspace, &batch, false, values);
+        let memory = match place {
+            Some(memory) if memory.image == view.image() => memory,
+            place => place.insert(Memory::new(&self.model, view.image(), self.max_rows)?),
+        };
+        let Memory { plan, workspace, outputs: values, .. } = memory;
+        let values = &mut values[..batch.rows * outputs];
+        let work = || plan.forward(threads, &state, workspace, &batch, false, values);
         // A step is three products of the size of a forward pass.
-        if self.plan.step_flops(batch.rows) / 3.0 <= SMALL_FLOPS {
+        if plan.step_flops(batch.rows) / 3.0 <= SMALL_FLOPS {
             guarded(work)?;
         } else {
             compute(py, work)?;
@@ -118,7 +130,7 @@ impl Predictor {
         self.max_rows
     }
 
-    /// The output (n, K) for x (n, in_features), or (K,) for x (in_features,).
+    /// The output (n, K) for rows or images x of a batch's shape, or (K,) for one of them.
     ///
     /// With `out`, a C-contiguous array of that shape and the model's dtype, it is written there
     /// and `out` is returned.

@@ -80,7 +80,7 @@ impl<T: Float> TypedRun<T> {
             Some(size) if size < rows => size,
             _ => rows,
         };
-        let key = Key::exactly(Purpose::Train, batch, model.route());
+        let key = Key::exactly(Purpose::Train, (batch, inputs.x.image()), model.route());
         let threads = model.threads()?;
         let (plans, isa) = (&model.plans, model.plans.isa);
         let (targets, weights) =

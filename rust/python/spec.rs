@@ -4,28 +4,48 @@ use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::kernels::activation::Activation;
+use crate::kernels::convolution::Stencil;
+use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
-use crate::network::{Init, Layer, Linear, Optimizer, Reduction, Spec};
+use crate::kernels::pooling::{Pool, PoolKind};
+use crate::network::{Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Spec};
 
 /// A whole model and its first learning rate, checked.
 pub fn model(
     layers: &[Bound<'_, PyAny>],
     loss: Option<&Bound<'_, PyAny>>,
     optimizer: &Bound<'_, PyAny>,
+    input: Input,
 ) -> PyResult<(Spec, f64)> {
     let (optimizer, learning_rate) = self::optimizer(optimizer)?;
     let spec = Spec {
         layers: layers.iter().map(layer).collect::<PyResult<_>>()?,
         loss: loss.map(self::loss).transpose()?,
         optimizer,
+        input,
     };
     spec.check()?;
     Ok((spec, learning_rate))
 }
 
+/// What happens to X.
+pub fn input(scale: Option<f64>, channels_last: bool) -> PyResult<Input> {
+    if let Some(scale) = scale
+        && !(scale.is_finite() && scale > 0.0)
+    {
+        return Err(Error::Value(format!("scale is {scale}, it must be finite and above 0")).into());
+    }
+    let order = if channels_last { PixelOrder::ChannelsLast } else { PixelOrder::ChannelsFirst };
+    Ok(Input { scale, order })
+}
+
 fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
     let activation = match class(object)?.as_str() {
         "Linear" => return Ok(Layer::Linear(linear(object)?)),
+        "Conv2d" => return Ok(Layer::Conv2d(conv2d(object)?)),
+        "AvgPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Average)?)),
+        "MaxPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Max)?)),
+        "Flatten" => return Ok(Layer::Flatten),
         "Dropout" => return Ok(Layer::Dropout { p: get(object, "p")? }),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
@@ -53,19 +73,47 @@ fn linear(object: &Bound<'_, PyAny>) -> PyResult<Linear> {
         in_features: get(object, "in_features")?,
         out_features: get(object, "out_features")?,
         bias: get(object, "bias")?,
-        init: match get::<Option<String>>(object, "init")?.as_deref() {
-            None | Some("torch_linear") => Init::TorchLinear,
-            Some("glorot_uniform") => Init::GlorotUniform,
-            Some("he_normal") => Init::HeNormal,
-            Some("zeros") => Init::Zeros,
-            Some("normal") => Init::Normal,
-            Some(other) => {
-                let known = "torch_linear, glorot_uniform, he_normal, zeros, normal";
-                return Err(unknown("init", other, known));
-            }
-        },
+        init: init(object)?,
         trainable: get(object, "trainable")?,
         lr_scale: get(object, "lr_scale")?,
+    })
+}
+
+fn conv2d(object: &Bound<'_, PyAny>) -> PyResult<Conv2d> {
+    let kernel: (usize, usize) = get(object, "kernel_size")?;
+    let stride: (usize, usize) = get(object, "stride")?;
+    let padding: (usize, usize) = get(object, "padding")?;
+    let dilation: (usize, usize) = get(object, "dilation")?;
+    let stencil =
+        |(kernel, stride), (padding, dilation)| Stencil { kernel, stride, padding, dilation };
+    Ok(Conv2d {
+        in_channels: get(object, "in_channels")?,
+        out_channels: get(object, "out_channels")?,
+        rows: stencil((kernel.0, stride.0), (padding.0, dilation.0)),
+        cols: stencil((kernel.1, stride.1), (padding.1, dilation.1)),
+        groups: get(object, "groups")?,
+        bias: get(object, "bias")?,
+        init: init(object)?,
+        trainable: get(object, "trainable")?,
+        lr_scale: get(object, "lr_scale")?,
+    })
+}
+
+fn pool(object: &Bound<'_, PyAny>, kind: PoolKind) -> PyResult<Pool> {
+    Ok(Pool { kind, kernel: get(object, "kernel_size")?, stride: get(object, "stride")? })
+}
+
+fn init(object: &Bound<'_, PyAny>) -> PyResult<Init> {
+    Ok(match get::<Option<String>>(object, "init")?.as_deref() {
+        None | Some("torch_linear") => Init::TorchLinear,
+        Some("glorot_uniform") => Init::GlorotUniform,
+        Some("he_normal") => Init::HeNormal,
+        Some("zeros") => Init::Zeros,
+        Some("normal") => Init::Normal,
+        Some(other) => {
+            let known = "torch_linear, glorot_uniform, he_normal, zeros, normal";
+            return Err(unknown("init", other, known));
+        }
     })
 }
 

@@ -70,8 +70,8 @@ impl<T: Float> Typed<T> {
         }
     }
 
-    fn key(&self, purpose: Purpose, rows: usize) -> Key {
-        Key::new(purpose, rows, self.route())
+    fn key(&self, purpose: Purpose, x: &View) -> Key {
+        Key::new(purpose, (x.source().rows(), x.image()), self.route())
     }
 
     /// Everything that a loss needs, checked but for the finiteness of X.
@@ -94,11 +94,12 @@ impl<T: Float> Typed<T> {
     fn gradients<R>(
         &self,
         state: &State<T>,
-        rows: usize,
+        x: &View,
         input_grad: bool,
         work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
     ) -> Result<(R, Tensors<T>, Option<Vec<T>>)> {
-        let key = self.key(Purpose::Gradients { input_grad }, rows);
+        let rows = x.source().rows();
+        let key = self.key(Purpose::Gradients { input_grad }, x);
         self.plans.run(key, rows, |plan, workspace| {
             let result = work(plan, workspace)?;
             let gradients = state.layout.export(workspace.gradient());
@@ -207,7 +208,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let values = compute(py, || {
             let mut values = zeros(shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Purpose::Forward, batch.rows);
+            let key = self.key(Purpose::Forward, x);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
             })?;
@@ -226,7 +227,7 @@ impl<T: Float> Network for Typed<T> {
         Ok(compute(py, || {
             let data = self.data(inputs)?;
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Forward, rows), rows, |plan, workspace| {
+            self.plans.run(self.key(Purpose::Forward, &inputs.x), rows, |plan, workspace| {
                 Ok(plan.loss(threads, &state, workspace, &data.all())?.mean())
             })
         })?)
@@ -243,13 +244,13 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
             let data = self.finite_data(threads, inputs)?;
-            self.gradients(&state, data.rows(), input_grad, |plan, workspace| {
+            self.gradients(&state, &inputs.x, input_grad, |plan, workspace| {
                 plan.gradients(threads, &state, workspace, &data.all(), Head::Loss, training)
             })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        Ok((loss.reduced, lists(py, &shapes, inputs.rows(), gradients, by_input)?))
+        Ok((loss.reduced, lists(py, &shapes, inputs.x.shape(), gradients, by_input)?))
     }
 
     fn backward<'py>(
@@ -268,26 +269,25 @@ impl<T: Float> Network for Typed<T> {
         let (_, gradients, by_input) = compute(py, || {
             let values = gather::to_vec(&grad_output.source())?;
             finite("grad_output", isa, &values, outputs)?;
-            self.gradients(&state, batch.rows, input_grad, |plan, workspace| {
+            self.gradients(&state, x, input_grad, |plan, workspace| {
                 let head = Head::Gradient(&values);
                 plan.gradients(threads, &state, workspace, &batch, head, training)
             })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        lists(py, &shapes, batch.rows, gradients, by_input)
+        lists(py, &shapes, x.shape(), gradients, by_input)
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
         let threads = self.threads()?;
-        let plan = self.plans.plan(self.key(Purpose::Train, 1));
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
             let tensors = tensors("grads", gradients, &state.layout, self.plans.isa)?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
-            plan.apply(threads, state, &gradient)
+            self.plans.updates.apply(threads, state, &gradient)
         })?)
     }
 
@@ -298,7 +298,7 @@ impl<T: Float> Network for Typed<T> {
         Ok(compute(py, || {
             let data = self.finite_data(threads, inputs)?;
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Train, rows), rows, |plan, workspace| {
+            self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
@@ -315,7 +315,7 @@ impl<T: Float> Network for Typed<T> {
         let (tensors, loss) = compute(py, || {
             let data = self.data(inputs)?;
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Trace, rows), rows, |plan, workspace| {
+            self.plans.run(self.key(Purpose::Trace, &inputs.x), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;
@@ -367,12 +367,11 @@ fn list<'py, T: Float>(
 fn lists<'py, T: Float>(
     py: Python<'py>,
     shapes: &[Vec<usize>],
-    rows: usize,
+    x: &[usize],
     gradients: Vec<Vec<T>>,
     by_input: Option<Vec<T>>,
 ) -> PyResult<Gradients<'py>> {
-    let columns = by_input.as_ref().map_or(0, |values| values.len() / rows);
-    let by_input = by_input.map(|values| array(py, values, &[rows, columns])).transpose()?;
+    let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
     let gradients = list(py, gradients, shapes)?;
     Ok((gradients, by_input.map(Bound::into_any)))
 }

@@ -29,7 +29,9 @@ impl<T: Real> Block<T> {
     }
 
     pub fn noise(seed: u64, shape: ImageShape) -> Self {
-        Self::new(shape, |lane, channel, row, col| noise(seed + lane as u64, channel, row * 1000 + col))
+        Self::new(shape, |lane, channel, row, col| {
+            noise(seed + lane as u64, channel, row * 1000 + col)
+        })
     }
 
     pub fn nan(shape: ImageShape) -> Self {

@@ -159,7 +159,8 @@ mod tests {
             }
         }
         assert_eq!(meetings(&Axis::forward(stencil, inputs, outputs)), must, "{stencil:?}");
-        let mut back: Vec<_> = must.iter().map(|&(output, tap, input)| (input, tap, output)).collect();
+        let mut back: Vec<_> =
+            must.iter().map(|&(output, tap, input)| (input, tap, output)).collect();
         back.sort_unstable();
         assert_eq!(meetings(&Axis::backward(stencil, inputs, outputs)), back, "{stencil:?}");
     }

@@ -54,7 +54,8 @@ impl<T: Real> Kernel for ConvolutionGradient<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let ImageShape { height, width, .. } = self.grad.shape();
-        let rows = if height * width <= SMALL_PIXELS { height } else { BAND_PIXELS.div_ceil(width) };
+        let rows =
+            if height * width <= SMALL_PIXELS { height } else { BAND_PIXELS.div_ceil(width) };
         let mut start = 0;
         while start < height {
             let end = if height - start < rows { height } else { start + rows };

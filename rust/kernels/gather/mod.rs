@@ -7,16 +7,19 @@
 //! - `source.rs`: [`Source`], the matrix.
 //! - `element.rs`: its element types and their conversions.
 //! - `rows.rs`: [`Gather`], rows into panels.
+//! - `divide.rs`: [`Divide`], the scale of X.
 //! - `finite.rs`: [`first_non_finite`].
 //! - `cast.rs`: [`to_vec`] and [`to_i64`], whole arrays of targets, weights and labels.
 
 mod cast;
+mod divide;
 mod element;
 mod finite;
 mod rows;
 mod source;
 
 pub use cast::{to_i64, to_vec};
+pub use divide::Divide;
 pub use finite::first_non_finite;
 pub use rows::{Gather, Rows};
 pub use source::{DType, Source};

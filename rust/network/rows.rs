@@ -1,0 +1,234 @@
+//! The row phase of a step: gather, forward pass, loss, input gradients.
+
+use super::batch::{Batch, Head, StepLoss};
+use super::cost::{LABEL_ROWS, label_team};
+use super::images::{ImageContext, ImagePlan};
+use super::op::RowContext;
+use super::plan::Plan;
+use super::spec::Reduction;
+use super::state::State;
+use super::workspace::Workspace;
+use crate::error::Result;
+use crate::kernels::activation::{Activation, ActivationBackward};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::{Divide, Gather, Rows, Source};
+use crate::kernels::loss::{LossRows, Targets, divisor};
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::sum_rows;
+use crate::runtime::pool::Pool;
+use crate::simd::LANES;
+
+/// How far a pass goes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reach {
+    Outputs,
+    Loss,
+    Gradients,
+}
+
+/// One pass of the row phase over a slab.
+pub(super) struct Pass<'a, T: Elementary> {
+    pub state: &'a State<T>,
+    pub workspace: &'a Workspace<T>,
+    pub batch: &'a Batch<'a, T>,
+    pub head: Head<'a, T>,
+    pub reach: Reach,
+    pub training: bool,
+    pub divisor: f64,
+}
+
+impl<T: Elementary> Plan<T> {
+    /// Gathers classes and weights of a batch, and gives the divisor of its mean.
+    pub(super) fn prepare(
+        &self,
+        threads: usize,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<f64> {
+        let rows = batch.rows;
+        assert!(rows <= workspace.batch_rows());
+        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
+            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
+        })?;
+        let Some((loss, _)) = &self.loss else { return Ok(1.0) };
+        let outputs = self.buffers.cols(self.output);
+        let classes = batch.classes_of(workspace);
+        Ok(divisor(loss, classes, batch.weights_of(workspace), rows, outputs))
+    }
+
+    /// What the gradient is divided by.
+    pub(super) fn scale(&self, divisor: f64) -> f64 {
+        match self.loss {
+            Some((_, Reduction::Mean)) => divisor,
+            _ => 1.0,
+        }
+    }
+
+    /// The loss of a batch from those of its rows.
+    pub(super) fn total(&self, workspace: &Workspace<T>, rows: usize, divisor: f64) -> StepLoss {
+        let sum = sum_rows(workspace.row_loss().slice(0, rows));
+        let scale = self.scale(divisor);
+        // Where all rows have zero weight, the loss is 0, not 0 / 0.
+        StepLoss { sum, divisor, reduced: if scale == 0.0 { 0.0 } else { sum / scale } }
+    }
+
+    /// Makes sure of memory for the images of a slab's `rows` rows.
+    pub(super) fn reserve(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        reach: Reach,
+        rows: usize,
+    ) -> Result<()> {
+        let Some(images) = &self.images else { return Ok(()) };
+        let tiles = self.row_team(threads, reach, rows).threads();
+        let blocks = if reach == Reach::Gradients { rows.div_ceil(LANES) } else { 0 };
+        workspace.reserve_images(&images.tile, tiles, &state.layout, blocks)
+    }
+
+    /// All tiles of a slab; memory for images is reserved.
+    pub(super) fn row_phase(
+        &self,
+        threads: usize,
+        pass: &Pass<'_, T>,
+        slab: usize,
+        rows: usize,
+    ) -> Result<()> {
+        let team = self.row_team(threads, pass.reach, rows);
+        let tiles = self.row_tiles(team, rows);
+        Pool::run(team, tiles.count, &|tile| {
+            let (start, end) = tiles.range(tile);
+            match &self.images {
+                Some(images) => self.image_tile(images, pass, slab, (start, end), rows),
+                None => {
+                    let target = pass.workspace.buffer(self.input).slice(start, end);
+                    self.gather(pass.batch, slab + start, target);
+                    self.row_tile(pass, slab, start, end);
+                }
+            }
+        })
+    }
+
+    /// As `row_tile`, of a network that takes images; the slab has `rows` rows.
+    fn image_tile(
+        &self,
+        images: &ImagePlan,
+        pass: &Pass<'_, T>,
+        slab: usize,
+        (start, end): (usize, usize),
+        rows: usize,
+    ) {
+        let Pass { state, workspace, batch, training, .. } = *pass;
+        let tile = workspace.take_tile();
+        let first = start / LANES;
+        let blocks = first..end.div_ceil(LANES);
+        let context = |block: usize| ImageContext {
+            plan: images,
+            isa: self.isa,
+            kernels: &self.row_kernels,
+            state,
+            workspace,
+            memory: tile.memory(),
+            block,
+            position: block - first,
+            end: rows,
+            slab,
+            training,
+        };
+        for block in blocks.clone() {
+            context(block).forward(self, batch);
+        }
+        self.row_tile(pass, slab, start, end);
+        if pass.reach == Reach::Gradients {
+            for block in blocks {
+                context(block).backward(self);
+            }
+        }
+    }
+
+    /// Rows `start..end` of the slab that begins at row `slab` of the batch, from the rows of the
+    /// input on.
+    fn row_tile(&self, pass: &Pass<'_, T>, slab: usize, start: usize, end: usize) {
+        let Pass { state, workspace, batch, .. } = *pass;
+        let kernels = &self.row_kernels;
+        let training = pass.training;
+        let context = RowContext { kernels, state, workspace, start, end, slab, training };
+        let first = slab + start;
+        for op in &self.forward {
+            context.run(op);
+        }
+        if pass.reach == Reach::Outputs {
+            return;
+        }
+        match pass.head {
+            Head::Nothing => return,
+            Head::Loss => {
+                let gradients = pass.reach == Reach::Gradients;
+                self.loss_rows(
+                    workspace,
+                    batch,
+                    (first, slab + end),
+                    context.rows(self.output),
+                    context.rows(self.targets),
+                    gradients.then(|| context.rows(self.output_grad)),
+                    pass.divisor,
+                );
+            }
+            Head::Gradient(values) => {
+                let source = Source::of_slice(values, self.buffers.cols(self.output));
+                let target = context.rows(self.output_grad);
+                self.isa.run(Gather { source, rows: Rows::From(first), target });
+                self.isa.run(ActivationBackward {
+                    activation: Activation::Identity,
+                    saved: target,
+                    grad: target,
+                });
+            }
+        }
+        if pass.reach == Reach::Gradients {
+            for op in &self.backward {
+                context.run(op);
+            }
+        }
+    }
+
+    /// Rows of X from row `first` of the batch on, as many as the target has.
+    pub(super) fn gather(&self, batch: &Batch<'_, T>, first: usize, target: Panels<T>) {
+        let rows = batch.order.range(first, first + target.rows());
+        self.isa.run(Gather { source: batch.source, rows, target });
+        if let Some(divisor) = self.scale {
+            self.isa.run(Divide { target, divisor });
+        }
+    }
+
+    /// Losses of rows `first..last` of the batch, and their gradient if there is room for it.
+    #[allow(clippy::too_many_arguments, reason = "five matrices and where they are from")]
+    pub(super) fn loss_rows(
+        &self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+        (first, last): (usize, usize),
+        outputs: Panels<T>,
+        targets: Panels<T>,
+        grad: Option<Panels<T>>,
+        divisor: f64,
+    ) {
+        let Some((loss, _)) = &self.loss else { return };
+        let targets = match batch.values(outputs.cols()) {
+            Some(source) => {
+                let rows = batch.order.range(first, last);
+                self.isa.run(Gather { source, rows, target: targets });
+                Targets::Values(targets)
+            }
+            None => Targets::Classes(workspace.classes().slice(first, last)),
+        };
+        let weights = match batch.weights {
+            Some(_) => workspace.weights().slice(first, last),
+            None => Span::empty(),
+        };
+        let row_loss = workspace.row_loss().slice(first, last);
+        self.isa.run(LossRows { loss, outputs, targets, weights, divisor, row_loss, grad });
+    }
+}

@@ -1,0 +1,123 @@
+//! How parameters change, wherever their gradients come from.
+
+use super::cost::weight_team;
+use super::spec::{Optimizer, Spec};
+use super::state::State;
+use super::tiny;
+use crate::error::Result;
+use crate::kernels::elementary::Elementary;
+use crate::kernels::weight::{ApplyBlock, Block, LinearState};
+use crate::runtime::Arena;
+use crate::runtime::pool::Pool;
+use crate::simd::{Isa, LANES};
+
+/// The updates of one network's trainable layers.
+pub struct Updates {
+    isa: Isa,
+    pub(super) optimizer: Optimizer,
+    layers: Vec<Updated>,
+    /// Tiles: an index into `layers` and a block of that layer.
+    blocks: Vec<(usize, Block)>,
+}
+
+/// A layer that updates change.
+#[derive(Clone, Copy)]
+struct Updated {
+    /// Its index among the layers with parameters.
+    index: usize,
+    keep_backward: bool,
+}
+
+impl Updates {
+    /// Those of a network.
+    #[must_use]
+    pub fn new(spec: &Spec, isa: Isa) -> Self {
+        let mut layers = Vec::new();
+        let mut blocks = Vec::new();
+        for (index, weighted) in spec.weighted().enumerate() {
+            if weighted.trainable {
+                let block = |block| (layers.len(), block);
+                blocks.extend(blocks_of(weighted.inputs, weighted.outputs).map(block));
+                layers.push(Updated { index, keep_backward: keeps_backward(spec, index) });
+            }
+        }
+        Self { isa, optimizer: spec.optimizer, layers, blocks }
+    }
+
+    /// The update from a gradient in the layout of the parameters.
+    ///
+    /// # Errors
+    /// `Error::Internal` if a tile panicked.
+    pub fn apply<T: Elementary>(
+        &self,
+        threads: usize,
+        state: &mut State<T>,
+        gradient: &Arena<T>,
+    ) -> Result<()> {
+        state.begin_update(&self.optimizer);
+        let state = &*state;
+        let team = weight_team::<T>(threads, self.blocks.len(), 0);
+        Pool::run(team, self.blocks.len(), &|tile| {
+            let (layer, block) = self.blocks[tile];
+            let Updated { index, keep_backward } = self.layers[layer];
+            self.apply_block(state, gradient, (index, keep_backward), block);
+        })
+    }
+
+    /// The update of one block of the layer `index`.
+    pub(super) fn apply_block<T: Elementary>(
+        &self,
+        state: &State<T>,
+        gradient: &Arena<T>,
+        (index, keep_backward): (usize, bool),
+        block: Block,
+    ) {
+        let layout = &state.layout.layers[index];
+        self.isa.run(ApplyBlock {
+            weight: layout.weight(gradient),
+            bias: layout.bias.then(|| layout.bias(gradient)),
+            block,
+            state: &layer_state(state, &self.optimizer, index, keep_backward),
+        });
+    }
+}
+
+/// Whether updates of a layer keep the second copy of its weight: where training reads it. Small
+/// networks and convolutions make theirs anew for each step.
+pub(super) fn keeps_backward(spec: &Spec, index: usize) -> bool {
+    let mut before = spec.weighted().take(index + 1);
+    let below = before.by_ref().take(index).any(|layer| layer.trainable);
+    below && before.next().is_some_and(|layer| layer.shape.len() == 2) && !tiny::fits(spec)
+}
+
+/// The blocks of a weight.
+pub(super) fn blocks_of(inputs: usize, outputs: usize) -> impl Iterator<Item = Block> {
+    let outputs = outputs.div_ceil(LANES);
+    (0..outputs).step_by(2).flat_map(move |output| {
+        (0..inputs.div_ceil(LANES)).map(move |input| Block {
+            input,
+            output,
+            outputs: if outputs - output < 2 { 1 } else { 2 },
+        })
+    })
+}
+
+/// What the update of a layer reads and writes.
+pub(super) fn layer_state<T: Elementary>(
+    state: &State<T>,
+    optimizer: &Optimizer,
+    index: usize,
+    keep_backward: bool,
+) -> LinearState<T> {
+    let layout = &state.layout.layers[index];
+    // Not `[0, 1].map`: that is not inlined, and took 4 % of a step.
+    let (first, second) = (state.moments.first(), state.moments.get(1));
+    LinearState {
+        rule: state.rule(optimizer, layout.lr_scale),
+        weight: layout.weight(&state.parameters),
+        moments: [first.map(|m| layout.weight(m)), second.map(|m| layout.weight(m))],
+        backward: keep_backward.then(|| layout.backward_weight(&state.backward)),
+        bias: layout.bias.then(|| layout.bias(&state.parameters)),
+        bias_moments: [first.map(|m| layout.bias(m)), second.map(|m| layout.bias(m))],
+    }
+}
