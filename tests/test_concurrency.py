@@ -1,10 +1,12 @@
 """Threads, callbacks and finalizers that use one model, its data, or several models at once."""
 
 import pickle
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,12 @@ def large(**settings: Any) -> im.MLP:
 ROWS = np.random.default_rng(1).normal(size=(3000, 40))
 GOALS = ROWS[:, :3] ** 2
 
+
+def save(model: im.Sequential) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+
+
 GRADS = regressor().loss_and_grad(X, Y)[1]
 # All that one can do with a model but train it by `fit`.
 METHODS: dict[str, Callable[[Any], Any]] = {
@@ -62,6 +70,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
     "state_dict": lambda model: model.state_dict(),
     "copy": lambda model: model.copy(),
     "pickle": lambda model: pickle.dumps(model),
+    "save": save,
     "epoch": lambda model: model.epoch,
     "seed": lambda model: model.seed,
     "learning_rate": lambda model: model.learning_rate,

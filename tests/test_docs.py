@@ -45,7 +45,9 @@ def test_page(page: Path) -> None:
     assert run_page(page) == len(re.findall(r"^\s*```+ *python", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["README.md", "quickstart.md", "cross-entropy.md", "backprop.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "quickstart.md", "cross-entropy.md", "backprop.md", "files.md"]
+)
 def test_page_has_blocks(name: str) -> None:
     (page,) = (page for page in PAGES if page.name == name)
     assert _BLOCK.search(page.read_text(encoding="utf-8"))

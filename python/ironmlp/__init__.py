@@ -44,6 +44,7 @@ from ironmlp.optimizers import SGD, Adam
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
+    from ironmlp.persistence import load
 
 __all__ = [
     "ELU",
@@ -77,20 +78,22 @@ __all__ = [
     "datasets",
     "functional",
     "get_num_threads",
+    "load",
     "reference",
     "set_num_threads",
     "show_config",
 ]
 
-# Modules that many programs never use: imported with their first use.
-LAZY = ("datasets", "functional", "reference")
+# What many programs never use: imported with its first use.
+LAZY = ("datasets", "functional", "load", "reference")
 
 
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         import importlib
 
-        return importlib.import_module(f"ironmlp.{name}")
+        module = importlib.import_module(f"ironmlp.{'persistence' if name == 'load' else name}")
+        return module.load if name == "load" else module
     raise AttributeError(f"module 'ironmlp' has no attribute {name!r}")
 
 

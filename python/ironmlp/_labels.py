@@ -32,6 +32,12 @@ class Reading:
             "classes_ exists for models that choose between classes, this one does not"
         )
 
+    @property
+    def learned(self) -> Any:
+        """What `fit` has learned of y, for `reading_of`: the known classes, or whether y was flat;
+        None if nothing."""
+        return None
+
     def fit(self, y: Any, rows: int) -> tuple[Array, Reading]:
         """The targets, and the reading that a model trained on them has."""
         return self.encode(y, rows), self
@@ -61,6 +67,10 @@ class Numbers(Reading):
     def __init__(self, outputs: int, flat: bool) -> None:
         super().__init__(outputs)
         self.flat = flat
+
+    @property
+    def learned(self) -> bool:
+        return self.flat
 
     def fit(self, y: Any, rows: int) -> tuple[Array, Reading]:
         return self.encode(y, rows), Numbers(self.outputs, np.ndim(y) == 1)
@@ -111,6 +121,10 @@ class TwoClasses(Flags):
     def __init__(self, from_logits: bool, known: Array | None = None) -> None:
         super().__init__(1, from_logits)
         self.known = known
+
+    @property
+    def learned(self) -> Array | None:
+        return self.known
 
     @property
     def classes(self) -> Array:
@@ -164,6 +178,10 @@ class Classes(Reading):
         super().__init__(outputs)
         self.ignore_index = ignore_index
         self.known = known
+
+    @property
+    def learned(self) -> Array | None:
+        return self.known
 
     @property
     def classes(self) -> Array:
@@ -261,15 +279,15 @@ class Classes(Reading):
         return {"accuracy": float(right) / max(int(np.count_nonzero(counted)), 1)}
 
 
-def reading_of(loss: Loss | LossFunction, outputs: int) -> Reading:
-    """How a network with this loss reads y before any fit."""
+def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> Reading:
+    """How a network with this loss reads y: before any fit, or with what one has learned."""
     if isinstance(loss, CrossEntropy):
-        return Classes(outputs, loss.ignore_index)
+        return Classes(outputs, loss.ignore_index, learned)
     if isinstance(loss, BinaryCrossEntropy):
         if outputs == 1:
-            return TwoClasses(loss.from_logits)
+            return TwoClasses(loss.from_logits, learned)
         return Flags(outputs, loss.from_logits)
-    return Numbers(outputs, flat=False)
+    return Numbers(outputs, flat=bool(learned))
 
 
 def label_array(y: Any) -> Array:

@@ -92,8 +92,8 @@ class Linear(Layer):
 class Conv2d(Layer):
     """Each output channel is a sum of cross-correlations of input channels with small kernels.
 
-    y[o, i, j] = b[o] + sum over c, u, v of W[o, c, u, v] * x[c, i * stride + u * dilation - padding,
-    j * stride + v * dilation - padding], where x outside the image counts as 0; PyTorch's
+    y[o, i, j] = b[o] + sum over c, u, v of W[o, c, u, v] * x[c, i * stride + u * dilation -
+    padding, j * stride + v * dilation - padding], where x outside the image counts as 0; PyTorch's
     definition. Images (n, in_channels, H, W) become (n, out_channels, H', W') with
     H' = (H + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1, and W' likewise.
 
@@ -164,9 +164,9 @@ class Conv2d(Layer):
 
 
 class _Pool(Layer):
-    """The base of the pools."""
+    """The base of the pools, which name the arguments: a spec reads its own class's slots."""
 
-    __slots__ = ("kernel_size", "stride")
+    __slots__ = ()
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
 
@@ -186,7 +186,7 @@ class AvgPool2d(_Pool):
     with H' = (H - kernel_size) // stride + 1; what is left at the border belongs to no window.
     """
 
-    __slots__ = ()
+    __slots__ = ("kernel_size", "stride")
 
 
 class MaxPool2d(_Pool):
@@ -195,7 +195,7 @@ class MaxPool2d(_Pool):
     The gradient goes to the first of equal values, row by row.
     """
 
-    __slots__ = ()
+    __slots__ = ("kernel_size", "stride")
 
 
 class Flatten(Layer):

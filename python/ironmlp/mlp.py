@@ -46,30 +46,36 @@ class MLP(Sequential):
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
-        sizes = checked_sizes(layer_sizes)
-        between = resolve_activation(activation)
-        init = choice("init", init, INITIALIZERS)  # type: ignore[assignment]
-        loss = resolve_loss(loss)
-        layers: list[Layer] = []
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers += [Linear(inputs, outputs, init=init), between]
-        layers.pop()
-        if isinstance(loss, BinaryCrossEntropy) and not loss.from_logits:
-            layers.append(Sigmoid())
+        layers = dense_layers(layer_sizes, activation=activation, init=init, loss=loss)
         super().__init__(
             layers, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed, n_threads=n_threads
         )
-        self._given = {"activation": between, "init": init}
-        self._layer_sizes = sizes
+        self._layer_sizes = checked_sizes(layer_sizes)
+        self._given = {"activation": resolve_activation(activation), "init": init}
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """The columns of X, the hidden layers' units, and the outputs."""
         return self._layer_sizes
 
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self._given.items())
-        return f"MLP({list(self._layer_sizes)}, {given}, {self._repr_end()})"
+    def _arguments(self) -> dict[str, Any]:
+        others = super()._arguments()
+        del others["layers"]
+        return {"layer_sizes": list(self._layer_sizes), **self._given, **others}
+
+
+def dense_layers(layer_sizes: Any, *, activation: Any, init: Any, loss: Any) -> list[Layer]:
+    """The layers of an `MLP` with these arguments, which are checked."""
+    between = resolve_activation(activation)
+    init = choice("init", init, INITIALIZERS)
+    loss = resolve_loss(loss)
+    layers: list[Layer] = []
+    for inputs, outputs in itertools.pairwise(checked_sizes(layer_sizes)):
+        layers += [Linear(inputs, outputs, init=init), between]
+    layers.pop()
+    if isinstance(loss, BinaryCrossEntropy) and not loss.from_logits:
+        layers.append(Sigmoid())
+    return layers
 
 
 def checked_sizes(layer_sizes: Any) -> tuple[int, ...]:

@@ -352,6 +352,18 @@ class Sequential:
         """An independent model in the same state."""
         return self._with_core(self._core.copy())
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,
+        optimizer state, counters, seed and known labels; training goes on with the same bits.
+
+        The file is in the safetensors format (docs/files.md). It appears complete or not at all,
+        and a file of that name is replaced. TypeError for a loss function or labels that a file
+        cannot hold, OSError if it cannot be written.
+        """
+        from ironmlp.persistence import save  # with it comes json, which few programs need
+
+        save(self, path)
+
     def summary(self) -> Summary:
         """A table of the layers, their outputs and parameters; a string to print."""
         return summary(self)
@@ -381,32 +393,44 @@ class Sequential:
             )
         return row_weights("sample_weight", sample_weight, rows)
 
+    def _arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, in its order, which make this model anew; `n_threads` is
+        left out, for it belongs to the machine. `repr` and files are made of these."""
+        return {
+            "layers": list(self._layers),
+            "loss": self._loss,
+            "optimizer": self._optimizer,
+            "dtype": self._dtype,
+            "seed": self.seed,
+        }
+
+    def _trained(self) -> dict[str, Any]:
+        """What training changes, but for the labels: the part that files and pickles share.
+
+        It is taken from a copy, so that no other thread trains between its halves.
+        """
+        core = self._core.copy()
+        return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
+
+    def _set_trained(self, trained: Mapping[str, Any]) -> None:
+        self._core.set_parameters(trained["parameters"])
+        self._core.set_optimizer_state(trained["optimizer_state"])
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         core = state.pop("_core")
         made = {"seed": core.seed, "n_threads": core.n_threads}
-        return {
-            "attributes": state,
-            "made": made,
-            "parameters": core.parameters(),
-            "optimizer_state": core.optimizer_state(),
-        }
+        return {"attributes": state, "made": made, **self._trained()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
-        self._core.set_parameters(state["parameters"])
-        self._core.set_optimizer_state(state["optimizer_state"])
+        self._set_trained(state)
 
     def __repr__(self) -> str:
-        layers = ", ".join(repr(layer) for layer in self._layers)
-        return f"{type(self).__name__}([{layers}], {self._repr_end()})"
-
-    def _repr_end(self) -> str:
-        return (
-            f"loss={self._loss!r}, optimizer={self._optimizer!r}, dtype={self._dtype!r}, "
-            f"seed={self.seed}"
-        )
+        (_, first), *named = self._arguments().items()
+        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
+        return f"{type(self).__name__}({', '.join(words)})"
 
 
 def checked_dtype(dtype: Any) -> str:

@@ -1,0 +1,243 @@
+"""Models in files: `Sequential.save` writes one, `load` makes the model of it again.
+
+A file is in the safetensors format: parameters under the keys of `state_dict`, the optimizer's
+moments beside them, and the rest as strings. It is data alone; nothing of it is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ironmlp import _atomic, layers, losses, optimizers
+from ironmlp._configuration import config
+from ironmlp._labels import Reading, reading_of
+from ironmlp._labels_json import classes_from_json, classes_to_json
+from ironmlp._network import checked_layers, parameter_shapes
+from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
+from ironmlp._spec import Spec, checked_seed, integer, real, size
+from ironmlp.mlp import MLP, dense_layers
+from ironmlp.model import Sequential
+
+__all__ = ["load"]
+
+# Raised when older versions could not read the file, or would make another model of it.
+FORMAT_VERSION = 1
+
+MODELS: dict[str, type[Sequential]] = {"MLP": MLP, "Sequential": Sequential}
+SPECS: dict[str, type[Spec]] = {
+    name: getattr(module, name)
+    for module in (layers, losses, optimizers)
+    for name in module.__all__
+}
+
+# The strings of a file that a model is made of. Each is JSON.
+METADATA = (
+    "numerics",
+    "model",
+    "seed",
+    "epoch",
+    "steps",
+    "learning_rate",
+    "beta_powers",
+    "learned",
+)
+
+# Epochs and steps are counted in 64 bits; half of them leaves room to go on.
+COUNTER_LIMIT = 2**63
+
+
+def save(model: Sequential, path: str | os.PathLike[str]) -> None:
+    """`Sequential.save`."""
+    name = type(model).__name__
+    if MODELS.get(name) is not type(model):
+        raise TypeError(f"a file holds a Sequential or an MLP, this is a {name}: use pickle")
+    arguments = model._arguments()
+    seed = arguments.pop("seed")
+    trained = model._trained()
+    state = trained["optimizer_state"]
+    keys = parameter_shapes(model.layers)
+    tensors = dict(zip(keys, trained["parameters"], strict=True))
+    for number, moment in enumerate(state.pop("moments")):
+        tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    found = {
+        "format_version": FORMAT_VERSION,
+        "version": config()["version"],
+        "numerics": config()["numerics"],
+        "model": {name: to_json(arguments)},
+        "seed": seed,
+        **state,
+        "learned": classes_to_json(model._reading.learned),
+    }
+    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
+    _atomic.write(path, chunks(tensors, metadata))
+
+
+def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
+    """The model that `Sequential.save` wrote to `path`, in the state that it had.
+
+    `n_threads` is the most threads that it uses here; no result depends on it. ValueError for a
+    file that is damaged, made by hand and wrong, or of a newer format; OSError if it cannot be
+    read. A file of other `numerics` gives the same parameters and a warning: more training gives
+    other bits than it would there.
+    """
+    path = os.fspath(path)
+    threads = None if n_threads is None else size("n_threads", n_threads)
+    with open(path, "rb") as file:
+        try:
+            return read_model(file, threads)
+        except RecursionError:
+            raise ValueError(
+                f"{path!r} holds no model of ironmlp: it is nested too deeply"
+            ) from None
+        except (TypeError, ValueError) as error:
+            # What a constructor calls a wrong type is a wrong value of this file.
+            raise ValueError(f"{path!r} holds no model of ironmlp: {error}") from error
+
+
+def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
+    header = read_header(file)
+    found = read_metadata(header)
+    name, arguments = read_arguments(found["model"])
+    # Before a model is made, for its parameters must not take more memory than the file has bytes.
+    keys = parameter_shapes(read_layers(name, arguments, len(header.tensors)))
+    moments = check_tensors(header, keys, arguments.get("dtype"))
+    model = MODELS[name](**arguments, seed=checked_seed(found["seed"]), n_threads=n_threads)
+
+    def arrays(names: Any) -> list[Any]:
+        return [read_tensor(file, header.tensors[name]) for name in names]
+
+    state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "beta_powers")}
+    state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
+    model._set_trained({"parameters": arrays(keys), "optimizer_state": state})
+    model._reading = read_reading(found["learned"], model)
+    return model
+
+
+def read_metadata(header: Header) -> dict[str, Any]:
+    """The values of a file's strings, those that are numbers checked."""
+    text = header.metadata
+    if "format_version" not in text:
+        raise ValueError(
+            "it is a safetensors file of another program; load_state_dict takes its tensors, "
+            "which the package safetensors reads"
+        )
+    version = integer("format_version", parsed(text["format_version"]))
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"its format_version is {version}, ironmlp {config()['version']} reads up to "
+            f"{FORMAT_VERSION}: a newer ironmlp wrote it"
+        )
+    missing = [key for key in METADATA if key not in text]
+    if version < 1 or missing:
+        raise ValueError(f"its format_version is {version}, and it lacks {', '.join(missing)}")
+    found = {key: parsed(text[key]) for key in METADATA}
+    for key in ("epoch", "steps"):
+        if not 0 <= integer(key, found[key]) < COUNTER_LIMIT:
+            raise ValueError(f"{key} is {found[key]}, it must be at least 0 and below 2**63")
+    if not isinstance(found["beta_powers"], list):
+        raise ValueError("beta_powers must be a list")
+    found["beta_powers"] = tuple(real("beta_powers", power) for power in found["beta_powers"])
+    found["learning_rate"] = real("learning_rate", found["learning_rate"])
+    if integer("numerics", found["numerics"]) != config()["numerics"]:
+        warnings.warn(
+            f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
+            f"{config()['numerics']}: more training gives other bits than it would there",
+            stacklevel=4,
+        )
+    return found
+
+
+def read_arguments(model: Any) -> tuple[str, dict[str, Any]]:
+    """The model's class and the arguments that make it, from {class: {argument: value}}."""
+    name, arguments = one_item("model", model)
+    if name not in MODELS:
+        raise ValueError(f"its model is a {name!r}, known are {', '.join(MODELS)}")
+    return name, {key: from_json(value) for key, value in arguments.items()}
+
+
+def read_layers(name: str, arguments: Mapping[str, Any], tensors: int) -> tuple[Any, ...]:
+    """The layers that the model will have, of which no more have parameters than there are
+    tensors."""
+    if name == "Sequential":
+        return checked_layers(arguments.get("layers"), "torch_linear")
+    sizes = arguments.get("layer_sizes", ())
+    if isinstance(sizes, list) and len(sizes) > tensors + 1:
+        raise ValueError(f"it has {len(sizes)} layer_sizes and only {tensors} tensors")
+    given = {key: arguments.get(key) for key in ("activation", "init", "loss")}
+    return checked_layers(dense_layers(sizes, **given), "torch_linear")
+
+
+def check_tensors(header: Header, keys: Mapping[str, tuple[int, ...]], dtype: Any) -> int:
+    """The number of moments, if the tensors are exactly the model's."""
+    moments = len(header.tensors) // len(keys) - 1
+    expected = dict(keys)
+    for number in range(moments):
+        expected |= zip(moment_keys(number, keys), keys.values(), strict=True)
+    for name in {**expected, **header.tensors}:
+        tensor = header.tensors.get(name)
+        if tensor is None or expected.get(name) != tensor.shape or tensor.dtype.name != dtype:
+            got = "nothing" if tensor is None else f"{tensor.dtype.name} of shape {tensor.shape}"
+            must = f"{dtype} of shape {expected[name]}" if name in expected else "nothing"
+            raise ValueError(f"{name!r} is {got}, for the model it must be {must}")
+    return moments
+
+
+def read_reading(value: Any, model: Sequential) -> Reading:
+    """How the model reads y, with what it had learned."""
+    learned, fresh = classes_from_json(value), model._reading
+    if isinstance(learned, np.ndarray):
+        expected = len(fresh.classes) if hasattr(fresh, "known") else 0
+        if len(learned) != expected or not np.all(learned[:-1] < learned[1:]):
+            raise ValueError(f"its {len(learned)} classes must be {expected}, sorted and different")
+    elif isinstance(learned, bool) != isinstance(fresh.learned, bool):
+        raise ValueError(f"learned is {learned}, which does not go with {model.loss!r}")
+    return reading_of(model.loss, fresh.outputs, learned)
+
+
+def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:
+    """The names of a moment's tensors; the optimizers' docstrings have the moments in order."""
+    return (f"optimizer/{number}/{key}" for key in keys)
+
+
+def to_json(value: Any) -> Any:
+    """Arguments of a constructor in what JSON has; a layer, loss or optimizer is {class: {argument:
+    value}}."""
+    if isinstance(value, Spec) and SPECS.get(type(value).__name__) is type(value):
+        return {type(value).__name__: to_json(value._arguments())}
+    if isinstance(value, Mapping):
+        return {key: to_json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(entry) for entry in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(
+        f"a file cannot hold {value!r}: save the parameters alone, state_dict(), or use a loss of "
+        "ironmlp"
+    )
+
+
+def from_json(value: Any) -> Any:
+    """What `to_json` got; constructors check the arguments, and take lists for tuples."""
+    if isinstance(value, list):
+        return [from_json(entry) for entry in value]
+    if isinstance(value, dict):
+        name, arguments = one_item("a layer, loss or optimizer", value)
+        if name not in SPECS:
+            raise ValueError(f"{name!r} is no layer, loss or optimizer of this ironmlp")
+        return SPECS[name](**{key: from_json(entry) for key, entry in arguments.items()})
+    return value
+
+
+def one_item(what: str, value: Any) -> tuple[str, dict[str, Any]]:
+    """The class and the arguments of {class: {argument: value}}."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((name, arguments),) = value.items()
+        if isinstance(arguments, dict):
+            return name, arguments
+    raise ValueError(f"{what} must be an object with one class and its arguments")
