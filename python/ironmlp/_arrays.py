@@ -67,6 +67,20 @@ def matrix(name: str, value: Any, columns: int) -> Array:
     return array
 
 
+def samples(name: str, value: Any, columns: int | None, flatten: bool) -> Array:
+    """`value` as the batch of a network that takes so many columns, or images (None).
+
+    With `flatten` the samples may have any shape of that many numbers. What images a network takes,
+    the core checks.
+    """
+    if columns is None:
+        return real_array(name, value)
+    if flatten:
+        array = real_array(name, value)
+        value = array.reshape(len(array), -1) if array.ndim > 2 and array.size else array
+    return matrix(name, value, columns)
+
+
 def row_weights(name: str, value: Any, rows: int) -> NDArray[np.float64] | None:
     """`value` as one finite weight >= 0 for each row in float64, or None."""
     if value is None:

@@ -103,7 +103,7 @@ class Predictor:
         """The most rows of one call."""
 
     def __call__(self, x: _Array, out: _Float | None = None) -> _Float:
-        """The output (n, K) for x (n, in_features), or (K,) for x (in_features,).
+        """The output (n, K) for rows or images x of a batch's shape, or (K,) for one of them.
 
         With `out`, a C-contiguous array of that shape and the model's dtype, it is written there
         and `out` is returned.
@@ -178,10 +178,12 @@ class Model:
         dtype: str,
         seed: int,
         n_threads: int | None,
+        scale: float | None,
+        channels_last: bool,
     ) -> Model: ...
     @property
-    def in_features(self) -> int:
-        """Columns of X."""
+    def in_features(self) -> int | None:
+        """Columns of X; None of a network that takes images."""
 
     @property
     def out_features(self) -> int:

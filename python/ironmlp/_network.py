@@ -7,7 +7,7 @@ from typing import Any
 
 from ironmlp._arrays import plural
 from ironmlp._spec import refusal
-from ironmlp.layers import Dropout, Identity, Layer, Linear, Sigmoid
+from ironmlp.layers import Conv2d, Dropout, Flatten, Identity, Layer, Linear, Sigmoid
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 
 
@@ -29,10 +29,13 @@ def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
                     f"gets {width}"
                 )
             width = layer.out_features
-            if layer.init is None:
-                layer = with_init(layer, init)
+        elif isinstance(layer, Conv2d | Flatten):
+            # What images become is known when there are some; the core checks the rest.
+            width = None
+        if isinstance(layer, Linear | Conv2d) and layer.init is None:
+            layer = with_init(layer, init)
         checked.append(layer)
-    if width is None:
+    if not any(isinstance(layer, Linear) for layer in checked):
         raise ValueError(
             f"layers has {plural(len(checked), 'layer')} and no Linear, "
             "a network needs at least one"
@@ -40,22 +43,14 @@ def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
     return tuple(checked)
 
 
-def with_init(layer: Linear, init: Any) -> Linear:
+def with_init(layer: Linear | Conv2d, init: str) -> Linear | Conv2d:
     """The same layer with `init` filled in."""
-    return Linear(
-        layer.in_features,
-        layer.out_features,
-        layer.bias,
-        init=init,
-        trainable=layer.trainable,
-        lr_scale=layer.lr_scale,
-    )
+    return type(layer)(**{**layer._arguments(), "init": init})
 
 
-def widths(layers: tuple[Layer, ...]) -> tuple[int, int]:
-    """The columns that the network takes, and its outputs."""
-    linear = [layer for layer in layers if isinstance(layer, Linear)]
-    return linear[0].in_features, linear[-1].out_features
+def out_features(layers: tuple[Layer, ...]) -> int:
+    """The outputs of a network."""
+    return [layer for layer in layers if isinstance(layer, Linear)][-1].out_features
 
 
 def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
@@ -66,15 +61,21 @@ def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for index, layer in enumerate(layers):
         if isinstance(layer, Linear):
-            shapes[f"{index}.weight"] = (layer.out_features, layer.in_features)
-            if layer.bias:
-                shapes[f"{index}.bias"] = (layer.out_features,)
+            weight: tuple[int, ...] = (layer.out_features, layer.in_features)
+        elif isinstance(layer, Conv2d):
+            channels = layer.in_channels // layer.groups
+            weight = (layer.out_channels, channels, *layer.kernel_size)
+        else:
+            continue
+        shapes[f"{index}.weight"] = weight
+        if layer.bias:
+            shapes[f"{index}.bias"] = weight[:1]
     return shapes
 
 
 def check_head(layers: tuple[Layer, ...], loss: Loss | LossFunction) -> None:
     """Refuse a loss that does not fit what the network puts out."""
-    outputs = widths(layers)[1]
+    outputs = out_features(layers)
     head = [layer for layer in layers if not isinstance(layer, Identity | Dropout)][-1]
     if isinstance(loss, BinaryCrossEntropy):
         if loss.from_logits and isinstance(head, Sigmoid):

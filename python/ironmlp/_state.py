@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ironmlp._arrays import Array, real_array
-from ironmlp.layers import Linear
+from ironmlp._network import parameter_shapes
+from ironmlp.layers import Conv2d, Flatten, Linear
 
 if TYPE_CHECKING:
     from ironmlp.model import Sequential
@@ -56,15 +58,22 @@ class Summary(str):
 
 
 def summary(model: Sequential) -> Summary:
-    """One line for each layer: index, layer, outputs, parameters."""
+    """One line for each layer: index, layer, outputs (units or channels), parameters."""
     rows = [("", "layer", "outputs", "parameters")]
     total, outputs = 0, 0
+    shapes = parameter_shapes(model.layers)
     for index, layer in enumerate(model.layers):
-        count, name = 0, repr(layer)
+        name = repr(layer)
         if isinstance(layer, Linear):
             outputs = layer.out_features
-            count = outputs * (layer.in_features + layer.bias)
             name = f"Linear({layer.in_features}, {outputs})"
+        elif isinstance(layer, Conv2d):
+            outputs = layer.out_channels
+            name = f"Conv2d({layer.in_channels}, {outputs}, {layer.kernel_size})"
+        elif isinstance(layer, Flatten):
+            outputs = 0
+        tensors = (shapes.get(f"{index}.{kind}") for kind in ("weight", "bias"))
+        count = sum(math.prod(shape) for shape in tensors if shape is not None)
         total += count
         rows.append((str(index), name, str(outputs or ""), str(count)))
     numbers, names, sizes, parameters = (

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arrays import Array, matrix, real_array, row_weights
+from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
 from ironmlp._labels import in_dtype, reading_of
-from ironmlp._network import check_head, checked_layers, parameter_shapes, widths
+from ironmlp._network import check_head, checked_layers, out_features, parameter_shapes
 from ironmlp._progress import progress
 from ironmlp._spec import SIZE_LIMIT, checked_seed, choice, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
 from ironmlp.history import History
-from ironmlp.layers import Layer
+from ironmlp.layers import Flatten, Layer
 from ironmlp.losses import Loss, LossFunction, resolve_loss
 from ironmlp.optimizers import Optimizer, resolve_optimizer
 
@@ -40,7 +40,10 @@ class Sequential:
     dropout masks; None draws one from the operating system. `n_threads` is the most threads this
     model uses; None takes the number of `get_num_threads`. No result depends on it.
 
-    In all methods X is (n, in_features), of real numbers in any dtype and memory order. What y is
+    In all methods X is (n, in_features), of real numbers in any dtype and memory order. With a
+    `Conv2d` or a pool among the layers it is (n, C, H, W), or (n, H, W, C) with `channels_last`;
+    with `Flatten` as the first layer, samples of any shape. `scale` divides all of X, as 255 does
+    for bytes. Only images whose pixels do not follow each other in memory are copied. What y is
     depends on the loss:
 
     - binary cross-entropy, one output: (n,) or (n, 1), numbers in [0, 1], or two labels of any
@@ -65,13 +68,17 @@ class Sequential:
         dtype: Literal["float32", "float64"] = "float32",
         seed: int | None = None,
         n_threads: int | None = None,
+        scale: float | None = None,
+        channels_last: bool = False,
     ) -> None:
         self._layers = checked_layers(layers, "torch_linear")
         self._loss = resolve_loss(loss)
         self._optimizer = resolve_optimizer(optimizer)
         check_head(self._layers, self._loss)
         self._dtype = checked_dtype(dtype)
-        self._reading = reading_of(self._loss, widths(self._layers)[1])
+        self._scale = None if scale is None else real("scale", scale, above=0.0)
+        self._channels_last = flag("channels_last", channels_last)
+        self._reading = reading_of(self._loss, out_features(self._layers))
         self._core = self._make_core(
             int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
             None if n_threads is None else size("n_threads", n_threads),
@@ -87,6 +94,8 @@ class Sequential:
             dtype=self._dtype,
             seed=seed,
             n_threads=n_threads,
+            scale=self._scale,
+            channels_last=self._channels_last,
         )
 
     @property
@@ -108,6 +117,16 @@ class Sequential:
     def dtype(self) -> np.dtype[Any]:
         """The type of parameters and outputs."""
         return np.dtype(self._dtype)
+
+    @property
+    def scale(self) -> float | None:
+        """The argument of this name."""
+        return self._scale
+
+    @property
+    def channels_last(self) -> bool:
+        """The argument of this name."""
+        return self._channels_last
 
     @property
     def n_threads(self) -> int | None:
@@ -169,7 +188,7 @@ class Sequential:
         KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
         begins the interrupted epoch again. X must not be changed while training.
         """
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         targets, reading = self._reading.fit(y, len(X))
         weights = self._weights(sample_weight, len(X))
         epochs = integer("epochs", epochs)
@@ -205,7 +224,7 @@ class Sequential:
         `training` turns dropout on. `out` is an array to write into: C-contiguous, that shape and
         dtype. Rows with NaN or infinite values are computed as they are.
         """
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         return self._core.forward(X, flag("training", training), out)
 
     __call__ = forward
@@ -229,7 +248,7 @@ class Sequential:
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
         coefficient of determination, its mean over the outputs) for models without classes."""
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
         if isinstance(self._loss, Loss):
@@ -252,7 +271,7 @@ class Sequential:
         With `input_grad` the gradient by X, (n, in_features), is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
@@ -272,7 +291,7 @@ class Sequential:
 
         A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X.
         """
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -293,7 +312,7 @@ class Sequential:
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
         finite raises FloatingPointError, and nothing is updated.
         """
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
             return self._core.train_on_batch(X, targets, weights)
@@ -314,7 +333,7 @@ class Sequential:
         """
         if not isinstance(self._loss, Loss):
             raise TypeError(f"trace needs a loss of ironmlp, this model's is {self._loss!r}")
-        X = matrix("X", X, self._core.in_features)
+        X = self._samples(X)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         return self._core.trace(X, targets, weights)
 
@@ -374,6 +393,10 @@ class Sequential:
         twin._core = core
         return twin
 
+    def _samples(self, X: Any) -> Array:
+        """X as the core takes it."""
+        return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
+
     def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return dict(zip(parameter_shapes(self._layers), listed, strict=True))
 
@@ -396,13 +419,19 @@ class Sequential:
     def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments, in its order, which make this model anew; `n_threads` is
         left out, for it belongs to the machine. `repr` and files are made of these."""
-        return {
+        arguments = {
             "layers": list(self._layers),
             "loss": self._loss,
             "optimizer": self._optimizer,
             "dtype": self._dtype,
             "seed": self.seed,
         }
+        return arguments | self._input_arguments()
+
+    def _input_arguments(self) -> dict[str, Any]:
+        """Those that say how X is read, where they are not the defaults."""
+        given = {"scale": self._scale, "channels_last": self._channels_last}
+        return {name: value for name, value in given.items() if value}
 
     def _trained(self) -> dict[str, Any]:
         """What training changes, but for the labels: the part that files and pickles share.

@@ -53,7 +53,7 @@ impl Model {
 }
 
 fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
-    let view = |(index, array)| View::matrix(&format!("{name}[{index}]"), array);
+    let view = |(index, array)| View::flat(&format!("{name}[{index}]"), array);
     arrays.iter().enumerate().map(view).collect()
 }
 
