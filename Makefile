@@ -67,7 +67,7 @@ dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
 	@installed=$$(target/dist/venv/bin/pip list --format=freeze --exclude pip --exclude setuptools \
 	  | cut -d= -f1 | sort | tr '\n' ' '); echo "installed with the wheel: $$installed"; \
 	  test "$$installed" = "ironmlp numpy "
-	cd target/dist && venv/bin/python -c 'import ironmlp; print("ironmlp", ironmlp.__version__)'
+	cd target/dist && venv/bin/python -m ironmlp selfcheck
 	target/dist/venv/bin/pip wheel --quiet --no-deps --wheel-dir target/dist/from-sdist dist/*.tar.gz
 	ls -l dist target/dist/from-sdist
 
