@@ -53,6 +53,9 @@ bench: .venv-bench/ready ## Time training, prediction and import beside other li
 	.venv-bench/bin/python benches/import_time.py
 	.venv-bench/bin/python benches/memory.py
 	.venv-bench/bin/python benches/growth.py
+	.venv-bench/bin/python benches/sharing.py
+	.venv-bench/bin/python benches/fits.py
+	.venv-bench/bin/python benches/scaling.py
 
 .PHONY: dist
 dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
