@@ -53,6 +53,9 @@ bench: .venv-bench/ready ## Time training, prediction and import beside other li
 	.venv-bench/bin/python benches/import_time.py
 	.venv-bench/bin/python benches/memory.py
 	.venv-bench/bin/python benches/growth.py
+	.venv-bench/bin/python benches/sharing.py
+	.venv-bench/bin/python benches/fits.py
+	.venv-bench/bin/python benches/scaling.py
 
 .PHONY: dist
 dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
@@ -67,7 +70,7 @@ dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
 	@installed=$$(target/dist/venv/bin/pip list --format=freeze --exclude pip --exclude setuptools \
 	  | cut -d= -f1 | sort | tr '\n' ' '); echo "installed with the wheel: $$installed"; \
 	  test "$$installed" = "ironmlp numpy "
-	cd target/dist && venv/bin/python -c 'import ironmlp; print("ironmlp", ironmlp.__version__)'
+	cd target/dist && venv/bin/python -m ironmlp selfcheck
 	target/dist/venv/bin/pip wheel --quiet --no-deps --wheel-dir target/dist/from-sdist dist/*.tar.gz
 	ls -l dist target/dist/from-sdist
 

@@ -1,172 +1,23 @@
-"""The networks whose bits are compared, and the SHA-256 of what training makes of them.
+"""The self-check's networks and more that are drawn, by name, for the tests that compare bits.
 
-`python tests/networks.py` trains each one and prints the hashes as JSON. Data come from raw Philox
-words, as multiples of 2**-20: they are the same in float32 and float64, on every machine, and with
-every version of NumPy.
+`python tests/networks.py` trains each one and prints the hashes as JSON.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import itertools
 import json
-import math
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import ironmlp as im
-from ironmlp.layers import Activation, Layer
+from ironmlp import _selfcheck_networks
+from ironmlp._selfcheck_networks import DTYPES, Array, Data, Network, dense, digest, unit
 from ironmlp.losses import Loss
-from ironmlp.optimizers import Optimizer
 
-Array = np.ndarray[Any, Any]
-
-DTYPES = ("float32", "float64")
-
-# float32 and float64 are subnormal below 2**-126 and 2**-1022. Inputs of about 2**-130 and 2**-1030
-# times weights of about 2**120 and 2**1020 make 2**-10: a CPU that flushes subnormals loses them.
-TINY_INPUT = {"float32": -130, "float64": -1030}
-HUGE_WEIGHT = {"float32": 120, "float64": 1020}
-
-
-@dataclass(frozen=True)
-class Network:
-    """A model, its data, and how it is trained."""
-
-    layers: tuple[Layer, ...]
-    loss: Loss
-    optimizer: Optimizer
-    rows: int
-    batch_size: int | None
-    epochs: int = 2
-    weighted: bool = False  # whether rows have weights
-    soft: bool = False  # probabilities as targets instead of classes or 0 and 1
-    subnormal: bool = False  # whether X is subnormal
-    seed: int = 7
-
-
-class Data(NamedTuple):
-    X: Array
-    y: Array
-    sample_weight: Array | None
-
-
-def unit(shape: tuple[int, ...], stream: int) -> Array:
-    """Multiples of 2**-20 in [0, 1)."""
-    words = np.random.Philox(key=stream).random_raw(math.prod(shape))
-    return ((words >> np.uint64(44)) * 2.0**-20).reshape(shape)
-
-
-def dense(
-    sizes: Iterable[int], activation: Activation, *, init: Any = None, drop: float = 0.0
-) -> tuple[Layer, ...]:
-    """Linear layers with the activation, and dropout if any, between each two."""
-    layers: list[Layer] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        if layers:
-            layers += [activation, im.Dropout(drop)] if drop else [activation]
-        layers.append(im.Linear(inputs, outputs, init=init))
-    return tuple(layers)
-
-
-NETWORKS = {
-    "xor": Network(
-        (*dense([2, 3, 2, 1], im.Sigmoid(), init="normal"), im.Sigmoid()),
-        im.BinaryCrossEntropy(from_logits=False, reduction="sum"),
-        im.SGD(lr=0.1),
-        rows=4,
-        batch_size=None,
-        epochs=50,
-    ),
-    "line": Network(
-        (im.Linear(3, 1, bias=False),), im.MSE(), im.SGD(lr=0.05), rows=40, batch_size=1
-    ),
-    "tiny": Network(
-        dense([13, 16, 8, 1], im.Tanh()), im.Huber(0.3), im.Adam(lr=0.01), rows=100, batch_size=32
-    ),
-    "odd": Network(
-        dense([7, 19, 33, 5], im.ReLU(), init="he_normal", drop=0.3),
-        im.CrossEntropy(class_weight=[1.0, 2.0, 0.5, 1.5, 0.0], label_smoothing=0.1),
-        im.SGD(lr=0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),
-        rows=91,
-        batch_size=17,
-        weighted=True,
-    ),
-    "cancer": Network(
-        dense([30, 64, 64, 1], im.Sigmoid()),
-        im.BinaryCrossEntropy(pos_weight=2.5),
-        im.SGD(lr=0.1),
-        rows=150,
-        batch_size=32,
-        weighted=True,
-    ),
-    "digits": Network(
-        dense([64, 100, 10], im.ReLU()),
-        im.CrossEntropy(ignore_index=3),
-        im.Adam(),
-        rows=450,
-        batch_size=200,
-    ),
-    "flags": Network(
-        dense([9, 21, 6], im.SiLU(), init="glorot_uniform"),
-        im.BinaryCrossEntropy(pos_weight=[0.5, 1, 2, 3, 4, 5], reduction="sum"),
-        im.Adam(lr=0.01, weight_decay=1e-2),
-        rows=1000,
-        batch_size=300,
-        soft=True,
-    ),
-    "wide": Network(
-        dense([784, 300, 10], im.GELU(), drop=0.5),
-        im.CrossEntropy(),
-        im.SGD(lr=0.1, momentum=0.5),
-        rows=300,
-        batch_size=270,
-        epochs=1,
-        soft=True,
-    ),
-    "deep": Network(
-        (
-            *dense([6, 12, 12, 12], im.ELU(0.7)),
-            im.LeakyReLU(0.2),
-            im.Linear(12, 18, init="glorot_uniform", lr_scale=0.5),
-            im.GELU(approximate="tanh"),
-            im.Linear(18, 18, trainable=False),
-            im.Softplus(2.0, 3.0),
-            im.Dropout(0.1),
-            im.Linear(18, 12, bias=False),
-            im.Identity(),
-            *dense([12, 9, 4], im.Tanh(), init="normal"),
-        ),
-        im.MAE(reduction="sum"),
-        im.SGD(lr=1e-3, momentum=0.9),
-        rows=70,
-        batch_size=16,
-    ),
-    "slabs, tiny": Network(
-        dense([5, 8, 2], im.Softplus()), im.MSE(), im.SGD(lr=0.1), rows=9001, batch_size=None
-    ),
-    "slabs": Network(
-        dense([20, 40, 3], im.LeakyReLU(), drop=0.25),
-        im.CrossEntropy(),
-        im.Adam(),
-        rows=4500,
-        batch_size=4400,
-        epochs=1,
-    ),
-    "subnormal": Network(
-        dense([4, 6, 3], im.Sigmoid(), init="normal"),
-        im.MSE(),
-        im.Adam(),
-        rows=20,
-        batch_size=8,
-        subnormal=True,
-    ),
-}
+__all__ = ["CASES", "DTYPES", "NETWORKS", "build", "data", "digest", "fit", "trained", "unit"]
 
 
 def drawn(number: int) -> Network:
@@ -200,75 +51,29 @@ def drawn(number: int) -> Network:
     )
 
 
-NETWORKS |= {f"drawn {number}": drawn(number) for number in range(20)}
+NETWORKS = _selfcheck_networks.NETWORKS | {f"drawn {number}": drawn(number) for number in range(20)}
 
 # Every network in both dtypes: its name and the dtype.
 CASES = [(name, dtype) for name in NETWORKS for dtype in DTYPES]
 
 
 @functools.cache
-def data(name: str, dtype: str) -> Data:
-    """The same numbers for every dtype, but for a network with subnormal inputs."""
-    network = NETWORKS[name]
-    linear = [layer for layer in network.layers if isinstance(layer, im.Linear)]
-    n, inputs, outputs = network.rows, linear[0].in_features, linear[-1].out_features
-    X = 2.0 * unit((n, inputs), 1) - 1.0
-    if network.subnormal:
-        X = np.ldexp(X, TINY_INPUT[dtype])
-    y = unit((n, outputs), 2)
-    if isinstance(network.loss, im.CrossEntropy):
-        # Dyadic numbers whose sums are exact: half a share for one class, the rest even.
-        y = y.argmax(axis=1)
-        y = (0.5 * np.eye(outputs)[y] + 0.5 / outputs) if network.soft else y
-    elif isinstance(network.loss, im.BinaryCrossEntropy) and not network.soft:
-        y = np.floor(2.0 * y)
-    return Data(X, y, unit((n,), 3) if network.weighted else None)
+def data(name: str, dtype: Any) -> Data:
+    return NETWORKS[name].data(dtype)
 
 
-def build(name: str, dtype: str, *, n_threads: int | None = None, route: str = "auto") -> Any:
-    """The untrained model; `route` forces a way of computing, which must not matter."""
-    network = NETWORKS[name]
-    model = im.Sequential(
-        network.layers,
-        loss=network.loss,
-        optimizer=network.optimizer,
-        dtype=dtype,  # type: ignore[arg-type]
-        seed=network.seed,
-        n_threads=n_threads,
-    )
-    if network.subnormal:
-        state = model.state_dict()
-        state["0.weight"] = np.ldexp(state["0.weight"], HUGE_WEIGHT[dtype])
-        model.load_state_dict(state)
-    model._core._set_route(route)
-    return model
+def build(name: str, dtype: Any, **choices: Any) -> Any:
+    return NETWORKS[name].build(dtype, **choices)
 
 
 def fit(name: str, model: Any, epochs: int | None = None) -> Array:
     """Train as the network says; the loss of each epoch."""
-    network = NETWORKS[name]
-    X, y, weight = data(name, model.dtype.name)
-    epochs = network.epochs if epochs is None else epochs
-    history = model.fit(
-        X, y, sample_weight=weight, epochs=epochs, batch_size=network.batch_size, verbose=False
-    )
-    losses: Array = history["loss"]
-    return losses
+    return NETWORKS[name].fit(model, data(name, model.dtype.name), epochs)
 
 
-def digest(losses: Array, state: Mapping[str, Array]) -> str:
-    """SHA-256 of the losses, then of each parameter's name and values, little-endian."""
-    found = hashlib.sha256(np.asarray(losses, "<f8").tobytes())
-    for key, values in state.items():
-        found.update(key.encode())
-        found.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
-    return found.hexdigest()
-
-
-def trained(name: str, dtype: str, **choices: Any) -> str:
+def trained(name: str, dtype: Any, **choices: Any) -> str:
     """The hash of a network after its training."""
-    model = build(name, dtype, **choices)
-    return digest(fit(name, model), model.state_dict())
+    return NETWORKS[name].trained(dtype, **choices)
 
 
 def hashes() -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""The same bits on every instruction set, with any number of threads, by every route."""
+"""The same bits on every instruction set, with any number of threads, by every route, and the same
+as those whose hashes the repository has."""
 
 import functools
 import json
@@ -14,6 +15,8 @@ import pytest
 import ironmlp as im
 import mxcsr
 import networks
+from golden import make_hashes
+from ironmlp import _selfcheck_networks
 from networks import CASES, NETWORKS, build, data, digest, fit, trained
 
 TESTS = Path(__file__).parent
@@ -62,13 +65,22 @@ def test_every_instruction_set_gives_the_same_bits(isa: str) -> None:
     assert output_of("networks.py", IRONMLP_ISA=isa) == ours
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+def test_the_repository_has_these_hashes() -> None:
+    kept = json.loads(make_hashes.PATH.read_text("utf-8"))
+    assert kept["numerics"] == im.config()["numerics"]
+    ours = _selfcheck_networks.NETWORKS
+    assert kept["hashes"] == {
+        f"{name}, {dtype}": expected(name, dtype) for name, dtype in CASES if name in ours
+    }
+
+
+@pytest.mark.parametrize("n_threads", make_hashes.THREADS)
 def test_every_number_of_threads_gives_the_same_bits(n_threads: int) -> None:
     for name, dtype in CASES:
         assert trained(name, dtype, n_threads=n_threads) == expected(name, dtype), name
 
 
-@pytest.mark.parametrize("route", ["general", "unfused", "slabs:256", "slabs:512"])
+@pytest.mark.parametrize("route", make_hashes.ROUTES)
 def test_every_route_gives_the_same_bits(route: str) -> None:
     for name, dtype in CASES:
         assert trained(name, dtype, route=route) == expected(name, dtype), name

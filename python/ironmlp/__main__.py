@@ -1,4 +1,4 @@
-"""`python -m ironmlp demo [--json]`: the classic examples, beside plain NumPy."""
+"""`python -m ironmlp demo` and `python -m ironmlp selfcheck`; `--help` lists their options."""
 
 from __future__ import annotations
 
@@ -13,12 +13,36 @@ def main(arguments: list[str] | None = None) -> int:
         "demo", help="train XOR and handwritten digits, and compare with plain NumPy"
     )
     demo.add_argument("--json", action="store_true", help="print the results as one JSON object")
+    selfcheck = commands.add_parser(
+        "selfcheck",
+        help="train small networks and compare their bits with the hashes in the package, and "
+        "their gradients with plain NumPy; exit status 1 if anything differs",
+    )
+    selfcheck.add_argument("--json", action="store_true", help="print one JSON object")
+    selfcheck.add_argument(
+        "--threads",
+        type=numbers,
+        metavar="N,N,...",
+        help="numbers of threads to train with (1, and the number in use)",
+    )
     parsed = parser.parse_args(arguments)
 
+    if parsed.command == "selfcheck":
+        from ironmlp._selfcheck import run_selfcheck
+
+        return run_selfcheck(parsed.threads, as_json=parsed.json)
     from ironmlp._demo import run_demo
 
     run_demo(as_json=parsed.json)
     return 0
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers of threads, as they stand on the command line: "1,2,7"."""
+    found = [int(part) for part in text.split(",")]
+    if min(found) < 1:
+        raise argparse.ArgumentTypeError(f"threads are {text}, each must be at least 1")
+    return found
 
 
 if __name__ == "__main__":
