@@ -54,22 +54,21 @@ fn check<T: Real>(pool: Pool, input: ImageShape) {
                             pixels.iter().map(|&(i, j)| x.at(lane, channel, i, j)).collect();
                         let g = grad.at(lane, channel, row, col);
                         let mut shares = vec![T::ZERO; pixels.len()];
-                        let value =
-                            match pool.kind {
-                                PoolKind::Average => {
-                                    shares.fill(T::from_f64(g.to_f64() / area.to_f64()));
-                                    let sum = values[1..].iter().fold(values[0], |a, &b| a.add(b));
-                                    T::from_f64(sum.to_f64() / area.to_f64())
-                                }
-                                PoolKind::Max => {
-                                    let best = values
-                                        .iter()
-                                        .fold(values[0], |a, &b| if b > a { b } else { a });
-                                    let first = values.iter().position(|&v| v == best).unwrap();
-                                    shares[first] = g;
-                                    best
-                                }
-                            };
+                        let value = match pool.kind {
+                            PoolKind::Average => {
+                                shares.fill(T::from_f64(g.to_f64() / area.to_f64()));
+                                let sum = values[1..].iter().fold(values[0], |a, &b| a.add(b));
+                                T::from_f64(sum.to_f64() / area.to_f64())
+                            }
+                            PoolKind::Max => {
+                                let best = values
+                                    .iter()
+                                    .fold(values[0], |a, &b| if b > a { b } else { a });
+                                let first = values.iter().position(|&v| v == best).unwrap();
+                                shares[first] = g;
+                                best
+                            }
+                        };
                         let is = y.at(lane, channel, row, col);
                         assert!(is == value, "{} {pool:?} {input:?}", isa.name());
                         for (&(i, j), &share) in pixels.iter().zip(&shares) {

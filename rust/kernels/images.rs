@@ -83,6 +83,13 @@ impl<T> Images<T> {
         self.panel.row(0, row * self.shape.row_stride() + channel * self.shape.width + col)
     }
 
+    /// The first pixel of a channel.
+    #[inline(always)]
+    #[must_use]
+    pub fn first(self, channel: usize) -> *mut T {
+        self.at(0, channel, 0)
+    }
+
     /// Image rows `start..end` of all channels as a panel of their own, for what works element by
     /// element.
     #[inline]

@@ -13,12 +13,12 @@ use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_rows;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
-/// Pixels of the output between which a tile's sums rest in memory: so few that their gradients and
-/// the input that they meet stay in L1, so many that loads and stores of sums are a tenth of the work.
-const BAND_PIXELS: usize = 96;
-/// Images of up to so many pixels are a band of their own: two channels of the gradient and one of
-/// the input are 48 KB of f32.
-const SMALL_PIXELS: usize = 256;
+/// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
+/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB. With fewer
+/// pixels loading and storing the sums would take more than a tenth of the time.
+const BAND_BYTES: usize = 24 << 10;
+/// Bytes of the sums of the outputs that go over all pixels together: half of an L2 of 256 KB.
+const SUMS_BYTES: usize = 128 << 10;
 
 /// The gradient of the weight and the bias over a block of 16 samples.
 pub struct ConvolutionGradient<T> {
@@ -53,15 +53,7 @@ impl<T: Real> Kernel for ConvolutionGradient<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let ImageShape { height, width, .. } = self.grad.shape();
-        let rows =
-            if height * width <= SMALL_PIXELS { height } else { BAND_PIXELS.div_ceil(width) };
-        let mut start = 0;
-        while start < height {
-            let end = if height - start < rows { height } else { start + rows };
-            self.taps::<S>(Band { start, end });
-            start = end;
-        }
+        self.taps::<S>();
         for panel in 0..self.weight.panels() {
             let outputs = self.weight.width(panel);
             for row in 0..self.weight.rows() {
@@ -78,11 +70,11 @@ impl<T: Real> Kernel for ConvolutionGradient<T> {
     }
 }
 
-/// Rows of the output.
+/// Pixels of the output that follow each other row by row: some whole rows, or a part of one.
 #[derive(Clone, Copy)]
 struct Band {
-    start: usize,
-    end: usize,
+    rows: (usize, usize),
+    cols: (usize, usize),
 }
 
 /// A tile of sums: outputs from `output` on, taps from `(row, col)` of input channel `channel` of the
@@ -114,58 +106,104 @@ impl<T: Real> ConvolutionGradient<T> {
     ///
     /// A tile has a register for each of its sums, one for each tap's input, and one for a gradient.
     /// Its taps are as many as leave the kernel's columns no lone rest, its outputs a power of two.
+    /// Taps that lie apart go alone: their addresses would need a register each.
     #[inline(always)]
-    fn taps<S: Simd>(self, band: Band) {
+    fn taps<S: Simd>(self) {
         let mut col = 0;
         while col < self.cols.kernel {
             let count = match self.cols.kernel - col {
+                _ if self.cols.dilation > 1 => 1,
                 rest @ 1..=5 => rest,
                 6 => 3,
                 _ => 4,
             };
             match (S::REGISTERS, count) {
-                (32, 1) => self.outputs::<S::Register<T>, 8, 1>(band, col),
-                (32, 2) => self.outputs::<S::Register<T>, 8, 2>(band, col),
-                (32, 3) => self.outputs::<S::Register<T>, 8, 3>(band, col),
-                (32, 4) => self.outputs::<S::Register<T>, 4, 4>(band, col),
-                (32, _) => self.outputs::<S::Register<T>, 4, 5>(band, col),
-                (16, 1) => self.outputs::<S::Register<T>, 8, 1>(band, col),
-                (16, 2) => self.outputs::<S::Register<T>, 4, 2>(band, col),
-                (16, 3) => self.outputs::<S::Register<T>, 4, 3>(band, col),
-                (16, 4) => self.outputs::<S::Register<T>, 2, 4>(band, col),
-                (16, _) => self.outputs::<S::Register<T>, 2, 5>(band, col),
-                (_, 1) => self.outputs::<S::Register<T>, 1, 1>(band, col),
-                (_, 2) => self.outputs::<S::Register<T>, 1, 2>(band, col),
-                (_, 3) => self.outputs::<S::Register<T>, 1, 3>(band, col),
-                (_, 4) => self.outputs::<S::Register<T>, 1, 4>(band, col),
-                _ => self.outputs::<S::Register<T>, 1, 5>(band, col),
+                (32, 1) => self.outputs::<S::Register<T>, 8, 1>(col),
+                (32, 2) => self.outputs::<S::Register<T>, 8, 2>(col),
+                (32, 3) => self.outputs::<S::Register<T>, 8, 3>(col),
+                (32, 4) => self.outputs::<S::Register<T>, 4, 4>(col),
+                (32, _) => self.outputs::<S::Register<T>, 4, 5>(col),
+                (16, 1) => self.outputs::<S::Register<T>, 8, 1>(col),
+                (16, 2) => self.outputs::<S::Register<T>, 4, 2>(col),
+                (16, 3) => self.outputs::<S::Register<T>, 4, 3>(col),
+                (16, 4) => self.outputs::<S::Register<T>, 2, 4>(col),
+                (16, _) => self.outputs::<S::Register<T>, 2, 5>(col),
+                (_, 1) => self.outputs::<S::Register<T>, 1, 1>(col),
+                (_, 2) => self.outputs::<S::Register<T>, 1, 2>(col),
+                (_, 3) => self.outputs::<S::Register<T>, 1, 3>(col),
+                (_, 4) => self.outputs::<S::Register<T>, 1, 4>(col),
+                _ => self.outputs::<S::Register<T>, 1, 5>(col),
             }
             col += count;
         }
     }
 
+    /// All outputs, as many at a time as have their sums in L2 while all pixels go by.
     #[inline(always)]
-    fn outputs<V: Vector<T>, const MOST: usize, const TAPS: usize>(self, band: Band, col: usize) {
+    fn outputs<V: Vector<T>, const MOST: usize, const TAPS: usize>(self, col: usize) {
         let outputs = self.grad.shape().channels / self.groups;
+        let sums = self.weight.rows() * LANES * size_of::<T>();
+        let most = (SUMS_BYTES / sums / MOST + 1) * MOST;
         for group in 0..self.groups {
-            let mut output = group * outputs;
-            let end = output + outputs;
+            let (mut output, end) = (group * outputs, (group + 1) * outputs);
             while output < end {
-                let left = end - output;
+                let next = if end - output < most { end } else { output + most };
                 let corner = Corner { group, output, channel: 0, row: 0, col };
-                if MOST >= 8 && left >= 8 {
-                    self.inputs::<V, 8, TAPS>(band, corner);
-                    output += 8;
-                } else if MOST >= 4 && left >= 4 {
-                    self.inputs::<V, 4, TAPS>(band, corner);
-                    output += 4;
-                } else if MOST >= 2 && left >= 2 {
-                    self.inputs::<V, 2, TAPS>(band, corner);
-                    output += 2;
-                } else {
-                    self.inputs::<V, 1, TAPS>(band, corner);
-                    output += 1;
-                }
+                self.bands::<V, MOST, TAPS>(corner, next);
+                output = next;
+            }
+        }
+    }
+
+    /// All pixels, a band at a time, for the outputs from the corner's to `end`.
+    #[inline(always)]
+    fn bands<V: Vector<T>, const MOST: usize, const TAPS: usize>(self, corner: Corner, end: usize) {
+        let ImageShape { height, width, .. } = self.grad.shape();
+        let pixels = BAND_BYTES / (LANES * size_of::<T>()) / (MOST + 1);
+        let (rows, cols) = if pixels < width {
+            // Parts of a row, as equal as can be.
+            (1, width.div_ceil(width.div_ceil(pixels)))
+        } else {
+            (pixels / width, width)
+        };
+        let part = |start: usize, most: usize, all: usize| {
+            (start, if all - start < most { all } else { start + most })
+        };
+        let mut row = 0;
+        while row < height {
+            let mut col = 0;
+            while col < width {
+                let band = Band { rows: part(row, rows, height), cols: part(col, cols, width) };
+                self.tiles::<V, MOST, TAPS>(band, corner, end);
+                col = band.cols.1;
+            }
+            row += rows;
+        }
+    }
+
+    #[inline(always)]
+    fn tiles<V: Vector<T>, const MOST: usize, const TAPS: usize>(
+        self,
+        band: Band,
+        corner: Corner,
+        end: usize,
+    ) {
+        let mut output = corner.output;
+        while output < end {
+            let left = end - output;
+            let corner = Corner { output, ..corner };
+            if MOST >= 8 && left >= 8 {
+                self.inputs::<V, 8, TAPS>(band, corner);
+                output += 8;
+            } else if MOST >= 4 && left >= 4 {
+                self.inputs::<V, 4, TAPS>(band, corner);
+                output += 4;
+            } else if MOST >= 2 && left >= 2 {
+                self.inputs::<V, 2, TAPS>(band, corner);
+                output += 2;
+            } else {
+                self.inputs::<V, 1, TAPS>(band, corner);
+                output += 1;
             }
         }
     }
@@ -197,13 +235,11 @@ impl<T: Real> ConvolutionGradient<T> {
         lane: usize,
     ) {
         let Corner { group, output, channel, row: tap_row, col: tap_col } = corner;
-        let ImageShape { channels, height, width } = self.input.shape();
-        let channel_of_input = group * (channels / self.groups) + channel;
+        let (input, grad) = (self.input.shape(), self.grad.shape());
+        let channel_of_input = group * (input.channels / self.groups) + channel;
         let weight_row = (channel * self.rows.kernel + tap_row) * self.cols.kernel + tap_col;
-        let outputs_width = self.grad.shape().width;
-        let (first, end) = inside(self.cols, tap_col, TAPS, width, outputs_width);
         let mut sums = [[V::zero(); OUTPUTS]; TAPS];
-        if band.start > 0 {
+        if band.rows.0 + band.cols.0 > 0 {
             for (tap, sums) in sums.iter_mut().enumerate() {
                 let place = self.sums(output, weight_row + tap).wrapping_add(lane);
                 for (i, sum) in sums.iter_mut().enumerate() {
@@ -212,33 +248,31 @@ impl<T: Real> ConvolutionGradient<T> {
                 }
             }
         }
-        for row in band.start..band.end {
-            let at = row * self.rows.stride + tap_row * self.rows.dilation;
-            let Some(at) = at.checked_sub(self.rows.padding).filter(|&at| at < height) else {
-                continue;
-            };
-            let line = Line {
-                grad: self.grad.at(row, output, 0).wrapping_add(lane),
-                grad_apart: outputs_width * LANES,
-                input: self.input.at(at, channel_of_input, 0).wrapping_add(lane),
-                width,
-                cols: self.cols,
-                tap: tap_col,
-            };
-            let mut col = 0;
-            while col < outputs_width {
-                // SAFETY: the line's pointers are to the first pixels of rows that exist; `inside`
-                // says where all taps meet pixels, and `border` looks itself.
-                unsafe {
-                    if col == first && first < end {
-                        line.inside(&mut sums, first, end);
-                        col = end;
-                    } else {
-                        line.border(&mut sums, col);
-                        col += 1;
-                    }
-                }
+        let rows = inside(self.rows, (tap_row, 1), input.height, band.rows);
+        let cols = inside(self.cols, (tap_col, TAPS), input.width, band.cols);
+        let at = rows.0 * self.rows.stride + tap_row * self.rows.dilation;
+        let mut line = Line {
+            grad: self.grad.first(output).wrapping_add(rows.0 * grad.row_stride() * LANES + lane),
+            grad_apart: grad.width * LANES,
+            input: self
+                .input
+                .first(channel_of_input)
+                .wrapping_add(at * input.row_stride() * LANES + lane)
+                .wrapping_sub(self.rows.padding * input.row_stride() * LANES),
+            width: input.width,
+            cols: self.cols,
+            tap: tap_col,
+        };
+        for _ in rows.0..rows.1 {
+            // SAFETY: the line's pointers are to the first pixels of rows that exist; `inside` says
+            // where all taps meet pixels, and `border` looks itself.
+            unsafe {
+                line.border(&mut sums, band.cols.0, cols.0);
+                line.inside(&mut sums, cols.0, cols.1);
+                line.border(&mut sums, cols.1, band.cols.1);
             }
+            line.grad = line.grad.wrapping_add(grad.row_stride() * LANES);
+            line.input = line.input.wrapping_add(self.rows.stride * input.row_stride() * LANES);
         }
         for (tap, sums) in sums.iter().enumerate() {
             let place = self.sums(output, weight_row + tap).wrapping_add(lane);
@@ -286,16 +320,24 @@ impl<T: Real> ConvolutionGradient<T> {
     }
 }
 
-/// The columns of the output at which all of `taps` taps from `tap` on meet pixels of the input.
+/// Those positions of the output from `start` to `end` at which all of `taps` taps from `tap` on meet
+/// pixels of the input.
 #[inline(always)]
-fn inside(cols: Stencil, tap: usize, taps: usize, inputs: usize, outputs: usize) -> (usize, usize) {
-    let Stencil { stride, padding, dilation, .. } = cols;
+fn inside(
+    along: Stencil,
+    (tap, taps): (usize, usize),
+    inputs: usize,
+    (start, end): (usize, usize),
+) -> (usize, usize) {
+    let Stencil { stride, padding, dilation, .. } = along;
     let (before, last) = (tap * dilation, (tap + taps - 1) * dilation);
     let first = if before < padding { (padding - before).div_ceil(stride) } else { 0 };
-    let end = if inputs + padding > last { (inputs + padding - last).div_ceil(stride) } else { 0 };
-    let first = if first < outputs { first } else { outputs };
-    let end = if end < outputs { end } else { outputs };
-    (first, if end < first { first } else { end })
+    let beyond =
+        if inputs + padding > last { (inputs + padding - last).div_ceil(stride) } else { 0 };
+    let first = if first < start { start } else { first };
+    let first = if first < end { first } else { end };
+    let beyond = if beyond < end { beyond } else { end };
+    (first, if beyond < first { first } else { beyond })
 }
 
 /// A row of the gradient and the row of the input that one row of the kernel meets there.
@@ -312,7 +354,7 @@ struct Line<T> {
 }
 
 impl<T: Real> Line<T> {
-    /// Columns `start..end`, at which all taps meet pixels.
+    /// Columns `start..end`, at which all taps meet pixels. Several taps lie side by side.
     ///
     /// # Safety
     /// They do.
@@ -331,7 +373,7 @@ impl<T: Real> Line<T> {
             let mut x = [V::zero(); TAPS];
             for tap in 0..TAPS {
                 // SAFETY: the caller vouches that the tap meets a pixel.
-                x[tap] = unsafe { V::load(input.add(tap * dilation * LANES)) };
+                x[tap] = unsafe { V::load(input.add(tap * LANES)) };
             }
             for i in 0..OUTPUTS {
                 // SAFETY: a pixel of output channel i.
@@ -345,7 +387,7 @@ impl<T: Real> Line<T> {
         }
     }
 
-    /// A column at which some taps may meet padding.
+    /// Columns `start..end`, at which some taps may meet padding.
     ///
     /// # Safety
     /// The rows that the pointers begin exist.
@@ -353,20 +395,23 @@ impl<T: Real> Line<T> {
     unsafe fn border<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
         self,
         sums: &mut [[V; OUTPUTS]; TAPS],
-        col: usize,
+        start: usize,
+        end: usize,
     ) {
         let Stencil { stride, padding, dilation, .. } = self.cols;
-        for tap in 0..TAPS {
-            let at = col * stride + (self.tap + tap) * dilation;
-            let Some(at) = at.checked_sub(padding).filter(|&at| at < self.width) else {
-                continue;
-            };
-            // SAFETY: at is a column of the input.
-            let x = unsafe { V::load(self.input.add(at * LANES)) };
-            for i in 0..OUTPUTS {
-                // SAFETY: a pixel of output channel i.
-                let g = unsafe { V::load(self.grad.add(i * self.grad_apart + col * LANES)) };
-                sums[tap][i] = g.fma(x, sums[tap][i]);
+        for col in start..end {
+            for tap in 0..TAPS {
+                let at = col * stride + (self.tap + tap) * dilation;
+                let Some(at) = at.checked_sub(padding).filter(|&at| at < self.width) else {
+                    continue;
+                };
+                // SAFETY: at is a column of the input.
+                let x = unsafe { V::load(self.input.add(at * LANES)) };
+                for i in 0..OUTPUTS {
+                    // SAFETY: a pixel of output channel i.
+                    let g = unsafe { V::load(self.grad.add(i * self.grad_apart + col * LANES)) };
+                    sums[tap][i] = g.fma(x, sums[tap][i]);
+                }
             }
         }
     }
