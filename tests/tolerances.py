@@ -76,3 +76,8 @@ UPDATES_EPS = 64
 # Adam's first update is lr * g / (|g| + eps) exactly; what is seen of it is the difference of two
 # parameters of up to 0.5, each rounded to eps / 2: for lr = 0.01 that is 25 eps.
 ADAM_FIRST_EPS = 64
+
+# PyTorch's convolutional networks in float64 against ours, relative to a tensor's magnitude: sums
+# over kernels, places and rows of up to some thousand terms, in several layers, and batches whose
+# gradients cancel. The same in float32, where a value is rounded 2**29 times as coarsely.
+CONVOLUTION = {"float64": 1e-13, "float32": 5e-5}

@@ -1,4 +1,5 @@
-"""The multilayer perceptron in plain NumPy: to read, and to compare the fast one with.
+"""Multilayer perceptrons and small convolutional networks in plain NumPy: to read, and to compare
+the fast ones with.
 
 This file needs NumPy alone and may be copied into a notebook. It has the constructors and methods
 of `ironmlp.MLP` and `ironmlp.Sequential`, takes ironmlp's layers, losses and optimizers as they are
@@ -8,7 +9,7 @@ same initial parameters, batches and dropout masks. Without ironmlp, `spec` make
     model = MLP([2, 3, 2, 1], activation="tanh", loss="mse", optimizer=spec("SGD", lr=0.1), seed=7)
 
 In the comments n is the number of rows of a batch, K the number of outputs of the network, and dy
-stands for dloss/dy, an array of y's shape.
+stands for dloss/dy, an array of y's shape. Images are (n, C, H, W): channels, height, width.
 """
 # Functions of one table share one signature, whether they use all of it or not.
 # ruff: noqa: ARG001, ARG002, ARG005
@@ -25,6 +26,11 @@ Array = np.ndarray[Any, Any]
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Linear": {"bias": True, "init": None, "trainable": True, "lr_scale": 1.0},
+    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    | {"bias": True, "init": None, "trainable": True, "lr_scale": 1.0},
+    "AvgPool2d": {"stride": None},
+    "MaxPool2d": {"stride": None},
+    "Flatten": {},
     "Dropout": {"p": 0.5},
     **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU")},
     "LeakyReLU": {"negative_slope": 0.01},
@@ -89,7 +95,8 @@ def zeros(shape: tuple[int, ...], scale: float, *stream: int) -> Array:
     return np.zeros(shape)
 
 
-# How to draw the weight, its scale for a layer with i inputs and o outputs, how to draw the bias.
+# How to draw the weight, its scale for i inputs of one output and o outputs of one input, how to
+# draw the bias.
 INITIALIZERS: dict[str, tuple[Any, Callable[[int, int], float], Any]] = {
     "torch_linear": (uniform, lambda i, o: 1.0 / math.sqrt(i), uniform),
     "glorot_uniform": (uniform, lambda i, o: math.sqrt(6.0 / (i + o)), zeros),
@@ -108,7 +115,7 @@ def shuffled(n: int, seed: int, epoch: int) -> Array:
     return order
 
 
-def dropout_mask(shape: tuple[int, ...], p: float, seed: int, layer: int, step: int) -> Array:
+def dropout_mask(shape: tuple[int, int], p: float, seed: int, layer: int, step: int) -> Array:
     """0 with probability p, else 1 / (1 - p), (n, units): 16 bits a unit, a stream a row."""
     n, units = shape
     drop = round(p * 65536)
@@ -164,6 +171,150 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array
         lambda x, y, a: np.where(a.beta * x > a.threshold, 1.0, sigmoid(a.beta * x)),
     ),
 }
+
+
+def linear(x: Array, W: Array, layer: Any) -> Any:
+    return x @ W.T  # (n, in) @ (in, out)
+
+
+def linear_backward(x: Array, W: Array, dy: Array, layer: Any) -> tuple[Any, Any]:
+    return dy.T @ x, dy @ W  # dW: (out, n) @ (n, in), and dx: (n, out) @ (out, in)
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """A size for rows and one for columns; a single number is both."""
+    rows, columns = value if isinstance(value, tuple | list) else (value, value)
+    return rows, columns
+
+
+class Windows:
+    """Where the windows of a convolution or pool lie on images (n, C, H, W), padded already.
+
+    Output (i, j) sees the elements (i * stride + u * dilation, j * stride + v * dilation), for each
+    offset (u, v) in the kernel. So the elements that one offset meets, for all outputs at once, are
+    a slice of the images with steps of `stride`: a loop over the few offsets does for all places.
+    """
+
+    def __init__(self, layer: Any, height: int, width: int) -> None:
+        self.kernel = pair(layer.kernel_size)
+        self.stride = pair(layer.stride or layer.kernel_size)  # pools: None is the kernel's size
+        self.dilation = pair(getattr(layer, "dilation", 1))
+        reach = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
+        room = (height - reach[0], width - reach[1])
+        if min(room) < 0:
+            raise ValueError(f"{kind(layer)}: windows of {reach} on images of {height, width}")
+        self.places = [r // s + 1 for r, s in zip(room, self.stride, strict=True)]  # H', W'
+
+    def offsets(self) -> list[tuple[int, int]]:
+        return [(u, v) for u in range(self.kernel[0]) for v in range(self.kernel[1])]
+
+    def at(self, x: Array, u: int, v: int) -> Array:
+        """What offset (u, v) meets, (n, C, H', W'): a view, so that += writes into x."""
+        rows, columns = (
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, n, s in zip((u, v), self.dilation, self.places, self.stride, strict=True)
+        )
+        return x[:, :, rows, columns]
+
+
+def padded(x: Array, layer: Any) -> Array:
+    """Images with a border of zeros."""
+    rows, columns = pair(layer.padding)
+    return np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
+
+
+def channel_groups(layer: Any) -> list[tuple[slice, slice]]:
+    """The output channels and the input channels of each group."""
+    o, i = layer.out_channels // layer.groups, layer.in_channels // layer.groups
+    return [(slice(g * o, g * o + o), slice(g * i, g * i + i)) for g in range(layer.groups)]
+
+
+def conv2d(x: Array, W: Array, layer: Any) -> Any:
+    """x (n, in, H, W) and kernels (out, in / groups, kh, kw) to (n, out, H', W')."""
+    x = padded(x, layer)
+    windows = Windows(layer, *x.shape[2:])
+    y = np.zeros((len(x), len(W), *windows.places), x.dtype)
+    for u, v in windows.offsets():
+        seen = windows.at(x, u, v)
+        for o, i in channel_groups(layer):
+            y[:, o] += np.einsum("nihw,oi->nohw", seen[:, i], W[o, :, u, v], optimize=True)
+    return y
+
+
+def conv2d_backward(x: Array, W: Array, dy: Array, layer: Any) -> tuple[Any, Any]:
+    """dW and dx: the products of `conv2d`, each with dy in the place of the sought factor."""
+    x = padded(x, layer)
+    windows = Windows(layer, *x.shape[2:])
+    dW, dx = np.zeros_like(W), np.zeros_like(x)
+    for u, v in windows.offsets():
+        seen, dseen = windows.at(x, u, v), windows.at(dx, u, v)
+        for o, i in channel_groups(layer):
+            dW[o, :, u, v] = np.einsum("nohw,nihw->oi", dy[:, o], seen[:, i], optimize=True)
+            dseen[:, i] += np.einsum("nohw,oi->nihw", dy[:, o], W[o, :, u, v], optimize=True)
+    rows, columns = pair(layer.padding)
+    return dW, dx[:, :, rows : x.shape[2] - rows, columns : x.shape[3] - columns]
+
+
+def average_pool(x: Array, layer: Any) -> Any:
+    windows = Windows(layer, *x.shape[2:])
+    return sum(windows.at(x, u, v) for u, v in windows.offsets()) / math.prod(windows.kernel)
+
+
+def average_pool_backward(x: Array, y: Array, dy: Array, layer: Any) -> Any:
+    windows, dx = Windows(layer, *x.shape[2:]), np.zeros_like(x)
+    for u, v in windows.offsets():
+        windows.at(dx, u, v)[...] += dy / math.prod(windows.kernel)
+    return dx
+
+
+def max_pool(x: Array, layer: Any) -> Any:
+    windows = Windows(layer, *x.shape[2:])
+    y = windows.at(x, 0, 0)
+    for u, v in windows.offsets():
+        y = np.maximum(y, windows.at(x, u, v))
+    return y
+
+
+def max_pool_backward(x: Array, y: Array, dy: Array, layer: Any) -> Any:
+    """dy goes to the first element of the window that has the largest value."""
+    windows, dx = Windows(layer, *x.shape[2:]), np.zeros_like(x)
+    open_places = np.ones(y.shape, bool)  # whose largest element has not been met yet
+    for u, v in windows.offsets():
+        met = open_places & (windows.at(x, u, v) == y)
+        windows.at(dx, u, v)[...] += dy * met
+        open_places &= ~met
+    return dx
+
+
+# Layers with a weight: y without the bias from x and W, then dW and dx from x, W and dy.
+WEIGHTED: dict[str, tuple[Callable[[Array, Array, Any], Any], Any]] = {
+    "Linear": (linear, linear_backward),
+    "Conv2d": (conv2d, conv2d_backward),
+}
+
+# Layers of images without parameters: y from x, then dx from x, y and dy.
+SHAPING: dict[str, tuple[Callable[[Array, Any], Any], Any]] = {
+    "AvgPool2d": (average_pool, average_pool_backward),
+    "MaxPool2d": (max_pool, max_pool_backward),
+    "Flatten": (
+        lambda x, layer: x.reshape(len(x), -1),
+        lambda x, y, dy, layer: dy.reshape(x.shape),
+    ),
+}
+
+
+def weight_shape(layer: Any) -> tuple[int, ...]:
+    """(out, in) of a Linear, (out, in / groups, kh, kw) of a Conv2d."""
+    if kind(layer) == "Linear":
+        return layer.out_features, layer.in_features
+    kernel = pair(layer.kernel_size)
+    return (layer.out_channels, layer.in_channels // layer.groups, *kernel)
+
+
+def by_channel(values: Array, ndim: int) -> Array:
+    """One value for each feature or channel, to be added to (n, out, ...)."""
+    return values.reshape(-1, *[1] * (ndim - 2))
+
 
 # What a loss makes of outputs, (n, K), and targets: its value, (n, K), its derivative by the
 # outputs, (n, K), and what each row adds to the divisor of the mean, (n,).
@@ -252,19 +403,33 @@ def updated(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple
 
 
 class Sequential:
-    """Layers in a row: `ironmlp.Sequential` has the same arguments and methods."""
+    """Layers in a row: `ironmlp.Sequential` has the same arguments and methods.
+
+    X is (n, in), or images: (n, C, H, W), with `channels_last` (n, H, W, C). The network sees
+    X / `scale`, if that is given.
+    """
 
     def __init__(
         self, layers: Iterable[Any], *, loss: Any, optimizer: Any = None, dtype: str = "float32",
-        seed: int | None = None, n_threads: int | None = None,
+        seed: int | None = None, n_threads: int | None = None, scale: float | None = None,
+        channels_last: bool = False,
     ) -> None:  # fmt: skip
+        self.scale, self.channels_last = scale, channels_last
         self.layers, self.loss = [spec(layer) for layer in layers], spec(loss)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
-        linear = [layer for layer in self.layers if kind(layer) == "Linear"]
-        for a, b in pairwise(linear):
-            if a.out_features != b.in_features:
-                raise ValueError(f"a layer gives {a.out_features}, the next takes {b.in_features}")
-        self.n_in, self.n_out = linear[0].in_features, linear[-1].out_features
+        weighted = [layer for layer in self.layers if kind(layer) in WEIGHTED]
+        for a, b in pairwise(weighted):
+            gives, takes = weight_shape(a)[0], getattr(b, "in_features", 0) or b.in_channels
+            if kind(a) == kind(b) and gives != takes:
+                raise ValueError(f"a layer gives {gives}, the next takes {takes}")
+        # Linear takes rows, all else of these images; of what size, the first X says.
+        first = next(x for x in self.layers if kind(x) in WEIGHTED or kind(x) in SHAPING)
+        self.n_in: Any = getattr(weighted[0], "in_channels", None)
+        self.takes = f"(n, {self.n_in or 'C'}, H, W)"
+        if kind(first) == "Linear":
+            self.n_in, self.takes = first.in_features, f"(n, {first.in_features})"
+        self.n_axes = self.takes.count(",") + 1
+        self.n_out = weight_shape(weighted[-1])[0]
         logits = kind(self.loss) == "CrossEntropy" or getattr(self.loss, "from_logits", False)
         if logits and kind(self.layers[-1]) == "Sigmoid":
             raise ValueError("the loss takes logits: drop the last Sigmoid, or from_logits=False")
@@ -279,26 +444,35 @@ class Sequential:
         self.flat = False  # whether fit's y was (n,), so that predict's is too
         self.parameters: dict[str, Array] = {}
         for k, layer in enumerate(self.layers):
-            if kind(layer) == "Linear":
-                i, o = layer.in_features, layer.out_features
-                draw, scale, draw_bias = INITIALIZERS[layer.init or "torch_linear"]
-                self.parameters[f"{k}.weight"] = draw((o, i), scale(i, o), self.seed, WEIGHT, k)
+            if kind(layer) in WEIGHTED:
+                shape = weight_shape(layer)
+                # Each output has i inputs; each input is part of o outputs, groups not counted.
+                i, o = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
+                draw, spread, draw_bias = INITIALIZERS[layer.init or "torch_linear"]
+                self.parameters[f"{k}.weight"] = draw(shape, spread(i, o), self.seed, WEIGHT, k)
                 if layer.bias:
-                    self.parameters[f"{k}.bias"] = draw_bias((o,), scale(i, o), self.seed, BIAS, k)
+                    bias = draw_bias(shape[:1], spread(i, o), self.seed, BIAS, k)
+                    self.parameters[f"{k}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
 
     def _tensors(self, X: Any, training: bool) -> list[Array]:
         """X, then the output of each layer: tensor k is what layer k takes."""
         X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_in:
-            raise ValueError(f"X has shape {X.shape}, the network takes (n, {self.n_in})")
-        tensors = [X.astype(self.dtype)]
+        if self.channels_last and X.ndim == 4:
+            X = X.transpose(0, 3, 1, 2)
+        if X.ndim != self.n_axes or self.n_in not in (None, X.shape[1]):
+            raise ValueError(f"X has shape {X.shape}, the network takes {self.takes}")
+        X = X.astype(self.dtype)
+        tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
         for k, layer in enumerate(self.layers):
-            x = tensors[-1]  # (n, in)
-            if kind(layer) == "Linear":
-                y = x @ self.parameters[f"{k}.weight"].T  # (n, in) @ (in, out)
-                y = y + self.parameters[f"{k}.bias"] if layer.bias else y  # (n, out) + (out,)
+            x = tensors[-1]  # (n, in), or (n, C, H, W)
+            if kind(layer) in WEIGHTED:
+                y = WEIGHTED[kind(layer)][0](x, self.parameters[f"{k}.weight"], layer)
+                if layer.bias:
+                    y = y + by_channel(self.parameters[f"{k}.bias"], y.ndim)
+            elif kind(layer) in SHAPING:
+                y = SHAPING[kind(layer)][0](x, layer)
             elif kind(layer) == "Dropout":
                 y = x * self._mask(k, x) if training else x
             else:
@@ -307,23 +481,33 @@ class Sequential:
         return tensors
 
     def _mask(self, k: int, x: Array) -> Array:
-        return dropout_mask(x.shape, self.layers[k].p, self.seed, k, self.steps)
+        rows = (len(x), math.prod(x.shape[1:]))  # images count unit by unit, as Flatten has them
+        mask = dropout_mask(rows, self.layers[k].p, self.seed, k, self.steps)
+        return mask.reshape(x.shape)
 
     def _gradients(self, tensors: list[Array], dy: Array, training: bool) -> dict[str, Array]:
         """Every gradient by name, from the last layer to the first; then X's, as "input.grad"."""
         found: dict[str, Array] = {}
         for k in reversed(range(len(self.layers))):
             layer, x, y = self.layers[k], tensors[k], tensors[k + 1]
-            found[f"{k}.grad_output"] = dy = dy.astype(self.dtype)  # (n, out)
-            if kind(layer) == "Linear":
-                found[f"{k}.weight.grad"] = dy.T @ x  # (out, n) @ (n, in)
-                if layer.bias:
-                    found[f"{k}.bias.grad"] = dy.sum(axis=0)  # (out,)
-                dy = dy @ self.parameters[f"{k}.weight"]  # (n, out) @ (out, in)
+            found[f"{k}.grad_output"] = dy = dy.astype(self.dtype)  # y's shape
+            if kind(layer) in WEIGHTED:
+                W = self.parameters[f"{k}.weight"]
+                dW, dx = WEIGHTED[kind(layer)][1](x, W, dy, layer)
+                found[f"{k}.weight.grad"] = dW
+                if layer.bias:  # over rows and places, (out,)
+                    found[f"{k}.bias.grad"] = dy.sum(axis=(0, *range(2, dy.ndim)))
+                dy = dx
+            elif kind(layer) in SHAPING:
+                dy = SHAPING[kind(layer)][1](x, y, dy, layer)
             elif kind(layer) == "Dropout":
                 dy = dy * self._mask(k, x) if training else dy  # the mask that forward drew
             else:
                 dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
+        if self.scale is not None:
+            dy = dy / self.dtype.type(self.scale)
+        if self.channels_last and dy.ndim == 4:  # X's own order again
+            dy = dy.transpose(0, 2, 3, 1)
         return found | {"input.grad": dy.astype(self.dtype)}
 
     def _step(self, X: Any, targets: Array, weight: Any, training: bool) -> dict[str, Any]:
@@ -470,7 +654,8 @@ class Sequential:
         return result | {"r2": float(np.mean(1.0 - ((t - outputs) ** 2).sum(axis=0) / spread))}
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of the parameters: "0.weight" is (out, in), "0.bias" (out,)."""
+        """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
+        of a Conv2d; "0.bias" is (out,)."""
         return {key: w.copy() for key, w in self.parameters.items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
