@@ -17,11 +17,15 @@ from ironmlp import layers, losses
 from ironmlp.layers import (
     ELU,
     GELU,
+    AvgPool2d,
+    Conv2d,
     Dropout,
+    Flatten,
     Identity,
     Layer,
     LeakyReLU,
     Linear,
+    MaxPool2d,
     ReLU,
     Sigmoid,
     SiLU,
@@ -55,6 +59,18 @@ LAYERS: tuple[Layer, ...] = (
     Softplus(2.0, 1.0),
 )
 
+# Layers of images with the features that they make of those that the first convolution gives.
+IMAGE_LAYERS: dict[Layer, int] = {
+    Conv2d(4, 4, 2): 24,
+    Conv2d(4, 6, 2, stride=2, padding=1, dilation=2, groups=2, bias=False): 24,
+    Conv2d(4, 4, 1, trainable=False, lr_scale=0.5): 48,
+    AvgPool2d(2): 8,
+    AvgPool2d(3, 1): 8,
+    MaxPool2d(2): 8,
+    MaxPool2d((2, 3), 1): 12,
+    Flatten(): 48,
+}
+
 # Each loss with the values of its options; the reductions are the registry's.
 LOSSES: dict[type[Loss], dict[str, tuple[Any, ...]]] = {
     BinaryCrossEntropy: {
@@ -83,7 +99,7 @@ TARGETS: dict[type[Loss], tuple[str, ...]] = {
 ONE_OUTPUT = {"probability": "probabilities", "flag": "flags", "number": "numbers"}
 
 # Options that change no gradient, and the one that is varied for every loss.
-OTHERS = {"in_features", "out_features", "init", "reduction"}
+OTHERS = {"in_features", "out_features", "in_channels", "out_channels", "init", "reduction"}
 
 
 class Case(NamedTuple):
@@ -99,8 +115,9 @@ def uncovered() -> set[str]:
     """The public layers, losses and options of theirs that no case has."""
     found = set()
     for kind in [getattr(layers, name) for name in layers.__all__]:
-        values = {o: {getattr(x, o) for x in LAYERS if type(x) is kind} for o in kind.__slots__}
-        found |= without_case(kind, any(type(layer) is kind for layer in LAYERS), values)
+        members = [layer for layer in (*LAYERS, *IMAGE_LAYERS) if type(layer) is kind]
+        values = {o: {getattr(layer, o) for layer in members} for o in kind.__slots__}
+        found |= without_case(kind, bool(members), values)
     for kind in losses.LOSSES.values():
         found |= without_case(kind, kind in LOSSES, LOSSES.get(kind, {}))
     return found
@@ -131,7 +148,8 @@ def all_losses() -> Iterator[tuple[Loss, str]]:
 
 def cases() -> Iterator[Case]:
     """Every layer x loss x reduction x weighting."""
-    for layer, (loss, targets), weighted in itertools.product(LAYERS, all_losses(), (False, True)):
+    made = (*LAYERS, *IMAGE_LAYERS)
+    for layer, (loss, targets), weighted in itertools.product(made, all_losses(), (False, True)):
         yield Case(layer, loss, targets, weighted)
 
 
@@ -145,17 +163,21 @@ def groups() -> dict[str, list[Case]]:
 
 
 def model(library: Any, case: Case, dtype: str = "float64") -> Any:
-    """Two linear layers around the case's layer, with the head that its loss needs; `library` is
-    ironmlp or its reference."""
+    """Two layers around the case's layer, with the head that its loss needs; `library` is ironmlp
+    or its reference."""
     layer, loss, targets, _ = case
     head = [] if getattr(loss, "from_logits", True) else [Sigmoid()]
     outputs = 1 if targets in ONE_OUTPUT else OUTPUTS
-    parts = [Linear(INPUTS, HIDDEN), layer, Linear(HIDDEN, outputs), *head]
+    if layer in IMAGE_LAYERS:
+        flat = [] if isinstance(layer, Flatten) else [Flatten()]
+        parts = [Conv2d(2, 4, 2), layer, *flat, Linear(IMAGE_LAYERS[layer], outputs), *head]
+    else:
+        parts = [Linear(INPUTS, HIDDEN), layer, Linear(HIDDEN, outputs), *head]
     return library.Sequential(parts, loss=loss, optimizer=SGD(), dtype=dtype, seed=11)
 
 
-def batch(targets: str) -> tuple[Array, Array, Array]:
-    """X, y of the kind `targets`, and sample weights with a zero among them."""
+def batch(targets: str, layer: Layer | None = None) -> tuple[Array, Array, Array]:
+    """X for a network with that layer, y of the kind `targets`, and sample weights with a zero."""
     rng = np.random.default_rng(5)
     X = rng.normal(size=(ROWS, INPUTS))
     uniform = rng.uniform(size=(ROWS, OUTPUTS))
@@ -167,6 +189,8 @@ def batch(targets: str) -> tuple[Array, Array, Array]:
         "numbers": rng.normal(size=(ROWS, OUTPUTS)),
     }[ONE_OUTPUT.get(targets, targets)]
     y = y[:, :1] if targets in ONE_OUTPUT else y
+    if layer in IMAGE_LAYERS:
+        X = rng.normal(size=(ROWS, 2, 5, 4))
     return X, y, np.array([1.0, 0.0, 0.5, 2.0, 1.5, 1.0])
 
 

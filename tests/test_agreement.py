@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
 def batch(case: Case) -> Batch:
     """Numbers that float32 has, so that both dtypes start from the same."""
-    X, y, weight = gradients.batch(case.targets)
+    X, y, weight = gradients.batch(case.targets, case.layer)
     y = y if y.dtype.kind == "i" else y.astype("f4").astype("f8")
     return Batch(X.astype("f4").astype("f8"), y, weight if case.weighted else None)
 

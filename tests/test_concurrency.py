@@ -85,7 +85,10 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 
 def test_the_table_of_methods_is_complete() -> None:
     public = {name for name in dir(im.Sequential) if not name.startswith("_")}
-    of_the_constructor = {"layers", "loss", "optimizer", "dtype", "n_threads", "summary"}
+    of_the_constructor = {
+        *("layers", "loss", "optimizer", "dtype", "n_threads", "scale", "channels_last"),
+        "summary",
+    }
     by_predict = {"predict_proba", "classes_"}
     assert public - of_the_constructor - by_predict - {"fit"} <= set(METHODS)
 

@@ -17,7 +17,7 @@ GROUPS = gradients.groups()
 
 
 def check(case: Case, model: Any) -> None:
-    X, y, weight = gradients.batch(case.targets)
+    X, y, weight = gradients.batch(case.targets, case.layer)
     gradients.check_gradients(model, X, y, weight if case.weighted else None)
 
 

@@ -26,14 +26,15 @@ def test_every_member_has_a_gradient_case() -> None:
 
 # Every layer with one loss and every loss with one layer; test_gradients.py compares the rest with
 # ironmlp's.
-CASES = [gradients.Case(layer, MSE(), "numbers", False) for layer in gradients.LAYERS] + [
-    case for case in gradients.cases() if case.layer == layers.Tanh()
-]
+CASES = [
+    gradients.Case(layer, MSE(), "numbers", False)
+    for layer in (*gradients.LAYERS, *gradients.IMAGE_LAYERS)
+] + [case for case in gradients.cases() if case.layer == layers.Tanh()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_gradients(case: gradients.Case) -> None:
-    X, y, weight = gradients.batch(case.targets)
+    X, y, weight = gradients.batch(case.targets, case.layer)
     model = gradients.model(reference, case)
     gradients.check_gradients(model, X, y, weight if case.weighted else None)
 

@@ -41,6 +41,7 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
+from ironmlp.lenet import LeNet5
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
@@ -70,6 +71,7 @@ __all__ = [
     "Huber",
     "Identity",
     "LambdaCallback",
+    "LeNet5",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",

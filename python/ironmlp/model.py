@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -11,25 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
+from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
 from ironmlp._labels import in_dtype, reading_of
-from ironmlp._network import check_head, checked_layers, out_features, parameter_shapes
+from ironmlp._network import out_features, parameter_shapes
 from ironmlp._progress import progress
-from ironmlp._spec import SIZE_LIMIT, checked_seed, choice, flag, integer, real, size
+from ironmlp._spec import SIZE_LIMIT, checked_seed, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
 from ironmlp.history import History
 from ironmlp.layers import Flatten, Layer
-from ironmlp.losses import Loss, LossFunction, resolve_loss
-from ironmlp.optimizers import Optimizer, resolve_optimizer
+from ironmlp.losses import Loss, LossFunction
+from ironmlp.optimizers import Optimizer
 
 __all__ = ["Sequential"]
 
-DTYPES = ("float32", "float64")
 
-
-class Sequential:
+class Sequential(Architecture):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
@@ -71,13 +69,7 @@ class Sequential:
         scale: float | None = None,
         channels_last: bool = False,
     ) -> None:
-        self._layers = checked_layers(layers, "torch_linear")
-        self._loss = resolve_loss(loss)
-        self._optimizer = resolve_optimizer(optimizer)
-        check_head(self._layers, self._loss)
-        self._dtype = checked_dtype(dtype)
-        self._scale = None if scale is None else real("scale", scale, above=0.0)
-        self._channels_last = flag("channels_last", channels_last)
+        super().__init__(layers, loss, optimizer, dtype, scale, channels_last)
         self._reading = reading_of(self._loss, out_features(self._layers))
         self._core = self._make_core(
             int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
@@ -97,36 +89,6 @@ class Sequential:
             scale=self._scale,
             channels_last=self._channels_last,
         )
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers; a `Linear` made without `init` has the model's."""
-        return self._layers
-
-    @property
-    def loss(self) -> Loss | LossFunction:
-        """The loss."""
-        return self._loss
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer as it was given; see `learning_rate`."""
-        return self._optimizer
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of parameters and outputs."""
-        return np.dtype(self._dtype)
-
-    @property
-    def scale(self) -> float | None:
-        """The argument of this name."""
-        return self._scale
-
-    @property
-    def channels_last(self) -> bool:
-        """The argument of this name."""
-        return self._channels_last
 
     @property
     def n_threads(self) -> int | None:
@@ -416,23 +378,6 @@ class Sequential:
             )
         return row_weights("sample_weight", sample_weight, rows)
 
-    def _arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, in its order, which make this model anew; `n_threads` is
-        left out, for it belongs to the machine. `repr` and files are made of these."""
-        arguments = {
-            "layers": list(self._layers),
-            "loss": self._loss,
-            "optimizer": self._optimizer,
-            "dtype": self._dtype,
-            "seed": self.seed,
-        }
-        return arguments | self._input_arguments()
-
-    def _input_arguments(self) -> dict[str, Any]:
-        """Those that say how X is read, where they are not the defaults."""
-        given = {"scale": self._scale, "channels_last": self._channels_last}
-        return {name: value for name, value in given.items() if value}
-
     def _trained(self) -> dict[str, Any]:
         """What training changes, but for the labels: the part that files and pickles share.
 
@@ -455,16 +400,3 @@ class Sequential:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
         self._set_trained(state)
-
-    def __repr__(self) -> str:
-        (_, first), *named = self._arguments().items()
-        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
-        return f"{type(self).__name__}({', '.join(words)})"
-
-
-def checked_dtype(dtype: Any) -> str:
-    """The name of a dtype that models have."""
-    if not isinstance(dtype, str | None):
-        with contextlib.suppress(TypeError, ValueError):
-            dtype = np.dtype(dtype).name
-    return choice("dtype", dtype, DTYPES)

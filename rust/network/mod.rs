@@ -2,8 +2,8 @@
 //!
 //! - `spec.rs`: layers, loss and optimizer as data; `shape.rs`: what each layer makes of a batch.
 //! - `parameters.rs`: where parameters, gradients and moments lie; `initialize.rs`: their first values.
-//! - `plan.rs`: from a spec to ops on buffers; `op.rs`: the ops, and the one place where a tile gets
-//!   its pointers.
+//! - `plan.rs`: from a spec to ops on buffers, with `row_builder.rs`; `op.rs`: the ops, and the one
+//!   place where a tile gets its pointers.
 //! - `images.rs`: the ops before Flatten, on images; `image_builder.rs`: from a spec to them.
 //! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `rows.rs`:
 //!   its row phase; `update.rs`: its updates; `cost.rs`: how many threads they get.
@@ -21,6 +21,7 @@ mod initialize;
 mod op;
 mod parameters;
 mod plan;
+mod row_builder;
 mod rows;
 mod shape;
 mod spec;

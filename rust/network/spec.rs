@@ -91,6 +91,16 @@ pub struct Weighted {
     pub lr_scale: f64,
 }
 
+impl Weighted {
+    /// What the layer is, for messages.
+    fn kind(&self) -> String {
+        match self.shape[..] {
+            [outputs, inputs] => format!("Linear({inputs}, {outputs})"),
+            _ => format!("Conv2d with a weight of {:?}", self.shape),
+        }
+    }
+}
+
 impl Layer {
     fn weighted(&self, layer: usize) -> Option<Weighted> {
         Some(match self {
@@ -231,16 +241,15 @@ impl Spec {
     /// `Error::Value` if they are more than 64 bits count.
     pub fn parameter_count(&self) -> Result<u64> {
         let mut count = 0u64;
-        for Weighted { layer, inputs, outputs, bias, .. } in self.weighted() {
+        for weighted in self.weighted() {
+            let Weighted { inputs, outputs, bias, .. } = weighted;
             count = (inputs as u64)
                 .checked_add(u64::from(bias))
                 .and_then(|inputs| inputs.checked_mul(outputs as u64))
                 .and_then(|weights| count.checked_add(weights))
                 .ok_or_else(|| {
-                    Error::Value(format!(
-                        "layer {layer} has {outputs} outputs of {inputs} inputs each, more \
-                         parameters than 2^64"
-                    ))
+                    let (layer, kind) = (weighted.layer, weighted.kind());
+                    Error::Value(format!("layer {layer}: {kind} has more parameters than 2^64"))
                 })?;
         }
         Ok(count)

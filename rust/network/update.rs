@@ -1,7 +1,7 @@
 //! How parameters change, wherever their gradients come from.
 
 use super::cost::weight_team;
-use super::spec::{Optimizer, Spec};
+use super::spec::{Optimizer, Spec, Weighted};
 use super::state::State;
 use super::tiny;
 use crate::error::Result;
@@ -85,9 +85,10 @@ impl Updates {
 /// Whether updates of a layer keep the second copy of its weight: where training reads it. Small
 /// networks and convolutions make theirs anew for each step.
 pub(super) fn keeps_backward(spec: &Spec, index: usize) -> bool {
-    let mut before = spec.weighted().take(index + 1);
-    let below = before.by_ref().take(index).any(|layer| layer.trainable);
-    below && before.next().is_some_and(|layer| layer.shape.len() == 2) && !tiny::fits(spec)
+    let is_linear = |layer: Weighted| layer.shape.len() == 2;
+    spec.weighted().take(index).any(|below| below.trainable)
+        && spec.weighted().nth(index).is_some_and(is_linear)
+        && !tiny::fits(spec)
 }
 
 /// The blocks of a weight.

@@ -1,0 +1,218 @@
+//! From the layers that work on rows to ops on buffers.
+
+use std::collections::HashSet;
+
+use super::op::{BackwardWeight, BufferId, RowOp};
+use super::plan::{Purpose, Traced, WeightOp, WeightSource};
+use super::spec::{Layer, Spec};
+use super::update::{blocks_of, keeps_backward};
+use super::workspace::Buffers;
+use crate::kernels::activation::Activation;
+use crate::kernels::elementary::Elementary;
+use crate::kernels::weight::Block;
+
+/// How the gradient goes back through a layer.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    Linear { linear: usize, input: BufferId },
+    Activation { activation: Activation, saved: BufferId },
+    Dropout { mask: BufferId },
+    Nothing,
+}
+
+/// Makes a plan's row ops: the forward pass, then the way back, then the weight phase.
+pub(super) struct RowBuilder<'a> {
+    pub spec: &'a Spec,
+    pub purpose: Purpose,
+    pub rows: usize,
+    /// The first layer that works on rows, and the convolutions before it.
+    pub first: usize,
+    pub convolutions: usize,
+    pub buffers: Buffers,
+    pub forward: Vec<RowOp>,
+    pub backward: Vec<RowOp>,
+    pub weights: Vec<WeightOp>,
+    pub copies: Vec<(usize, BufferId)>,
+    pub ways: Vec<Way>,
+    pub layer_outputs: Vec<Traced>,
+    /// From the last layer back.
+    pub layer_grads: Vec<Traced>,
+    /// Whether the network has a tiny plan, whose updates keep no second copies.
+    pub tiny: bool,
+}
+
+impl RowBuilder<'_> {
+    pub(super) fn buffer<T: Elementary>(&mut self, cols: usize) -> BufferId {
+        self.buffers.add::<T>(self.rows, cols)
+    }
+
+    /// A buffer for what is computed from `from`: the same one unless its content is still `needed`.
+    fn place<T: Elementary>(&mut self, from: BufferId, needed: bool) -> BufferId {
+        if needed || self.purpose == Purpose::Trace {
+            let cols = self.buffers.cols(from);
+            self.buffer::<T>(cols)
+        } else {
+            from
+        }
+    }
+
+    pub(super) fn forward<T: Elementary>(&mut self, input: BufferId) -> BufferId {
+        let spec = self.spec;
+        let mut at = input;
+        // Whether the way back reads what is in `at` now.
+        let mut needed = false;
+        let mut linears = self.convolutions;
+        for (layer, kind) in spec.layers.iter().enumerate().skip(self.first) {
+            let way = match *kind {
+                Layer::Linear(ref linear) => {
+                    let output = self.buffer::<T>(linear.out_features);
+                    self.forward.push(RowOp::Linear { linear: linears, input: at, output });
+                    let way = Way::Linear { linear: linears, input: at };
+                    linears += 1;
+                    (at, needed) = (output, false);
+                    way
+                }
+                Layer::Activation(Activation::Identity)
+                | Layer::Flatten
+                | Layer::Conv2d(_)
+                | Layer::Pool(_) => Way::Nothing,
+                Layer::Activation(activation) => {
+                    let training = self.purpose != Purpose::Forward;
+                    let from_input = activation.needs_input() && training;
+                    let output = self.place::<T>(at, needed || from_input);
+                    self.forward.push(RowOp::Activation { activation, input: at, output });
+                    let saved = if activation.needs_input() { at } else { output };
+                    (at, needed) = (output, training && !from_input);
+                    Way::Activation { activation, saved }
+                }
+                Layer::Dropout { p } => {
+                    let output = self.place::<T>(at, needed);
+                    let mask = self.buffer::<T>(self.buffers.cols(at));
+                    self.forward.push(RowOp::Dropout { layer, p, input: at, output, mask });
+                    (at, needed) = (output, false);
+                    Way::Dropout { mask }
+                }
+            };
+            self.ways.push(way);
+            self.layer_outputs.push(Traced::Rows(at));
+        }
+        at
+    }
+
+    /// Whether some layer below `layer` wants the gradient.
+    pub(super) fn wanted_below(&self, layer: usize) -> bool {
+        match self.purpose {
+            Purpose::Forward => false,
+            Purpose::Gradients { input_grad: true } | Purpose::Trace => true,
+            Purpose::Gradients { input_grad: false } => {
+                self.spec.weighted().any(|below| below.layer < layer)
+            }
+            Purpose::Train => self.trainable_below(layer),
+        }
+    }
+
+    fn trainable_below(&self, layer: usize) -> bool {
+        self.spec.weighted().any(|below| below.layer < layer && below.trainable)
+    }
+
+    /// The way back; gives the gradient with respect to X if it gets that far.
+    pub(super) fn backward<T: Elementary>(&mut self, output_grad: BufferId) -> Option<BufferId> {
+        let spec = self.spec;
+        let mut at = output_grad;
+        // Whether the store of what is in `at` has flushed subnormals (N5): the loss does.
+        let mut flushed = true;
+        for (layer, kind) in spec.layers.iter().enumerate().skip(self.first).rev() {
+            self.layer_grads.push(Traced::Rows(at));
+            match self.ways[layer - self.first] {
+                Way::Nothing => {}
+                Way::Activation { activation, saved } => {
+                    let target = self.place::<T>(at, false);
+                    self.backward.push(RowOp::ActivationGradient {
+                        activation,
+                        saved,
+                        grad: at,
+                        target,
+                    });
+                    (at, flushed) = (target, true);
+                }
+                Way::Dropout { mask } => {
+                    let target = self.place::<T>(at, false);
+                    self.backward.push(RowOp::DropoutGradient { mask, grad: at, target });
+                    (at, flushed) = (target, false);
+                }
+                Way::Linear { linear, input } => {
+                    let Layer::Linear(data) = kind else { continue };
+                    if !flushed {
+                        let activation = Activation::Identity;
+                        self.backward.push(RowOp::ActivationGradient {
+                            activation,
+                            saved: at,
+                            grad: at,
+                            target: at,
+                        });
+                    }
+                    let below = self.trainable_below(layer);
+                    if data.trainable || self.purpose != Purpose::Train {
+                        self.weights.push(WeightOp {
+                            index: linear,
+                            source: WeightSource::Rows { input, grad: at },
+                            keep_backward: keeps_backward(spec, linear),
+                        });
+                    }
+                    if !self.wanted_below(layer) {
+                        return None;
+                    }
+                    // Updates keep the second copy only where training reads it.
+                    let kept = below || !data.trainable;
+                    let weight = if kept && !self.tiny {
+                        BackwardWeight::State
+                    } else {
+                        let copy = self.buffers.add::<T>(data.out_features, data.in_features);
+                        self.copies.push((linear, copy));
+                        BackwardWeight::Copy(copy)
+                    };
+                    let target = self.buffer::<T>(data.in_features);
+                    self.backward.push(RowOp::InputGradient { linear, grad: at, target, weight });
+                    (at, flushed) = (target, false);
+                }
+            }
+        }
+        Some(at)
+    }
+
+    /// The tiles of the weight phase.
+    pub(super) fn blocks(&self) -> Vec<(usize, Block)> {
+        let layers: Vec<_> = self.spec.weighted().collect();
+        let mut blocks = Vec::new();
+        for (index, op) in self.weights.iter().enumerate() {
+            let layer = &layers[op.index];
+            blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
+        }
+        debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
+        blocks
+    }
+}
+
+/// Whether no two tiles of the weight phase write the same 16 x 16 elements; those of the row phase
+/// write different rows by construction.
+fn disjoint(blocks: &[(usize, Block)]) -> bool {
+    let mut written = HashSet::new();
+    blocks.iter().all(|&(layer, Block { input, output, outputs })| {
+        (output..output + outputs).all(|output| written.insert((layer, input, output)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, disjoint};
+
+    #[test]
+    fn tiles_that_write_the_same_elements_are_seen() {
+        let block = |input, output, outputs| Block { input, output, outputs };
+        let tiles = [(0, block(0, 0, 2)), (0, block(1, 0, 2)), (0, block(0, 2, 1))];
+        assert!(disjoint(&tiles));
+        assert!(disjoint(&[tiles[0], (1, block(0, 0, 2))]));
+        assert!(!disjoint(&[tiles[0], tiles[2], (0, block(0, 1, 1))]));
+        assert!(!disjoint(&[tiles[0], tiles[0]]));
+    }
+}
