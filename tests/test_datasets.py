@@ -107,3 +107,40 @@ def test_split_refuses(
     with pytest.raises(error) as caught:
         datasets.stratified_split(X, y, **settings)
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_digit_images_are_the_digits_between_their_pixels() -> None:
+    images, labels = datasets.digit_images(16)
+    X, y = datasets.digits()
+    assert images.shape == (1797, 1, 16, 16)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(labels, y)
+    pixels = X.reshape(-1, 8, 8)
+    # A corner lies outside all centres; places in between are at 1/4 and 3/4 of two pixels.
+    np.testing.assert_array_equal(images[:, 0, 0, 0], np.rint(pixels[:, 0, 0] * (255 / 16)))
+    between = 0.75 * pixels[:, 0, 3] + 0.25 * pixels[:, 0, 4]
+    np.testing.assert_array_equal(images[:, 0, 0, 7], np.rint(between * (255 / 16)))
+    with pytest.raises(ValueError, match="size is 7"):
+        datasets.digit_images(7)
+
+
+def test_cracks_depend_on_the_seed_alone() -> None:
+    X, y = datasets.cracks(12, 48, seed=3)
+    assert X.shape == (12, 48, 48, 1)
+    assert X.dtype == np.uint8
+    assert sorted(y) == [0] * 6 + [1] * 6
+    again, labels = datasets.cracks(12, 48, seed=3)
+    np.testing.assert_array_equal(X, again)
+    np.testing.assert_array_equal(y, labels)
+    assert (datasets.cracks(12, 48, seed=4)[0] != X).any()
+    with pytest.raises(ValueError, match="size is 8"):
+        datasets.cracks(4, 8)
+
+
+def test_brightness_does_not_tell_cracked_from_sound() -> None:
+    X, y = datasets.cracks(200, 32, seed=1)
+    for statistic in (X.mean(axis=(1, 2, 3)), X.std(axis=(1, 2, 3))):
+        # The best threshold on it is right for little more than half of them.
+        order = y[np.argsort(statistic)]
+        right = np.cumsum(2 * order - 1)
+        assert np.abs(right).max() / len(y) < 0.1
