@@ -50,7 +50,7 @@ impl<T: Real> Kernel for Correlate<'_, T> {
         debug_assert_eq!(self.cols.len(), self.result.shape().width);
         // The tiles of a product: outputs are its rows, the lanes of one or two pixels its columns.
         match S::REGISTERS {
-            32 => self.sweep::<S::Register<T>, 12, 2>(),
+            32 => self.sweep::<S::Register<T>, 8, 2>(),
             16 => self.sweep::<S::Register<T>, 6, 2>(),
             _ => self.sweep::<S::Register<T>, 4, 1>(),
         }

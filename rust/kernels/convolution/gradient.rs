@@ -105,33 +105,27 @@ impl<T: Real> ConvolutionGradient<T> {
     /// All taps, a few columns of the kernel at a time.
     ///
     /// A tile has a register for each of its sums, one for each tap's input, and one for a gradient.
-    /// Its taps are as many as leave the kernel's columns no lone rest, its outputs a power of two.
-    /// Taps that lie apart go alone: their addresses would need a register each.
+    /// It has 5 taps, 3 or 1, since each shape takes half a minute to compile in the tests; its outputs
+    /// are a power of two. Taps that lie apart go alone: their addresses would need a register each.
     #[inline(always)]
     fn taps<S: Simd>(self) {
         let mut col = 0;
         while col < self.cols.kernel {
             let count = match self.cols.kernel - col {
                 _ if self.cols.dilation > 1 => 1,
-                rest @ 1..=5 => rest,
-                6 => 3,
-                _ => 4,
+                1 | 2 => 1,
+                3 | 4 | 6 | 7 => 3,
+                _ => 5,
             };
             match (S::REGISTERS, count) {
                 (32, 1) => self.outputs::<S::Register<T>, 8, 1>(col),
-                (32, 2) => self.outputs::<S::Register<T>, 8, 2>(col),
                 (32, 3) => self.outputs::<S::Register<T>, 8, 3>(col),
-                (32, 4) => self.outputs::<S::Register<T>, 4, 4>(col),
                 (32, _) => self.outputs::<S::Register<T>, 4, 5>(col),
                 (16, 1) => self.outputs::<S::Register<T>, 8, 1>(col),
-                (16, 2) => self.outputs::<S::Register<T>, 4, 2>(col),
                 (16, 3) => self.outputs::<S::Register<T>, 4, 3>(col),
-                (16, 4) => self.outputs::<S::Register<T>, 2, 4>(col),
                 (16, _) => self.outputs::<S::Register<T>, 2, 5>(col),
                 (_, 1) => self.outputs::<S::Register<T>, 1, 1>(col),
-                (_, 2) => self.outputs::<S::Register<T>, 1, 2>(col),
                 (_, 3) => self.outputs::<S::Register<T>, 1, 3>(col),
-                (_, 4) => self.outputs::<S::Register<T>, 1, 4>(col),
                 _ => self.outputs::<S::Register<T>, 1, 5>(col),
             }
             col += count;
