@@ -1,4 +1,4 @@
-"""Two small data sets, and a split into training and test rows."""
+"""Small data sets, and a split into training and test rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._arrays import as_array, plural
-from ironmlp._spec import checked_seed, real
+from ironmlp._spec import checked_seed, integer, real
 
-__all__ = ["digits", "stratified_split", "xor"]
+__all__ = ["cracks", "digit_images", "digits", "stratified_split", "xor"]
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 
@@ -32,6 +32,48 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """
     with np.load(DIGITS) as stored:
         return stored["images"].astype(np.float32), stored["labels"].astype(np.int64)
+
+
+def digit_images(size: int = 28) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The `digits` as images: X (1797, 1, size, size) of bytes from 0 to 255, and y (1797,).
+
+    Each of the 8 x 8 pixels is spread over `size` by linear interpolation between the pixels'
+    centres. `size` is 8 to 512.
+    """
+    size = in_range("size", size, 8, 512)
+    X, y = digits()
+    place = np.clip((np.arange(size) + 0.5) * (8 / size) - 0.5, 0.0, 7.0)
+    cell = np.minimum(place.astype(np.int64), 6)
+    part = place - cell
+    pixels = X.reshape(-1, 8, 8).astype(np.float64)
+    rows = pixels[:, cell] * (1.0 - part)[:, None] + pixels[:, cell + 1] * part[:, None]
+    images = rows[:, :, cell] * (1.0 - part) + rows[:, :, cell + 1] * part
+    return np.rint(images * (255 / 16)).astype(np.uint8)[:, np.newaxis], y
+
+
+def cracks(
+    n: int = 1344, size: int = 227, seed: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Made-up photographs of surfaces, half of them cracked: X (n, size, size, 1), y (n,).
+
+    X holds grey levels from 0 to 255 in the order of most image readers, channels last; y is 1 for
+    a cracked surface and 0 for a sound one. All have uneven light, rough grain and small pits; the
+    cracked ones have dark lines that wander through the image. Mean and standard deviation of the
+    brightness do not tell the classes apart.
+
+    The images depend on `n`, `size` (16 to 4096) and `seed` alone, to the last bit.
+    """
+    from ironmlp._cracks import surfaces
+
+    n, size = in_range("n", n, 2, 2**20), in_range("size", size, 16, 4096)
+    return surfaces(n, size, checked_seed(seed))
+
+
+def in_range(name: str, value: Any, least: int, most: int) -> int:
+    number = integer(name, value)
+    if not least <= number <= most:
+        raise ValueError(f"{name} is {number}, it must be from {least} to {most}")
+    return number
 
 
 def stratified_split(
