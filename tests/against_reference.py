@@ -24,6 +24,11 @@ def change(f: Any, x: Array, error: Array) -> Array:
     return largest
 
 
+def window(layer: Any) -> int:
+    """The pixels of a pool's window; 1 for Flatten."""
+    return int(np.prod(getattr(layer, "kernel_size", 1)))
+
+
 class Bounds:
     """The bounds of one step of a reference model in float64, for arithmetic with `eps`."""
 
@@ -45,7 +50,7 @@ class Bounds:
         for k in reversed(range(len(self.model.layers))):
             found[f"{k}.grad_output"] = error
             dy = exact[f"{k}.grad_output"]
-            if reference.kind(self.model.layers[k]) == "Linear":
+            if reference.kind(self.model.layers[k]) in reference.WEIGHTED:
                 found |= self.parameters(k, tensors[k], errors[k], dy, error)
             error = self.backward(k, tensors[k], errors[k], dy, error)
         return {**found, "input.grad": error}
@@ -53,10 +58,17 @@ class Bounds:
     def forward(self, k: int, x: Array, y: Array, error: Array) -> Array:
         """The error of y = layer k of x, by x's."""
         layer = self.model.layers[k]
-        if reference.kind(layer) == "Linear":
-            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in)
-            terms = abs(x) @ W.T + abs(self.model.parameters.get(f"{k}.bias", 0.0))
-            return error @ W.T + self.sum_of(W.shape[1] + 1) * terms
+        if reference.kind(layer) in reference.WEIGHTED:
+            product = reference.WEIGHTED[reference.kind(layer)][0]
+            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in), or (out, in, kh, kw)
+            bias = abs(self.model.parameters.get(f"{k}.bias", np.zeros(len(W))))
+            terms = product(abs(x), W, layer) + bias.reshape(-1, *(1,) * (W.ndim - 2))
+            found: Array = product(error, W, layer) + self.sum_of(W[0].size + 1) * terms
+            return found
+        if reference.kind(layer) in reference.SHAPING:
+            pool = reference.SHAPING[reference.kind(layer)][0]
+            own: Array = self.sum_of(window(layer)) * pool(abs(x), layer)
+            return pool(error, layer) + own
         if reference.kind(layer) == "Dropout":  # a product with a rounded constant, if any
             return error * self.mask(k, x) + self.eps * abs(y)
         f = reference.ACTIVATIONS[reference.kind(layer)][0]
@@ -97,19 +109,29 @@ class Bounds:
         self, k: int, x: Array, error: Array, dy: Array, dy_error: Array
     ) -> dict[str, Array]:
         """The errors of layer k's gradients, by those of its input x and of dy."""
-        own = self.sum_of(len(x))
-        weight = dy_error.T @ abs(x) + abs(dy).T @ (error + own * abs(x))
-        found = {f"{k}.weight.grad": weight}
+        layer, W = self.model.layers[k], self.model.parameters[f"{k}.weight"]
+        backward = reference.WEIGHTED[reference.kind(layer)][1]
+        own = self.sum_of(dy.size // dy.shape[1])  # a term for each row and place
+        weight = backward(abs(x), W, dy_error, layer)[0]
+        found = {f"{k}.weight.grad": weight + backward(error + own * abs(x), W, abs(dy), layer)[0]}
         if f"{k}.bias" in self.model.parameters:
-            found[f"{k}.bias.grad"] = (dy_error + own * abs(dy)).sum(axis=0)
+            places = (0, *range(2, dy.ndim))
+            found[f"{k}.bias.grad"] = (dy_error + own * abs(dy)).sum(axis=places)
         return found
 
     def backward(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
         """The error of dloss/dx, by those of layer k's input x and of dy."""
         layer = self.model.layers[k]
-        if reference.kind(layer) == "Linear":
-            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in)
-            return dy_error @ W + self.sum_of(len(W)) * (abs(dy) @ W)
+        if reference.kind(layer) in reference.WEIGHTED:
+            product = reference.WEIGHTED[reference.kind(layer)][1]
+            W = abs(self.model.parameters[f"{k}.weight"])
+            own = self.sum_of(W[:, 0].size)
+            found: Array = product(x, W, dy_error + own * abs(dy), layer)[1]
+            return found
+        if reference.kind(layer) in reference.SHAPING:
+            pool, back = reference.SHAPING[reference.kind(layer)]
+            dy_error = dy_error + self.sum_of(window(layer)) * abs(dy)
+            return np.asarray(back(x, pool(x, layer), dy_error, layer))
         if reference.kind(layer) == "Dropout":
             return dy_error * self.mask(k, x) + self.eps * abs(dy * self.mask(k, x))
         f, derivative = reference.ACTIVATIONS[reference.kind(layer)]

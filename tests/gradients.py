@@ -147,10 +147,13 @@ def all_losses() -> Iterator[tuple[Loss, str]]:
 
 
 def cases() -> Iterator[Case]:
-    """Every layer x loss x reduction x weighting."""
-    made = (*LAYERS, *IMAGE_LAYERS)
-    for layer, (loss, targets), weighted in itertools.product(made, all_losses(), (False, True)):
+    """Every layer x loss x reduction x weighting; those of images with each loss's defaults, since
+    their differences are ten times as many."""
+    for layer, (loss, targets), weighted in itertools.product(LAYERS, all_losses(), (False, True)):
         yield Case(layer, loss, targets, weighted)
+    kinds = itertools.product(IMAGE_LAYERS, LOSSES, losses.REDUCTIONS, (False, True))
+    for layer, kind, reduction, weighted in kinds:
+        yield Case(layer, kind(reduction=reduction), TARGETS[kind][0], weighted)
 
 
 def groups() -> dict[str, list[Case]]:

@@ -149,6 +149,13 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
     changes: dict[str, Any] = {
         "in_features": 7,
         "out_features": 7,
+        "in_channels": 6,
+        "out_channels": 6,
+        "kernel_size": 4,
+        "stride": 3,
+        "padding": 2,
+        "dilation": 2,
+        "groups": 1,
         "bias": True,
         "trainable": True,
         "init": None,

@@ -51,13 +51,14 @@ class Network:
     weighted: bool = False  # whether rows have weights
     soft: bool = False  # probabilities as targets instead of classes or 0 and 1
     subnormal: bool = False  # whether X is subnormal
+    image: tuple[int, int, int] | None = None  # the shape of a sample, if it is an image
     seed: int = 7
 
     def data(self, dtype: Dtype) -> Data:
         """The same numbers for every dtype, but for a network with subnormal inputs."""
         linear = [layer for layer in self.layers if isinstance(layer, im.Linear)]
-        n, inputs, outputs = self.rows, linear[0].in_features, linear[-1].out_features
-        X = 2.0 * unit((n, inputs), 1) - 1.0
+        n, outputs = self.rows, linear[-1].out_features
+        X = 2.0 * unit((n, *(self.image or (linear[0].in_features,))), 1) - 1.0
         if self.subnormal:
             X = np.ldexp(X, TINY_INPUT[dtype])
         y = unit((n, outputs), 2)
@@ -199,6 +200,29 @@ NETWORKS = {
         batch_size=270,
         epochs=1,
         soft=True,
+    ),
+    "images": Network(
+        (
+            im.Conv2d(2, 6, 5, padding=2),
+            im.ReLU(),
+            im.MaxPool2d(2),
+            im.Conv2d(6, 20, (3, 2), stride=(1, 2), dilation=(2, 1), groups=2, bias=False),
+            im.Tanh(),
+            im.AvgPool2d((1, 2), 1),
+            im.Dropout(0.2),
+            im.Conv2d(20, 7, 1, lr_scale=0.5),
+            im.Sigmoid(),
+            im.Flatten(),
+            im.Linear(112, 24),
+            im.ReLU(),
+            im.Linear(24, 4),
+        ),
+        im.CrossEntropy(),
+        im.SGD(lr=0.1, momentum=0.9),
+        rows=300,
+        batch_size=277,
+        weighted=True,
+        image=(2, 17, 22),
     ),
     "deep": Network(
         (

@@ -63,7 +63,7 @@ impl Parts {
             moments.push(
                 tensors
                     .iter()
-                    .map(|tensor| View::matrix("moments", tensor))
+                    .map(|tensor| View::flat("moments", tensor))
                     .collect::<PyResult<Vec<_>>>()?,
             );
         }
