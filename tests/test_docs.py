@@ -62,7 +62,7 @@ def test_example(path: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {"xor.py", "policy_gradient.py"} <= {path.name for path in EXAMPLES}
+    assert {"xor.py", "policy_gradient.py", "lenet.py"} <= {path.name for path in EXAMPLES}
 
 
 def test_a_failing_block_fails(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Photographs of surfaces that never were: grey plaster, sound or with cracks.
 
-Each image is lit unevenly, rough, and has pits; a cracked one has thin dark random walks besides.
+Each image is lit unevenly, rough, and has pits; a cracked one has dark random walks besides.
 Brightness says nothing about the class: every image is brought to a mean and a spread of its own,
-drawn without regard to it. Drawing is in integers, and what follows in single float64 operations on
-each pixel, so that a seed gives the same bytes on every machine and with every version of NumPy.
+drawn without regard to it. A photograph of a crack is taken along it and has it in the middle: that
+is the first thing a network finds, which then learns the shapes.
+
+Drawing is in integers, and what follows in single float64 operations on each pixel, so that a seed
+gives the same bytes on every machine and with every version of NumPy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +26,12 @@ TURNS = 64
 ANGLES = 2.0 * math.pi / TURNS * np.arange(TURNS)
 DIRECTIONS = np.stack([np.rint(ONE * np.sin(ANGLES)), np.rint(ONE * np.cos(ANGLES))]).astype(int)
 
-# Of the darkness that light, roughness, pits and cracks take, in grey levels before the image is
-# brought to its mean and spread.
+# The amplitudes of light and roughness, and the depths of pits and cracks: grey levels, before the
+# image is brought to its mean and spread.
 LIGHT, ROUGH, PIT, CRACK = 16, 16, 40, 60
 
-# The largest radius of a crack, in pixels.
-WIDEST = 4
+# The largest radius of a crack; pits have 1 or 2 pixels.
+WIDEST = 7
 
 
 class Words:
@@ -61,7 +63,7 @@ def surfaces(n: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[n
     pits(words, marks)
     cracks(words, marks, np.flatnonzero(y))
     images = np.empty((n, size, size, 1), np.uint8)
-    means, spreads = 115 + words.below(36, n), 20 + words.below(15, n)
+    means, spreads = 115 + words.below(36, n), 30 + words.below(20, n)
     for k in range(n):
         surface = light(words, size) + roughness(words, size) - marks[k]
         images[k, :, :, 0] = exposed(surface, int(means[k]), int(spreads[k]))
@@ -96,20 +98,17 @@ def pits(words: Words, marks: Array) -> None:
 
 
 def cracks(words: Words, marks: Array, images: Array) -> None:
-    """One to three cracks in each of these images, from its middle third outwards, to both sides.
-
-    A photograph of a crack has it in the middle: that is what a network finds first.
-    """
+    """One to three cracks in each of these images, from its middle ninth upwards and downwards."""
     _, size, _ = marks.shape
     number = 1 + words.below(3, len(images))
     for k in range(3):
-        start = (size + words.below(size, 2, len(images))) * ONE // 3
-        first = words.below(TURNS, len(images))
+        start = (4 * size + words.below(size, 2, len(images))) * ONE // 9
+        first = TURNS // 8 + words.below(TURNS // 4, len(images))
         radius = WIDEST - words.below(3, len(images))
         for side in (0, TURNS // 2):
             place, angle = start, first + side
             length = size // 4 + words.below(size // 2, len(images))
-            for step, turn in enumerate(turns(words, size * 3 // 4, len(images))):
+            for step, turn in enumerate(words.below(3, size * 3 // 4, len(images)) - 1):
                 angle = (angle + turn) % TURNS
                 place = place + DIRECTIONS[:, angle]
                 within = np.all((place >= 0) & (place < size * ONE), axis=0)
@@ -118,20 +117,15 @@ def cracks(words: Words, marks: Array, images: Array) -> None:
                     paint(marks, images[on], place[:, on], radius[on], CRACK)
 
 
-def turns(words: Words, steps: int, count: int) -> Iterator[Array]:
-    """How far each crack turns at each step, at most two directions."""
-    yield from words.below(5, steps, count) - 2
-
-
 def paint(marks: Array, images: Array, place: Array, radius: Array, depth: int) -> None:
     """A disc of this radius in each of the images, as dark as the darkest paint there."""
-    size = marks.shape[1]
-    for row in range(-WIDEST, WIDEST + 1):
-        for column in range(-WIDEST, WIDEST + 1):
-            inside = row * row + column * column < radius * radius + radius
-            y, x = (place[:, inside] // ONE + np.array([[row], [column]])) % size
-            at = (images[inside], y, x)
-            marks[at] = np.maximum(marks[at], depth)
+    size, reach = marks.shape[1], int(radius.max(initial=0))
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+    disc, pixel = np.nonzero(rows**2 + columns**2 < (radius**2 + radius)[:, None])
+    row, column = place[:, disc] // ONE + np.stack([rows[pixel], columns[pixel]])
+    seen = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+    at = (images[disc[seen]], row[seen], column[seen])
+    marks[at] = np.maximum(marks[at], depth)
 
 
 def exposed(surface: Array, mean: int, spread: int) -> NDArray[np.uint8]:

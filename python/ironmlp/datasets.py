@@ -58,8 +58,8 @@ def cracks(
 
     X holds grey levels from 0 to 255 in the order of most image readers, channels last; y is 1 for
     a cracked surface and 0 for a sound one. All have uneven light, rough grain and small pits; the
-    cracked ones have thin dark lines that wander through the image. Mean and standard deviation of
-    the brightness do not tell the classes apart.
+    cracked ones have dark lines that wander through the image. Mean and standard deviation of the
+    brightness do not tell the classes apart.
 
     The images depend on `n`, `size` (16 to 4096) and `seed` alone, to the last bit.
     """
