@@ -2,7 +2,9 @@
 
 use crate::support::images::Block;
 use crate::support::matrix::{Matrix, noise};
-use ironmlp::kernels::convolution::{Axis, ConvolutionGradient, Correlate, Stencil, Turnaround};
+use ironmlp::kernels::convolution::{
+    Axis, ConvolutionGradient, Correlate, Stencil, TransposeChannels,
+};
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::fold_array;
@@ -122,14 +124,19 @@ fn check<T: Real>(case: &Case) {
             }
         }
 
-        let mut turned = Matrix::new(back_rows, input.channels, nan);
+        let mut transposed = Matrix::new(back_rows, input.channels, nan);
         let taps = kernel.0 * kernel.1;
-        isa.run(Turnaround { weight: weight.view(), target: turned.view(), groups, taps });
+        isa.run(TransposeChannels {
+            weight: weight.view(),
+            target: transposed.view(),
+            groups,
+            taps,
+        });
         let mut dx = Block::<T>::nan(input);
         isa.run(Correlate {
             source: grad.view(),
             result: dx.view(),
-            weight: turned.view(),
+            weight: transposed.view(),
             bias: Span::empty(),
             groups,
             kernel,

@@ -189,6 +189,15 @@ def test_layers_that_do_not_fit(layers: list[Any], words: list[str]) -> None:
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.parametrize("padding", [2**20, 2**31 - 1])
+def test_padding_beyond_memory_is_refused(padding: int) -> None:
+    """What is larger than the memory lies between two layers; X and the output are small."""
+    layers = [im.Conv2d(1, 1, 1, padding=padding), im.AvgPool2d(padding), im.Flatten()]
+    model = im.Sequential([*layers, im.Linear(4, 2)], loss="cross_entropy")
+    with pytest.raises(MemoryError, match="bytes are needed"):
+        model.forward(np.zeros((1, 1, 3, 3)))
+
+
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf")])
 def test_scales_that_are_refused(scale: float) -> None:
     with pytest.raises(ValueError, match="scale is"):

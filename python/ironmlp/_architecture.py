@@ -18,7 +18,7 @@ DTYPES = ("float32", "float64")
 
 
 class Architecture:
-    """The base of the models: their constructor's arguments, checked, and shown by `repr`."""
+    """The base of the models: their constructor's arguments, checked."""
 
     def __init__(
         self,
@@ -66,33 +66,6 @@ class Architecture:
     def channels_last(self) -> bool:
         """The argument of this name."""
         return self._channels_last
-
-    @property
-    def seed(self) -> int:
-        """The seed, also if it was drawn."""
-        raise NotImplementedError
-
-    def _arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, in its order, which make this model anew; `n_threads` is
-        left out, for it belongs to the machine. `repr` and files are made of these."""
-        arguments = {
-            "layers": list(self._layers),
-            "loss": self._loss,
-            "optimizer": self._optimizer,
-            "dtype": self._dtype,
-            "seed": self.seed,
-        }
-        return arguments | self._input_arguments()
-
-    def _input_arguments(self) -> dict[str, Any]:
-        """Those that say how X is read, where they are not the defaults."""
-        given = {"scale": self._scale, "channels_last": self._channels_last}
-        return {name: value for name, value in given.items() if value}
-
-    def __repr__(self) -> str:
-        (_, first), *named = self._arguments().items()
-        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
-        return f"{type(self).__name__}({', '.join(words)})"
 
 
 def checked_dtype(dtype: Any) -> str:

@@ -230,7 +230,7 @@ class Sequential(Architecture):
     ) -> Any:
         """The loss under its reduction, and its gradients in a dict with the keys of `state_dict`.
 
-        With `input_grad` the gradient by X, (n, in_features), is the third of the tuple.
+        With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
         X = self._samples(X)
@@ -378,6 +378,23 @@ class Sequential(Architecture):
             )
         return row_weights("sample_weight", sample_weight, rows)
 
+    def _arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, in its order, which make this model anew; `n_threads` is
+        left out, for it belongs to the machine. `repr` and files are made of these."""
+        arguments = {
+            "layers": list(self._layers),
+            "loss": self._loss,
+            "optimizer": self._optimizer,
+            "dtype": self._dtype,
+            "seed": self.seed,
+        }
+        return arguments | self._input_arguments()
+
+    def _input_arguments(self) -> dict[str, Any]:
+        """Those that say how X is read, where they are not the defaults."""
+        given = {"scale": self._scale, "channels_last": self._channels_last}
+        return {name: value for name, value in given.items() if value}
+
     def _trained(self) -> dict[str, Any]:
         """What training changes, but for the labels: the part that files and pickles share.
 
@@ -400,3 +417,8 @@ class Sequential(Architecture):
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
         self._set_trained(state)
+
+    def __repr__(self) -> str:
+        (_, first), *named = self._arguments().items()
+        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
+        return f"{type(self).__name__}({', '.join(words)})"

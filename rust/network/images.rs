@@ -12,7 +12,9 @@ use super::plan::Plan;
 use super::state::State;
 use super::workspace::{Buffers, Workspace};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
-use crate::kernels::convolution::{Axis, ConvolutionGradient, Correlate, Stencil, Turnaround};
+use crate::kernels::convolution::{
+    Axis, ConvolutionGradient, Correlate, Stencil, TransposeChannels,
+};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::flatten::{Flatten, Unflatten};
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
@@ -112,13 +114,7 @@ pub(super) struct Convolution {
     pub forward: [Axis; 2],
     pub backward: [Axis; 2],
     /// The weight as the input gradient reads it, if something does.
-    pub turned: Option<BufferId>,
-}
-
-impl Convolution {
-    fn kernel(&self) -> (usize, usize) {
-        (self.rows.kernel, self.cols.kernel)
-    }
+    pub transposed: Option<BufferId>,
 }
 
 /// The ops before Flatten, and how images come in and go out.
@@ -165,17 +161,17 @@ impl ImagePlan {
     }
 
     /// Makes the copies of weights that input gradients read.
-    pub(super) fn turn_weights<T: Elementary>(
+    pub(super) fn transpose_weights<T: Elementary>(
         &self,
         isa: Isa,
         state: &State<T>,
         workspace: &Workspace<T>,
     ) {
         for conv in &self.convolutions {
-            let Some(turned) = conv.turned else { continue };
-            isa.run(Turnaround {
+            let Some(transposed) = conv.transposed else { continue };
+            isa.run(TransposeChannels {
                 weight: state.layout.layers[conv.index].weight(&state.parameters),
-                target: workspace.buffer(turned),
+                target: workspace.buffer(transposed),
                 groups: conv.groups,
                 taps: conv.rows.kernel * conv.cols.kernel,
             });
@@ -275,32 +271,15 @@ impl<T: Elementary> ImageContext<'_, T> {
             ImageOp::Convolution { conv, input, output } => {
                 let conv = &self.plan.convolutions[conv];
                 let layout = &self.state.layout.layers[conv.index];
-                self.isa.run(Correlate {
-                    source: self.images(input),
-                    result: self.images(output),
-                    weight: layout.weight(&self.state.parameters),
-                    bias: layout.bias(&self.state.parameters).flat(),
-                    groups: conv.groups,
-                    kernel: conv.kernel(),
-                    rows: &conv.forward[0],
-                    cols: &conv.forward[1],
-                    range: 0..output.shape.height,
-                });
+                let weight = layout.weight(&self.state.parameters);
+                let bias = layout.bias(&self.state.parameters).flat();
+                self.correlate(conv, &conv.forward, (input, output), weight, bias);
             }
             ImageOp::InputGradient { conv, grad, target } => {
                 let conv = &self.plan.convolutions[conv];
-                let Some(turned) = conv.turned else { return };
-                self.isa.run(Correlate {
-                    source: self.images(grad),
-                    result: self.images(target),
-                    weight: self.workspace.buffer(turned),
-                    bias: Span::empty(),
-                    groups: conv.groups,
-                    kernel: conv.kernel(),
-                    rows: &conv.backward[0],
-                    cols: &conv.backward[1],
-                    range: 0..target.shape.height,
-                });
+                let Some(transposed) = conv.transposed else { return };
+                let weight = self.workspace.buffer(transposed);
+                self.correlate(conv, &conv.backward, (grad, target), weight, Span::empty());
             }
             ImageOp::WeightGradient { conv, input, grad } => {
                 let conv = &self.plan.convolutions[conv];
@@ -373,6 +352,27 @@ impl<T: Elementary> ImageContext<'_, T> {
                 });
             }
         }
+    }
+
+    fn correlate(
+        &self,
+        conv: &Convolution,
+        [rows, cols]: &[Axis; 2],
+        (source, result): (ImageBuffer, ImageBuffer),
+        weight: Panels<T>,
+        bias: Span<T>,
+    ) {
+        self.isa.run(Correlate {
+            source: self.images(source),
+            result: self.images(result),
+            weight,
+            bias,
+            groups: conv.groups,
+            kernel: (conv.rows.kernel, conv.cols.kernel),
+            rows,
+            cols,
+            range: 0..result.shape.height,
+        });
     }
 
     fn multiply(&self, x: ImageBuffer, mask: ImageBuffer) {

@@ -175,7 +175,7 @@ impl<T: Elementary> Plan<T> {
         });
         let input = match &mut images {
             Some(images) => {
-                let (flat, convolutions) = images.flat();
+                let (flat, convolutions) = images.flatten::<T>(slab_rows, &mut builder.buffers);
                 builder.first = images.layers();
                 builder.convolutions = convolutions;
                 builder.layer_outputs.append(&mut images.outputs);
@@ -194,7 +194,8 @@ impl<T: Elementary> Plan<T> {
             // Flatten's own gradient is at the rows of features.
             let flat_grad = input_grad;
             let below = |layer| builder.wanted_below(layer);
-            let (plan, mut grads, weights) = images.finish::<T>(flat_grad, &mut buffers, below);
+            let (plan, mut grads, weights) =
+                images.finish::<T>((input, flat_grad), &mut buffers, below);
             grads.extend(flat_grad.map(Traced::Rows));
             grads.append(&mut builder.layer_grads);
             builder.layer_grads = grads;

@@ -3,6 +3,8 @@
 use super::spec::{Conv2d, Layer, Linear, Spec};
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
+use crate::runtime::memory;
+use crate::simd::LANES;
 
 /// One sample between two layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +104,8 @@ impl Spec {
     /// What each layer makes of an X of images of this size, or of rows.
     ///
     /// # Errors
-    /// `Error::Shape` if a layer does not fit, with both sides.
+    /// `Error::Shape` if a layer does not fit, with both sides; `Error::Memory` if images between two
+    /// layers would be larger than the memory.
     pub fn shapes(&self, image: Option<ImageShape>) -> Result<Vec<Shape>> {
         let mut shape = image.map_or_else(|| Shape::Row(self.in_features()), Shape::Image);
         let mut shapes = Vec::new();
@@ -131,10 +134,20 @@ impl Spec {
                 (Layer::Flatten, shape) => Shape::Row(shape.features()),
                 (_, shape) => shape,
             };
+            if let Shape::Image(image) = shape {
+                check_memory(image)?;
+            }
             shapes.push(shape);
         }
         Ok(shapes)
     }
+}
+
+/// Refuses images of which 16 are larger than the memory: padding makes them of any size.
+fn check_memory(image: ImageShape) -> Result<()> {
+    let sizes = [image.channels, image.height, image.width, LANES * size_of::<f32>()];
+    let bytes = sizes.into_iter().try_fold(1u64, |product, size| product.checked_mul(size as u64));
+    memory::check_large(bytes.unwrap_or(u64::MAX))
 }
 
 fn convolved(conv: &Conv2d, input: ImageShape) -> Option<ImageShape> {

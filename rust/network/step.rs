@@ -225,7 +225,7 @@ impl<T: Elementary> Plan<T> {
     /// Makes the copies of weights that the state does not keep.
     fn copy_weights(&self, state: &State<T>, workspace: &Workspace<T>) {
         if let Some(images) = &self.images {
-            images.turn_weights(self.isa, state, workspace);
+            images.transpose_weights(self.isa, state, workspace);
         }
         for &(index, copy) in &self.copies {
             let source = state.layout.layers[index].weight(&state.parameters);

@@ -61,9 +61,7 @@ impl<T: Plain> Arena<T> {
         if bytes == 0 {
             return Ok(Self { ptr: NonNull::<Line>::dangling().cast(), len: 0, layout });
         }
-        if bytes >= memory::CHECKED {
-            memory::check(bytes as u64)?;
-        }
+        memory::check_large(bytes as u64)?;
         // SAFETY: the layout's size is not zero.
         let start = unsafe {
             if align == HUGE_PAGE {

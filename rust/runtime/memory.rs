@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// From this many bytes on an allocation asks for the available memory first: the kernel hands out
 /// more than it has, and kills the process that then writes to it. Asking takes about 20 us, writing
 /// this much takes milliseconds.
-pub(super) const CHECKED: usize = 64 << 20;
+const CHECKED: usize = 64 << 20;
 
 /// Bytes that this process may still use: the least of what the machine has left and what each
 /// control group (version 1 or 2) around the process leaves. `None` where the system does not say.
@@ -40,6 +40,14 @@ pub fn check(needed: u64) -> Result<()> {
     }
 }
 
+/// As [`check`], which is asked only where the need is large.
+///
+/// # Errors
+/// `Error::Memory` with both byte counts.
+pub fn check_large(needed: u64) -> Result<()> {
+    if needed >= CHECKED as u64 { check(needed) } else { Ok(()) }
+}
+
 /// Bytes of `len` elements.
 ///
 /// # Errors
@@ -57,9 +65,7 @@ pub fn bytes_of<T>(len: usize) -> Result<usize> {
 /// `Error::Memory` if there is no such room.
 pub fn vector<T>(len: usize) -> Result<Vec<T>> {
     let bytes = bytes_of::<T>(len)?;
-    if bytes >= CHECKED {
-        check(bytes as u64)?;
-    }
+    check_large(bytes as u64)?;
     let mut vector = Vec::new();
     match vector.try_reserve_exact(len) {
         Ok(()) => Ok(vector),

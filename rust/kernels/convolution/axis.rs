@@ -27,7 +27,7 @@ impl Stencil {
 /// steps of [`Axis::tap_step`]; the first meets `source`, the others that in steps of
 /// [`Axis::source_step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
+pub struct Taps {
     /// The first tap.
     pub tap: usize,
     /// How many taps.
@@ -42,7 +42,7 @@ pub struct Reach {
 /// rounded into a sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axis {
-    reaches: Vec<Reach>,
+    taps_of: Vec<Taps>,
     /// From one tap to the next.
     pub tap_step: usize,
     /// Positions of the source from one tap to the next.
@@ -79,32 +79,32 @@ impl Axis {
         (tap_step, source_step): (usize, isize),
         source: impl Fn(usize, usize) -> Option<usize>,
     ) -> Self {
-        let reach = |position: usize| {
+        let taps_at = |position: usize| {
             let mut met = (0..taps).filter_map(|tap| Some((tap, source(position, tap)?)));
-            let Some((tap, at)) = met.next() else { return Reach { tap: 0, count: 0, source: 0 } };
-            Reach { tap, count: 1 + met.count(), source: at }
+            let Some((tap, at)) = met.next() else { return Taps { tap: 0, count: 0, source: 0 } };
+            Taps { tap, count: 1 + met.count(), source: at }
         };
-        Self { reaches: (0..positions).map(reach).collect(), tap_step, source_step }
+        Self { taps_of: (0..positions).map(taps_at).collect(), tap_step, source_step }
     }
 
     /// Positions of the result.
     #[inline(always)]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.reaches.len()
+        self.taps_of.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.reaches.is_empty()
+        self.taps_of.is_empty()
     }
 
     /// What a position of the result is made from.
     #[inline(always)]
     #[must_use]
-    pub fn at(&self, position: usize) -> Reach {
-        self.reaches[position]
+    pub fn at(&self, position: usize) -> Taps {
+        self.taps_of[position]
     }
 }
 

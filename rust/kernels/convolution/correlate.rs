@@ -250,7 +250,7 @@ unsafe fn multiply_add<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
 
 /// The weight as the gradient at the input reads it: rows are (output channel of the group, kernel
 /// row, kernel column), columns the input channels.
-pub struct Turnaround<T> {
+pub struct TransposeChannels<T> {
     /// (input channels of a group * taps, output channels).
     pub weight: Panels<T>,
     /// (output channels of a group * taps, input channels).
@@ -261,7 +261,7 @@ pub struct Turnaround<T> {
     pub taps: usize,
 }
 
-impl<T: Real> Kernel for Turnaround<T> {
+impl<T: Real> Kernel for TransposeChannels<T> {
     type Output = ();
 
     #[inline(always)]

@@ -14,8 +14,7 @@ use crate::kernels::reduce::fold_rows;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
-/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB. With fewer
-/// pixels loading and storing the sums would take more than a tenth of the time.
+/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB.
 const BAND_BYTES: usize = 24 << 10;
 /// Bytes of the sums of the outputs that go over all pixels together: half of an L2 of 256 KB.
 const SUMS_BYTES: usize = 128 << 10;
@@ -105,8 +104,8 @@ impl<T: Real> ConvolutionGradient<T> {
     /// All taps, a few columns of the kernel at a time.
     ///
     /// A tile has a register for each of its sums, one for each tap's input, and one for a gradient.
-    /// It has 5 taps, 3 or 1, since each shape takes half a minute to compile in the tests; its outputs
-    /// are a power of two. Taps that lie apart go alone: their addresses would need a register each.
+    /// It has 5 taps, 3 or 1, since each shape is compiled for each type and instruction set; its
+    /// outputs are a power of two. Taps that lie apart go alone: their addresses would need a register each.
     #[inline(always)]
     fn taps<S: Simd>(self) {
         let mut col = 0;

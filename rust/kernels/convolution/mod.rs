@@ -1,7 +1,7 @@
 //! Convolutions on images of 16 samples (`images.rs`): products whose right operand is read in place.
 //!
 //! - `axis.rs`: which taps of a kernel meet which positions.
-//! - `correlate.rs`: the forward pass, and the gradient at the input with the weight turned around.
+//! - `correlate.rs`: the forward pass, and the gradient at the input with the weight's channels transposed.
 //! - `gradient.rs`: the gradient of the weight and of the bias.
 //!
 //! The weight of a convolution lies as that of a Linear layer does: rows are the inputs of one output
@@ -11,6 +11,6 @@ mod axis;
 mod correlate;
 mod gradient;
 
-pub use axis::{Axis, Reach, Stencil};
-pub use correlate::{Correlate, Turnaround};
+pub use axis::{Axis, Stencil, Taps};
+pub use correlate::{Correlate, TransposeChannels};
 pub use gradient::ConvolutionGradient;
