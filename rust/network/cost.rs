@@ -8,7 +8,7 @@ use crate::runtime::Team;
 use crate::simd::LANES;
 
 /// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 128 times.
-const TILE_ROWS: usize = 128;
+const TILE_ROWS: usize = 256;
 /// Where there are threads for more tiles than that gives, tiles have fewer rows, but so many.
 const LEAST_ROWS: usize = 16;
 /// Tiles of the row phase for each thread: a thread that is held up leaves half of its share to the

@@ -96,6 +96,11 @@ macro_rules! register {
                 }
             }
             #[inline(always)]
+            fn prefetch(p: *const $T) {
+                // SAFETY: x86-64 has the instruction, which never faults.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+            #[inline(always)]
             fn add(self, b: Self) -> Self {
                 // SAFETY: the host has AVX2 and FMA.
                 Self(unsafe { $add(self.0, b.0) })

@@ -170,6 +170,12 @@ pub trait Vector<T: Real>: Copy {
     /// Whether any lane of the mask holds.
     fn any(mask: Self::Mask) -> bool;
 
+    /// Asks for the cache line at `p`, which may be any address, before it is loaded.
+    #[inline(always)]
+    fn prefetch(p: *const T) {
+        let _ = p;
+    }
+
     /// Writes a block of `LANES` rows and columns into its transpose, `stride` elements from row to
     /// row in both.
     ///

@@ -14,6 +14,9 @@
 use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Vector};
 
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
+
 /// A tile's accumulators.
 pub(in crate::kernels) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
 
@@ -44,7 +47,7 @@ pub(super) fn registers<T: Real, V: Vector<T>, const NV: usize>(
 ///
 /// a(i, k) is at `a + i * A_ROW + k * A_K`, b(k, v) are the lanes at `b[v] + k * 16`. The strides are
 /// constants so that they become displacements: with run-time strides each address waits for the
-/// addition before it.
+/// addition before it. Beside step k the lines at `ahead[p] + k * 16` are fetched into L1.
 ///
 /// # Safety
 /// All these addresses are valid for reads.
@@ -54,15 +57,20 @@ pub(super) unsafe fn accumulate<
     V: Vector<T>,
     const MR: usize,
     const NV: usize,
+    const P: usize,
     const A_ROW: usize,
     const A_K: usize,
 >(
     acc: &mut Tile<V, MR, NV>,
     a: *const T,
     b: [*mut T; NV],
+    ahead: [*const T; P],
     len: usize,
 ) {
     for k in 0..len {
+        for p in 0..P {
+            V::prefetch(ahead[p].wrapping_add(k * LANES));
+        }
         let mut right = [V::zero(); NV];
         for v in 0..NV {
             // SAFETY: the caller vouches for the address.
