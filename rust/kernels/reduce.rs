@@ -154,22 +154,49 @@ pub fn fold_array<T: Real>(mut parts: [T; LANES]) -> T {
     parts[0]
 }
 
-/// The sums of 16 x 16 elements by rows (N3): lane i is [`fold`] of the 16 elements from `p + 16 i` on.
+/// How two values of a fold become one.
+pub trait Join<T: Real> {
+    /// Lane by lane.
+    fn join<V: Vector<T>>(a: V, b: V) -> V;
+}
+
+/// Their sum.
+pub struct Sum;
+
+impl<T: Real> Join<T> for Sum {
+    #[inline(always)]
+    fn join<V: Vector<T>>(a: V, b: V) -> V {
+        a.add(b)
+    }
+}
+
+/// The larger one (N7).
+pub struct Largest;
+
+impl<T: Real> Join<T> for Largest {
+    #[inline(always)]
+    fn join<V: Vector<T>>(a: V, b: V) -> V {
+        a.max(b)
+    }
+}
+
+/// Folds 16 x 16 elements by rows in the order of N3: lane i is [`fold`], with the join in place of
+/// its sums, of the 16 elements from `p + 16 i` on.
 ///
-/// Registers that hold fewer than 16 lanes are folded first, then the rest is transposed, so that the
-/// sums of 16 rows are made together.
+/// Registers that hold fewer than 16 lanes are folded first, then the rest is transposed, so that
+/// 16 rows are folded together: 6 cycles a row instead of 20.
 ///
 /// # Safety
 /// `p` is valid for reads of 16 x 16 elements.
 #[inline(always)]
 #[must_use]
-pub unsafe fn fold_rows<T: Real, S: Simd>(p: *const T) -> S::Lanes<T> {
+pub unsafe fn fold_rows<T: Real, S: Simd, J: Join<T>>(p: *const T) -> S::Lanes<T> {
     // SAFETY: the caller vouches for the elements.
-    unsafe { fold_registers::<T, S::Register<T>, S::Lanes<T>>(p) }
+    unsafe { fold_registers::<T, S::Register<T>, S::Lanes<T>, J>(p) }
 }
 
 #[inline(always)]
-unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>>(p: *const T) -> L {
+unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>, J: Join<T>>(p: *const T) -> L {
     let mut folded = MaybeUninit::<[T; LANES * LANES]>::uninit();
     let mut turned = MaybeUninit::<[T; LANES * LANES]>::uninit();
     let (folded, turned) = (folded.as_mut_ptr().cast::<T>(), turned.as_mut_ptr().cast::<T>());
@@ -183,7 +210,7 @@ unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>>(p: *const T) -> L 
         while count > 1 {
             count /= 2;
             for i in 0..count {
-                registers[i] = registers[i].add(registers[i + count]);
+                registers[i] = J::join(registers[i], registers[i + count]);
             }
         }
         // SAFETY: row `row` of 16 elements.
@@ -202,7 +229,8 @@ unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>>(p: *const T) -> L 
             // SAFETY: rows below `V::LANES` hold 16 elements each, written by the transpose.
             unsafe {
                 let other = L::load(turned.add((i + count) * LANES));
-                L::load(turned.add(i * LANES)).add(other).store(turned.add(i * LANES));
+                let one = L::load(turned.add(i * LANES));
+                J::join(one, other).store(turned.add(i * LANES));
             }
         }
     }

@@ -10,7 +10,7 @@
 use super::Stencil;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::fold_rows;
+use crate::kernels::reduce::{Sum, fold_rows};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
@@ -59,7 +59,8 @@ impl<T: Real> Kernel for ConvolutionGradient<T> {
                 let lanes = self.sums(panel * LANES, row);
                 // SAFETY: the scratch holds 16 vectors there, and the weight's row 16 elements.
                 unsafe {
-                    fold_rows::<T, S>(lanes).store_partial(self.weight.row(panel, row), outputs);
+                    fold_rows::<T, S, Sum>(lanes)
+                        .store_partial(self.weight.row(panel, row), outputs);
                 }
             }
         }
@@ -307,7 +308,7 @@ impl<T: Real> ConvolutionGradient<T> {
             }
             // SAFETY: 16 rows of 16 elements, and a row of the bias.
             unsafe {
-                fold_rows::<T, S>(place).store_partial(bias.row(panel, 0), bias.width(panel));
+                fold_rows::<T, S, Sum>(place).store_partial(bias.row(panel, 0), bias.width(panel));
             }
         }
     }

@@ -78,10 +78,13 @@ impl<T: Real> Gather<'_, T> {
         let rest = target.cols() % LANES;
         for i in 0..target.rows() {
             let mut p = source.at(rows.at(i), 0);
+            let mut ahead = if i + 1 < target.rows() { source.at(rows.at(i + 1), 0) } else { p };
             for panel in 0..full {
+                S::Register::<T>::prefetch(ahead.cast());
                 // SAFETY: the row has 16 elements left, and a panel's row holds 16.
                 unsafe { load::<S, D, T>(p).store(target.row(panel, i)) };
                 p = p.wrapping_add(LANES * size_of::<D>());
+                ahead = ahead.wrapping_add(LANES * size_of::<D>());
             }
             if rest > 0 {
                 // SAFETY: the row has `rest` elements left, and a panel's row holds 16.

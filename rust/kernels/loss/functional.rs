@@ -7,7 +7,7 @@
 
 use super::pointwise::Formula;
 use super::rows::{RowMajor, accumulate, to_array};
-use super::{Loss, binary, divisor, softmax};
+use super::{Loss, Scales, binary, divisor, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, RowSum, fold_array};
@@ -286,8 +286,7 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
                 },
                 class_weight,
                 smoothing: *label_smoothing,
-                weights: Span::empty(),
-                divisor,
+                scales: Scales::new(Span::empty(), divisor),
                 row_loss,
                 grad: grad.map(|grad| grad.slice(start, end)),
                 flush: false,
@@ -335,6 +334,6 @@ impl<T: Elementary> Kernel for SoftmaxElements<'_, T> {
                 RowMajor::from_raw(probabilities.as_mut_ptr(), rows, classes),
             )
         };
-        softmax::softmax_rows::<T, S::Lanes<T>, _>(input, output);
+        softmax::softmax_rows::<T, S, _>(input, output);
     }
 }

@@ -140,6 +140,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
+        let scales = Scales::new(weights, divisor);
         if let Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. } = loss {
             let targets = match targets {
                 Targets::Classes(classes) => softmax::Targets::Classes(classes),
@@ -151,8 +152,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
                 targets,
                 class_weight,
                 smoothing,
-                weights,
-                divisor,
+                scales,
                 row_loss,
                 grad,
                 flush: true,
@@ -165,8 +165,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
             Loss::SigmoidCrossEntropy { pos_weight } => pos_weight,
             _ => &[],
         };
-        let batch =
-            pointwise::Batch { outputs, targets, weights, pos_weight, divisor, row_loss, grad };
+        let batch = pointwise::Batch { outputs, targets, scales, pos_weight, row_loss, grad };
         match *loss {
             Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits),
             Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities),
@@ -229,6 +228,31 @@ fn factor_of(class_weight: &[f64], class: i32) -> f64 {
 #[inline(always)]
 fn row_weight<T: Real>(weights: Span<T>, row: usize) -> f64 {
     if weights.is_empty() { 1.0 } else { weights.get(row).to_f64() }
+}
+
+/// The scales of a batch's rows.
+#[derive(Clone, Copy)]
+struct Scales<T> {
+    weights: Span<T>,
+    divisor: f64,
+    /// That of all rows where they have no weights: they share its division.
+    equal: Scale<T>,
+}
+
+impl<T: Real> Scales<T> {
+    #[inline(always)]
+    fn new(weights: Span<T>, divisor: f64) -> Self {
+        Self { weights, divisor, equal: Scale::new(1.0, divisor) }
+    }
+
+    #[inline(always)]
+    fn at(&self, row: usize) -> Scale<T> {
+        if self.weights.is_empty() {
+            self.equal
+        } else {
+            Scale::new(self.weights.get(row).to_f64(), self.divisor)
+        }
+    }
 }
 
 /// How a row's loss and gradient enter those of the batch.

@@ -1,7 +1,7 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
+use super::Scales;
 use super::rows::{Rows, accumulate, column_weights, keep};
-use super::{Scale, row_weight};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_array;
@@ -26,9 +26,8 @@ pub(super) trait Formula<T: Elementary>: Copy {
 pub(super) struct Batch<'a, T> {
     pub(super) outputs: Panels<T>,
     pub(super) targets: Panels<T>,
-    pub(super) weights: Span<T>,
+    pub(super) scales: Scales<T>,
     pub(super) pos_weight: &'a [f64],
-    pub(super) divisor: f64,
     pub(super) row_loss: Span<f64>,
     pub(super) grad: Option<Panels<T>>,
 }
@@ -47,7 +46,7 @@ impl<T: Elementary> Batch<'_, T> {
 
     #[inline(always)]
     fn row<V: Vector<T>, F: Formula<T>>(&self, formula: F, row: usize) {
-        let scale = Scale::new(row_weight(self.weights, row), self.divisor);
+        let scale = self.scales.at(row);
         let mut sums = [0.0; LANES];
         for block in 0..self.outputs.blocks() {
             let width = self.outputs.width(block);
@@ -72,8 +71,7 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
-        // Without weights all rows share one scale, and its division.
-        let equal = Scale::new(1.0, self.divisor);
+        let equal = self.scales.equal;
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
@@ -90,13 +88,13 @@ impl<T: Elementary> Batch<'_, T> {
             let pair = formula.lanes::<V>(first_lanes(&x), first_lanes(&t), q);
             let zero = V::zero();
             let mut scales = [equal; LANES];
-            let gradient = if self.weights.is_empty() {
+            let gradient = if self.scales.weights.is_empty() {
                 equal.apply(pair.gradient).flush()
             } else {
                 let mut factors = [T::ZERO; LANES];
                 let mut dead = [T::ONE; LANES];
                 for i in 0..count {
-                    scales[i] = Scale::new(row_weight(self.weights, first + i), self.divisor);
+                    scales[i] = self.scales.at(first + i);
                     factors[i] = scales[i].factor;
                     dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
                 }

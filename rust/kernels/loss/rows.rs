@@ -149,11 +149,17 @@ pub(super) fn lane_numbers<T: Real, V: Vector<T>>() -> V {
 /// The first `width` lanes, the others +0.
 #[inline(always)]
 pub(super) fn keep<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
+    keep_or(lanes, width, V::zero())
+}
+
+/// The first `width` lanes, and the others of `rest`.
+#[inline(always)]
+pub(super) fn keep_or<T: Real, V: Vector<T>>(lanes: V, width: usize, rest: V) -> V {
     if width == LANES {
         return lanes;
     }
     let inside = lane_numbers::<T, V>().lt(V::constant(width as f64));
-    V::select(inside, lanes, V::zero())
+    V::select(inside, lanes, rest)
 }
 
 /// 16 lanes from an array.

@@ -9,11 +9,13 @@
 //! column mod 16 (N3) in the element type; the value is in f64 (N4). Weights, smoothing and ignored
 //! rows are PyTorch's.
 
-use super::rows::{Rows, accumulate, column_weights, from_array, keep, lane_numbers, to_array};
-use super::{Scale, factor_of, row_weight};
+use super::rows::{
+    Rows, accumulate, column_weights, from_array, keep, keep_or, lane_numbers, to_array,
+};
+use super::{Scale, Scales, factor_of};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{fold, fold_array};
+use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
 use crate::simd::{Kernel, LANES, Simd, Vector};
 
 /// What the logits are compared with.
@@ -31,8 +33,7 @@ pub(super) struct Batch<'a, T, R> {
     pub(super) targets: Targets<R>,
     pub(super) class_weight: &'a [f64],
     pub(super) smoothing: f64,
-    pub(super) weights: Span<T>,
-    pub(super) divisor: f64,
+    pub(super) scales: Scales<T>,
     pub(super) row_loss: Span<f64>,
     pub(super) grad: Option<R>,
     /// Whether small gradients become 0 (N5).
@@ -41,9 +42,9 @@ pub(super) struct Batch<'a, T, R> {
 
 /// What a row's first pass leaves for its second.
 #[derive(Clone, Copy)]
-struct Sums<T> {
-    /// S.
-    exponentials: T,
+struct Sums<T, V> {
+    /// S, lane by lane.
+    exponentials: V,
     /// Q.
     weights: T,
     /// sum(q (m - x)).
@@ -51,45 +52,48 @@ struct Sums<T> {
 }
 
 impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
-    /// 16 rows at a time: their exponentials overlap, and they share one logarithm and one division
-    /// with a row in each lane.
+    /// 16 rows at a time: their exponentials overlap, and they share the folds, one logarithm and
+    /// one division with a row in each lane.
     #[inline(always)]
     pub(super) fn run<S: Simd>(&self) {
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
             let count = if left < LANES { left } else { LANES };
-            self.sixteen::<S::Lanes<T>>(first, count);
+            self.sixteen::<S>(first, count);
             first += LANES;
         }
     }
 
     #[inline(always)]
-    fn sixteen<V: Vector<T>>(&self, first: usize, count: usize) {
-        let mut largest = [T::ZERO; LANES];
-        for i in 0..count {
-            largest[i] = row_max::<T, V, R>(self.outputs, first + i);
-        }
+    fn sixteen<S: Simd>(&self, first: usize, count: usize) {
         // Missing rows have the logarithm and the quotient of ones.
-        let mut exponentials = [T::ONE; LANES];
+        let mut lanes = [T::ZERO; LANES * LANES];
+        for i in count..LANES {
+            lanes[i * LANES] = T::ONE;
+        }
+        let place = lanes.as_mut_ptr();
+        let largest = largest::<T, S, R>(self.outputs, first, count);
         let mut weights = [T::ONE; LANES];
         let mut values = [0.0; LANES];
         for i in 0..count {
-            let sums = self.sums::<V>(first + i, largest[i]);
-            exponentials[i] = sums.exponentials;
+            let sums = self.sums::<S::Lanes<T>>(first + i, largest[i]);
+            // SAFETY: row i of 16.
+            unsafe { sums.exponentials.store(place.add(i * LANES)) };
             weights[i] = sums.weights;
             values[i] = sums.value;
         }
-        let s: V = from_array(&exponentials);
+        // SAFETY: 16 rows of 16 elements.
+        let s = unsafe { fold_rows::<T, S, Sum>(place) };
         let logs = to_array(T::log(s));
-        let quotients = to_array(from_array::<T, V>(&weights).div(s));
+        let quotients = to_array(from_array::<T, S::Lanes<T>>(&weights).div(s));
         for i in 0..count {
             let row = first + i;
             let scale = self.scale(row);
             let loss = values[i] + weights[i].to_f64() * logs[i].to_f64();
             self.row_loss.set(row, scale.value(loss));
             if let Some(grad) = self.grad {
-                self.gradient::<V>(grad, row, quotients[i], scale);
+                self.gradient::<S::Lanes<T>>(grad, row, quotients[i], scale);
             }
         }
     }
@@ -98,7 +102,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     fn scale(&self, row: usize) -> Scale<T> {
         match self.targets {
             Targets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
-            _ => Scale::new(row_weight(self.weights, row), self.divisor),
+            _ => self.scales.at(row),
         }
     }
 
@@ -134,7 +138,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
 
     /// The first pass over a row; with a gradient wanted, e takes its place.
     #[inline(always)]
-    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> Sums<T> {
+    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> Sums<T, V> {
         let m = V::splat(largest);
         let zero = V::zero();
         let lone = self.lone_class(row).map(|class| self.lone_sums(row, class, largest));
@@ -155,7 +159,6 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
                 grad.store(row, block, e);
             }
         }
-        let exponentials = fold(exponentials);
         let (weights, value) = lone.unwrap_or_else(|| (fold(weights), fold_array(values)));
         Sums { exponentials, weights, value }
     }
@@ -193,26 +196,23 @@ fn lane_of(class: i32, block: usize) -> f64 {
     f64::from(class) - (block * LANES) as f64
 }
 
+/// The largest logits of `count` rows, at most 16, from row `first` on.
 #[inline(always)]
-fn row_max<T: Elementary, V: Vector<T>, R: Rows<T>>(x: R, row: usize) -> T {
-    let lowest = V::constant(f64::NEG_INFINITY);
-    let mut largest = lowest;
-    for block in 0..x.blocks() {
-        let lanes: V = x.load(row, block);
-        let width = x.width(block);
-        let inside = lane_numbers::<T, V>().lt(V::constant(width as f64));
-        largest =
-            largest.max(if width == LANES { lanes } else { V::select(inside, lanes, lowest) });
-    }
-    let mut lanes = to_array(largest);
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = if lanes[i] > lanes[i + half] { lanes[i] } else { lanes[i + half] };
+fn largest<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usize) -> [T; LANES] {
+    let mut lanes = [T::ZERO; LANES * LANES];
+    let place = lanes.as_mut_ptr();
+    let lowest = S::Lanes::<T>::constant(f64::NEG_INFINITY);
+    for i in 0..count {
+        let mut largest = lowest;
+        for block in 0..x.blocks() {
+            let lanes = x.load(first + i, block);
+            largest = largest.max(keep_or(lanes, x.width(block), lowest));
         }
-        half /= 2;
+        // SAFETY: row i of 16.
+        unsafe { largest.store(place.add(i * LANES)) };
     }
-    lanes[0]
+    // SAFETY: 16 rows of 16 elements.
+    to_array(unsafe { fold_rows::<T, S, Largest>(place) })
 }
 
 /// e^x / sum(e^x) of each row: m, e and S as above, e / S.
@@ -228,25 +228,40 @@ impl<T: Elementary> Kernel for Softmax<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        softmax_rows::<T, S::Lanes<T>, _>(self.input, self.output);
+        softmax_rows::<T, S, _>(self.input, self.output);
     }
 }
 
 #[inline(always)]
-pub(super) fn softmax_rows<T: Elementary, V: Vector<T>, R: Rows<T>>(input: R, output: R) {
-    for row in 0..input.rows() {
-        let m = V::splat(row_max::<T, V, R>(input, row));
-        let mut sum = V::zero();
-        for block in 0..input.blocks() {
-            let x: V = input.load(row, block);
-            let e = keep(T::exp(x.sub(m)), input.width(block));
-            sum = sum.add(e);
-            output.store(row, block, e);
+pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output: R) {
+    let mut first = 0;
+    while first < input.rows() {
+        let left = input.rows() - first;
+        let count = if left < LANES { left } else { LANES };
+        let mut lanes = [T::ZERO; LANES * LANES];
+        let place = lanes.as_mut_ptr();
+        let largest = largest::<T, S, R>(input, first, count);
+        for i in 0..count {
+            let m = S::Lanes::<T>::splat(largest[i]);
+            let mut sum = S::Lanes::<T>::zero();
+            for block in 0..input.blocks() {
+                let x: S::Lanes<T> = input.load(first + i, block);
+                let e = keep(T::exp(x.sub(m)), input.width(block));
+                sum = sum.add(e);
+                output.store(first + i, block, e);
+            }
+            // SAFETY: row i of 16.
+            unsafe { sum.store(place.add(i * LANES)) };
         }
-        let sum = V::splat(fold(sum));
-        for block in 0..input.blocks() {
-            let e: V = output.load(row, block);
-            output.store(row, block, keep(e.div(sum), input.width(block)));
+        // SAFETY: 16 rows of 16 elements.
+        let sums = to_array(unsafe { fold_rows::<T, S, Sum>(place) });
+        for i in 0..count {
+            let sum = S::Lanes::<T>::splat(sums[i]);
+            for block in 0..input.blocks() {
+                let e: S::Lanes<T> = output.load(first + i, block);
+                output.store(first + i, block, keep(e.div(sum), input.width(block)));
+            }
         }
+        first += LANES;
     }
 }
