@@ -17,54 +17,36 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import agreement
 import machine
+from record import Record, recorded
 from report import console
-from results import Row, lines
-from workers import PEERS, NotInstalledError, PeerError, Worker, cores, counted
+from results import lines
+from workers import PEERS, NotInstalledError, PeerError, Worker, cores, counted, listed
 from workloads import BY_NAME, WORKLOADS, Workload
 
-RESULTS = Path(__file__).parent / "results"
 QUICK = ("xor", "digits", "double")
 # Threads of OpenMP and of ironmlp's pool wait in a loop for a while after their work.
 PAUSE = 0.01
 
 
-class Record:
-    """The rows of this run, each in the file as soon as it exists."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file, self.rows = file, list[Row]()
-
-    def add(self, kind: str, **fields: Any) -> None:
-        row = {"kind": kind, **fields}
-        self.rows.append(row)
-        self.file.write(json.dumps(row) + "\n")
-        self.file.flush()
-
-    def failure(self, workload: str | None, worker: Worker, error: Exception) -> None:
-        where = f"{worker.peer}, {counted(worker.threads)}, {workload or 'start'}"
-        print(f"ERROR: {where}: {error}", file=sys.stderr, flush=True)
-        self.add(
-            "failure",
-            workload=workload,
-            peer=worker.peer,
-            threads=worker.threads,
-            message=str(error),
-        )
-
-    @property
-    def failures(self) -> int:
-        return sum(row["kind"] == "failure" for row in self.rows)
+def report_failure(record: Record, workload: str | None, worker: Worker, error: Exception) -> None:
+    where = f"{worker.peer}, {counted(worker.threads)}, {workload or 'start'}"
+    print(f"ERROR: {where}: {error}", file=sys.stderr, flush=True)
+    record.add(
+        "failure",
+        workload=workload,
+        peer=worker.peer,
+        threads=worker.threads,
+        message=str(error),
+    )
 
 
 @contextlib.contextmanager
@@ -81,7 +63,7 @@ def started(peers: list[str], threads: list[int], record: Record) -> Iterator[li
                     record.add("missing", peer=worker.peer, package=str(error))
                 continue
             except PeerError as error:
-                record.failure(None, worker, error)
+                report_failure(record, None, worker, error)
                 continue
             there.append(worker)
             record.add("peer", peer=worker.peer, threads=worker.threads, **worker.about)
@@ -109,7 +91,7 @@ def checked(workload: Workload, workers: list[Worker], record: Record) -> bool:
             losses = worker.ask("check")["losses"]
             difference = agreement.difference(losses, reference, workload.dtype)
         except (PeerError, agreement.DisagreementError) as error:
-            record.failure(workload.name, worker, error)
+            report_failure(record, workload.name, worker, error)
             continue
         record.add(
             "agreement",
@@ -187,7 +169,7 @@ def run(arguments: argparse.Namespace, record: Record) -> int:
                     worker.ask("drop")
             except PeerError as error:
                 # A process that ended cannot go on with the next network.
-                record.failure(workload.name, error.worker, error)
+                report_failure(record, workload.name, error.worker, error)
                 break
     record.add("end")
     return finish(arguments, record)
@@ -205,19 +187,6 @@ def finish(arguments: argparse.Namespace, record: Record) -> int:
     if record.failures:
         print(f"ERROR: {record.failures} failures, see above", file=sys.stderr)
     return 1 if required or record.failures else 0
-
-
-def listed(known: list[str]) -> Any:
-    """A parser of comma-separated names."""
-
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return names
-
-    return parse
 
 
 def parsed(argv: list[str] | None = None) -> argparse.Namespace:
@@ -249,22 +218,11 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     arguments = parsed()
-    about = machine.describe()
-    path = arguments.out
-    if path is None:
-        cpu = re.sub(r"[^a-z0-9]+", "-", about["cpu"].lower()).strip("-")
-        quick = "quick-" if arguments.quick else ""
-        path = RESULTS / f"{quick}{about['date'][:19].replace(':', '')}-{cpu}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        record = Record(file)
-        chosen = {
-            name: getattr(arguments, name) for name in ("networks", "threads", "rounds", "window")
-        }
-        record.add("run", **about, **chosen, quick=arguments.quick)
-        print(f"{about['cpu']}, {about['cpus']} CPUs, Python {about['python']}", flush=True)
-        if about["load"] > 0.5:
-            print(f"The machine is not quiet: its load was {about['load']:.1f} at the start.")
+    chosen = {
+        name: getattr(arguments, name)
+        for name in ("networks", "threads", "rounds", "window", "quick")
+    }
+    with recorded("quick-" if arguments.quick else "", arguments.out, **chosen) as record:
         return run(arguments, record)
 
 

@@ -14,13 +14,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from results import Line, Row, digits, lines, peaks, percent, read
+from record import RESULTS, Row
+from results import Line, digits, lines, peaks, percent, read
 from workers import PEERS, counted
 from workloads import BY_NAME
 
 ROOT = Path(__file__).resolve().parent.parent
 README, CHART = ROOT / "README.md", ROOT / "docs" / "benches.png"
-RESULTS = ROOT / "benches" / "results"
 BEGIN, END = "<!-- benches -->", "<!-- /benches -->"
 
 
@@ -136,8 +136,8 @@ def draw(found: list[Line], path: Path) -> None:
 
 
 def newest() -> Path:
-    """The last file of benches/results/ that is not of a quick run; names begin with the date."""
-    files = sorted(path for path in RESULTS.glob("*.jsonl") if not path.name.startswith("quick-"))
+    """The last file of peers.py in benches/results/; names of whole runs begin with the date."""
+    files = sorted(RESULTS.glob("[0-9]*.jsonl"))
     if not files:
         raise ValueError(f"{RESULTS} holds no results: python benches/peers.py makes them")
     return files[-1]

@@ -19,11 +19,9 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from record import Row
 from workloads import BY_NAME
-
-Row = dict[str, Any]
 
 
 def read(path: Path) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -99,6 +100,19 @@ def run_pinned(threads: int) -> None:
 def counted(threads: int) -> str:
     """ "1 thread", "2 threads", ..."""
     return f"{threads} thread" if threads == 1 else f"{threads} threads"
+
+
+def listed(known: list[str]) -> Any:
+    """A parser of comma-separated names."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
 
 
 class Worker:

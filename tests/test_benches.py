@@ -21,7 +21,8 @@ import peer_ironmlp
 import peer_numpy
 import report
 import workers
-from results import Line, Row, digits, lines, percent, read
+from record import Record, Row
+from results import Line, digits, lines, percent, read
 from workloads import BY_NAME, WORKLOADS, Workload, data, initial, orders
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -274,7 +275,7 @@ def test_a_peer_that_disagrees_is_an_error() -> None:
 
     workload = BY_NAME["cancer"]
     right = reference(workload)
-    record = peers.Record(io.StringIO())
+    record = Record(io.StringIO())
     assert peers.checked(workload, [Stub(right)], record)  # type: ignore[list-item]
     wrong = [*right[:-1], right[-1] * (1 + 1e-4)]
     assert not peers.checked(workload, [Stub(right), Stub(wrong)], record)  # type: ignore[list-item]
@@ -295,7 +296,7 @@ def test_a_peer_that_is_not_installed_is_reported(
     import peers
 
     monkeypatch.setitem(workers.PEERS, "jax", ("no_such_package", "no_such_package", "JAX"))
-    record = peers.Record(io.StringIO())
+    record = Record(io.StringIO())
     with peers.started(["jax"], [1], record) as there:
         assert there == []
     assert record.rows == [{"kind": "missing", "peer": "jax", "package": "no_such_package"}]
