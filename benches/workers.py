@@ -17,6 +17,7 @@ PEERS = {
     "sklearn": ("peer_sklearn", "sklearn", "scikit-learn"),
     "torch": ("peer_torch", "torch", "PyTorch"),
     "torch-compile": ("peer_torch_compile", "torch", "torch.compile"),
+    "torch-channels-last": ("peer_torch_channels_last", "torch", "PyTorch, channels last"),
     "jax": ("peer_jax", "jax", "JAX"),
     "ironmlp": ("peer_ironmlp", "ironmlp", "ironmlp"),
 }
