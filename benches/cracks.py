@@ -38,6 +38,7 @@ import numpy as np
 import agreement
 from record import Record, recorded
 from workers import cores, listed, run_pinned
+from workloads import lenet
 
 BATCH, LR = 128, 0.01
 FORMS = ("sigmoid", "relu")
@@ -127,26 +128,18 @@ class Theirs:
 
     def __init__(self, surfaces: Surfaces, form: str, start: State, threads: int) -> None:
         import torch
-        from torch import nn
+
+        from peer_torch import network
 
         torch.set_num_threads(threads)
-        activation = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[form]
-        features = start["7.weight"].shape[1]
         self.surfaces, self.torch = surfaces, torch
         self.X_train, self.X_test = surfaces.tensors
         self.y_train = torch.from_numpy(surfaces.y_train)
-        self.net = nn.Sequential(
-            *(nn.Conv2d(1, 6, kernel_size=5, padding=2), activation()),
-            nn.AvgPool2d(kernel_size=2, stride=2),
-            *(nn.Conv2d(6, 16, kernel_size=5), activation()),
-            nn.AvgPool2d(kernel_size=2, stride=2),
-            nn.Flatten(),
-            *(nn.Linear(features, 120), activation()),
-            *(nn.Linear(120, 84), activation()),
-            nn.Linear(84, 2),
-        ).to(memory_format=torch.channels_last)
+        _, size, _, _ = surfaces.X_train.shape
+        workload = lenet(size, len(self.y_train), LR, classes=2, activation=form)
+        self.net = network(workload).to(memory_format=torch.channels_last)
         self.net.load_state_dict({key: torch.from_numpy(w) for key, w in start.items()})
-        self.criterion = nn.CrossEntropyLoss()
+        self.criterion = torch.nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=LR)
 
     def step(self, rows: np.ndarray) -> float:

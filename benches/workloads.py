@@ -135,14 +135,15 @@ WORKLOADS = (
 QUICK = ("xor", "digits", "double")
 
 
-def lenet(size: int, rows: int, lr: float) -> Workload:
-    """LeNet-5 for grey images of size x size in 10 classes."""
-    convolutions = Convolution(6, 5, padding=2, pool=2), Convolution(16, 5, pool=2)
+def lenet(
+    size: int, rows: int, lr: float, classes: int = 10, activation: str = "sigmoid"
+) -> Workload:
+    """LeNet-5 for grey images of size x size."""
     features = 16 * ((size // 2 - 4) // 2) ** 2
     return Workload(
-        *(f"lenet-{size}", (features, 120, 84, 10), "sigmoid", 128, rows, "softmax", lr),
+        *(f"lenet-{size}", (features, 120, 84, classes), activation, 128, rows, "softmax", lr),
         image=(1, size, size),
-        convolutions=convolutions,
+        convolutions=(Convolution(6, 5, padding=2, pool=2), Convolution(16, 5, pool=2)),
     )
 
 
