@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 MAX_WHEEL_BYTES := 2000000
-# Of benches/peers.py: make bench BENCH_FLAGS=--quick
+# Of benches/peers.py and benches/lenet.py: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
@@ -49,6 +49,7 @@ lint: .venv-test/ready ## Check format, style, types, stubs and layering
 .PHONY: bench
 bench: .venv-bench/ready ## Time training, prediction and import beside other libraries
 	.venv-bench/bin/python benches/peers.py $(BENCH_FLAGS)
+	.venv-bench/bin/python benches/lenet.py $(BENCH_FLAGS)
 	.venv-bench/bin/python benches/predict.py
 	.venv-bench/bin/python benches/import_time.py
 	.venv-bench/bin/python benches/memory.py

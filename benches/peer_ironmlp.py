@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
+import numpy as np
+
 import ironmlp as im
-from workloads import ADAM, Workload, data, initial
+from ironmlp.layers import Layer, resolve_activation
+from workloads import ADAM, Parameters, Workload, data, initial
 
 PACKAGE = "ironmlp"
 
 LOSSES = {"softmax": "cross_entropy", "binary": "binary_cross_entropy", "mse": "mse"}
+
+
+def layers(workload: Workload) -> list[Layer]:
+    """The layers of a network of images."""
+    activation, found = resolve_activation(workload.activation), list[Layer]()
+    for c, channels, _ in workload.stages:
+        found += [im.Conv2d(channels, c.channels, c.kernel, padding=c.padding), activation]
+        found += [im.AvgPool2d(c.pool)] if c.pool > 1 else []
+    found.append(im.Flatten())
+    for inputs, outputs in itertools.pairwise(workload.sizes):
+        found += [im.Linear(inputs, outputs), activation]
+    return found[:-1]
+
+
+def state(model: Any, parameters: Parameters) -> dict[str, np.ndarray]:
+    """The parameters as `state_dict` of this model, or of one in `ironmlp.reference`, has them."""
+    arrays = [w if w.ndim == 4 else w.T for pair in parameters for w in pair]
+    return dict(zip(model.state_dict(), arrays, strict=True))
 
 
 class Trainer:
@@ -18,19 +42,18 @@ class Trainer:
             optimizer: im.Adam | im.SGD = im.Adam(lr=workload.lr, **ADAM)
         else:
             optimizer = im.SGD(lr=workload.lr, momentum=workload.momentum)
-        self.model = im.MLP(
-            workload.sizes,
-            activation=workload.activation,
-            loss=LOSSES[workload.loss],
-            optimizer=optimizer,
-            dtype=workload.dtype,
-            seed=0,
-            n_threads=threads,
-        )
-        self.start = {}
-        for layer, (weight, bias) in enumerate(initial(workload)):
-            # Activations are layers too, so every second one has parameters.
-            self.start[f"{2 * layer}.weight"], self.start[f"{2 * layer}.bias"] = weight.T, bias
+        settings: dict[str, Any] = {
+            "loss": LOSSES[workload.loss],
+            "optimizer": optimizer,
+            "dtype": workload.dtype,
+            "seed": 0,
+            "n_threads": threads,
+        }
+        if workload.image:
+            self.model: im.Sequential = im.Sequential(layers(workload), **settings)
+        else:
+            self.model = im.MLP(workload.sizes, activation=workload.activation, **settings)
+        self.start = state(self.model, initial(workload))
         self.reset()
 
     def reset(self) -> None:

@@ -1,4 +1,9 @@
-"""JAX: `jit(lax.scan)` over all steps of several epochs, parameters donated, data resident."""
+"""JAX: `jit(lax.scan)` over all steps of several epochs, parameters donated, data resident.
+
+Images have their channels last, and kernels are (kh, kw, in, out): what XLA's convolutions take.
+They are trained by a `jit` of one step, called for each: in the loop of a `lax.scan` XLA takes
+other convolutions, and a step of LeNet-5 took ten times as long.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +34,16 @@ class Trainer:
         jax.config.update("jax_enable_x64", workload.dtype == "float64")
         self.workload = workload
         X, y = data(workload)
+        X = X.transpose(0, 2, 3, 1).copy() if workload.image else X
         y = y.astype(np.int32) if workload.loss == "softmax" else y
         self.X, self.y = jax.device_put(X), jax.device_put(y)
         self.random = np.random.default_rng(3)
-        self.start = initial(workload)
+        self.start = [
+            (weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight, bias)
+            for weight, bias in initial(workload)
+        ]
         self.run = jax.jit(
-            functools.partial(train, workload), static_argnames="epochs", donate_argnames="state"
+            functools.partial(train, workload), static_argnames="steps", donate_argnames="state"
         )
         self.reset()
         self.grain = 1
@@ -70,12 +79,38 @@ class Trainer:
             if self.workload.steps > 1:
                 listed = [orders(self.workload, random) for _ in range(grain)]
                 rows = np.concatenate(listed).astype(np.int32)
-            self.state, found = self.run(self.state, self.X, self.y, rows, epochs=grain)
+            losses += self.trained(rows, grain)
+        return np.concatenate(losses).reshape(epochs, -1).mean(axis=1).tolist()
+
+    def trained(self, rows: Any, epochs: int) -> list[Any]:
+        """Arrays of the losses of all steps."""
+        parts = np.split(rows, len(rows)) if self.workload.image else [rows]
+        losses = []
+        for part in parts:
+            self.state, found = self.run(
+                self.state, self.X, self.y, part, steps=epochs * self.workload.steps // len(parts)
+            )
             losses.append(found)
-        return np.concatenate(losses).tolist()
+        return losses
+
+
+def features(workload: Workload, parameters: Any, x: jax.Array) -> jax.Array:
+    """What the convolutions make of images (n, H, W, C), flat and in the order of (C, H, W)."""
+    for (c, _, _), (weight, bias) in zip(workload.stages, parameters, strict=True):
+        padding = [(c.padding, c.padding)] * 2
+        layout = ("NHWC", "HWIO", "NHWC")
+        x = lax.conv_general_dilated(x, weight, (1, 1), padding, dimension_numbers=layout)
+        x = ACTIVATIONS[workload.activation](x + bias)
+        if c.pool > 1:
+            window = (1, c.pool, c.pool, 1)
+            x = lax.reduce_window(x, 0.0, lax.add, window, window, "VALID") / c.pool**2
+    return x.transpose(0, 3, 1, 2).reshape(len(x), -1)
 
 
 def loss_of(workload: Workload, parameters: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+    if workload.image:
+        count = len(workload.stages)
+        x, parameters = features(workload, parameters[:count], x), parameters[count:]
     for weight, bias in parameters[:-1]:
         x = ACTIVATIONS[workload.activation](x @ weight + bias)
     z = x @ parameters[-1][0] + parameters[-1][1]
@@ -110,9 +145,9 @@ def update(workload: Workload, state: Any, gradients: Any) -> Any:
 
 
 def train(
-    workload: Workload, state: Any, X: jax.Array, y: jax.Array, rows: Any, *, epochs: int
+    workload: Workload, state: Any, X: jax.Array, y: jax.Array, rows: Any, *, steps: int
 ) -> tuple[Any, jax.Array]:
-    """The state after `epochs`, and their mean losses; `rows` (steps, batch) or None for all."""
+    """The state after `steps`, and their losses; `rows` (steps, batch) or None for all."""
 
     def step(state: Any, rows: Any) -> tuple[Any, jax.Array]:
         bx, by = X, y
@@ -121,8 +156,10 @@ def train(
         loss, gradients = jax.value_and_grad(functools.partial(loss_of, workload))(state[0], bx, by)
         return update(workload, state, gradients), loss
 
-    state, losses = lax.scan(step, state, rows, length=epochs * workload.steps)
-    return state, losses.reshape(epochs, workload.steps).mean(axis=1)
+    if steps == 1:
+        state, loss = step(state, None if rows is None else rows[0])
+        return state, loss[None]
+    return lax.scan(step, state, rows, length=steps)
 
 
 def versions() -> dict[str, str]:

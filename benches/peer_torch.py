@@ -1,7 +1,8 @@
 """PyTorch: `nn.Sequential` with a fused optimizer, eager or through `torch.compile`.
 
 Data are resident, batches are gathered by `index_select`, and losses stay tensors until the end of
-a window, so that no step waits for a number.
+a window, so that no step waits for a number. Images lie in memory as `memory_format` says: channels
+first, as they come.
 """
 
 from __future__ import annotations
@@ -20,18 +21,31 @@ ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 LOSSES = {"softmax": nn.CrossEntropyLoss, "binary": nn.BCEWithLogitsLoss, "mse": nn.MSELoss}
 
 
+def network(workload: Workload) -> nn.Sequential:
+    """The layers; parameters are PyTorch's own until they are loaded."""
+    activation, layers = ACTIVATIONS[workload.activation], list[nn.Module]()
+    for c, channels, _ in workload.stages:
+        layers += [nn.Conv2d(channels, c.channels, c.kernel, padding=c.padding), activation()]
+        layers += [nn.AvgPool2d(c.pool)] if c.pool > 1 else []
+    layers += [nn.Flatten()] if workload.image else []
+    for inputs, outputs in itertools.pairwise(workload.sizes):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
 class Trainer:
     compiled = False
+    memory_format = torch.contiguous_format
 
     def __init__(self, workload: Workload, threads: int) -> None:
         torch.set_num_threads(threads)
         self.workload = workload
         self.X, self.y = (torch.from_numpy(array) for array in data(workload))
         self.random = np.random.default_rng(3)
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(workload.sizes):
-            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[workload.activation]()]
-        self.model = nn.Sequential(*layers[:-1]).to(self.X.dtype)
+        self.model = network(workload).to(self.X.dtype)
+        if workload.image:
+            self.X = self.X.contiguous(memory_format=self.memory_format)
+            self.model = self.model.to(memory_format=self.memory_format)
         loss = LOSSES[workload.loss]()
 
         def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -47,10 +61,11 @@ class Trainer:
 
     def reset(self) -> None:
         """Back to the initial parameters, with a new optimizer."""
-        linear = [layer for layer in self.model if isinstance(layer, nn.Linear)]
+        weighted = [layer for layer in self.model if isinstance(layer, nn.Linear | nn.Conv2d)]
         with torch.no_grad():
-            for layer, (weight, bias) in zip(linear, self.start, strict=True):
-                layer.weight.copy_(torch.from_numpy(weight.T.copy()))
+            for layer, (weight, bias) in zip(weighted, self.start, strict=True):
+                weight = weight if weight.ndim == 4 else weight.T.copy()
+                layer.weight.copy_(torch.from_numpy(weight))
                 layer.bias.copy_(torch.from_numpy(bias))
         parameters, workload = self.model.parameters(), self.workload
         if workload.optimizer == "adam":

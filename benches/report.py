@@ -4,8 +4,8 @@
 
 FILE is the newest in benches/results/ if it is not given. The part of README.md between the lines
 `<!-- benches -->` and `<!-- /benches -->` is rewritten, and docs/benches.png drawn (that needs
-matplotlib); `--print` shows the part and writes nothing. Runs that were quick, stopped, or had
-failures are refused.
+matplotlib); `--print` shows the part and writes nothing. Runs that were quick, stopped, had
+failures or were of images (lenet.py) are refused; `--print` takes quick ones and those of images.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from results import Line, Row, digits, lines, peaks, percent, read
+from record import RESULTS, Row
+from results import Line, digits, lines, peaks, percent, read
 from workers import PEERS, counted
 from workloads import BY_NAME
 
 ROOT = Path(__file__).resolve().parent.parent
 README, CHART = ROOT / "README.md", ROOT / "docs" / "benches.png"
-RESULTS = ROOT / "benches" / "results"
 BEGIN, END = "<!-- benches -->", "<!-- /benches -->"
 
 
 def console(line: Line) -> str:
-    """A line for people who wait: medians with minima in parentheses, the ratio, the share."""
-    parts = [
-        f"{peer} {digits(line.median[peer])} ({digits(line.least[peer])})"
-        for peer in PEERS
-        if peer in line.median
-    ]
-    text = f"  {counted(line.threads)}, us: " + ", ".join(parts)
-    if line.ratio is not None:
-        text += f"; {line.ratio:.2f} x {line.best_peer}"
-    return text if line.share is None else f"{text}; {percent(line.share)} of the peak"
+    """A line for people who wait: medians, minima in parentheses, and how many times ironmlp's
+    median that is; then ironmlp's speed."""
+    ours, parts = line.median.get("ironmlp"), []
+    for peer in (peer for peer in PEERS if peer in line.median):
+        part = f"{peer} {digits(line.median[peer])} ({digits(line.least[peer])})"
+        parts.append(part if not ours or peer == "ironmlp" else f"{part} {line.over(peer):.2f} x")
+    text = f"  {counted(line.threads)}, us: {', '.join(parts)}"
+    if ours:
+        text += f"; {digits(BY_NAME[line.workload].flops / ours / 1e3)} GFLOP/s"
+    return text if line.share is None else f"{text}, {percent(line.share)} of the peak"
 
 
 def table(found: list[Line], threads: int) -> str:
@@ -136,8 +136,8 @@ def draw(found: list[Line], path: Path) -> None:
 
 
 def newest() -> Path:
-    """The last file of benches/results/ that is not of a quick run; names begin with the date."""
-    files = sorted(path for path in RESULTS.glob("*.jsonl") if not path.name.startswith("quick-"))
+    """The last file of peers.py in benches/results/; names of whole runs begin with the date."""
+    files = sorted(RESULTS.glob("[0-9]*.jsonl"))
     if not files:
         raise ValueError(f"{RESULTS} holds no results: python benches/peers.py makes them")
     return files[-1]
@@ -157,6 +157,10 @@ def main() -> int:
         rows = read(path)
         if rows[0]["quick"] and not arguments.print:
             raise ValueError(f"{path} is of a quick run, whose times are not for the README")
+        if any(BY_NAME[name].image for name in rows[0]["networks"]) and not arguments.print:
+            raise ValueError(
+                f"{path} is of networks of images, which are not in the README's table"
+            )
         inside = path.is_relative_to(ROOT)
         text = part(rows, path.relative_to(ROOT).as_posix() if inside else path.name)
         if arguments.print:

@@ -1,4 +1,4 @@
-"""The rows of a run of peers.py, a JSON object a line, and what follows from them.
+"""The rows of a run of peers.py or lenet.py, a JSON object a line, and what follows from them.
 
 Each row has a "kind":
 
@@ -19,11 +19,9 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from record import Row
 from workloads import BY_NAME
-
-Row = dict[str, Any]
 
 
 def read(path: Path) -> list[Row]:
@@ -59,7 +57,11 @@ class Line:
         """The best peer's median over ironmlp's: how many times quicker ironmlp is."""
         if self.best_peer is None or "ironmlp" not in self.median:
             return None
-        return self.median[self.best_peer] / self.median["ironmlp"]
+        return self.over(self.best_peer)
+
+    def over(self, peer: str) -> float:
+        """The peer's median over ironmlp's."""
+        return self.median[peer] / self.median["ironmlp"]
 
 
 def peaks(rows: list[Row]) -> dict[tuple[str, int], float]:

@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from peers import PAUSE, QUICK, listed
-from workers import Worker, cores, counted
-from workloads import BY_NAME
+from comparison import PAUSE
+from workers import Worker, cores, counted, listed
+from workloads import BY_NAME, QUICK, WORKLOADS
 
 # Within 10 % of half the speed.
 LEAST = 0.45
@@ -37,7 +37,8 @@ def parsed(description: str | None, argv: list[str] | None = None) -> argparse.N
     add("--rounds", type=int, help="windows of each kind (5)")
     add("--window", type=float, help="seconds of a window (0.15)")
     arguments = parser.parse_args(argv)
-    usual = (list(QUICK), 2, 0.03) if arguments.quick else (list(BY_NAME), 5, 0.15)
+    dense = [workload.name for workload in WORKLOADS]
+    usual = (list(QUICK), 2, 0.03) if arguments.quick else (dense, 5, 0.15)
     for name, value in zip(("networks", "rounds", "window"), usual, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ PEERS = {
     "sklearn": ("peer_sklearn", "sklearn", "scikit-learn"),
     "torch": ("peer_torch", "torch", "PyTorch"),
     "torch-compile": ("peer_torch_compile", "torch", "torch.compile"),
+    "torch-channels-last": ("peer_torch_channels_last", "torch", "PyTorch, channels last"),
     "jax": ("peer_jax", "jax", "JAX"),
     "ironmlp": ("peer_ironmlp", "ironmlp", "ironmlp"),
 }
@@ -99,6 +101,19 @@ def run_pinned(threads: int) -> None:
 def counted(threads: int) -> str:
     """ "1 thread", "2 threads", ..."""
     return f"{threads} thread" if threads == 1 else f"{threads} threads"
+
+
+def listed(known: list[str]) -> Any:
+    """A parser of comma-separated names."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
 
 
 class Worker:

@@ -1,8 +1,10 @@
 """The networks that are timed, as data: shapes, training, rows, initial parameters, operations.
 
-Six are those of docs/design.md. "simplechains" is the one that SimpleChains.jl published times of
-(https://julialang.org/blog/2022/04/simple-chains/). The others are here because nobody named them:
-odd sizes, many layers, many outputs, float64. What is tuned to seven shapes shows in them.
+Six of the dense ones are those of docs/design.md. "simplechains" is the one that SimpleChains.jl
+published times of (https://julialang.org/blog/2022/04/simple-chains/). The others are here because
+nobody named them: odd sizes, many layers, many outputs, float64. What is tuned to seven shapes
+shows in them. Those of images are LeNet-5 as people write it, at two sizes, and convolutions of
+3 x 3 with more channels.
 """
 
 from __future__ import annotations
@@ -24,11 +26,28 @@ ADAM = {"betas": (0.9, 0.999), "eps": 1e-15}
 
 
 @dataclass(frozen=True)
+class Convolution:
+    """A square convolution of stride 1, the activation, and an average pool unless it is 1."""
+
+    channels: int
+    kernel: int
+    padding: int = 0
+    pool: int = 1
+
+    def pixels(self, size: int) -> int:
+        """Pixels a side before the pool, of images with `size`."""
+        return size + 2 * self.padding - self.kernel + 1
+
+
+@dataclass(frozen=True)
 class Workload:
     """A multilayer perceptron and its training; `rows` is a multiple of `batch`.
 
     The last layer has no activation; `loss` is "softmax" or "binary" (cross-entropies of logits)
     or "mse" (its mean over rows and outputs). One batch of all rows is never shuffled.
+
+    With an `image`, (C, H, W) of squares, `convolutions` are before it, the first of `sizes` being
+    the features that they leave.
     """
 
     name: str
@@ -41,6 +60,8 @@ class Workload:
     optimizer: str = "sgd"  # or "adam"
     momentum: float = 0.0
     dtype: str = "float32"
+    image: tuple[int, int, int] | None = None
+    convolutions: tuple[Convolution, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -50,13 +71,31 @@ class Workload:
     @property
     def check_epochs(self) -> int:
         """Epochs whose losses are compared."""
-        return max(3, CHECKED_STEPS // self.steps)
+        return 2 if self.image else max(3, CHECKED_STEPS // self.steps)
+
+    @property
+    def stages(self) -> list[tuple[Convolution, int, int]]:
+        """Each convolution with the channels and the pixels a side that it takes."""
+        if self.image is None:
+            return []
+        channels, size, _ = self.image
+        found = []
+        for convolution in self.convolutions:
+            found.append((convolution, channels, size))
+            channels, size = convolution.channels, convolution.pixels(size) // convolution.pool
+        return found
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions of one step's matrix products; X gets no gradient."""
-        weights = [inputs * outputs for inputs, outputs in itertools.pairwise(self.sizes)]
-        return 2 * self.batch * (3 * sum(weights) - weights[0])
+        """Multiplications and additions of one step's products; X gets no gradient.
+
+        A convolution counts whole kernels, those over the padding too.
+        """
+        products = [
+            c.pixels(size) ** 2 * c.channels * channels * c.kernel**2
+            for c, channels, size in self.stages
+        ] + [inputs * outputs for inputs, outputs in itertools.pairwise(self.sizes)]
+        return 2 * self.batch * (3 * sum(products) - products[0])
 
     @property
     def label(self) -> str:
@@ -71,6 +110,10 @@ class Workload:
             "SGD+momentum" if self.momentum else {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
         )
         dtype = ", f64" if self.dtype == "float64" else ""
+        if self.image:
+            size = "x".join(map(str, self.image))
+            kernels = ", ".join(f"{c.channels}@{c.kernel}x{c.kernel}" for c in self.convolutions)
+            sizes = f"{size}, {kernels}, {sizes}"
         return f"{sizes} {self.activation} ({self.batch}, {optimizer}{dtype})"
 
 
@@ -88,16 +131,61 @@ WORKLOADS = (
     Workload("double", (50, 120, 60, 12), "sigmoid", 96, 1920, "softmax", 0.2, dtype="float64"),
 )
 
-BY_NAME = {workload.name: workload for workload in WORKLOADS}
+# A few of them, for smoke tests.
+QUICK = ("xor", "digits", "double")
+
+
+def lenet(
+    size: int, rows: int, lr: float, classes: int = 10, activation: str = "sigmoid"
+) -> Workload:
+    """LeNet-5 for grey images of size x size."""
+    features = 16 * ((size // 2 - 4) // 2) ** 2
+    return Workload(
+        *(f"lenet-{size}", (features, 120, 84, classes), activation, 128, rows, "softmax", lr),
+        image=(1, size, size),
+        convolutions=(Convolution(6, 5, padding=2, pool=2), Convolution(16, 5, pool=2)),
+    )
+
+
+def channels(count: int) -> Workload:
+    """Two convolutions of 3 x 3 with as many channels, on images of 32 x 32, and a third."""
+    twice = Convolution(count, 3, padding=1), Convolution(count, 3, padding=1, pool=2)
+    return Workload(
+        *(f"channels-{count}", (64 * count, 10), "relu", 64, 256, "softmax", 0.05),
+        momentum=0.9,
+        image=(3, 32, 32),
+        convolutions=(*twice, Convolution(count, 3, padding=1, pool=2)),
+    )
+
+
+IMAGES = (
+    lenet(28, 1024, 2.0),
+    lenet(227, 256, 0.1),
+    channels(24),
+    channels(48),
+    channels(96),
+)
+
+BY_NAME = {workload.name: workload for workload in (*WORKLOADS, *IMAGES)}
 
 
 def initial(workload: Workload) -> Parameters:
-    """Weights (in, out) and biases, uniform in +-1/sqrt(in), the same for every peer."""
+    """Weights and biases, uniform in +-1/sqrt(in), the same for every peer.
+
+    Those of convolutions come first, (out, in, kh, kw); the dense ones are (in, out).
+    """
     random = np.random.default_rng(1)
+    shapes = [
+        ((c.channels, inputs, c.kernel, c.kernel), inputs * c.kernel**2, c.channels)
+        for c, inputs, _ in workload.stages
+    ] + [
+        ((inputs, outputs), inputs, outputs)
+        for inputs, outputs in itertools.pairwise(workload.sizes)
+    ]
     parameters = []
-    for inputs, outputs in itertools.pairwise(workload.sizes):
+    for shape, inputs, outputs in shapes:
         bound = 1 / math.sqrt(inputs)
-        weight = random.uniform(-bound, bound, (inputs, outputs))
+        weight = random.uniform(-bound, bound, shape)
         bias = random.uniform(-bound, bound, outputs)
         # Numbers of float32 in float64 too: the reference then starts where the peers do.
         parameters.append(
@@ -109,11 +197,12 @@ def initial(workload: Workload) -> Parameters:
 def data(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     """X (rows, in) and targets: classes (rows,) for "softmax", else numbers (rows, out).
 
+    Images are (rows, C, H, W).
     Targets come from a random linear map. Half of the classes are random instead: a network that
     learns its rows by heart has gradients so small that they are subnormal, which would be timed.
     """
     random = np.random.default_rng(2)
-    inputs, outputs = workload.sizes[0], workload.sizes[-1]
+    inputs, outputs = math.prod(workload.image or workload.sizes[:1]), workload.sizes[-1]
     if workload.name == "xor":
         X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
         return X.astype(workload.dtype), np.array([[0], [1], [1], [0]]).astype(workload.dtype)
@@ -122,7 +211,7 @@ def data(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     noisy = random.random(workload.rows) < 0.5
     if workload.loss == "softmax":
         y = np.where(noisy, random.integers(outputs, size=workload.rows), scores.argmax(axis=1))
-        return X.astype(workload.dtype), y
+        return X.reshape(workload.rows, *(workload.image or (inputs,))).astype(workload.dtype), y
     if workload.loss == "binary":
         y = (scores > 0) ^ (noisy & (random.random(workload.rows) < 0.5))[:, None]
     else:

@@ -17,12 +17,15 @@ import numpy as np
 import pytest
 
 import agreement
+import ironmlp as im
 import peer_ironmlp
 import peer_numpy
+import peer_reference
 import report
 import workers
-from results import Line, Row, digits, lines, percent, read
-from workloads import BY_NAME, WORKLOADS, Workload, data, initial, orders
+from record import Record, Row
+from results import Line, digits, lines, percent, read
+from workloads import BY_NAME, IMAGES, WORKLOADS, Workload, data, initial, orders
 
 ROOT = Path(__file__).resolve().parent.parent
 # A check of the others takes seconds; peers.py makes it before it times them.
@@ -108,7 +111,39 @@ def test_flops_are_those_of_the_products(
     assert sum(counted) == workload.flops
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=ids)
+@pytest.fixture(scope="module")
+def images() -> Workload:
+    return dataclasses.replace(BY_NAME["lenet-28"], batch=32, rows=256)
+
+
+@pytest.fixture(scope="module")
+def of_images(images: Workload) -> list[float]:
+    return peer_reference.Trainer(images, 1, "float64").train(images.check_epochs, shuffle=False)
+
+
+def test_networks_of_images_agree(images: Workload, of_images: list[float]) -> None:
+    agreement.check_movement(of_images, images.dtype)
+    losses = peer_ironmlp.Trainer(images, 1).train(images.check_epochs, shuffle=False)
+    agreement.difference(losses, of_images, images.dtype)
+    wrong = dataclasses.replace(images, lr=1.01 * images.lr)
+    losses = peer_ironmlp.Trainer(wrong, 1).train(images.check_epochs, shuffle=False)
+    with pytest.raises(agreement.DisagreementError, match="relative difference"):
+        agreement.difference(losses, of_images, images.dtype)
+
+
+@pytest.mark.parametrize("workload", IMAGES, ids=ids)
+def test_flops_of_images_are_those_of_the_layers(workload: Workload) -> None:
+    image = np.zeros((1, *(workload.image or ())), np.float32)
+    model = im.Sequential(peer_ironmlp.layers(workload), loss="cross_entropy", seed=0)
+    trace, products = model.trace(image, [0]), []
+    for key, w in model.state_dict().items():
+        name, part = key.split(".")
+        if part == "weight":
+            products.append(w.size * math.prod(trace[f"{name}.output"].shape[2:]))
+    assert workload.flops == 2 * workload.batch * (3 * sum(products) - products[0])
+
+
+@pytest.mark.parametrize("workload", [*WORKLOADS, *IMAGES], ids=ids)
 def test_workloads_are_whole_batches(workload: Workload) -> None:
     assert workload.rows == workload.steps * workload.batch
     for weight, bias in initial(workload):
@@ -117,13 +152,13 @@ def test_workloads_are_whole_batches(workload: Workload) -> None:
     assert np.array_equal(np.sort(shuffled.ravel()), orders(workload, None).ravel())
 
 
-@pytest.mark.parametrize("workload", SMALL, ids=ids)
+@pytest.mark.parametrize("workload", [*SMALL, BY_NAME["channels-24"]], ids=ids)
 def test_data_are_the_same_each_time(workload: Workload) -> None:
     X, y = data(workload)
     again = data(workload)
     assert np.array_equal(X, again[0])
     assert np.array_equal(y, again[1])
-    assert X.shape == (workload.rows, workload.sizes[0])
+    assert X.shape == (workload.rows, *(workload.image or workload.sizes[:1]))
     assert X.dtype == workload.dtype
 
 
@@ -131,6 +166,7 @@ def test_labels() -> None:
     assert BY_NAME["wide"].label == "1024x4-10 relu (1024, SGD)"
     assert BY_NAME["odd"].label == "37-91-53-7 relu (50, SGD+momentum)"
     assert BY_NAME["double"].label == "50-120-60-12 sigmoid (96, SGD, f64)"
+    assert BY_NAME["lenet-28"].label == ("1x28x28, 6@5x5, 16@5x5, 400-120-84-10 sigmoid (128, SGD)")
 
 
 def window(workload: str, peer: str, threads: int, round_: int, seconds: float) -> Row:
@@ -157,6 +193,7 @@ def rows() -> list[Row]:
         "rounds": 3,
         "window": 0.1,
         "quick": False,
+        "networks": ["cancer", "xor"],
     }
     found = [run, {"kind": "missing", "peer": "torch", "package": "torch"}]
     for peer, versions in (("numpy", {"numpy": "2.0"}), ("ironmlp", {"isa": "avx2"})):
@@ -184,6 +221,13 @@ def test_a_slower_ironmlp_shows() -> None:
     line = Line("xor", 1, {"numpy": 1.0, "jax": 2.0, "ironmlp": 4.0}, {}, None)
     assert line.ratio == pytest.approx(0.25)
     assert "| 0.0003 | **1.00** | 2.00 | 4.00 | 0.25 |" in report.table([line], 1)
+
+
+def test_the_line_for_people_who_wait(rows: list[Row]) -> None:
+    cancer, xor = map(report.console, lines(rows))
+    us = "numpy 60.0 (50.0) 3.00 x, ironmlp 20.0 (10.0)"
+    assert cancer == f"  1 thread, us: {us}; 52.2 GFLOP/s, 50% of the peak"
+    assert xor == "  2 threads, us: ironmlp 0.10 (0.10); 2.88 GFLOP/s"
 
 
 def test_the_readme_part(rows: list[Row]) -> None:
@@ -270,17 +314,17 @@ class Stub:
 
 @LINUX
 def test_a_peer_that_disagrees_is_an_error() -> None:
-    import peers
+    import comparison
 
     workload = BY_NAME["cancer"]
     right = reference(workload)
-    record = peers.Record(io.StringIO())
-    assert peers.checked(workload, [Stub(right)], record)  # type: ignore[list-item]
+    record = Record(io.StringIO())
+    assert comparison.checked(workload, [Stub(right)], record)  # type: ignore[list-item]
     wrong = [*right[:-1], right[-1] * (1 + 1e-4)]
-    assert not peers.checked(workload, [Stub(right), Stub(wrong)], record)  # type: ignore[list-item]
+    assert not comparison.checked(workload, [Stub(right), Stub(wrong)], record)  # type: ignore[list-item]
     assert record.failures == 1
     arguments = Namespace(require=[])
-    assert peers.finish(arguments, named(record)) == 1
+    assert comparison.finish(arguments, named(record)) == 1
 
 
 def named(record: Any) -> Any:
@@ -292,16 +336,50 @@ def named(record: Any) -> Any:
 def test_a_peer_that_is_not_installed_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    import peers
+    import comparison
 
     monkeypatch.setitem(workers.PEERS, "jax", ("no_such_package", "no_such_package", "JAX"))
-    record = peers.Record(io.StringIO())
-    with peers.started(["jax"], [1], record) as there:
+    record = Record(io.StringIO())
+    with comparison.started(["jax"], [1], record) as there:
         assert there == []
     assert record.rows == [{"kind": "missing", "peer": "jax", "package": "no_such_package"}]
-    assert peers.finish(Namespace(require=[]), named(record)) == 0
+    assert comparison.finish(Namespace(require=[]), named(record)) == 0
     assert "not installed: no_such_package, so JAX was not measured" in capsys.readouterr().out
-    assert peers.finish(Namespace(require=["no_such_package"]), record) == 1
+    assert comparison.finish(Namespace(require=["no_such_package"]), record) == 1
+
+
+@LINUX
+def test_images_are_timed_and_are_not_for_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    import comparison
+    import lenet
+
+    path = tmp_path / "rows.jsonl"
+    options = ["--networks", "lenet-28", "--peers", "ironmlp", "--threads", "1", "--rounds", "1"]
+    options += ["--window", "0.001", "--out", str(path)]
+    monkeypatch.setattr(comparison, "Peaks", NoPeaks)
+    monkeypatch.setattr(sys, "argv", ["lenet.py", *options])
+    assert comparison.main(lenet.PROGRAM) == 0
+    (line,) = lines(read(path))
+    assert (line.workload, line.threads, list(line.median)) == ("lenet-28", 1, ["ironmlp"])
+    assert "GFLOP/s" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["report.py", str(path)])
+    assert report.main() == 1
+    assert "networks of images" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["report.py", str(path), "--print"])
+    assert report.main() == 0
+    assert "| lenet-28: 1x28x28, " in capsys.readouterr().out
+
+
+class NoPeaks:
+    """No program is built."""
+
+    def __init__(self, workers: Any) -> None:
+        pass
+
+    def measure(self, *arguments: Any) -> None:
+        pass
 
 
 @LINUX

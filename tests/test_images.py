@@ -54,11 +54,16 @@ def test_batches_larger_than_a_slab_take_all_threads_and_routes() -> None:
         assert_same(found[0], other)
 
 
-def test_an_image_gives_the_same_at_every_place_of_a_batch() -> None:
-    model = network()
-    outputs = model.forward(PIXELS)
-    for row in (0, 1, 15, 16, 36):
-        np.testing.assert_array_equal(model.forward(PIXELS[row : row + 1])[0], outputs[row])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_image_gives_the_same_at_every_place_of_every_batch(dtype: Any) -> None:
+    X = RNG.integers(0, 256, size=(300, *PIXELS.shape[1:]), dtype=np.uint8)
+    model = network(dtype=dtype)
+    outputs = model.forward(X)
+    assert len(np.unique(outputs[:, 0])) > 250
+    # Batches of one image, of less than a block of lanes, of whole ones, and of more.
+    for start, count in ((0, 1), (15, 1), (16, 1), (299, 1), (3, 7), (9, 16), (31, 17), (40, 257)):
+        rows = slice(start, start + count)
+        np.testing.assert_array_equal(model.forward(X[rows]), outputs[rows])
 
 
 def test_the_order_of_the_axes_and_the_memory_change_nothing() -> None:
