@@ -171,17 +171,22 @@ fn check<T: Real>(case: &Case) {
         let mut scratch = vec![T::from_f64(f64::NAN); len];
         let mut dw = Matrix::new(case.fan_in(), case.outputs, nan);
         let mut db = Matrix::new(1, case.outputs, nan);
-        isa.run(ConvolutionGradient {
-            input: x.view(),
-            grad: grad.view(),
-            rows: case.rows,
-            cols: case.cols,
-            groups,
-            // SAFETY: `scratch` outlives the call.
-            scratch: unsafe { Span::from_raw(scratch.as_mut_ptr(), len) },
-            weight: dw.view(),
-            bias: Some(db.view()),
-        });
+        let third = output.height / 3;
+        for (start, end) in [(0, third), (third, output.height)] {
+            isa.run(ConvolutionGradient {
+                input: x.view(),
+                grad: grad.view(),
+                rows: case.rows,
+                cols: case.cols,
+                groups,
+                start,
+                end,
+                // SAFETY: `scratch` outlives the call.
+                scratch: unsafe { Span::from_raw(scratch.as_mut_ptr(), len) },
+                weight: dw.view(),
+                bias: Some(db.view()),
+            });
+        }
         for o in 0..case.outputs {
             let first = o / per_group * case.channels();
             for c in 0..case.channels() {

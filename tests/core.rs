@@ -17,4 +17,5 @@ mod random;
 mod reduce;
 mod runtime;
 mod simd;
+mod stages;
 mod support;

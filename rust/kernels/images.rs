@@ -68,6 +68,17 @@ impl<T> Images<T> {
         Self { panel: panels.from(block, 0), shape }
     }
 
+    /// As [`Self::new`] of memory that holds only rows from `origin` on, as many as fit in: a window on
+    /// images that exist nowhere as a whole. Rows keep their numbers; only those may be used.
+    #[inline]
+    #[must_use]
+    pub fn window(panels: Panels<T>, shape: ImageShape, origin: usize) -> Self {
+        Self {
+            panel: panels.first_panel().moved(origin * shape.row_stride(), shape.panel_rows()),
+            shape,
+        }
+    }
+
     /// The images' size.
     #[inline(always)]
     #[must_use]

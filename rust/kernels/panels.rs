@@ -96,6 +96,21 @@ impl<T> Panels<T> {
         Self { ptr: self.ptr.wrapping_add(start * LANES), rows: end - start, ..self }
     }
 
+    /// Whether the other view begins at the same element.
+    #[inline]
+    #[must_use]
+    pub fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.ptr, other.ptr)
+    }
+
+    /// A view of `rows` rows of which this one's first is row `first`; only rows that this one has may be
+    /// used.
+    #[inline(always)]
+    #[must_use]
+    pub fn moved(self, first: usize, rows: usize) -> Self {
+        Self { ptr: self.ptr.wrapping_sub(first * LANES), rows, ..self }
+    }
+
     /// The first panel alone.
     #[inline(always)]
     #[must_use]

@@ -1,6 +1,7 @@
 //! Pools: one number for each window of an image.
 
 use super::images::{ImageShape, Images};
+use super::panels::Panels;
 use crate::simd::{Kernel, Real, Simd, Vector};
 
 /// What becomes of a window.
@@ -35,6 +36,14 @@ impl Pool {
             height: windows(input.height, self.kernel.0, self.stride.0)?,
             width: windows(input.width, self.kernel.1, self.stride.1)?,
         })
+    }
+
+    /// The first row of an output of `rows` rows whose window does not end above row `row` of an input
+    /// of `all` rows. Bands of the input that begin at multiples of the kernel belong to bands of the
+    /// output if windows do not overlap.
+    #[must_use]
+    pub fn output_row(&self, row: usize, all: usize, rows: usize) -> usize {
+        if row == all { rows } else { row / self.stride.0 }
     }
 
     fn overlaps(&self) -> bool {
@@ -144,6 +153,11 @@ pub struct PoolBackward<T> {
     pub grad: Images<T>,
     /// Gradient at the input.
     pub target: Images<T>,
+    /// First row of the target to make. Where that is not all of them, windows do not overlap from one
+    /// row to the next, and rows of windows are not cut.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
 }
 
 impl<T: Real> Kernel for PoolBackward<T> {
@@ -154,7 +168,7 @@ impl<T: Real> Kernel for PoolBackward<T> {
         let Self { pool, target, grad, .. } = self;
         let adds = pool.overlaps();
         if adds || !pool.covers(target.shape(), grad.shape()) {
-            clear::<T, S::Lanes<T>>(target);
+            clear::<T, S::Lanes<T>>(target.rows(self.start, self.end));
         }
         if adds {
             self.windows::<S, true>();
@@ -167,11 +181,12 @@ impl<T: Real> Kernel for PoolBackward<T> {
 impl<T: Real> PoolBackward<T> {
     #[inline(always)]
     fn windows<S: Simd, const ADDS: bool>(&self) {
-        let Self { pool, input, output, grad, target } = *self;
+        let Self { pool, input, output, grad, target, .. } = *self;
         let ImageShape { channels, height, width } = grad.shape();
+        let row_of = |row| pool.output_row(row, target.shape().height, height);
         let zero = S::Lanes::<T>::zero();
         let area = S::Lanes::<T>::constant((pool.kernel.0 * pool.kernel.1) as f64);
-        for row in 0..height {
+        for row in row_of(self.start)..row_of(self.end) {
             for channel in 0..channels {
                 for col in 0..width {
                     let to = Window { pool, images: target, channel, row, col };
@@ -222,8 +237,7 @@ impl<T: Real> Window<T> {
 }
 
 #[inline(always)]
-fn clear<T: Real, V: Vector<T>>(images: Images<T>) {
-    let panel = images.rows(0, images.shape().height);
+fn clear<T: Real, V: Vector<T>>(panel: Panels<T>) {
     for row in 0..panel.rows() {
         // SAFETY: a panel's row holds 16 elements, for which the view's maker vouches.
         unsafe { V::zero().store(panel.row(0, row)) };

@@ -5,6 +5,7 @@ use super::op::BufferId;
 use super::plan::{Purpose, Traced, WeightOp, WeightSource};
 use super::shape::Shape;
 use super::spec::{Conv2d, Layer, Spec};
+use super::stages::{Stages, band_rows, in_bands};
 use super::workspace::Buffers;
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::{Axis, ConvolutionGradient};
@@ -52,6 +53,12 @@ impl Memory {
         ImageBuffer { home, shape }
     }
 
+    /// Images of which a tile has so many rows at a time.
+    fn window<T: Elementary>(&mut self, shape: ImageShape, rows: usize) -> ImageBuffer {
+        let id = self.tile.add::<T>(rows.min(shape.height) * shape.row_stride(), LANES);
+        ImageBuffer { home: Home::Window(id), shape }
+    }
+
     /// Images for what is computed from `from`: the same unless their content is still `needed`.
     fn place<T: Elementary>(
         &mut self,
@@ -73,8 +80,8 @@ pub(super) struct ImageBuilder<'a> {
     gathered: BufferId,
     input: ImageBuffer,
     output: ImageBuffer,
-    forward: Vec<ImageOp>,
-    backward: Vec<ImageOp>,
+    forward: Stages,
+    backward: Stages,
     convolutions: Vec<Convolution>,
     ways: Vec<Way>,
     scratch_len: usize,
@@ -96,11 +103,9 @@ impl<'a> ImageBuilder<'a> {
         let linear = spec.weighted().filter(|layer| layer.shape.len() == 2);
         let weights: usize = linear.map(|layer| layer.inputs * layer.outputs).sum();
         let tile_blocks = if weights * size_of::<T>() <= CACHED_WEIGHTS { 1 } else { 2 };
-        let mut memory = Memory {
-            keeps_all: purpose == Purpose::Trace,
-            slab_blocks: slab_rows.div_ceil(LANES),
-            tile: Buffers::default(),
-        };
+        let keeps_all = purpose == Purpose::Trace;
+        let mut memory =
+            Memory { keeps_all, slab_blocks: slab_rows.div_ceil(LANES), tile: Buffers::default() };
         let gathered = memory.tile.add::<T>(LANES, image.features());
         let input = memory.images::<T>(image, tile_blocks, batch);
         let mut builder = Self {
@@ -112,8 +117,8 @@ impl<'a> ImageBuilder<'a> {
             input,
             // What no layer has changed yet.
             output: input,
-            forward: Vec::new(),
-            backward: Vec::new(),
+            forward: Stages::new(!keeps_all),
+            backward: Stages::new(!keeps_all),
             convolutions: Vec::new(),
             ways: Vec::new(),
             scratch_len: 0,
@@ -151,17 +156,29 @@ impl<'a> ImageBuilder<'a> {
             let Shape::Image(shape) = shapes[layer] else { break };
             let way = match *kind {
                 Layer::Conv2d(ref conv) => {
-                    let output = self.memory.images::<T>(shape, blocks, batch);
+                    let (pool, size) = (self.pool_above(layer), size_of::<T>());
+                    let band = band_rows(shape, size, pool, 0);
                     let index = self.convolutions.len();
-                    self.forward.push(ImageOp::Convolution { conv: index, input: at, output });
-                    self.convolutions.push(convolution(conv, index, at.shape, shape));
+                    // The way back reads all of it, or of what activations make of it in place.
+                    let whole = training || pool.is_none();
+                    let output = if whole {
+                        self.memory.images::<T>(shape, blocks, batch)
+                    } else {
+                        self.memory.window::<T>(shape, band)
+                    };
+                    let op = ImageOp::Convolution { conv: index, input: at, output };
+                    self.forward.push(op, Some(band));
+                    if !whole {
+                        self.forward.window(output, 0);
+                    }
+                    self.convolutions.push(convolution::<T>(conv, (layer, index), at.shape, shape));
                     let way = Way::Convolution { conv: index, input: at };
                     (at, needed) = (output, false);
                     way
                 }
                 Layer::Pool(pool) => {
                     let output = self.memory.images::<T>(shape, blocks, batch);
-                    self.forward.push(ImageOp::Pool { pool, input: at, output });
+                    self.forward.push(ImageOp::Pool { pool, input: at, output }, None);
                     let way = Way::Pool { pool, input: at, output };
                     (at, needed) = (output, training && pool.kind == PoolKind::Max);
                     way
@@ -170,7 +187,8 @@ impl<'a> ImageBuilder<'a> {
                 Layer::Activation(activation) => {
                     let from_input = activation.needs_input() && training;
                     let output = self.memory.place::<T>(at, needed || from_input, blocks, batch);
-                    self.forward.push(ImageOp::Activation { activation, input: at, output });
+                    let op = ImageOp::Activation { activation, input: at, output };
+                    self.forward.push(op, None);
                     let saved = if activation.needs_input() { at } else { output };
                     (at, needed) = (output, training && !from_input);
                     Way::Activation { activation, saved }
@@ -180,7 +198,8 @@ impl<'a> ImageBuilder<'a> {
                     let rows = self.memory.tile.add::<T>(LANES, shape.features());
                     let images = self.memory.images::<T>(shape, blocks, batch);
                     let mask = Mask { rows, images };
-                    self.forward.push(ImageOp::Dropout { layer, p, input: at, output, mask });
+                    let op = ImageOp::Dropout { layer, p, input: at, output, mask };
+                    self.forward.push(op, None);
                     (at, needed) = (output, false);
                     Way::Dropout { mask: images }
                 }
@@ -212,12 +231,12 @@ impl<'a> ImageBuilder<'a> {
             tile: self.memory.tile,
             gathered: self.gathered,
             input: self.input,
-            forward: self.forward,
+            forward: self.forward.finish(),
             output: self.output,
             flat,
             flat_grad: flat_grad.unwrap_or(flat),
             output_grad,
-            backward: self.backward,
+            backward: self.backward.finish(),
             input_grad,
             convolutions: self.convolutions,
             scratch,
@@ -242,36 +261,47 @@ impl<'a> ImageBuilder<'a> {
                 Way::Nothing => {}
                 Way::Activation { activation, saved } => {
                     let target = self.memory.place::<T>(at, false, 1, batch);
-                    self.flush_through(activation, saved, at, target);
+                    self.flush_through::<T>(layer, activation, saved, at, target);
                     (at, flushed) = (target, true);
                 }
                 Way::Dropout { mask } => {
                     let target = self.memory.place::<T>(at, false, 1, batch);
-                    self.backward.push(ImageOp::DropoutGradient { mask, grad: at, target });
+                    self.backward.push(ImageOp::DropoutGradient { mask, grad: at, target }, None);
                     (at, flushed) = (target, false);
                 }
                 Way::Pool { pool, input, output } => {
-                    let target = self.memory.images::<T>(input.shape, 1, batch);
                     let grad = at;
-                    self.backward.push(ImageOp::PoolGradient { pool, input, output, grad, target });
+                    let below = self.conv_below(layer).filter(|_| in_bands(pool));
+                    let band = below.map(|conv| self.gradient_band::<T>(conv, Some(pool)));
+                    let before = below.map(|conv| {
+                        let wanted = wanted_below(self.convolutions[conv].layer);
+                        if wanted { self.convolutions[conv].rows_before() } else { 0 }
+                    });
+                    let target = match band.zip(before) {
+                        Some((band, before)) => self.memory.window::<T>(input.shape, before + band),
+                        None => self.memory.images::<T>(input.shape, 1, batch),
+                    };
+                    let op = ImageOp::PoolGradient { pool, input, output, grad, target };
+                    self.backward.push(op, band);
+                    if let Some(before) = before {
+                        self.backward.window(target, before);
+                    }
                     (at, flushed) = (target, false);
                 }
                 Way::Convolution { conv, input } => {
                     let Layer::Conv2d(data) = &spec.layers[layer] else { continue };
                     if !flushed {
-                        self.flush_through(Activation::Identity, at, at, at);
+                        self.flush_through::<T>(layer, Activation::Identity, at, at, at);
                     }
                     if data.trainable || self.purpose != Purpose::Train {
                         let op = ImageOp::WeightGradient { conv, input, grad: at };
-                        self.backward.push(op);
+                        self.backward.push(op, None);
                         self.weights.push(WeightOp {
                             index: conv,
                             source: WeightSource::Images,
                             keep_backward: false,
                         });
-                        let inputs = data.in_channels / data.groups * taps(data);
-                        let len = ConvolutionGradient::<T>::scratch_len(inputs, data.out_channels);
-                        self.scratch_len = self.scratch_len.max(len);
+                        self.scratch_len = self.scratch_len.max(self.convolutions[conv].sums);
                     }
                     if !wanted_below(layer) {
                         return None;
@@ -280,7 +310,8 @@ impl<'a> ImageBuilder<'a> {
                     self.convolutions[conv].transposed =
                         Some(batch.add::<T>(rows, data.in_channels));
                     let target = self.memory.images::<T>(input.shape, 1, batch);
-                    self.backward.push(ImageOp::InputGradient { conv, grad: at, target });
+                    let op = ImageOp::InputGradient { conv, grad: at, target };
+                    self.backward.push(op, None);
                     (at, flushed) = (target, false);
                 }
             }
@@ -288,14 +319,43 @@ impl<'a> ImageBuilder<'a> {
         Some(at)
     }
 
-    fn flush_through(
+    /// The pool that a convolution's stage ends with.
+    fn pool_above(&self, conv: usize) -> Option<Pool> {
+        let mut above = self.spec.layers[conv + 1..].iter();
+        match above.find(|layer| !matches!(layer, Layer::Activation(_))) {
+            Some(&Layer::Pool(pool)) if in_bands(pool) && !self.memory.keeps_all => Some(pool),
+            _ => None,
+        }
+    }
+
+    /// Which convolution's gradients follow those of a layer, if there are only activations between.
+    fn conv_below(&self, layer: usize) -> Option<usize> {
+        let mut below = self.ways[..layer].iter().rev();
+        match below.find(|way| !matches!(way, Way::Activation { .. } | Way::Nothing)) {
+            Some(&Way::Convolution { conv, .. }) if !self.memory.keeps_all => Some(conv),
+            _ => None,
+        }
+    }
+
+    /// Rows of the bands in which a convolution's gradients are made.
+    fn gradient_band<T: Elementary>(&self, conv: usize, pool: Option<Pool>) -> usize {
+        let Convolution { sums, output, .. } = self.convolutions[conv];
+        band_rows(output, size_of::<T>(), pool, sums)
+    }
+
+    /// The gradient through an activation of layer `layer` or above it.
+    fn flush_through<T: Elementary>(
         &mut self,
+        layer: usize,
         activation: Activation,
         saved: ImageBuffer,
         grad: ImageBuffer,
         target: ImageBuffer,
     ) {
-        self.backward.push(ImageOp::ActivationGradient { activation, saved, grad, target });
+        let conv = self.conv_below(layer + 1);
+        let band = conv.map(|conv| self.gradient_band::<T>(conv, None));
+        let op = ImageOp::ActivationGradient { activation, saved, grad, target };
+        self.backward.push(op, band);
     }
 }
 
@@ -303,12 +363,21 @@ fn taps(conv: &Conv2d) -> usize {
     conv.rows.kernel * conv.cols.kernel
 }
 
-fn convolution(conv: &Conv2d, index: usize, input: ImageShape, output: ImageShape) -> Convolution {
+fn convolution<T: Elementary>(
+    conv: &Conv2d,
+    (layer, index): (usize, usize),
+    input: ImageShape,
+    output: ImageShape,
+) -> Convolution {
+    let inputs = conv.in_channels / conv.groups * taps(conv);
     let axes = |make: fn(_, _, _) -> Axis| {
         [make(conv.rows, input.height, output.height), make(conv.cols, input.width, output.width)]
     };
     Convolution {
+        layer,
         index,
+        output,
+        sums: ConvolutionGradient::<T>::scratch_len(inputs, conv.out_channels),
         groups: conv.groups,
         rows: conv.rows,
         cols: conv.cols,

@@ -4,7 +4,8 @@
 //! - `parameters.rs`: where parameters, gradients and moments lie; `initialize.rs`: their first values.
 //! - `plan.rs`: from a spec to ops on buffers, with `row_builder.rs`; `op.rs`: the ops, and the one
 //!   place where a tile gets its pointers.
-//! - `images.rs`: the ops before Flatten, on images; `image_builder.rs`: from a spec to them.
+//! - `images.rs`: the ops before Flatten, on images; `image_builder.rs`: from a spec to them, with
+//!   `stages.rs`; `image_run.rs`: running them.
 //! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `rows.rs`:
 //!   its row phase; `update.rs`: its updates; `cost.rs`: how many threads they get.
 //! - `tiny.rs`: the step of a network that fits into L1.
@@ -16,6 +17,7 @@
 mod batch;
 mod cost;
 mod image_builder;
+mod image_run;
 mod images;
 mod initialize;
 mod op;
@@ -25,6 +27,7 @@ mod row_builder;
 mod rows;
 mod shape;
 mod spec;
+mod stages;
 mod state;
 mod step;
 mod tiny;

@@ -2,7 +2,8 @@
 
 use super::batch::{Batch, Head, StepLoss};
 use super::cost::{LABEL_ROWS, label_team};
-use super::images::{ImageContext, ImagePlan};
+use super::image_run::ImageContext;
+use super::images::ImagePlan;
 use super::op::RowContext;
 use super::plan::Plan;
 use super::spec::Reduction;

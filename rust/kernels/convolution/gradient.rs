@@ -31,6 +31,10 @@ pub struct ConvolutionGradient<T> {
     pub cols: Stencil,
     /// Groups of channels.
     pub groups: usize,
+    /// First row of the gradient to go over. The rows before went by in calls with the same scratch.
+    pub start: usize,
+    /// One past the last; the call that has the gradient's last row makes the weight and the bias.
+    pub end: usize,
     /// Room for the lanes of all sums: [`Self::scratch_len`] elements.
     pub scratch: Span<T>,
     /// (input channels of a group * taps, output channels).
@@ -53,19 +57,11 @@ impl<T: Real> Kernel for ConvolutionGradient<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         self.taps::<S>();
-        for panel in 0..self.weight.panels() {
-            let outputs = self.weight.width(panel);
-            for row in 0..self.weight.rows() {
-                let lanes = self.sums(panel * LANES, row);
-                // SAFETY: the scratch holds 16 vectors there, and the weight's row 16 elements.
-                unsafe {
-                    fold_rows::<T, S, Sum>(lanes)
-                        .store_partial(self.weight.row(panel, row), outputs);
-                }
-            }
+        if self.bias.is_some() {
+            self.biases::<S>();
         }
-        if let Some(bias) = self.bias {
-            self.biases::<S>(bias);
+        if self.end == self.grad.shape().height {
+            self.fold::<S>();
         }
     }
 }
@@ -92,10 +88,11 @@ impl<T: Real> ConvolutionGradient<T> {
     /// Elements of scratch for a weight of `inputs` rows and `outputs` columns.
     #[must_use]
     pub fn scratch_len(inputs: usize, outputs: usize) -> usize {
-        inputs * outputs.next_multiple_of(LANES) * LANES
+        (inputs + 1) * outputs.next_multiple_of(LANES) * LANES
     }
 
-    /// The lanes of the sum of one output and one row of the weight.
+    /// The lanes of the sum of one output and one row of the weight, or of the bias, which comes after
+    /// the last.
     #[inline(always)]
     fn sums(self, output: usize, row: usize) -> *mut T {
         let outputs = self.weight.cols().next_multiple_of(LANES);
@@ -152,7 +149,7 @@ impl<T: Real> ConvolutionGradient<T> {
     /// All pixels, a band at a time, for the outputs from the corner's to `end`.
     #[inline(always)]
     fn bands<V: Vector<T>, const MOST: usize, const TAPS: usize>(self, corner: Corner, end: usize) {
-        let ImageShape { height, width, .. } = self.grad.shape();
+        let (width, height) = (self.grad.shape().width, self.end);
         let pixels = BAND_BYTES / (LANES * size_of::<T>()) / (MOST + 1);
         let (rows, cols) = if pixels < width {
             // Parts of a row, as equal as can be.
@@ -163,7 +160,7 @@ impl<T: Real> ConvolutionGradient<T> {
         let part = |start: usize, most: usize, all: usize| {
             (start, if all - start < most { all } else { start + most })
         };
-        let mut row = 0;
+        let mut row = self.start;
         while row < height {
             let mut col = 0;
             while col < width {
@@ -279,38 +276,59 @@ impl<T: Real> ConvolutionGradient<T> {
 
     /// The bias: four outputs at a time, whose chains hide each other's latency.
     #[inline(always)]
-    fn biases<S: Simd>(self, bias: Panels<T>) {
-        let ImageShape { channels, height, width } = self.grad.shape();
-        for panel in 0..bias.panels() {
-            let mut sums = [T::ZERO; LANES * LANES];
-            let place = sums.as_mut_ptr();
-            let mut i = 0;
-            while i < bias.width(panel) {
-                let mut chains = [S::Lanes::<T>::zero(); 4];
-                for row in 0..height {
-                    for col in 0..width {
-                        for (j, chain) in chains.iter_mut().enumerate() {
-                            let channel = panel * LANES + i + j;
-                            if channel < channels {
-                                // SAFETY: a pixel of the gradient, whose maker vouches for it.
-                                let grad =
-                                    unsafe { S::Lanes::<T>::load(self.grad.at(row, channel, col)) };
-                                *chain = chain.add(grad);
-                            }
+    fn biases<S: Simd>(self) {
+        let ImageShape { channels, width, .. } = self.grad.shape();
+        let mut output = 0;
+        while output < channels {
+            let count = if channels - output < 4 { channels - output } else { 4 };
+            let place = self.sums(output, self.weight.rows());
+            let mut chains = [S::Lanes::<T>::zero(); 4];
+            if self.start > 0 {
+                for (j, chain) in chains.iter_mut().enumerate() {
+                    // SAFETY: an earlier call left 16 vectors for the outputs of a panel, of which
+                    // these are four; what lies past the last output goes nowhere.
+                    *chain = unsafe { S::Lanes::<T>::load(place.add(j * LANES)) };
+                }
+            }
+            for row in self.start..self.end {
+                for col in 0..width {
+                    for (j, chain) in chains.iter_mut().enumerate() {
+                        if j < count {
+                            // SAFETY: a pixel of the gradient, whose maker vouches for it.
+                            let grad =
+                                unsafe { S::Lanes::<T>::load(self.grad.at(row, output + j, col)) };
+                            *chain = chain.add(grad);
                         }
                     }
                 }
-                for (j, chain) in chains.iter().enumerate() {
-                    // SAFETY: i is a multiple of 4 below 16, so that row i + j is one of the 16.
-                    unsafe { chain.store(place.add((i + j) * LANES)) };
-                }
-                i += 4;
             }
-            // SAFETY: 16 rows of 16 elements, and a row of the bias.
-            unsafe {
-                fold_rows::<T, S, Sum>(place).store_partial(bias.row(panel, 0), bias.width(panel));
+            for (j, chain) in chains.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { chain.store(place.add(j * LANES)) };
+            }
+            output += 4;
+        }
+    }
+
+    /// The sums of the lanes, when all pixels have gone by.
+    #[inline(always)]
+    fn fold<S: Simd>(self) {
+        let inputs = self.weight.rows();
+        for panel in 0..self.weight.panels() {
+            for row in 0..inputs {
+                self.fold_row::<S>(panel, row, self.weight.row(panel, row));
+            }
+            if let Some(bias) = self.bias {
+                self.fold_row::<S>(panel, inputs, bias.row(panel, 0));
             }
         }
+    }
+
+    #[inline(always)]
+    fn fold_row<S: Simd>(self, panel: usize, row: usize, to: *mut T) {
+        let lanes = self.sums(panel * LANES, row);
+        // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
+        unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
     }
 }
 

@@ -1,0 +1,274 @@
+//! The ops before Flatten at work on one block of 16 samples.
+
+use super::batch::Batch;
+use super::images::{Home, ImageBuffer, ImageOp, ImagePlan, Stage};
+use super::op::{BufferId, RowKernels, whole};
+use super::plan::Plan;
+use super::state::State;
+use super::workspace::Workspace;
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::convolution::{ConvolutionGradient, Correlate};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::flatten::{Flatten, Unflatten};
+use crate::kernels::images::{Images, PixelOrder, block_rows};
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::pooling::{PoolBackward, PoolForward};
+use crate::kernels::random::DropoutMask;
+use crate::runtime::Arena;
+use crate::simd::{Isa, LANES};
+
+/// Rows of a stage's largest images.
+#[derive(Clone, Copy)]
+struct Band {
+    start: usize,
+    end: usize,
+    /// First row that is in the stage's window.
+    origin: usize,
+}
+
+impl Band {
+    /// All of so many rows.
+    fn of(rows: usize) -> Self {
+        Self { start: 0, end: rows, origin: 0 }
+    }
+}
+
+/// What an op on a block of images needs besides its own data.
+pub(super) struct ImageContext<'a, T: Elementary> {
+    pub plan: &'a ImagePlan,
+    pub isa: Isa,
+    pub kernels: &'a RowKernels<T>,
+    pub state: &'a State<T>,
+    pub workspace: &'a Workspace<T>,
+    /// The tile's memory.
+    pub memory: &'a Arena<T>,
+    /// The block, of the slab.
+    pub block: usize,
+    /// The block, of the tile.
+    pub position: usize,
+    /// One past the last row of the slab.
+    pub end: usize,
+    /// Position of the slab's first row in its batch.
+    pub slab: usize,
+    /// Whether dropout drops.
+    pub training: bool,
+}
+
+impl<T: Elementary> ImageContext<'_, T> {
+    fn first(&self) -> usize {
+        self.block * LANES
+    }
+
+    /// Samples of the block.
+    fn rows(&self) -> usize {
+        block_rows(self.block, self.end)
+    }
+
+    fn images(&self, buffer: ImageBuffer, band: Band) -> Images<T> {
+        match buffer.home {
+            Home::Batch(id) => Images::new(self.workspace.buffer(id), self.block, buffer.shape),
+            Home::Tile(id, blocks) => {
+                let panels = self.plan.tile.view(self.memory, id);
+                Images::new(panels, self.position % blocks, buffer.shape)
+            }
+            Home::Window(id) => {
+                let panels = self.plan.tile.view(self.memory, id);
+                Images::window(panels, buffer.shape, band.origin)
+            }
+        }
+    }
+
+    /// Images that exist as a whole.
+    fn all(&self, buffer: ImageBuffer) -> Images<T> {
+        self.images(buffer, Band::of(buffer.shape.height))
+    }
+
+    /// The rows of a band, for what works element by element.
+    fn elements(&self, buffer: ImageBuffer, band: Band) -> Panels<T> {
+        self.images(buffer, band).rows(band.start, band.end)
+    }
+
+    /// This block's rows of a buffer of the tile.
+    fn tile_rows(&self, buffer: BufferId) -> Panels<T> {
+        self.plan.tile.view(self.memory, buffer).slice(0, self.rows())
+    }
+
+    /// This block's rows of a buffer of the workspace.
+    fn batch_rows(&self, buffer: BufferId) -> Panels<T> {
+        self.workspace.buffer(buffer).slice(self.first(), self.first() + self.rows())
+    }
+
+    /// From rows of X to rows of features.
+    pub(super) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
+        let rows = self.tile_rows(self.plan.gathered);
+        plan.gather(batch, self.slab + self.first(), rows);
+        let order = self.plan.order;
+        self.isa.run(Unflatten { rows, images: self.all(self.plan.input), order });
+        for stage in &self.plan.forward {
+            self.stage(stage);
+        }
+        let (images, rows) = (self.all(self.plan.output), self.batch_rows(self.plan.flat));
+        self.isa.run(Flatten { images, rows, order: PixelOrder::ChannelsFirst });
+    }
+
+    /// From the gradient at rows of features to the convolutions' weight gradients, and to the
+    /// gradient at X.
+    pub(super) fn backward(&self, plan: &Plan<T>) {
+        if self.plan.backward.is_empty() && self.plan.input_grad.is_none() {
+            return;
+        }
+        let rows = self.batch_rows(self.plan.flat_grad);
+        let images = self.all(self.plan.output_grad);
+        self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst });
+        for stage in &self.plan.backward {
+            self.stage(stage);
+        }
+        if let (Some(images), Some(rows)) = (self.plan.input_grad, plan.input_grad) {
+            let (images, order) = (self.all(images), self.plan.order);
+            self.isa.run(Flatten { images, rows: self.batch_rows(rows), order });
+        }
+    }
+
+    /// All ops of a stage, band after band.
+    fn stage(&self, stage: &Stage) {
+        let mut band = Band::of(0);
+        while band.end < stage.height {
+            let start = band.end;
+            band = Band { start, end: stage.height.min(start + stage.band), ..band };
+            if let Some((images, before)) = stage.window {
+                let origin = start.saturating_sub(before);
+                let rows =
+                    |at| self.images(images, Band { origin: at, ..band }).rows(origin, start);
+                self.copy(rows(band.origin), rows(origin));
+                band.origin = origin;
+            }
+            for op in &stage.ops {
+                self.run(op, band);
+            }
+        }
+    }
+
+    fn run(&self, op: &ImageOp, band: Band) {
+        let Band { start, end, .. } = band;
+        match *op {
+            ImageOp::Convolution { conv, input, output } => {
+                let conv = &self.plan.convolutions[conv];
+                let layout = &self.state.layout.layers[conv.index];
+                self.isa.run(Correlate {
+                    source: self.images(input, band),
+                    result: self.images(output, band),
+                    weight: layout.weight(&self.state.parameters),
+                    bias: layout.bias(&self.state.parameters).flat(),
+                    groups: conv.groups,
+                    kernel: (conv.rows.kernel, conv.cols.kernel),
+                    rows: &conv.forward[0],
+                    cols: &conv.forward[1],
+                    range: start..end,
+                });
+            }
+            ImageOp::InputGradient { conv, grad, target } => {
+                let conv = &self.plan.convolutions[conv];
+                let Some(transposed) = conv.transposed else { return };
+                self.isa.run(Correlate {
+                    source: self.images(grad, band),
+                    result: self.images(target, band),
+                    weight: self.workspace.buffer(transposed),
+                    bias: Span::empty(),
+                    groups: conv.groups,
+                    kernel: (conv.rows.kernel, conv.cols.kernel),
+                    rows: &conv.backward[0],
+                    cols: &conv.backward[1],
+                    range: conv.input_rows(start)..conv.input_rows(end),
+                });
+            }
+            ImageOp::WeightGradient { conv, input, grad } => {
+                let conv = &self.plan.convolutions[conv];
+                let layout = &self.state.layout.layers[conv.index];
+                let sums = &self.workspace.image_gradients[self.block];
+                let (at, len) = self.plan.scratch;
+                self.isa.run(ConvolutionGradient {
+                    input: self.images(input, band),
+                    grad: self.images(grad, band),
+                    rows: conv.rows,
+                    cols: conv.cols,
+                    groups: conv.groups,
+                    start,
+                    end,
+                    scratch: whole(self.memory).slice(at, at + len),
+                    weight: layout.weight(sums),
+                    bias: layout.bias.then(|| layout.bias(sums)),
+                });
+            }
+            ImageOp::Activation { activation, input, output } => {
+                let (input, output) = (self.elements(input, band), self.elements(output, band));
+                self.kernels.activation.call(ActivationForward { activation, input, output });
+            }
+            ImageOp::ActivationGradient { activation, saved, grad, target } => {
+                let (saved, grad) = (self.elements(saved, band), self.elements(grad, band));
+                let target = self.elements(target, band);
+                self.copy(grad, target);
+                self.kernels.activation_gradient.call(ActivationBackward {
+                    activation,
+                    saved,
+                    grad: target,
+                });
+            }
+            ImageOp::Dropout { layer, p, input, output, mask } => {
+                let (input, output) = (self.elements(input, band), self.elements(output, band));
+                self.copy(input, output);
+                if self.training {
+                    let rows = self.tile_rows(mask.rows);
+                    self.kernels.dropout_mask.call(DropoutMask {
+                        seed: self.state.seed,
+                        layer: layer as u32,
+                        step: self.state.steps,
+                        first_row: self.slab + self.first(),
+                        p,
+                        mask: rows,
+                    });
+                    let images = self.all(mask.images);
+                    self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst });
+                    let mask = self.elements(mask.images, band);
+                    self.kernels.multiply.call(Multiply { x: output, mask });
+                }
+            }
+            ImageOp::DropoutGradient { mask, grad, target } => {
+                let (grad, target) = (self.elements(grad, band), self.elements(target, band));
+                self.copy(grad, target);
+                if self.training {
+                    let mask = self.elements(mask, band);
+                    self.kernels.multiply.call(Multiply { x: target, mask });
+                }
+            }
+            ImageOp::Pool { pool, input, output } => {
+                let row = |row| pool.output_row(row, input.shape.height, output.shape.height);
+                self.isa.run(PoolForward {
+                    pool,
+                    input: self.images(input, band),
+                    output: self.images(output, band),
+                    start: row(start),
+                    end: row(end),
+                });
+            }
+            ImageOp::PoolGradient { pool, input, output, grad, target } => {
+                self.isa.run(PoolBackward {
+                    pool,
+                    input: self.images(input, band),
+                    output: self.images(output, band),
+                    grad: self.images(grad, band),
+                    target: self.images(target, band),
+                    start,
+                    end,
+                });
+            }
+        }
+    }
+
+    /// Copies elements, unless they are the same.
+    fn copy(&self, input: Panels<T>, output: Panels<T>) {
+        if !input.is_same(output) {
+            let activation = Activation::Identity;
+            self.kernels.activation.call(ActivationForward { activation, input, output });
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Which ops on images go together, and in bands of how many rows.
+
+use super::images::{ImageBuffer, ImageOp, Stage};
+use crate::kernels::images::ImageShape;
+use crate::kernels::pooling::Pool;
+use crate::simd::LANES;
+
+/// Bytes of a band: half of an L2 of 512 KB. What an op leaves is there when the next reads it.
+const BAND_BYTES: usize = 256 << 10;
+/// How many times as large as a weight gradient's sums a band is at least: the sums come from memory
+/// and go back once a band.
+const BAND_SUMS: usize = 4;
+
+/// Stages in the making.
+pub(super) struct Stages {
+    list: Vec<Stage>,
+    /// Whether ops may go together; else each has a stage of its own, over all rows at once.
+    joins: bool,
+    /// Whether the next op may join the last stage.
+    open: bool,
+}
+
+impl Stages {
+    pub(super) fn new(joins: bool) -> Self {
+        Self { list: Vec::new(), joins, open: false }
+    }
+
+    pub(super) fn finish(self) -> Vec<Stage> {
+        self.list
+    }
+
+    /// One more op, in a stage with the one before or in its own; that then has bands of so many
+    /// rows, if any. From a convolution on, elementwise ops and a pool go together; from a pool's
+    /// gradient on, what makes gradients down to those of the convolution below.
+    pub(super) fn push(&mut self, op: ImageOp, band: Option<usize>) {
+        let (images, begins, ends) = match op {
+            ImageOp::Convolution { output, .. } => (output, true, false),
+            ImageOp::Activation { output, .. } => (output, false, false),
+            ImageOp::Pool { pool, input, .. } => (input, !in_bands(pool), true),
+            ImageOp::PoolGradient { pool, target, .. } => (target, true, !in_bands(pool)),
+            ImageOp::ActivationGradient { target, .. } => (target, false, false),
+            ImageOp::WeightGradient { grad, .. } => (grad, false, false),
+            ImageOp::InputGradient { grad, .. } => (grad, false, true),
+            ImageOp::Dropout { output, .. } => (output, true, true),
+            ImageOp::DropoutGradient { target, .. } => (target, true, true),
+        };
+        if !self.joins || !self.open || begins {
+            let height = images.shape.height;
+            let band = band.filter(|_| self.joins).unwrap_or(height);
+            self.list.push(Stage { ops: Vec::new(), height, band, window: None });
+        }
+        if let Some(stage) = self.list.last_mut() {
+            stage.ops.push(op);
+        }
+        self.open = !ends;
+    }
+
+    /// Says of which images the stage that the last op began has a window alone, and how many rows
+    /// before a band that holds.
+    pub(super) fn window(&mut self, images: ImageBuffer, before: usize) {
+        if let Some(stage) = self.list.last_mut() {
+            stage.window = Some((images, before));
+        }
+    }
+}
+
+/// Whether each band of whole windows can be pooled by itself.
+pub(super) fn in_bands(pool: Pool) -> bool {
+    pool.stride.0 == pool.kernel.0
+}
+
+/// Rows of the bands of a stage over images of this size, of elements of `size` bytes: whole windows
+/// of a pool, and enough for a weight gradient with so many sums.
+pub(super) fn band_rows(shape: ImageShape, size: usize, pool: Option<Pool>, sums: usize) -> usize {
+    let unit = pool.map_or(1, |pool| pool.kernel.0);
+    let bytes = BAND_BYTES.max(BAND_SUMS * sums * size);
+    unit * (bytes / (unit * shape.row_stride() * LANES * size)).max(1)
+}
