@@ -159,6 +159,21 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
             };
             return batch.run::<S>();
         }
+        self.pointwise::<S>(false);
+    }
+}
+
+impl<T: Elementary> LossRows<'_, T> {
+    /// The same for one output and a loss other than softmax cross-entropy, if the matrices lie
+    /// turned: each a single row, the batch's rows side by side, in memory of whole registers.
+    #[inline(always)]
+    pub fn run_turned<S: Simd>(self) {
+        self.pointwise::<S>(true);
+    }
+
+    #[inline(always)]
+    fn pointwise<S: Simd>(self, turned: bool) {
+        let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
         // Classes go with softmax cross-entropy alone: the callers' checks see to that.
         let Targets::Values(targets) = targets else { return };
         let pos_weight: &[f64] = match loss {
@@ -168,12 +183,12 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
         let batch =
             pointwise::Batch { outputs, targets, weights, pos_weight, divisor, row_loss, grad };
         match *loss {
-            Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits),
-            Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities),
-            Loss::Mse => batch.run::<S, _>(regression::Squared),
-            Loss::Mae => batch.run::<S, _>(regression::Absolute),
+            Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits, turned),
+            Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities, turned),
+            Loss::Mse => batch.run::<S, _>(regression::Squared, turned),
+            Loss::Mae => batch.run::<S, _>(regression::Absolute, turned),
             Loss::Huber { delta } => {
-                batch.run::<S, _>(regression::Huber { delta: T::from_f64(delta) });
+                batch.run::<S, _>(regression::Huber { delta: T::from_f64(delta) }, turned);
             }
             Loss::SoftmaxCrossEntropy { .. } => {}
         }

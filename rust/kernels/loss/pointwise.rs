@@ -35,8 +35,10 @@ pub(super) struct Batch<'a, T> {
 
 impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
-    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F) {
-        if self.outputs.cols() == 1 {
+    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F, turned: bool) {
+        if turned {
+            self.turned::<S::Register<T>, F>(formula);
+        } else if self.outputs.cols() == 1 {
             self.one_column::<S::Register<T>, F>(formula);
         } else {
             for row in 0..self.outputs.rows() {
@@ -88,34 +90,61 @@ impl<T: Elementary> Batch<'_, T> {
                 }
             }
             let pair = formula.lanes::<V>(first_lanes(&x), first_lanes(&t), q);
-            let zero = V::zero();
-            let mut scales = [equal; LANES];
-            let gradient = if self.weights.is_empty() {
-                equal.apply(pair.gradient).flush()
-            } else {
-                let mut factors = [T::ZERO; LANES];
-                let mut dead = [T::ONE; LANES];
+            let gradient = lanes_of(self.few::<V>(first, count, equal, pair));
+            if let Some(grad) = self.grad {
                 for i in 0..count {
-                    scales[i] = Scale::new(row_weight(self.weights, first + i), self.divisor);
-                    factors[i] = scales[i].factor;
-                    dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
-                }
-                let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
-                V::select(first_lanes::<T, V>(&dead).eq(zero), gradient, zero)
-            };
-            let (value, gradient) = (lanes_of(pair.value), lanes_of(gradient));
-            for i in 0..count {
-                let row = first + i;
-                self.row_loss.set(row, scales[i].value(value[i].to_f64()));
-                if let Some(grad) = self.grad {
                     let mut lanes = [T::ZERO; LANES];
                     lanes[0] = gradient[i];
                     // SAFETY: the view's maker vouches for the 16 elements of its rows.
-                    unsafe { grad.row(0, row).cast::<[T; LANES]>().write(lanes) };
+                    unsafe { grad.row(0, first + i).cast::<[T; LANES]>().write(lanes) };
                 }
             }
             first += V::LANES;
         }
+    }
+
+    /// The rows of one output, in matrices that lie turned: rows side by side, in whole registers.
+    #[inline(always)]
+    pub(super) fn turned<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
+        let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        let equal = Scale::new(1.0, self.divisor);
+        let rows = self.outputs.cols();
+        let mut first = 0;
+        while first < rows {
+            let count = if rows - first < V::LANES { rows - first } else { V::LANES };
+            let at = |row: Panels<T>| row.row(0, 0).wrapping_add(first);
+            // SAFETY: the views' makers vouch for whole registers.
+            let (x, t) = unsafe { (V::load(at(self.outputs)), V::load(at(self.targets))) };
+            let gradient = self.few::<V>(first, count, equal, formula.lanes(x, t, q));
+            if let Some(grad) = self.grad {
+                // SAFETY: as above.
+                unsafe { gradient.store(at(grad)) };
+            }
+            first += V::LANES;
+        }
+    }
+
+    /// Writes the losses of `count` rows of one output, one in each lane, and gives their gradients.
+    #[inline(always)]
+    fn few<V: Vector<T>>(&self, first: usize, count: usize, equal: Scale<T>, pair: Pair<V>) -> V {
+        let value = lanes_of(pair.value);
+        let row_loss = self.row_loss.slice(first, first + count);
+        if self.weights.is_empty() {
+            for i in 0..count {
+                row_loss.set(i, equal.value(value[i].to_f64()));
+            }
+            return equal.apply(pair.gradient).flush();
+        }
+        let mut factors = [T::ZERO; LANES];
+        let mut dead = [T::ONE; LANES];
+        for i in 0..count {
+            let scale = Scale::new(row_weight(self.weights, first + i), self.divisor);
+            row_loss.set(i, scale.value(value[i].to_f64()));
+            factors[i] = scale.factor;
+            dead[i] = if scale.live { T::ZERO } else { T::ONE };
+        }
+        let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
+        V::select(first_lanes::<T, V>(&dead).eq(V::zero()), gradient, V::zero())
     }
 }
 
