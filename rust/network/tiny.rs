@@ -23,9 +23,9 @@ use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Sums, Update};
 use crate::runtime::pool::caught;
 use crate::simd::{Isa, LANES};
 
-/// A step of so few rows, in matrices whose rows are no longer than this, is done in 256-bit registers
-/// at most: xor takes 0.18 us instead of 0.20, in f64 0.20 instead of 0.25.
-const NARROW: (usize, usize) = (4, 64);
+/// Steps of so few rows take 256-bit registers at most: xor 0.18 us instead of 0.20 with AVX-512, in
+/// f64 0.20 instead of 0.25; 13-16-8-1 is a tie.
+const NARROW_ROWS: usize = 4;
 /// Columns of X, units of any layer: one panel. With 24 inputs the general plan was 20 % faster.
 const MAX_WIDTH: usize = 16;
 /// Weights of all layers. Beyond about 400 (13-16-8-1, batch 32) the two plans are a tie.
@@ -74,8 +74,6 @@ pub(super) struct Tiny {
     layers: Vec<Layer>,
     /// Rows of X, outputs, targets, gradient at the outputs.
     places: [Place; 4],
-    /// Columns of X or units, the most of any layer.
-    widest: usize,
     /// Runs of layers with one factor on the learning rate.
     groups: Vec<(f64, Range<usize>)>,
 }
@@ -115,8 +113,7 @@ impl Tiny {
         }
         let (inputs, outputs) = (spec.in_features(), spec.out_features());
         let places = [inputs, outputs, outputs, outputs].map(|cols| (buffers.reserve(ROOM), cols));
-        let widest = layers.iter().map(|layer| layer.inputs.max(layer.outputs)).max()?;
-        Some(Self { layers, places, widest, groups })
+        Some(Self { layers, places, groups })
     }
 }
 
@@ -143,8 +140,7 @@ impl<T: Elementary> Plan<T> {
         batch.gather_labels(0..batch.rows, workspace.classes(), workspace.weights());
         let divisor = self.divisor(workspace, batch);
         let scale = self.scale(divisor);
-        let narrow = batch.rows <= NARROW.0 && tiny.widest * size_of::<T>() <= NARROW.1;
-        let isa = if narrow { self.isa.narrow() } else { self.isa };
+        let isa = if batch.rows <= NARROW_ROWS { self.isa.narrow() } else { self.isa };
         let mut tree = BlockTree::default();
         let mut first = 0;
         while first < batch.rows {

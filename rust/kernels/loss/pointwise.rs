@@ -1,11 +1,11 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
-use super::rows::{Rows, accumulate, column_weights, keep};
+use super::rows::{Rows, accumulate, column_weights, first_lanes, keep, lanes_of};
 use super::{Scale, row_weight};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_array;
-use crate::simd::{LANES, Real, Simd, Vector};
+use crate::simd::{LANES, Simd, Vector};
 
 /// Loss and derivative with respect to the output, lane by lane.
 #[derive(Clone, Copy)]
@@ -146,22 +146,4 @@ impl<T: Elementary> Batch<'_, T> {
         let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
         V::select(first_lanes::<T, V>(&dead).eq(V::zero()), gradient, V::zero())
     }
-}
-
-/// The first lanes of an array.
-#[inline(always)]
-fn first_lanes<T: Real, V: Vector<T>>(array: &[T; LANES]) -> V {
-    const { assert!(V::LANES <= LANES) };
-    // SAFETY: the array holds at least as many elements as the vector.
-    unsafe { V::load(array.as_ptr()) }
-}
-
-/// A vector at the front of an array.
-#[inline(always)]
-fn lanes_of<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
-    const { assert!(V::LANES <= LANES) };
-    let mut array = [T::ZERO; LANES];
-    // SAFETY: as above.
-    unsafe { lanes.store(array.as_mut_ptr()) };
-    array
 }

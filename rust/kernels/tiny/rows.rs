@@ -6,7 +6,7 @@ use super::{FOUR, Layer, Step};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
-use crate::kernels::loss::{Loss, LossRows, Targets};
+use crate::kernels::loss::{LossRows, Targets};
 use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
 
 /// Up to 16 rows of X, forward and back.
@@ -92,16 +92,20 @@ fn losses<T: Elementary, S: Simd>(
     targets: Option<Gather<'_, T>>,
     loss: LossRows<'_, T>,
 ) {
-    if last.outputs == 1
-        && let Some(targets) = targets
-        && !matches!(loss.loss, Loss::SoftmaxCrossEntropy { .. })
-    {
-        targets.run::<Narrow<S>>();
-        // They lie where the gradient will.
-        let grad = step.turned(last.grad, 1);
-        turn::<T, S>(targets.target, grad);
-        let outputs = step.turned(last.output, 1);
-        let loss = LossRows { outputs, targets: Targets::Values(grad), grad: Some(grad), ..loss };
+    if loss.can_turn() {
+        if let Some(targets) = targets {
+            targets.run::<Narrow<S>>();
+        }
+        let grad = step.turned(last.grad, last.outputs);
+        let targets = match loss.targets {
+            Targets::Values(values) => {
+                turn::<T, S>(values, grad);
+                Targets::Values(grad)
+            }
+            classes @ Targets::Classes(_) => classes,
+        };
+        let outputs = step.turned(last.output, last.outputs);
+        let loss = LossRows { outputs, targets, grad: Some(grad), ..loss };
         if is_narrow::<T, S>(step) {
             loss.run_turned::<Narrow<S>>();
         } else {
