@@ -272,6 +272,91 @@ proptest! {
     }
 }
 
+/// Bits of the losses of a few steps, and of the parameters after them.
+fn trained<T: Elementary>(
+    plan: &Plan<T>,
+    spec: &Spec,
+    isa: Isa,
+    batch: &Batch<'_, T>,
+) -> (Vec<u64>, Vec<u64>) {
+    let mut state = State::<T>::new(spec, 0.05, 7, isa).unwrap();
+    let mut workspace = plan.workspace(batch.rows).unwrap();
+    let losses = (0..3)
+        .map(|_| plan.train(1, &mut state, &mut workspace, batch).unwrap().reduced.to_bits())
+        .collect();
+    let parameters = state.layout.export(&state.parameters).concat();
+    (losses, parameters.iter().map(|x| x.to_f64().to_bits()).collect())
+}
+
+/// Networks that fit into L1 have a route of their own; the general one is its oracle.
+fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Loss, rows: usize) {
+    const ROWS: usize = 700;
+    let mut spec = relu_network(widths, 0.9);
+    for layer in &mut spec.layers {
+        if let Layer::Activation(place) = layer {
+            *place = activation;
+        }
+    }
+    spec.loss = Some((loss.clone(), Reduction::Mean));
+    if rows.is_multiple_of(2) {
+        spec.optimizer = Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 };
+    }
+    spec.check().unwrap();
+    let (inputs, outputs) = (spec.in_features(), spec.out_features());
+    let x = noise::<T>(1, ROWS * inputs);
+    let y: Vec<T> = (0..ROWS * outputs).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
+    let classes: Vec<i32> =
+        (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
+    let weights: Vec<T> = (0..ROWS).map(|i| T::from_f64((i % 4) as f64)).collect();
+    let order: Vec<u32> = (0..rows).map(|i| (i * 263 % ROWS) as u32).collect();
+    let values = Labels::Values(&y);
+    let labels = match loss {
+        Loss::SoftmaxCrossEntropy { .. } => vec![values, Labels::Classes(&classes)],
+        _ => vec![values],
+    };
+    for labels in labels {
+        for weights in [None, Some(&weights[..])] {
+            let order = Rows::List(&order);
+            let batch =
+                Batch { source: Source::of_slice(&x, inputs), order, rows, labels, weights };
+            let slab = rows.div_ceil(256).next_power_of_two() * 256;
+            let oracle = Plan::<T>::with_slab(&spec, Purpose::Train, slab, Isa::PORTABLE);
+            let expected = trained(&oracle, &spec, Isa::PORTABLE, &batch);
+            for isa in Isa::all() {
+                let plan = Plan::<T>::new(&spec, Purpose::Train, rows, isa);
+                let found = trained(&plan, &spec, isa, &batch);
+                assert_eq!(found, expected, "{} {widths:?} {activation:?} {rows} rows", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn tiny_networks_have_the_bits_of_the_general_route() {
+    let softmax = |class_weight: &[f64], label_smoothing| Loss::SoftmaxCrossEntropy {
+        class_weight: class_weight.to_vec(),
+        label_smoothing,
+        ignore_index: None,
+    };
+    let logistic = Loss::SigmoidCrossEntropy { pos_weight: vec![1.5] };
+    for rows in [1, 3, 4, 5, 8, 16, 17, 31, 64, 256, 259, 600] {
+        for (widths, activation, loss) in [
+            (&[2, 3, 2, 1][..], Activation::Sigmoid, &logistic),
+            (&[13, 16, 8, 1], Activation::Tanh, &logistic),
+            (&[5, 4, 9, 2], Activation::Gelu, &logistic),
+            (&[16, 5, 1], Activation::Relu, &Loss::Huber { delta: 0.3 }),
+            (&[3, 7, 6], Activation::Silu, &Loss::Mae),
+            (&[4, 16, 3], Activation::Relu, &softmax(&[0.5, 0.0, 2.0], 0.0)),
+            (&[3, 5, 16], Activation::Tanh, &softmax(&[], 0.0)),
+            (&[6, 3, 5], Activation::Sigmoid, &softmax(&[], 0.1)),
+            (&[2, 1], Activation::Relu, &softmax(&[], 0.0)),
+        ] {
+            check_tiny::<f32>(widths, activation, loss, rows);
+            check_tiny::<f64>(widths, activation, loss, rows);
+        }
+    }
+}
+
 #[test]
 fn frozen_layers_stay_and_gradients_reach_below_them() {
     let mut spec = relu_network(&[6, 5, 4, 3], 0.0);

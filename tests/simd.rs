@@ -13,22 +13,23 @@ struct Operations<T> {
     integers: [T; LANES],
 }
 
-impl<T: Real> Kernel for Operations<T> {
-    type Output = Vec<T>;
-
+impl<T: Real> Operations<T> {
+    /// The lanes of a shorter vector are the first of each result; the others are unspecified.
     #[inline(always)]
-    fn run<S: Simd>(self) -> Vec<T> {
+    fn results<V: Vector<T>>(self) -> Vec<T> {
         // SAFETY: each array holds LANES values.
         let (a, b, c, normal, integers) = unsafe {
             (
-                S::Lanes::<T>::load(self.a.as_ptr()),
-                S::Lanes::<T>::load(self.b.as_ptr()),
-                S::Lanes::<T>::load(self.c.as_ptr()),
-                S::Lanes::<T>::load(self.normal.as_ptr()),
-                S::Lanes::<T>::load(self.integers.as_ptr()),
+                V::load(self.a.as_ptr()),
+                V::load(self.b.as_ptr()),
+                V::load(self.c.as_ptr()),
+                V::load(self.normal.as_ptr()),
+                V::load(self.integers.as_ptr()),
             )
         };
-        type V<S, T> = <S as Simd>::Lanes<T>;
+        // SAFETY: no vector has fewer than four lanes.
+        let (first_a, first_b) =
+            unsafe { (V::load_partial(self.a.as_ptr(), 4), V::load_partial(self.b.as_ptr(), 4)) };
         let mut results = vec![
             a.add(b),
             a.sub(b),
@@ -49,29 +50,50 @@ impl<T: Real> Kernel for Operations<T> {
             a.abs(),
             a.copysign(b),
             a.flush(),
-            V::<S, T>::select(a.lt(b), a, c),
-            V::<S, T>::select(a.le(b), a, c),
-            V::<S, T>::select(a.eq(b), a, c),
-            V::<S, T>::select(a.sign_mask(), b, c),
-            V::<S, T>::select(V::<S, T>::both(a.lt(b), b.lt(c)), a, c),
-            V::<S, T>::select(V::<S, T>::either(a.lt(b), b.lt(c)), a, c),
-            if V::<S, T>::any(a.eq(b)) { a } else { b },
+            V::select(a.lt(b), a, c),
+            V::select(a.le(b), a, c),
+            V::select(a.eq(b), a, c),
+            V::select(a.sign_mask(), b, c),
+            V::select(V::both(a.lt(b), b.lt(c)), a, c),
+            V::select(V::either(a.lt(b), b.lt(c)), a, c),
+            if V::any(first_a.lt(first_b)) { a } else { b },
         ];
-        for n in 0..=LANES {
-            // SAFETY: n <= LANES values are read and written.
+        for n in 0..=V::LANES {
+            // SAFETY: n <= V::LANES values are read and written.
             unsafe {
-                results.push(V::<S, T>::load_partial(self.a.as_ptr(), n));
+                results.push(V::load_partial(self.a.as_ptr(), n));
                 let mut target = self.b;
                 a.store_partial(target.as_mut_ptr(), n);
-                results.push(V::<S, T>::load(target.as_ptr()));
+                results.push(V::load(target.as_ptr()));
             }
         }
         let mut out = vec![T::ZERO; results.len() * LANES];
         for (i, result) in results.iter().enumerate() {
-            // SAFETY: `out` holds LANES values for each result.
+            // SAFETY: `out` holds LANES values for each result, and no vector has more.
             unsafe { result.store(out.as_mut_ptr().add(i * LANES)) };
         }
         out
+    }
+}
+
+impl<T: Real> Kernel for Operations<T> {
+    type Output = Vec<T>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<T> {
+        self.results::<S::Lanes<T>>()
+    }
+}
+
+/// The same, of four lanes.
+struct FourLanes<T>(Operations<T>);
+
+impl<T: Real> Kernel for FourLanes<T> {
+    type Output = Vec<T>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<T> {
+        self.0.results::<S::Four<T>>()
     }
 }
 
@@ -118,8 +140,12 @@ fn check<T: Real>(bits: fn(T) -> u64) {
         };
         let reference = Isa::PORTABLE.run(make());
         for isa in &isas[1..] {
-            let found = isa.run(make());
-            for (i, (x, y)) in reference.iter().zip(&found).enumerate() {
+            let found = [(isa.run(make()), LANES), (isa.run(FourLanes(make())), 4)];
+            let lanes = found.iter().flat_map(|(found, lanes)| {
+                let known = |(i, _): &(usize, _)| i % LANES < *lanes;
+                reference.iter().zip(found).enumerate().filter(known)
+            });
+            for (i, (x, y)) in lanes {
                 let both_nan = x.to_f64().is_nan() && y.to_f64().is_nan();
                 assert!(
                     both_nan || bits(*x) == bits(*y),
@@ -141,6 +167,49 @@ fn operations_are_equal_in_f32() {
 #[test]
 fn operations_are_equal_in_f64() {
     check::<f64>(f64::to_bits);
+}
+
+/// The transposes of a block of 16 x 16, by `turn`, by `turn_four` and by `turn` of four lanes.
+struct Turns<'a, T>(&'a [T; LANES * LANES]);
+
+impl<T: Real> Kernel for Turns<'_, T> {
+    type Output = Vec<(usize, usize, [T; LANES * LANES])>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Self::Output {
+        let lanes = <S::Register<T> as Vector<T>>::LANES;
+        let four = <S::Four<T> as Vector<T>>::LANES;
+        let mut out = [(lanes, lanes), (lanes, 4), (four, four)]
+            .map(|(rows, cols)| (rows, cols, [T::ZERO; LANES * LANES]));
+        let from = self.0.as_ptr();
+        // SAFETY: both are blocks of 16 x 16.
+        unsafe {
+            S::Register::<T>::turn(from, out[0].2.as_mut_ptr(), LANES);
+            S::Register::<T>::turn_four(from, out[1].2.as_mut_ptr(), LANES);
+            S::Four::<T>::turn(from, out[2].2.as_mut_ptr(), LANES);
+        }
+        out.to_vec()
+    }
+}
+
+fn check_turns<T: Real>() {
+    let source = std::array::from_fn(|i| T::from_f64(i as f64 + 1.0));
+    for isa in Isa::all() {
+        for (rows, cols, target) in isa.run(Turns(&source)) {
+            for (i, x) in target.iter().enumerate() {
+                let (col, row) = (i / LANES, i % LANES);
+                let inside = row < rows && col < cols;
+                let expected = if inside { source[row * LANES + col] } else { T::ZERO };
+                assert_eq!(*x, expected, "{}: {rows} x {cols}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn turned_blocks_are_the_transposes() {
+    check_turns::<f32>();
+    check_turns::<f64>();
 }
 
 #[test]

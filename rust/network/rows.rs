@@ -52,10 +52,15 @@ impl<T: Elementary> Plan<T> {
             let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
             batch.gather_labels(start..end, workspace.classes(), workspace.weights());
         })?;
-        let Some((loss, _)) = &self.loss else { return Ok(1.0) };
+        Ok(self.divisor(workspace, batch))
+    }
+
+    /// The divisor of a batch's mean; its classes and weights are gathered.
+    pub(super) fn divisor(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> f64 {
+        let Some((loss, _)) = &self.loss else { return 1.0 };
         let outputs = self.buffers.cols(self.output);
         let classes = batch.classes_of(workspace);
-        Ok(divisor(loss, classes, batch.weights_of(workspace), rows, outputs))
+        divisor(loss, classes, batch.weights_of(workspace), batch.rows, outputs)
     }
 
     /// What the gradient is divided by.
@@ -206,7 +211,7 @@ impl<T: Elementary> Plan<T> {
 
     /// Losses of rows `first..last` of the batch, and their gradient if there is room for it.
     #[allow(clippy::too_many_arguments, reason = "five matrices and where they are from")]
-    pub(super) fn loss_rows(
+    fn loss_rows(
         &self,
         workspace: &Workspace<T>,
         batch: &Batch<'_, T>,
@@ -216,13 +221,33 @@ impl<T: Elementary> Plan<T> {
         grad: Option<Panels<T>>,
         divisor: f64,
     ) {
-        let Some((loss, _)) = &self.loss else { return };
-        let targets = match batch.values(outputs.cols()) {
-            Some(source) => {
-                let rows = batch.order.range(first, last);
-                self.isa.run(Gather { source, rows, target: targets });
-                Targets::Values(targets)
-            }
+        let rows = (first, last);
+        let Some((loss, values)) =
+            self.row_losses(workspace, batch, rows, (outputs, targets, grad), divisor)
+        else {
+            return;
+        };
+        if let Some(values) = values {
+            self.isa.run(values);
+        }
+        self.isa.run(loss);
+    }
+
+    /// The losses of rows `first..last` of the batch, and how to get their targets if those are
+    /// numbers.
+    pub(super) fn row_losses<'a>(
+        &'a self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'a, T>,
+        (first, last): (usize, usize),
+        (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
+        divisor: f64,
+    ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
+        let (loss, _) = self.loss.as_ref()?;
+        let rows = batch.order.range(first, last);
+        let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
+        let targets = match values {
+            Some(_) => Targets::Values(target),
             None => Targets::Classes(workspace.classes().slice(first, last)),
         };
         let weights = match batch.weights {
@@ -230,6 +255,6 @@ impl<T: Elementary> Plan<T> {
             None => Span::empty(),
         };
         let row_loss = workspace.row_loss().slice(first, last);
-        self.isa.run(LossRows { loss, outputs, targets, weights, divisor, row_loss, grad });
+        Some((LossRows { loss, outputs, targets, weights, divisor, row_loss, grad }, values))
     }
 }

@@ -11,6 +11,7 @@ pub struct Avx2;
 impl Simd for Avx2 {
     type Register<T: Real> = T::Avx2Register;
     type Lanes<T: Real> = T::Avx2Lanes;
+    type Four<T: Real> = T::Four;
     const REGISTERS: usize = 16;
 }
 
@@ -22,15 +23,27 @@ pub struct F32x8(__m256);
 #[derive(Clone, Copy)]
 pub struct F64x4(__m256d);
 
+/// Four `f32`, half a register.
+#[derive(Clone, Copy)]
+pub struct F32x4(__m128);
+
 // A sliding window over these gives the mask of the first n lanes.
 const MASK_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 const MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+const MASK_128: [i32; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 /// The exponent field `e` as a number, less the bias.
 #[inline(always)]
 unsafe fn unbiased_f32(e: __m256i) -> __m256 {
     // SAFETY: the host has AVX2.
     unsafe { _mm256_sub_ps(_mm256_cvtepi32_ps(e), _mm256_set1_ps(127.0)) }
+}
+
+/// The exponent field `e` as a number, less the bias.
+#[inline(always)]
+unsafe fn unbiased_f32x4(e: __m128i) -> __m128 {
+    // SAFETY: the host has AVX2.
+    unsafe { _mm_sub_ps(_mm_cvtepi32_ps(e), _mm_set1_ps(127.0)) }
 }
 
 /// The exponent field `e` as a number, less the bias.
@@ -52,12 +65,12 @@ unsafe fn unbiased_f64(e: __m256i) -> __m256d {
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX2 and FMA.
 macro_rules! register {
-    ($V:ident, $turn:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
-     $maskload:ident, $maskstore:ident, $window:ident, $window_load:ty,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
+     $maskload:ident, $maskstore:ident, $window:ident, $load_mask:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
-     $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blendv:ident, $movemask:ident,
+     $round:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident, $cmp:ident, $blendv:ident, $movemask:ident,
      $int:ident, $float:ident, $set_int:ident, $add_int:ident, $shl:ident, $shr:ident,
-     $mantissa_bits:literal, $bias:literal, $exponent:ident, $mask_type:ty) => {
+     $mantissa_bits:literal, $bias:literal, $exponent:ident, $mask_type:ty, $greater:ident) => {
         impl Vector<$T> for $V {
             const LANES: usize = $lanes;
             type Mask = $mask_type;
@@ -82,7 +95,7 @@ macro_rules! register {
                 // SAFETY: AVX2; n <= LANES, so the window stays in its array, and masked-off lanes
                 // are not read.
                 unsafe {
-                    let mask = _mm256_loadu_si256($window.as_ptr().add($lanes - n).cast());
+                    let mask = $load_mask($window.as_ptr().add($lanes - n).cast());
                     Self($maskload(p, mask))
                 }
             }
@@ -91,7 +104,7 @@ macro_rules! register {
                 // SAFETY: AVX2; n <= LANES, so the window stays in its array, and masked-off lanes
                 // are not written.
                 unsafe {
-                    let mask = _mm256_loadu_si256($window.as_ptr().add($lanes - n).cast());
+                    let mask = $load_mask($window.as_ptr().add($lanes - n).cast());
                     $maskstore(p, mask, self.0)
                 }
             }
@@ -230,8 +243,22 @@ macro_rules! register {
                 unsafe { turn::$turn(source, target, stride) }
             }
             #[inline(always)]
+            unsafe fn turn_four(source: *const $T, target: *mut $T, stride: usize) {
+                // SAFETY: AVX2; the caller vouches for both blocks.
+                unsafe { turn::$turn_four(source, target, stride) }
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.and(Self::splat(<$T>::from_bits(!0 >> 1)))
+            }
+            /// Magnitudes, NaN's too, are ordered as their bits are: 3 cycles instead of 8.
+            #[inline(always)]
+            fn flush(self) -> Self {
+                let threshold = Self::splat(<$T as Real>::FLUSH);
+                // SAFETY: the host has AVX2 and FMA.
+                let small = unsafe { $float($greater($int(threshold.0), $int(self.abs().0))) };
+                // SAFETY: the host has AVX2 and FMA.
+                Self(unsafe { $andnot(small, self.0) })
             }
         }
     };
@@ -240,6 +267,7 @@ macro_rules! register {
 register!(
     F32x8,
     f32x8,
+    f32x8_four,
     f32,
     8,
     _mm256_set1_ps,
@@ -248,7 +276,7 @@ register!(
     _mm256_maskload_ps,
     _mm256_maskstore_ps,
     MASK_32,
-    i32,
+    _mm256_loadu_si256,
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
@@ -259,6 +287,7 @@ register!(
     _mm256_min_ps,
     _mm256_round_ps,
     _mm256_and_ps,
+    _mm256_andnot_ps,
     _mm256_or_ps,
     _mm256_xor_ps,
     _mm256_cmp_ps,
@@ -273,10 +302,12 @@ register!(
     23,
     127,
     unbiased_f32,
-    __m256
+    __m256,
+    _mm256_cmpgt_epi32
 );
 register!(
     F64x4,
+    f64x4,
     f64x4,
     f64,
     4,
@@ -286,7 +317,7 @@ register!(
     _mm256_maskload_pd,
     _mm256_maskstore_pd,
     MASK_64,
-    i64,
+    _mm256_loadu_si256,
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,
@@ -297,6 +328,7 @@ register!(
     _mm256_min_pd,
     _mm256_round_pd,
     _mm256_and_pd,
+    _mm256_andnot_pd,
     _mm256_or_pd,
     _mm256_xor_pd,
     _mm256_cmp_pd,
@@ -311,5 +343,47 @@ register!(
     52,
     1023,
     unbiased_f64,
-    __m256d
+    __m256d,
+    _mm256_cmpgt_epi64
+);
+register!(
+    F32x4,
+    f32x4,
+    f32x4,
+    f32,
+    4,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_maskload_ps,
+    _mm_maskstore_ps,
+    MASK_128,
+    _mm_loadu_si128,
+    _mm_add_ps,
+    _mm_sub_ps,
+    _mm_mul_ps,
+    _mm_div_ps,
+    _mm_fmadd_ps,
+    _mm_sqrt_ps,
+    _mm_max_ps,
+    _mm_min_ps,
+    _mm_round_ps,
+    _mm_and_ps,
+    _mm_andnot_ps,
+    _mm_or_ps,
+    _mm_xor_ps,
+    _mm_cmp_ps,
+    _mm_blendv_ps,
+    _mm_movemask_ps,
+    _mm_castps_si128,
+    _mm_castsi128_ps,
+    _mm_set1_epi32,
+    _mm_add_epi32,
+    _mm_slli_epi32,
+    _mm_srli_epi32,
+    23,
+    127,
+    unbiased_f32x4,
+    __m128,
+    _mm_cmpgt_epi32
 );

@@ -11,6 +11,7 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type Register<T: Real> = T::Avx512Register;
     type Lanes<T: Real> = T::Avx512Lanes;
+    type Four<T: Real> = T::Four;
     const REGISTERS: usize = 32;
 }
 
@@ -27,7 +28,7 @@ pub struct F64x8(__m512d);
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX-512.
 macro_rules! register {
-    ($V:ident, $turn:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
      $maskload:ident, $maskstore:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blend:ident, $sign:ident,
@@ -199,6 +200,11 @@ macro_rules! register {
                 unsafe { turn::$turn(source, target, stride) }
             }
             #[inline(always)]
+            unsafe fn turn_four(source: *const $T, target: *mut $T, stride: usize) {
+                // SAFETY: AVX-512; the caller vouches for both blocks.
+                unsafe { turn::$turn_four(source, target, stride) }
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.and(Self::splat(<$T>::from_bits(!0 >> 1)))
             }
@@ -209,6 +215,7 @@ macro_rules! register {
 register!(
     F32x16,
     f32x16,
+    f32x16_four,
     f32,
     16,
     __mmask16,
@@ -245,6 +252,7 @@ register!(
 register!(
     F64x8,
     f64x8,
+    f64x8_four,
     f64,
     8,
     __mmask8,

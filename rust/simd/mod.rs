@@ -10,7 +10,7 @@
 //! A kernel is a struct that implements [`Kernel`]; its `#[inline(always)]` body is generic over
 //! [`Simd`] and is compiled once for each instruction set. [`Simd::Lanes`] is always 16 lanes wide
 //! (AVX2: two registers of f32, four of f64; AVX-512: one and two), so that an order of summation
-//! written with it cannot depend on the width of a register.
+//! written with it cannot depend on the width of a register. [`Narrow`] is the one exception.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -26,5 +26,5 @@ mod wide;
 
 pub use dispatch::{Entry, Isa, Kernel};
 pub use environment::FloatEnvironment;
-pub use vector::{LANES, Real, Simd, Vector};
+pub use vector::{LANES, Narrow, Real, Simd, Vector};
 pub use wide::Wide;

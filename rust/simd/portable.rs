@@ -13,6 +13,7 @@ pub struct Baseline;
 impl Simd for Baseline {
     type Register<T: Real> = T::PortableVector;
     type Lanes<T: Real> = T::PortableVector;
+    type Four<T: Real> = T::PortableVector;
     const REGISTERS: usize = 8;
 }
 

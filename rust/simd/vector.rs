@@ -1,6 +1,7 @@
 //! The operations that kernels are written in.
 
 use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
 
 /// Lanes of [`Simd::Lanes`], and columns of a panel.
 pub const LANES: usize = 16;
@@ -17,6 +18,9 @@ pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 
     /// 16 lanes in 256-bit registers.
     #[cfg(target_arch = "x86_64")]
     type Avx2Lanes: Vector<Self>;
+    /// Four lanes in the shortest register that holds them, of AVX2 and of AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    type Four: Vector<Self>;
     /// One 512-bit register.
     #[cfg(target_arch = "x86_64")]
     type Avx512Register: Vector<Self>;
@@ -49,13 +53,15 @@ pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 
 }
 
 macro_rules! real {
-    ($T:ty, $name:literal, $lanes_avx2:literal, $lanes_avx512:literal, $flush:expr, $avx2:ident, $avx512:ident) => {
+    ($T:ty, $name:literal, $lanes_avx2:literal, $lanes_avx512:literal, $flush:expr, $avx2:ident, $avx512:ident, $four:ident) => {
         impl Real for $T {
             type PortableVector = super::portable::Portable<$T>;
             #[cfg(target_arch = "x86_64")]
             type Avx2Register = super::avx2::$avx2;
             #[cfg(target_arch = "x86_64")]
             type Avx2Lanes = super::Wide<super::avx2::$avx2, $lanes_avx2>;
+            #[cfg(target_arch = "x86_64")]
+            type Four = super::avx2::$four;
             #[cfg(target_arch = "x86_64")]
             type Avx512Register = super::avx512::$avx512;
             #[cfg(target_arch = "x86_64")]
@@ -92,8 +98,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, "float32", 2, 1, f32::from_bits((127 - 100) << 23), F32x8, F32x16);
-real!(f64, "float64", 4, 2, f64::from_bits((1023 - 900) << 52), F64x4, F64x8);
+real!(f32, "float32", 2, 1, f32::from_bits((127 - 100) << 23), F32x8, F32x16, F32x4);
+real!(f64, "float64", 4, 2, f64::from_bits((1023 - 900) << 52), F64x4, F64x8, F64x4);
 
 /// A vector of `LANES` values of `T`; every operation acts lane by lane.
 ///
@@ -191,6 +197,20 @@ pub trait Vector<T: Real>: Copy {
         }
     }
 
+    /// As [`Self::turn`], of `LANES` rows and 4 columns: 4 rows of whole registers.
+    ///
+    /// # Safety
+    /// As for [`Self::turn`].
+    #[inline(always)]
+    unsafe fn turn_four(source: *const T, target: *mut T, stride: usize) {
+        for row in 0..Self::LANES {
+            for col in 0..4 {
+                // SAFETY: the caller vouches for both blocks.
+                unsafe { *target.add(col * stride + row) = *source.add(row * stride + col) };
+            }
+        }
+    }
+
     /// All lanes +0.
     #[inline(always)]
     fn zero() -> Self {
@@ -231,6 +251,21 @@ pub trait Simd: Copy + 'static {
     type Register<T: Real>: Vector<T>;
     /// 16 lanes.
     type Lanes<T: Real>: Vector<T>;
+    /// Four lanes in the shortest register that holds them; plain Rust has its 16 only.
+    type Four<T: Real>: Vector<T>;
     /// Architectural vector registers: how large a tile of accumulators can be.
     const REGISTERS: usize;
+}
+
+/// An instruction set with four lanes and no more, for matrices of so few columns whose padding
+/// beyond is never read: with 512 bits a division takes twice as long and a transpose eight times as
+/// long, and while such an instruction waits one of three ports takes no vectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Narrow<S>(PhantomData<S>);
+
+impl<S: Simd> Simd for Narrow<S> {
+    type Register<T: Real> = S::Four<T>;
+    type Lanes<T: Real> = S::Four<T>;
+    type Four<T: Real> = S::Four<T>;
+    const REGISTERS: usize = S::REGISTERS;
 }

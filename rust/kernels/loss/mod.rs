@@ -3,6 +3,7 @@
 //! - `pointwise.rs`: the rows of losses that are a sum over outputs. Their formulas: `binary.rs` the
 //!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber.
 //! - `softmax.rs`: softmax cross-entropy, and softmax itself.
+//! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.
 //! - `rows.rs`: 16 columns of a row at a time, in panels or row-major.
 //!
@@ -11,6 +12,7 @@
 //! A row of weight 0 costs 0 and has gradient 0, whatever its outputs are.
 
 mod binary;
+mod classes;
 pub mod functional;
 mod pointwise;
 mod regression;
@@ -23,7 +25,7 @@ use super::elementary::Elementary;
 use super::panels::{Panels, Span};
 use super::reduce::RowSum;
 use crate::error::{Error, Result};
-use crate::simd::{Kernel, Real, Simd, Vector};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// A loss as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,13 +142,13 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
-        let scales = Scales::new(weights, divisor);
         if let Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. } = loss {
             let targets = match targets {
                 Targets::Classes(classes) => softmax::Targets::Classes(classes),
                 Targets::Values(values) => softmax::Targets::Values(values),
             };
             let smoothing = *label_smoothing;
+            let scales = Scales::new(weights, divisor);
             let batch = softmax::Batch {
                 outputs,
                 targets,
@@ -159,6 +161,47 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
             };
             return batch.run::<S>();
         }
+        self.pointwise::<S>(false);
+    }
+}
+
+impl<T: Elementary> LossRows<'_, T> {
+    /// Whether [`Self::run_turned`] can do it: up to 16 logits and a class for each row, or one
+    /// output.
+    #[inline(always)]
+    #[must_use]
+    pub fn can_turn(&self) -> bool {
+        let cols = self.outputs.cols();
+        match (self.loss, self.targets) {
+            (Loss::SoftmaxCrossEntropy { label_smoothing, .. }, Targets::Classes(_)) => {
+                cols <= LANES && *label_smoothing == 0.0
+            }
+            (Loss::SoftmaxCrossEntropy { .. }, _) | (_, Targets::Classes(_)) => false,
+            (_, Targets::Values(_)) => cols == 1,
+        }
+    }
+
+    /// The same from matrices that lie turned, a row for each output, the batch's rows side by side in
+    /// memory of whole registers. Values may lie where the gradient is to be.
+    #[inline(always)]
+    pub fn run_turned<S: Simd>(self) {
+        if let (Loss::SoftmaxCrossEntropy { class_weight, .. }, Targets::Classes(classes)) =
+            (self.loss, self.targets)
+        {
+            let Self { outputs, row_loss, .. } = self;
+            let scales = Scales::new(self.weights, self.divisor);
+            let Some(grad) = self.grad else { return };
+            classes::Batch { outputs, classes, class_weight, scales, row_loss, grad }
+                .run::<S::Register<T>>();
+            return;
+        }
+        self.pointwise::<S>(true);
+    }
+
+    #[inline(always)]
+    fn pointwise<S: Simd>(self, turned: bool) {
+        let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
+        let scales = Scales::new(weights, divisor);
         // Classes go with softmax cross-entropy alone: the callers' checks see to that.
         let Targets::Values(targets) = targets else { return };
         let pos_weight: &[f64] = match loss {
@@ -167,12 +210,12 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
         };
         let batch = pointwise::Batch { outputs, targets, scales, pos_weight, row_loss, grad };
         match *loss {
-            Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits),
-            Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities),
-            Loss::Mse => batch.run::<S, _>(regression::Squared),
-            Loss::Mae => batch.run::<S, _>(regression::Absolute),
+            Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits, turned),
+            Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities, turned),
+            Loss::Mse => batch.run::<S, _>(regression::Squared, turned),
+            Loss::Mae => batch.run::<S, _>(regression::Absolute, turned),
             Loss::Huber { delta } => {
-                batch.run::<S, _>(regression::Huber { delta: T::from_f64(delta) });
+                batch.run::<S, _>(regression::Huber { delta: T::from_f64(delta) }, turned);
             }
             Loss::SoftmaxCrossEntropy { .. } => {}
         }

@@ -1,11 +1,11 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
 use super::Scales;
-use super::rows::{Rows, accumulate, column_weights, keep};
+use super::rows::{Rows, accumulate, column_weights, first_lanes, keep, lanes_of};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_array;
-use crate::simd::{LANES, Real, Simd, Vector};
+use crate::simd::{LANES, Simd, Vector};
 
 /// Loss and derivative with respect to the output, lane by lane.
 #[derive(Clone, Copy)]
@@ -34,8 +34,10 @@ pub(super) struct Batch<'a, T> {
 
 impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
-    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F) {
-        if self.outputs.cols() == 1 {
+    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F, turned: bool) {
+        if turned {
+            self.turned::<S::Register<T>, F>(formula);
+        } else if self.outputs.cols() == 1 {
             self.one_column::<S::Register<T>, F>(formula);
         } else {
             for row in 0..self.outputs.rows() {
@@ -71,7 +73,6 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
-        let equal = self.scales.equal;
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
@@ -86,51 +87,60 @@ impl<T: Elementary> Batch<'_, T> {
                 }
             }
             let pair = formula.lanes::<V>(first_lanes(&x), first_lanes(&t), q);
-            let zero = V::zero();
-            let mut scales = [equal; LANES];
-            let gradient = if self.scales.weights.is_empty() {
-                equal.apply(pair.gradient).flush()
-            } else {
-                let mut factors = [T::ZERO; LANES];
-                let mut dead = [T::ONE; LANES];
+            let gradient = lanes_of(self.few::<V>(first, count, pair));
+            if let Some(grad) = self.grad {
                 for i in 0..count {
-                    scales[i] = self.scales.at(first + i);
-                    factors[i] = scales[i].factor;
-                    dead[i] = if scales[i].live { T::ZERO } else { T::ONE };
-                }
-                let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
-                V::select(first_lanes::<T, V>(&dead).eq(zero), gradient, zero)
-            };
-            let (value, gradient) = (lanes_of(pair.value), lanes_of(gradient));
-            for i in 0..count {
-                let row = first + i;
-                self.row_loss.set(row, scales[i].value(value[i].to_f64()));
-                if let Some(grad) = self.grad {
                     let mut lanes = [T::ZERO; LANES];
                     lanes[0] = gradient[i];
                     // SAFETY: the view's maker vouches for the 16 elements of its rows.
-                    unsafe { grad.row(0, row).cast::<[T; LANES]>().write(lanes) };
+                    unsafe { grad.row(0, first + i).cast::<[T; LANES]>().write(lanes) };
                 }
             }
             first += V::LANES;
         }
     }
-}
 
-/// The first lanes of an array.
-#[inline(always)]
-fn first_lanes<T: Real, V: Vector<T>>(array: &[T; LANES]) -> V {
-    const { assert!(V::LANES <= LANES) };
-    // SAFETY: the array holds at least as many elements as the vector.
-    unsafe { V::load(array.as_ptr()) }
-}
+    /// The rows of one output, in matrices that lie turned: rows side by side, in whole registers.
+    #[inline(always)]
+    pub(super) fn turned<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
+        let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        let rows = self.outputs.cols();
+        let mut first = 0;
+        while first < rows {
+            let count = if rows - first < V::LANES { rows - first } else { V::LANES };
+            let at = |row: Panels<T>| row.row(0, 0).wrapping_add(first);
+            // SAFETY: the views' makers vouch for whole registers.
+            let (x, t) = unsafe { (V::load(at(self.outputs)), V::load(at(self.targets))) };
+            let gradient = self.few::<V>(first, count, formula.lanes(x, t, q));
+            if let Some(grad) = self.grad {
+                // SAFETY: as above.
+                unsafe { gradient.store(at(grad)) };
+            }
+            first += V::LANES;
+        }
+    }
 
-/// A vector at the front of an array.
-#[inline(always)]
-fn lanes_of<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
-    const { assert!(V::LANES <= LANES) };
-    let mut array = [T::ZERO; LANES];
-    // SAFETY: as above.
-    unsafe { lanes.store(array.as_mut_ptr()) };
-    array
+    /// Writes the losses of `count` rows of one output, one in each lane, and gives their gradients.
+    #[inline(always)]
+    fn few<V: Vector<T>>(&self, first: usize, count: usize, pair: Pair<V>) -> V {
+        let value = lanes_of(pair.value);
+        let row_loss = self.row_loss.slice(first, first + count);
+        if self.scales.weights.is_empty() {
+            let equal = self.scales.equal;
+            for i in 0..count {
+                row_loss.set(i, equal.value(value[i].to_f64()));
+            }
+            return equal.apply(pair.gradient).flush();
+        }
+        let mut factors = [T::ZERO; LANES];
+        let mut dead = [T::ONE; LANES];
+        for i in 0..count {
+            let scale = self.scales.at(first + i);
+            row_loss.set(i, scale.value(value[i].to_f64()));
+            factors[i] = scale.factor;
+            dead[i] = if scale.live { T::ZERO } else { T::ONE };
+        }
+        let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
+        V::select(first_lanes::<T, V>(&dead).eq(V::zero()), gradient, V::zero())
+    }
 }

@@ -203,3 +203,21 @@ pub(super) fn column_weights<T: Real, V: Vector<T>>(weights: &[f64], block: usiz
     }
     from_array(&lanes)
 }
+
+/// The first lanes of an array.
+#[inline(always)]
+pub(super) fn first_lanes<T: Real, V: Vector<T>>(array: &[T; LANES]) -> V {
+    const { assert!(V::LANES <= LANES) };
+    // SAFETY: the array holds at least as many elements as the vector.
+    unsafe { V::load(array.as_ptr()) }
+}
+
+/// A vector at the front of an array.
+#[inline(always)]
+pub(super) fn lanes_of<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
+    const { assert!(V::LANES <= LANES) };
+    let mut array = [T::ZERO; LANES];
+    // SAFETY: as above.
+    unsafe { lanes.store(array.as_mut_ptr()) };
+    array
+}

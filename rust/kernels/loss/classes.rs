@@ -1,0 +1,119 @@
+//! Softmax cross-entropy of one class for each row, with a row in each lane.
+//!
+//! The formulas and their bits are those of `softmax.rs`: a maximum or a sum over the 16 lanes of a
+//! row is here one over up to 16 vectors, by halves, too. A vector that is not there would be the
+//! padding's -inf or +0, and changes nothing.
+
+use super::rows::{first_lanes, lanes_of};
+use super::{Scale, Scales, factor_of};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::panels::{Panels, Span};
+use crate::simd::{LANES, Vector};
+
+/// Rows of a batch; matrices have a row of memory for each of up to 16 logits.
+pub(super) struct Batch<'a, T> {
+    pub(super) outputs: Panels<T>,
+    pub(super) classes: Span<i32>,
+    pub(super) class_weight: &'a [f64],
+    pub(super) scales: Scales<T>,
+    pub(super) row_loss: Span<f64>,
+    pub(super) grad: Panels<T>,
+}
+
+/// What a row's label says, lane by lane.
+struct Labels<T> {
+    class: [T; LANES],
+    /// Of the class.
+    weight: [T; LANES],
+    factor: [T; LANES],
+    /// One where the row counts for nothing.
+    dead: [T; LANES],
+}
+
+impl<T: Elementary> Batch<'_, T> {
+    #[inline(always)]
+    pub(super) fn run<V: Vector<T>>(&self) {
+        let rows = self.outputs.cols();
+        let mut first = 0;
+        while first < rows {
+            let count = if rows - first < V::LANES { rows - first } else { V::LANES };
+            self.lanes::<V>(first, count);
+            first += V::LANES;
+        }
+    }
+
+    /// Rows `first..first + count`.
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(&self, first: usize, count: usize) {
+        let units = self.outputs.rows();
+        let scale = |row: usize| match self.classes.get(row) {
+            class if class < 0 => Scale::NOTHING,
+            _ => self.scales.at(row),
+        };
+        let zeros = [T::ZERO; LANES];
+        let mut labels = Labels { class: zeros, weight: zeros, factor: zeros, dead: zeros };
+        for i in 0..count {
+            let (class, scale) = (self.classes.get(first + i), scale(first + i));
+            labels.class[i] = T::from_f64(f64::from(class));
+            labels.weight[i] = T::from_f64(factor_of(self.class_weight, class));
+            labels.factor[i] = scale.factor;
+            labels.dead[i] = if scale.live { T::ZERO } else { T::ONE };
+        }
+        let zero = V::zero();
+        let class = first_lanes::<T, V>(&labels.class);
+        let weight = first_lanes::<T, V>(&labels.weight);
+        let factor = first_lanes::<T, V>(&labels.factor);
+        let live = first_lanes::<T, V>(&labels.dead).eq(zero);
+        let is_class = |unit: usize| class.eq(V::constant(unit as f64));
+        let at = |matrix: Panels<T>, unit: usize| matrix.row(0, unit).wrapping_add(first);
+
+        let mut parts = [zero; LANES];
+        let mut own = zero;
+        for unit in 0..units {
+            // SAFETY: the view's maker vouches for whole registers.
+            parts[unit] = unsafe { V::load(at(self.outputs, unit)) };
+            own = V::select(is_class(unit), parts[unit], own);
+        }
+        let largest = fold(&mut parts, units, V::max);
+        for unit in 0..units {
+            // SAFETY: as above; the gradient's place keeps e.
+            unsafe {
+                let x = V::load(at(self.outputs, unit));
+                parts[unit] = T::exp(x.sub(largest));
+                parts[unit].store(at(self.grad, unit));
+            }
+        }
+        let sum = fold(&mut parts, units, V::add);
+        let quotient = weight.div(sum);
+        for unit in 0..units {
+            let place = at(self.grad, unit);
+            // SAFETY: as above.
+            unsafe {
+                let q = V::select(is_class(unit), weight, zero);
+                let gradient = V::load(place).fma(quotient, q.neg()).mul(factor);
+                V::select(live, gradient, zero).flush().store(place);
+            }
+        }
+        let distance = V::select(weight.eq(zero), zero, weight.mul(largest.sub(own)));
+        let (distances, logs) = (lanes_of(distance), lanes_of(T::log(sum)));
+        for i in 0..count {
+            let loss = distances[i].to_f64() + labels.weight[i].to_f64() * logs[i].to_f64();
+            self.row_loss.set(first + i, scale(first + i).value(loss));
+        }
+    }
+}
+
+/// The first `units` vectors by halves (N3).
+#[inline(always)]
+fn fold<V: Copy>(parts: &mut [V; LANES], units: usize, meet: impl Fn(V, V) -> V) -> V {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            if i + half < units {
+                parts[i] = meet(parts[i], parts[i + half]);
+            }
+        }
+        half /= 2;
+    }
+    parts[0]
+}
