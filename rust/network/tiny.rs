@@ -208,8 +208,12 @@ impl<T: Elementary> Plan<T> {
         let rows = (first, first + count);
         if let Some((loss, targets)) = self.row_losses(workspace, batch, rows, places, divisor) {
             let rows = batch.order.range(first, first + count);
-            let input = Gather { source: batch.source, rows, target: input };
-            isa.run(Rows { step, input, scale: self.scale, targets, loss });
+            let gather = Gather { source: batch.source, rows, target: input };
+            let plain = gather.is_plain().then_some(gather);
+            if plain.is_none() {
+                isa.run(gather);
+            }
+            isa.run(Rows { step, input, plain, scale: self.scale, targets, loss });
         }
         step
     }

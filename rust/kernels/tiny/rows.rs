@@ -7,6 +7,7 @@ use crate::kernels::activation::{Activation, ActivationBackward, ActivationForwa
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
 use crate::kernels::loss::{LossRows, Targets};
+use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
 
 /// Up to 16 rows of X, forward and back.
@@ -14,10 +15,12 @@ pub struct Rows<'a, T> {
     /// Layers and memory.
     pub step: Step<'a, T>,
     /// The rows.
-    pub input: Gather<'a, T>,
+    pub input: Panels<T>,
+    /// How they get there, if they are not there yet.
+    pub plain: Option<Gather<'a, T>>,
     /// What they are divided by.
     pub scale: Option<T>,
-    /// The targets, if they are numbers: into those of `loss`.
+    /// How the targets get into those of `loss`, if they are numbers; plain rows.
     pub targets: Option<Gather<'a, T>>,
     /// The loss, with memory for outputs, targets and gradients of as many rows.
     pub loss: LossRows<'a, T>,
@@ -28,14 +31,14 @@ impl<T: Elementary> Kernel for Rows<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { step, input, scale, targets, loss } = self;
+        let Self { step, input, plain, scale, targets, loss } = self;
         let (Some(first), Some(last)) = (step.layers.first(), step.layers.last()) else { return };
-        if input.target.cols() <= FOUR {
-            gather::<T, Narrow<S>>(input, scale);
+        if input.cols() <= FOUR {
+            gather::<T, Narrow<S>>(input, plain, scale);
         } else {
-            gather::<T, S>(input, scale);
+            gather::<T, S>(input, plain, scale);
         }
-        turn::<T, S>(input.target, step.turned(first.input, first.inputs));
+        turn::<T, S>(input, step.turned(first.input, first.inputs));
         for layer in step.layers {
             forward::<T, S>(&step, layer);
         }
@@ -77,10 +80,16 @@ fn forward<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer) {
 }
 
 #[inline(always)]
-fn gather<T: Elementary, S: Simd>(input: Gather<'_, T>, scale: Option<T>) {
-    input.run::<S>();
+fn gather<T: Elementary, S: Simd>(
+    target: Panels<T>,
+    plain: Option<Gather<'_, T>>,
+    scale: Option<T>,
+) {
+    if let Some(rows) = plain {
+        rows.run_plain::<S>();
+    }
     if let Some(divisor) = scale {
-        Divide { target: input.target, divisor }.run::<S>();
+        Divide { target, divisor }.run::<S>();
     }
 }
 
@@ -94,7 +103,7 @@ fn losses<T: Elementary, S: Simd>(
 ) {
     if loss.can_turn() {
         if let Some(targets) = targets {
-            targets.run::<Narrow<S>>();
+            targets.run_plain::<Narrow<S>>();
         }
         let grad = step.turned(last.grad, last.outputs);
         let targets = match loss.targets {
@@ -114,7 +123,7 @@ fn losses<T: Elementary, S: Simd>(
         return;
     }
     if let Some(targets) = targets {
-        targets.run::<S>();
+        targets.run_plain::<S>();
     }
     let (outputs, grad) = (loss.outputs, loss.grad);
     // Rows are loaded 16 lanes at a time.
