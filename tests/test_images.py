@@ -210,7 +210,7 @@ def test_scales_that_are_refused(scale: float) -> None:
 
 
 def test_digits_of_28_pixels_are_told_apart() -> None:
-    """LeNet-5 in its common form: rectifiers, the largest of each 2 x 2, half of the units dropped."""
+    """LeNet-5 in its common form: rectifiers, max pools, and half of the units dropped."""
     images, digit = im.datasets.digit_images()
     X_train, X_test, y_train, y_test = im.datasets.stratified_split(images, digit)
     model = im.Sequential(
