@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import cracks
-import ironmlp as im
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to cores"
@@ -30,17 +29,9 @@ def twin(lr: float) -> type:
 
     class Twin(cracks.Ours):
         def __init__(self, surfaces: Any, form: str, start: Any, threads: int) -> None:
-            super().__init__(surfaces, form, 0, threads)
-            self.model = im.LeNet5(
-                surfaces.X_train.shape[1:],
-                2,
-                activation=form,
-                optimizer=im.SGD(lr=lr),
-                scale=255,
-                channels_last=True,
-                seed=99,
-            )
+            super().__init__(surfaces, form, 99, threads)
             self.model.load_state_dict(start)
+            self.model.learning_rate = lr
 
     return Twin
 

@@ -7,7 +7,7 @@ use crate::kernels::elementary::Elementary;
 use crate::runtime::Team;
 use crate::simd::LANES;
 
-/// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 128 times.
+/// Rows of a tile of the row phase: enough that each weight read from L2 or L3 is used 256 times.
 const TILE_ROWS: usize = 256;
 /// Where there are threads for more tiles than that gives, tiles have fewer rows, but so many.
 const LEAST_ROWS: usize = 16;

@@ -15,7 +15,7 @@ use crate::kernels::gemm::{Transpose, unpack};
 use crate::kernels::reduce::{Accumulate, BlockTree};
 use crate::kernels::weight::{Block, GradientBlock, SumBlocks, TrainBlock};
 use crate::runtime::Arena;
-use crate::runtime::pool::Pool;
+use crate::runtime::pool::{Pool, caught};
 use crate::simd::LANES;
 
 impl<T: Elementary> Plan<T> {
@@ -83,7 +83,7 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
         if let Some(tiny) = &self.tiny {
-            return self.train_tiny(tiny, state, workspace, batch);
+            return caught(|| self.train_tiny(tiny, state, workspace, batch))?;
         }
         let teams = [
             self.row_team(threads, Reach::Gradients, batch.rows),

@@ -20,7 +20,6 @@ use crate::kernels::gather::Gather;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Sums, Update};
-use crate::runtime::pool::caught;
 use crate::simd::{Isa, LANES};
 
 /// Steps of so few rows take 256-bit registers at most: xor 0.18 us instead of 0.20 with AVX-512, in
@@ -118,18 +117,8 @@ impl Tiny {
 }
 
 impl<T: Elementary> Plan<T> {
-    /// As [`Plan::train`].
+    /// As [`Plan::train`], on one thread; the caller catches panics.
     pub(super) fn train_tiny(
-        &self,
-        tiny: &Tiny,
-        state: &mut State<T>,
-        workspace: &mut Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Result<StepLoss> {
-        caught(|| self.tiny_step(tiny, state, workspace, batch))?
-    }
-
-    fn tiny_step(
         &self,
         tiny: &Tiny,
         state: &mut State<T>,

@@ -205,21 +205,16 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
     if part.len > 0 {
         let right = registers::<T, V, NV>(d, part.start, col);
         let left = a.row(input, part.start).wrapping_add(row);
-        let ahead = [left.cast_const(), right[0], right[NV - 1]];
-        let [a, first, last] = ahead.map(|p| p.wrapping_add(AHEAD * LANES));
+        let next = |p: *mut T| p.wrapping_add(AHEAD * LANES).cast_const();
+        let two = [next(left), next(right[0])];
+        let three = [two[0], two[1], next(right[NV - 1])];
         let len = part.len;
         // SAFETY: rows start..start + len of A's panel and of D's panels exist.
         unsafe {
             if NV * V::LANES * size_of::<T>() > LINE {
-                accumulate::<T, V, MR, NV, 3, 1, LANES>(
-                    &mut sums,
-                    left,
-                    right,
-                    [a, first, last],
-                    len,
-                );
+                accumulate::<T, V, MR, NV, 3, 1, LANES>(&mut sums, left, right, three, len);
             } else {
-                accumulate::<T, V, MR, NV, 2, 1, LANES>(&mut sums, left, right, [a, first], len);
+                accumulate::<T, V, MR, NV, 2, 1, LANES>(&mut sums, left, right, two, len);
             }
         }
     }

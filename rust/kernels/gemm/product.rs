@@ -120,7 +120,7 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     col: usize,
     start: usize,
     end: usize,
-    ahead: *const T,
+    mut ahead: *const T,
 ) {
     let Product { a, b, c, bias } = product;
     let mut acc: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
@@ -141,7 +141,6 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
             }
         }
     }
-    let mut ahead = ahead;
     let mut k = start;
     while k < end {
         let len = if end - k < LANES { end - k } else { LANES };

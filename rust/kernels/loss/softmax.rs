@@ -73,7 +73,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
             lanes[i * LANES] = T::ONE;
         }
         let place = lanes.as_mut_ptr();
-        let largest = largest::<T, S, R>(self.outputs, first, count);
+        let largest = row_maxima::<T, S, R>(self.outputs, first, count);
         let mut weights = [T::ONE; LANES];
         let mut values = [0.0; LANES];
         for i in 0..count {
@@ -198,7 +198,7 @@ fn lane_of(class: i32, block: usize) -> f64 {
 
 /// The largest logits of `count` rows, at most 16, from row `first` on.
 #[inline(always)]
-fn largest<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usize) -> [T; LANES] {
+fn row_maxima<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usize) -> [T; LANES] {
     let mut lanes = [T::ZERO; LANES * LANES];
     let place = lanes.as_mut_ptr();
     let lowest = S::Lanes::<T>::constant(f64::NEG_INFINITY);
@@ -240,7 +240,7 @@ pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output:
         let count = if left < LANES { left } else { LANES };
         let mut lanes = [T::ZERO; LANES * LANES];
         let place = lanes.as_mut_ptr();
-        let largest = largest::<T, S, R>(input, first, count);
+        let largest = row_maxima::<T, S, R>(input, first, count);
         for i in 0..count {
             let m = S::Lanes::<T>::splat(largest[i]);
             let mut sum = S::Lanes::<T>::zero();
