@@ -1,7 +1,8 @@
 //! Pools: one number for each window of an image.
 
+use std::ops::Range;
+
 use super::images::{ImageShape, Images};
-use super::panels::Panels;
 use crate::simd::{Kernel, Real, Simd, Vector};
 
 /// What becomes of a window.
@@ -50,14 +51,16 @@ impl Pool {
         self.stride.0 < self.kernel.0 || self.stride.1 < self.kernel.1
     }
 
-    /// Whether each pixel of an image of this size is in some window.
-    fn covers(&self, input: ImageShape, output: ImageShape) -> bool {
-        let reaches =
-            |windows: usize, kernel: usize, stride: usize| (windows - 1) * stride + kernel;
-        self.stride.0 <= self.kernel.0
-            && self.stride.1 <= self.kernel.1
-            && reaches(output.height, self.kernel.0, self.stride.0) == input.height
-            && reaches(output.width, self.kernel.1, self.stride.1) == input.width
+    fn has_gaps(&self) -> bool {
+        self.stride.0 > self.kernel.0 || self.stride.1 > self.kernel.1
+    }
+
+    /// One past the last row and the last column of the windows of an output of this size.
+    fn reach(&self, output: ImageShape) -> (usize, usize) {
+        (
+            (output.height - 1) * self.stride.0 + self.kernel.0,
+            (output.width - 1) * self.stride.1 + self.kernel.1,
+        )
     }
 }
 
@@ -165,11 +168,11 @@ impl<T: Real> Kernel for PoolBackward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { pool, target, grad, .. } = self;
+        let Self { pool, target, grad, start, end, .. } = self;
         let adds = pool.overlaps();
-        if adds || !pool.covers(target.shape(), grad.shape()) {
-            clear::<T, S::Lanes<T>>(target.rows(self.start, self.end));
-        }
+        let whole = adds || pool.has_gaps();
+        let covered = if whole { (0, 0) } else { pool.reach(grad.shape()) };
+        clear::<T, S::Lanes<T>>(target, start..end, covered);
         if adds {
             self.windows::<S, true>();
         } else {
@@ -236,10 +239,17 @@ impl<T: Real> Window<T> {
     }
 }
 
+/// Zeroes what lies past the first `covered` rows and columns, of some rows.
 #[inline(always)]
-fn clear<T: Real, V: Vector<T>>(panel: Panels<T>) {
-    for row in 0..panel.rows() {
-        // SAFETY: a panel's row holds 16 elements, for which the view's maker vouches.
-        unsafe { V::zero().store(panel.row(0, row)) };
+fn clear<T: Real, V: Vector<T>>(images: Images<T>, rows: Range<usize>, covered: (usize, usize)) {
+    let ImageShape { channels, width, .. } = images.shape();
+    for row in rows {
+        let first = if row < covered.0 { covered.1 } else { 0 };
+        for channel in 0..channels {
+            for col in first..width {
+                // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
+                unsafe { V::zero().store(images.at(row, channel, col)) };
+            }
+        }
     }
 }

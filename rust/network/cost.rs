@@ -36,7 +36,11 @@ impl<T: Elementary> Plan<T> {
     /// The tiles of the row phase; no bit depends on how many.
     pub(super) fn row_tiles(&self, team: Team, rows: usize) -> Tiles {
         if let Some(images) = &self.images {
-            let rows_each = images.tile_rows();
+            let (blocks, shares) = (rows.div_ceil(LANES), TILES * team.threads());
+            let alone = team.threads() == 1;
+            let each =
+                if alone { images.blocks } else { blocks.div_ceil(shares).min(images.blocks) };
+            let rows_each = each * LANES;
             return Tiles { rows, count: rows.div_ceil(rows_each), rows_each: Some(rows_each) };
         }
         let mut count = rows.div_ceil(TILE_ROWS);

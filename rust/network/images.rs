@@ -21,7 +21,7 @@ use crate::kernels::convolution::{Axis, Stencil, TransposeChannels};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::kernels::pooling::Pool;
-use crate::simd::{Isa, LANES};
+use crate::simd::Isa;
 
 /// Images of a tile, or of the batch where a trace keeps all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,7 +156,7 @@ impl Convolution {
 /// The ops before Flatten, and how images come in and go out.
 #[derive(Debug)]
 pub(super) struct ImagePlan {
-    /// Blocks of 16 samples of a tile.
+    /// Blocks of 16 samples of a tile, at most.
     pub blocks: usize,
     pub order: PixelOrder,
     /// Memory of a tile.
@@ -179,11 +179,6 @@ pub(super) struct ImagePlan {
 }
 
 impl ImagePlan {
-    /// Rows of a tile.
-    pub(super) fn tile_rows(&self) -> usize {
-        self.blocks * LANES
-    }
-
     /// Elements of one sample in all buffers.
     pub(super) fn features(&self) -> usize {
         let of = |op: &ImageOp| match op {
