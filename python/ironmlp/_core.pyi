@@ -288,4 +288,4 @@ class Model:
         """A callable with buffers for at most `max_rows` rows."""
 
     def _set_route(self, route: str) -> None:
-        """For tests: force "general", "unfused" or "slabs:N" rows; "auto" ends it."""
+        """For tests: force "general", "unfused", "columns" or "slabs:N" rows; "auto" ends it."""

@@ -96,6 +96,17 @@ impl<T> Panels<T> {
         Self { ptr: self.ptr.wrapping_add(start * LANES), rows: end - start, ..self }
     }
 
+    /// Panels `start..end` alone, or as many of them as there are.
+    #[inline(always)]
+    #[must_use]
+    pub fn columns(self, start: usize, end: usize) -> Self {
+        let panels = self.panels();
+        let end = if end < panels { end } else { panels };
+        let start = if start < end { start } else { end };
+        let cols = if end < panels { end * LANES } else { self.cols };
+        Self { ptr: self.ptr.wrapping_add(start * self.stride), cols: cols - start * LANES, ..self }
+    }
+
     /// Whether the other view begins at the same element.
     #[inline]
     #[must_use]

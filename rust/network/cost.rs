@@ -43,12 +43,12 @@ impl<T: Elementary> Plan<T> {
             let rows_each = each * LANES;
             return Tiles { rows, count: rows.div_ceil(rows_each), rows_each: Some(rows_each) };
         }
-        let mut count = rows.div_ceil(TILE_ROWS);
-        if team.threads() > 1 {
-            let shared = count.max(TILES * team.threads()).next_multiple_of(team.threads());
-            count = shared.min(rows.div_ceil(LEAST_ROWS));
+        let count = rows.div_ceil(TILE_ROWS);
+        if team.threads() == 1 {
+            return Tiles { rows, count, rows_each: None };
         }
-        Tiles { rows, count, rows_each: None }
+        let shared = count.max(TILES * team.threads()).next_multiple_of(team.threads());
+        Tiles::equal(rows, shared)
     }
 
     /// The threads of the weight phase.
@@ -66,6 +66,11 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
+    /// Up to so many tiles, of at least [`LEAST_ROWS`] rows.
+    pub(super) fn equal(rows: usize, count: usize) -> Self {
+        Self { rows, count: count.min(rows.div_ceil(LEAST_ROWS)), rows_each: None }
+    }
+
     /// Start and end of a tile.
     pub(super) fn range(self, tile: usize) -> (usize, usize) {
         match self.rows_each {

@@ -22,6 +22,7 @@ mod images;
 mod initialize;
 mod op;
 mod parameters;
+mod parts;
 mod plan;
 mod row_builder;
 mod rows;

@@ -1,5 +1,7 @@
 //! The ops of the row phase, and the one place where a tile gets its pointers.
 
+use std::ops::Range;
+
 use super::parameters::LayerLayout;
 use super::workspace::Workspace;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
@@ -15,9 +17,9 @@ use crate::simd::{Entry, Isa, LANES};
 ///
 /// Every pointer that a kernel works on is made here. That tiles running at the same time write
 /// disjoint elements is the plan's doing: the tiles of the row phase own their rows of every buffer
-/// of the workspace and only read parameters, the tiles of the weight phase own their block of
-/// parameters and only read the workspace, and a barrier lies between the phases. A view is used
-/// only while the `State` or `Workspace` it was made from is borrowed.
+/// of the workspace, or of those that a part makes their columns, and only read parameters; the tiles
+/// of the weight phase own their block of parameters and only read the workspace; and a barrier lies
+/// between the phases, and between parts. A view is used only while the `State` or `Workspace` it was made from is borrowed.
 ///
 /// # Panics
 /// If the view would leave the buffer.
@@ -153,6 +155,8 @@ pub(super) struct RowContext<'a, T: Elementary> {
     pub start: usize,
     /// One past the last of them.
     pub end: usize,
+    /// Panels of what an op makes.
+    pub columns: Range<usize>,
     /// Position of the slab's first row in its batch.
     pub slab: usize,
     /// Whether dropout drops.
@@ -166,6 +170,17 @@ impl<T: Elementary> RowContext<'_, T> {
         self.workspace.buffer(buffer).slice(self.start, self.end)
     }
 
+    /// Of those, the columns that the op makes.
+    #[inline]
+    fn made(&self, buffer: BufferId) -> Panels<T> {
+        self.columns(self.rows(buffer))
+    }
+
+    #[inline]
+    fn columns(&self, matrix: Panels<T>) -> Panels<T> {
+        matrix.columns(self.columns.start, self.columns.end)
+    }
+
     fn linear(&self, linear: usize) -> &LayerLayout {
         &self.state.layout.layers[linear]
     }
@@ -177,16 +192,16 @@ impl<T: Elementary> RowContext<'_, T> {
                 let layout = self.linear(linear);
                 self.kernels.product.call(Product {
                     a: self.rows(input),
-                    b: layout.weight(&self.state.parameters),
-                    c: self.rows(output),
-                    bias: layout.bias(&self.state.parameters).flat(),
+                    b: self.columns(layout.weight(&self.state.parameters)),
+                    c: self.made(output),
+                    bias: self.columns(layout.bias(&self.state.parameters)).flat(),
                 });
             }
             RowOp::Activation { activation, input, output } => {
                 self.kernels.activation.call(ActivationForward {
                     activation,
-                    input: self.rows(input),
-                    output: self.rows(output),
+                    input: self.made(input),
+                    output: self.made(output),
                 });
             }
             RowOp::Dropout { layer, p, input, output, mask } => {
@@ -212,8 +227,8 @@ impl<T: Elementary> RowContext<'_, T> {
                 };
                 self.kernels.product.call(Product {
                     a: self.rows(grad),
-                    b,
-                    c: self.rows(target),
+                    b: self.columns(b),
+                    c: self.made(target),
                     bias: Span::empty(),
                 });
             }
@@ -221,8 +236,8 @@ impl<T: Elementary> RowContext<'_, T> {
                 self.copy(grad, target);
                 self.kernels.activation_gradient.call(ActivationBackward {
                     activation,
-                    saved: self.rows(saved),
-                    grad: self.rows(target),
+                    saved: self.made(saved),
+                    grad: self.made(target),
                 });
             }
             RowOp::DropoutGradient { mask, grad, target } => {
@@ -235,7 +250,7 @@ impl<T: Elementary> RowContext<'_, T> {
     }
 
     fn multiply(&self, x: BufferId, mask: BufferId) {
-        self.kernels.multiply.call(Multiply { x: self.rows(x), mask: self.rows(mask) });
+        self.kernels.multiply.call(Multiply { x: self.made(x), mask: self.made(mask) });
     }
 
     /// Copies this context's rows of one buffer to another, unless they are the same buffer.
@@ -243,8 +258,8 @@ impl<T: Elementary> RowContext<'_, T> {
         if from != to {
             self.kernels.activation.call(ActivationForward {
                 activation: Activation::Identity,
-                input: self.rows(from),
-                output: self.rows(to),
+                input: self.made(from),
+                output: self.made(to),
             });
         }
     }

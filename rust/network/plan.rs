@@ -8,6 +8,7 @@
 use super::image_builder::ImageBuilder;
 use super::images::{ImageBuffer, ImagePlan};
 use super::op::{BufferId, RowKernels, RowOp};
+use super::parts::{Part, Parts};
 use super::row_builder::RowBuilder;
 use super::shape::Shape;
 use super::spec::{Reduction, Spec, Weighted};
@@ -84,6 +85,9 @@ pub struct Plan<T: Elementary> {
     pub(super) images: Option<ImagePlan>,
     pub(super) forward: Vec<RowOp>,
     pub(super) backward: Vec<RowOp>,
+    /// All ops of the row phase, and how they fall into parts where threads share columns.
+    pub(super) whole: Part,
+    pub(super) parts: Parts,
     pub(super) weights: Vec<WeightOp>,
     /// Tiles of the weight phase: an index into `weights` and a block of that layer.
     pub(super) blocks: Vec<(usize, Block)>,
@@ -207,6 +211,8 @@ impl<T: Elementary> Plan<T> {
         });
         let blocks = builder.blocks();
         let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
+        let whole = Part::whole(images.is_none(), forward.len(), backward.len());
+        let parts = Parts::new((&forward, &backward), &buffers, false);
         Self {
             isa,
             row_kernels: RowKernels::new(isa),
@@ -217,6 +223,8 @@ impl<T: Elementary> Plan<T> {
             images,
             forward,
             backward,
+            whole,
+            parts,
             weights,
             blocks,
             copies,
@@ -245,6 +253,13 @@ impl<T: Elementary> Plan<T> {
     #[must_use]
     pub fn unfused(self) -> Self {
         Self { fused: false, ..self }
+    }
+
+    /// The same plan, in which threads share all layers by columns, however small: for tests.
+    #[must_use]
+    pub fn by_columns(self) -> Self {
+        let parts = Parts::new((&self.forward, &self.backward), &self.buffers, true);
+        Self { parts, ..self }
     }
 
     /// The memory of one running step on up to `batch_rows` rows.

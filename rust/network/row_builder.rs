@@ -10,6 +10,7 @@ use super::workspace::Buffers;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::Block;
+use crate::simd::LANES;
 
 /// How the gradient goes back through a layer.
 #[derive(Clone, Copy)]
@@ -188,6 +189,12 @@ impl RowBuilder<'_> {
             let layer = &layers[op.index];
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
+        // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
+        // the row phase by columns (`parts.rs`).
+        blocks.sort_by(|&(a, first), &(b, second)| {
+            let outputs = |op: usize| layers[self.weights[op].index].outputs.div_ceil(LANES);
+            (first.output * outputs(b)).cmp(&(second.output * outputs(a)))
+        });
         debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
         blocks
     }

@@ -1,10 +1,13 @@
 //! The row phase of a step: gather, forward pass, loss, input gradients.
 
+use std::ops::Range;
+
 use super::batch::{Batch, Head, StepLoss};
 use super::cost::{LABEL_ROWS, label_team};
 use super::image_run::ImageContext;
 use super::images::ImagePlan;
 use super::op::RowContext;
+use super::parts::{ALL, Grid, Part};
 use super::plan::Plan;
 use super::spec::Reduction;
 use super::state::State;
@@ -104,17 +107,27 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<()> {
         let team = self.row_team(threads, pass.reach, rows);
         let tiles = self.row_tiles(team, rows);
-        Pool::run(team, tiles.count, &|tile| {
-            let (start, end) = tiles.range(tile);
-            match &self.images {
-                Some(images) => self.image_tile(images, pass, slab, (start, end), rows),
-                None => {
-                    let target = pass.workspace.buffer(self.input).slice(start, end);
-                    self.gather(pass.batch, slab + start, target);
-                    self.row_tile(pass, slab, start, end);
-                }
-            }
-        })
+        if let Some(images) = &self.images {
+            return Pool::run(team, tiles.count, &|tile| {
+                self.image_tile(images, pass, slab, tiles.range(tile), rows);
+            });
+        }
+        let elements = rows * self.buffers.all_cols();
+        let parts = match self.parts.for_team(team, elements) {
+            Some(parts) => parts,
+            None => std::slice::from_ref(&self.whole),
+        };
+        for part in parts.iter().filter(|part| part.is_reached(pass.reach)) {
+            let grid = match part.panels {
+                0 => Grid::by_rows(tiles),
+                panels => self.parts.grid(team, panels, rows),
+            };
+            Pool::run(team, grid.count(), &|tile| {
+                let (rows, columns) = grid.tile(tile);
+                self.row_tile(pass, part, slab, rows, columns);
+            })?;
+        }
+        Ok(())
     }
 
     /// As `row_tile`, of a network that takes images; the slab has `rows` rows.
@@ -146,7 +159,7 @@ impl<T: Elementary> Plan<T> {
         for block in blocks.clone() {
             context(block).forward(self, batch);
         }
-        self.row_tile(pass, slab, start, end);
+        self.row_tile(pass, &self.whole, slab, (start, end), ALL);
         if pass.reach == Reach::Gradients {
             for block in blocks {
                 context(block).backward(self);
@@ -154,22 +167,42 @@ impl<T: Elementary> Plan<T> {
         }
     }
 
-    /// Rows `start..end` of the slab that begins at row `slab` of the batch, from the rows of the
-    /// input on.
-    fn row_tile(&self, pass: &Pass<'_, T>, slab: usize, start: usize, end: usize) {
-        let Pass { state, workspace, batch, .. } = *pass;
+    /// A part of the row phase: panels `columns` of rows `start..end` of the slab that begins at row
+    /// `slab` of the batch.
+    fn row_tile(
+        &self,
+        pass: &Pass<'_, T>,
+        part: &Part,
+        slab: usize,
+        (start, end): (usize, usize),
+        columns: Range<usize>,
+    ) {
+        let Pass { state, workspace, training, .. } = *pass;
         let kernels = &self.row_kernels;
-        let training = pass.training;
-        let context = RowContext { kernels, state, workspace, start, end, slab, training };
-        let first = slab + start;
-        for op in &self.forward {
+        let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
+        if part.gather {
+            self.gather(pass.batch, slab + start, context.rows(self.input));
+        }
+        for op in &self.forward[part.forward.clone()] {
             context.run(op);
         }
-        if pass.reach == Reach::Outputs {
-            return;
+        if part.loss && pass.reach != Reach::Outputs {
+            self.head(pass, &context);
         }
+        if pass.reach == Reach::Gradients {
+            for op in &self.backward[part.backward.clone()] {
+                context.run(op);
+            }
+        }
+    }
+
+    /// The loss of some rows, and what else begins the way back.
+    fn head(&self, pass: &Pass<'_, T>, context: &RowContext<'_, T>) {
+        let Pass { workspace, batch, .. } = *pass;
+        let RowContext { start, end, slab, .. } = *context;
+        let first = slab + start;
         match pass.head {
-            Head::Nothing => return,
+            Head::Nothing => {}
             Head::Loss => {
                 let gradients = pass.reach == Reach::Gradients;
                 self.loss_rows(
@@ -191,11 +224,6 @@ impl<T: Elementary> Plan<T> {
                     saved: target,
                     grad: target,
                 });
-            }
-        }
-        if pass.reach == Reach::Gradients {
-            for op in &self.backward {
-                context.run(op);
             }
         }
     }

@@ -286,7 +286,8 @@ impl Model {
         Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows)?, max_rows))
     }
 
-    /// For tests: force the "general" plan, "unfused" updates or "slabs:N" rows; "auto" ends it.
+    /// For tests: force the "general" plan, "unfused" updates, layers shared by "columns" or "slabs:N"
+    /// rows; "auto" ends it.
     #[pyo3(name = "_set_route")]
     fn set_route(&self, route: &str) -> PyResult<()> {
         let slab = |rows: &usize| *rows >= 256 && rows.is_power_of_two();
@@ -295,11 +296,12 @@ impl Model {
             ("auto", _) => Route::Auto,
             ("general", _) => Route::General,
             ("unfused", _) => Route::Unfused,
+            ("columns", _) => Route::Columns,
             (_, Some(rows)) => Route::Slabs(rows),
             _ => {
                 return Err(Error::Value(format!(
-                    "route is {route:?}, known are auto, general, unfused, and slabs:N with a \
-                     power of two from 256 on"
+                    "route is {route:?}, known are auto, general, unfused, columns, and slabs:N \
+                     with a power of two from 256 on"
                 ))
                 .into());
             }

@@ -32,6 +32,8 @@ pub enum Route {
     General,
     /// Gradients first, then updates.
     Unfused,
+    /// Threads share all layers by columns.
+    Columns,
     /// In slabs of so many rows.
     Slabs(usize),
 }
@@ -44,6 +46,7 @@ pub struct Key {
     image: Option<ImageShape>,
     slab: usize,
     fused: bool,
+    columns: bool,
     /// Whether a plan for small networks may be taken.
     any: bool,
 }
@@ -60,8 +63,8 @@ impl Key {
             (Purpose::Forward, _) => FORWARD_ROWS.min(all),
             (Purpose::Train | Purpose::Gradients { .. }, _) => SLAB_ROWS.min(all),
         };
-        let (fused, any) = (route != Route::Unfused, route == Route::Auto);
-        Self { purpose, image, slab, fused, any }
+        let (fused, columns) = (route != Route::Unfused, route == Route::Columns);
+        Self { purpose, image, slab, fused, columns, any: route == Route::Auto }
     }
 
     /// The plan for many steps of so many rows or images of a size.
@@ -108,7 +111,8 @@ impl<T: Float> Plans<T> {
             }
             None => Plan::with_slab(&self.spec, purpose, slab, self.isa),
         };
-        let plan = Arc::new(if key.fused { plan } else { plan.unfused() });
+        let plan = if key.fused { plan } else { plan.unfused() };
+        let plan = Arc::new(if key.columns { plan.by_columns() } else { plan });
         if let Ok(mut cache) = cache {
             if cache.len() == PLANS {
                 cache.remove(0);

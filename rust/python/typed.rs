@@ -66,6 +66,7 @@ impl<T: Float> Typed<T> {
             0 => Route::Auto,
             1 => Route::Unfused,
             2 => Route::General,
+            3 => Route::Columns,
             rows => Route::Slabs(rows),
         }
     }
@@ -184,6 +185,7 @@ impl<T: Float> Network for Typed<T> {
             Route::Auto => 0,
             Route::Unfused => 1,
             Route::General => 2,
+            Route::Columns => 3,
             Route::Slabs(rows) => rows,
         };
         self.route.store(number, Ordering::Relaxed);

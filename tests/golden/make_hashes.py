@@ -31,7 +31,7 @@ Hashes = dict[str, str]
 PATH = Path(__file__).resolve().parents[2] / "python" / "ironmlp" / "data" / "hashes.json"
 
 THREADS = (1, 2, 3, 7)
-ROUTES = ("auto", "general", "unfused", "slabs:256", "slabs:512")
+ROUTES = ("auto", "general", "unfused", "columns", "slabs:256", "slabs:512")
 
 # Names of one kind of machine on Linux, Windows and macOS.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
