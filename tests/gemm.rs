@@ -96,7 +96,7 @@ fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
             let mut sums = [T::ZERO; LANES];
             // SAFETY: `sums` outlives the call.
             let target = unsafe { Span::from_raw(sums.as_mut_ptr(), LANES) };
-            isa.run(ColumnSums { d: d.view(), output, target });
+            isa.run(ColumnSums { d: d.view(), output, outputs: 1, target });
             for j in 0..LANES.min(n - output * LANES) {
                 let expected = chain(&|r| (d.at(r, output * LANES + j), T::ONE));
                 assert!(sums[j] == expected, "{} sum of column {j}", isa.name());

@@ -90,13 +90,12 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         if block.input == 0
             && let Some(bias) = state.bias
         {
-            let mut sums = [T::ZERO; LANES];
-            // SAFETY: the array holds 16 elements and lives to the end of this block.
-            let sums = unsafe { Span::from_raw(sums.as_mut_ptr(), LANES) };
-            for panel in block.output..block.output + block.outputs {
-                ColumnSums { d: grad, output: panel, target: sums }.run::<S>();
-                apply_bias::<T, S>(state, bias, panel, sums);
-            }
+            let Block { output, outputs, .. } = block;
+            let mut sums = [T::ZERO; 2 * LANES];
+            // SAFETY: the array lives to the end of this block.
+            let sums = unsafe { Span::from_raw(sums.as_mut_ptr(), outputs * LANES) };
+            ColumnSums { d: grad, output, outputs, target: sums }.run::<S>();
+            apply_bias::<T, S>(state, bias, block, sums);
         }
     }
 }
@@ -196,10 +195,8 @@ impl<T: Real> Kernel for GradientBlock<T> {
         if input == 0
             && let Some(bias) = self.bias
         {
-            for panel in output..output + outputs {
-                let target = bias.span(panel, 0, 1);
-                ColumnSums { d: self.grad, output: panel, target }.run::<S>();
-            }
+            let target = bias_of(bias, self.block);
+            ColumnSums { d: self.grad, output, outputs, target }.run::<S>();
         }
     }
 }
@@ -222,15 +219,13 @@ impl<T: Real> Kernel for ApplyBlock<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { block, state, .. } = self;
-        let Block { input, output, outputs } = block;
+        let Block { input, output, .. } = block;
         apply_block::<T, S>(state, block, self.weight.from(output, input * LANES));
         turn_block::<T, S>(state, block);
         if input == 0
             && let (Some(grad), Some(bias)) = (self.bias, state.bias)
         {
-            for panel in output..output + outputs {
-                apply_bias::<T, S>(state, bias, panel, grad.span(panel, 0, 1));
-            }
+            apply_bias::<T, S>(state, bias, block, bias_of(grad, block));
         }
     }
 }
@@ -339,17 +334,24 @@ fn turn_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
 fn apply_bias<T: Real, S: Simd>(
     state: &LinearState<T>,
     bias: Panels<T>,
-    panel: usize,
+    block: Block,
     gradient: Span<T>,
 ) {
+    let of = |bias: Option<Panels<T>>| bias.map_or(Span::empty(), |bias| bias_of(bias, block));
     Update {
         rule: state.rule,
-        w: bias.span(panel, 0, 1),
+        w: bias_of(bias, block),
         g: gradient,
-        m: moment(state.bias_moments[0], panel, 0, 1),
-        v: moment(state.bias_moments[1], panel, 0, 1),
+        m: of(state.bias_moments[0]),
+        v: of(state.bias_moments[1]),
     }
     .run::<S>();
+}
+
+/// A block's part of a bias or of something of the same size.
+#[inline(always)]
+fn bias_of<T>(bias: Panels<T>, Block { output, outputs, .. }: Block) -> Span<T> {
+    bias.flat().slice(output * LANES, (output + outputs) * LANES)
 }
 
 #[inline(always)]

@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use super::batch::{Batch, Head, StepLoss};
 use super::op::whole;
-use super::plan::{Plan, WeightSource};
+use super::plan::{Plan, WeightOp, WeightSource};
 use super::rows::{Pass, Reach};
 use super::state::State;
-use super::update::layer_state;
+use super::update::{apply_block, layer_state};
 use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::{Transpose, unpack};
 use crate::kernels::reduce::{Accumulate, BlockTree};
-use crate::kernels::weight::{Block, GradientBlock, SumBlocks, TrainBlock};
+use crate::kernels::weight::{Block, GradientBlock, LinearState, SumBlocks, TrainBlock};
 use crate::runtime::Arena;
 use crate::runtime::pool::{Pool, caught};
 use crate::simd::LANES;
@@ -130,28 +130,40 @@ impl<T: Elementary> Plan<T> {
         if loss.is_finite() {
             state.begin_update(&self.updates.optimizer);
             let (state, workspace) = (&*state, &*workspace);
+            let of = |op: &WeightOp| {
+                layer_state(state, &self.updates.optimizer, op.index, op.keep_backward)
+            };
+            let layers: Vec<_> = self.weights.iter().map(of).collect();
             Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
-                self.train_block(state, workspace, rows, tile);
+                self.train_block(state, &layers, workspace, rows, tile);
             })?;
         }
         Ok(loss)
     }
 
     /// The gradient of one block of a weight, and its update.
-    fn train_block(&self, state: &State<T>, workspace: &Workspace<T>, rows: usize, tile: usize) {
-        let (op, block) = self.blocks[tile];
-        let op = &self.weights[op];
+    fn train_block(
+        &self,
+        state: &State<T>,
+        layers: &[LinearState<T>],
+        workspace: &Workspace<T>,
+        rows: usize,
+        tile: usize,
+    ) {
+        let (index, block) = self.blocks[tile];
+        let (op, layer) = (&self.weights[index], &layers[index]);
         match op.source {
             WeightSource::Rows { input, grad } => self.isa.run(TrainBlock {
                 input: workspace.buffer(input).slice(0, rows),
                 grad: workspace.buffer(grad).slice(0, rows),
                 block,
-                state: &layer_state(state, &self.updates.optimizer, op.index, op.keep_backward),
+                state: layer,
             }),
             WeightSource::Images => {
                 let gradient = &workspace.gradients[0];
                 self.sum_images(state, workspace, rows, gradient, (op.index, block));
-                self.updates.apply_block(state, gradient, (op.index, op.keep_backward), block);
+                let layout = &state.layout.layers[op.index];
+                apply_block(self.isa, layout, layer, gradient, block);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! How parameters change, wherever their gradients come from.
 
 use super::cost::weight_team;
+use super::parameters::LayerLayout;
 use super::spec::{Optimizer, Spec, Weighted};
 use super::state::State;
 use super::tiny;
@@ -56,30 +57,34 @@ impl Updates {
     ) -> Result<()> {
         state.begin_update(&self.optimizer);
         let state = &*state;
+        let of = |layer: &Updated| {
+            let Updated { index, keep_backward } = *layer;
+            layer_state(state, &self.optimizer, index, keep_backward)
+        };
+        let layers: Vec<_> = self.layers.iter().map(of).collect();
         let team = weight_team::<T>(threads, self.blocks.len(), 0);
         Pool::run(team, self.blocks.len(), &|tile| {
             let (layer, block) = self.blocks[tile];
-            let Updated { index, keep_backward } = self.layers[layer];
-            self.apply_block(state, gradient, (index, keep_backward), block);
+            let layout = &state.layout.layers[self.layers[layer].index];
+            apply_block(self.isa, layout, &layers[layer], gradient, block);
         })
     }
+}
 
-    /// The update of one block of the layer `index`.
-    pub(super) fn apply_block<T: Elementary>(
-        &self,
-        state: &State<T>,
-        gradient: &Arena<T>,
-        (index, keep_backward): (usize, bool),
-        block: Block,
-    ) {
-        let layout = &state.layout.layers[index];
-        self.isa.run(ApplyBlock {
-            weight: layout.weight(gradient),
-            bias: layout.bias.then(|| layout.bias(gradient)),
-            block,
-            state: &layer_state(state, &self.optimizer, index, keep_backward),
-        });
-    }
+/// The update of one block of a layer.
+pub(super) fn apply_block<T: Elementary>(
+    isa: Isa,
+    layout: &LayerLayout,
+    state: &LinearState<T>,
+    gradient: &Arena<T>,
+    block: Block,
+) {
+    isa.run(ApplyBlock {
+        weight: layout.weight(gradient),
+        bias: layout.bias.then(|| layout.bias(gradient)),
+        block,
+        state,
+    });
 }
 
 /// Whether updates of a layer keep the second copy of its weight: where training reads it. Small

@@ -65,82 +65,28 @@ pub unsafe fn f64x4(source: *const f64, target: *mut f64, stride: usize) {
     }
 }
 
-/// 16 x 16: quadruples of rows within each 128-bit part, then the parts of four quadruples.
+/// 16 x 16: four columns at a time, whose 32 shuffles have one port; whole rows would take 64. Loads
+/// into parts of a register have two.
 ///
 /// # Safety
-/// The host has AVX-512F; for memory see the module.
+/// The host has AVX-512 F and DQ; for memory see the module.
 #[inline(always)]
 pub unsafe fn f32x16(source: *const f32, target: *mut f32, stride: usize) {
-    // SAFETY: the caller vouches for instruction set and memory.
-    unsafe {
-        // Part L of q[g][c] holds column 4 L + c of rows 4 g to 4 g + 3.
-        let mut q = [[_mm512_setzero_ps(); 4]; 4];
-        for g in 0..4 {
-            let mut r = [_mm512_setzero_ps(); 4];
-            for i in 0..4 {
-                r[i] = _mm512_loadu_ps(source.add((4 * g + i) * stride));
-            }
-            let low_a = _mm512_castps_pd(_mm512_unpacklo_ps(r[0], r[1]));
-            let high_a = _mm512_castps_pd(_mm512_unpackhi_ps(r[0], r[1]));
-            let low_b = _mm512_castps_pd(_mm512_unpacklo_ps(r[2], r[3]));
-            let high_b = _mm512_castps_pd(_mm512_unpackhi_ps(r[2], r[3]));
-            q[g] = [
-                _mm512_castpd_ps(_mm512_unpacklo_pd(low_a, low_b)),
-                _mm512_castpd_ps(_mm512_unpackhi_pd(low_a, low_b)),
-                _mm512_castpd_ps(_mm512_unpacklo_pd(high_a, high_b)),
-                _mm512_castpd_ps(_mm512_unpackhi_pd(high_a, high_b)),
-            ];
-        }
-        for c in 0..4 {
-            let even = [
-                _mm512_shuffle_f32x4::<0x88>(q[0][c], q[1][c]),
-                _mm512_shuffle_f32x4::<0x88>(q[2][c], q[3][c]),
-            ];
-            let odd = [
-                _mm512_shuffle_f32x4::<0xdd>(q[0][c], q[1][c]),
-                _mm512_shuffle_f32x4::<0xdd>(q[2][c], q[3][c]),
-            ];
-            for (part, pair) in [even, odd].into_iter().enumerate() {
-                let low = _mm512_shuffle_f32x4::<0x88>(pair[0], pair[1]);
-                let high = _mm512_shuffle_f32x4::<0xdd>(pair[0], pair[1]);
-                _mm512_storeu_ps(target.add((4 * part + c) * stride), low);
-                _mm512_storeu_ps(target.add((4 * (part + 2) + c) * stride), high);
-            }
-        }
+    for four in 0..4 {
+        // SAFETY: the caller vouches for instruction set and memory.
+        unsafe { f32x16_four(source.add(4 * four), target.add(4 * four * stride), stride) };
     }
 }
 
-/// 8 x 8.
+/// 8 x 8: two times four columns.
 ///
 /// # Safety
-/// The host has AVX-512F; for memory see the module.
+/// The host has AVX-512 F and DQ; for memory see the module.
 #[inline(always)]
 pub unsafe fn f64x8(source: *const f64, target: *mut f64, stride: usize) {
-    // SAFETY: the caller vouches for instruction set and memory.
-    unsafe {
-        // Part L of q[g][c] holds column 2 L + c of rows 2 g and 2 g + 1.
-        let mut q = [[_mm512_setzero_pd(); 2]; 4];
-        for g in 0..4 {
-            let first = _mm512_loadu_pd(source.add(2 * g * stride));
-            let second = _mm512_loadu_pd(source.add((2 * g + 1) * stride));
-            q[g] = [_mm512_unpacklo_pd(first, second), _mm512_unpackhi_pd(first, second)];
-        }
-        for c in 0..2 {
-            let even = [
-                _mm512_shuffle_f64x2::<0x88>(q[0][c], q[1][c]),
-                _mm512_shuffle_f64x2::<0x88>(q[2][c], q[3][c]),
-            ];
-            let odd = [
-                _mm512_shuffle_f64x2::<0xdd>(q[0][c], q[1][c]),
-                _mm512_shuffle_f64x2::<0xdd>(q[2][c], q[3][c]),
-            ];
-            for (part, pair) in [even, odd].into_iter().enumerate() {
-                let low = _mm512_shuffle_f64x2::<0x88>(pair[0], pair[1]);
-                let high = _mm512_shuffle_f64x2::<0xdd>(pair[0], pair[1]);
-                _mm512_storeu_pd(target.add((2 * part + c) * stride), low);
-                _mm512_storeu_pd(target.add((2 * (part + 2) + c) * stride), high);
-            }
-        }
+    for four in 0..2 {
+        // SAFETY: the caller vouches for instruction set and memory.
+        unsafe { f64x8_four(source.add(4 * four), target.add(4 * four * stride), stride) };
     }
 }
 
@@ -199,9 +145,10 @@ pub unsafe fn f32x16_four(source: *const f32, target: *mut f32, stride: usize) {
         let mut r = [_mm512_setzero_ps(); 4];
         for i in 0..4 {
             let part = |part: usize| _mm_loadu_ps(source.add((4 * part + i) * stride));
-            let low = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(part(0)), part(1));
-            let high = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(part(2)), part(3));
-            r[i] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+            r[i] = _mm512_castps128_ps512(part(0));
+            r[i] = _mm512_insertf32x4::<1>(r[i], part(1));
+            r[i] = _mm512_insertf32x4::<2>(r[i], part(2));
+            r[i] = _mm512_insertf32x4::<3>(r[i], part(3));
         }
         let (low_a, high_a) = (_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1]));
         let (low_b, high_b) = (_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3]));
@@ -225,9 +172,10 @@ pub unsafe fn f64x8_four(source: *const f64, target: *mut f64, stride: usize) {
             for i in 0..2 {
                 let part =
                     |part: usize| _mm_loadu_pd(source.add((2 * part + i) * stride + 2 * pair));
-                let low = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(part(0)), part(1));
-                let high = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(part(2)), part(3));
-                r[i] = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high);
+                r[i] = _mm512_castpd128_pd512(part(0));
+                r[i] = _mm512_insertf64x2::<1>(r[i], part(1));
+                r[i] = _mm512_insertf64x2::<2>(r[i], part(2));
+                r[i] = _mm512_insertf64x2::<3>(r[i], part(3));
             }
             let to = target.add(2 * pair * stride);
             _mm512_storeu_pd(to, _mm512_unpacklo_pd(r[0], r[1]));

@@ -231,13 +231,16 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
     }
 }
 
-/// The sums of one panel's columns over all rows (N2): the bias gradient.
+/// The sums of columns over all rows (N2): the bias gradient. Two panels go together, whose chains of
+/// additions hide each other's latency.
 pub struct ColumnSums<T> {
     /// Gradient with respect to the layer's output (rows, n).
     pub d: Panels<T>,
-    /// Panel of D.
+    /// First panel of D.
     pub output: usize,
-    /// 16 elements.
+    /// Panels of D: 1 or 2.
+    pub outputs: usize,
+    /// 16 elements for each panel.
     pub target: Span<T>,
 }
 
@@ -246,26 +249,49 @@ impl<T: Real> Kernel for ColumnSums<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
+        match self.outputs {
+            1 => self.sums::<S, 1>(),
+            _ => self.sums::<S, 2>(),
+        }
+    }
+}
+
+impl<T: Real> ColumnSums<T> {
+    #[inline(always)]
+    fn sums<S: Simd, const N: usize>(self) {
         let rows = self.d.rows();
-        let mut nodes = [S::Lanes::<T>::zero(); SLOTS];
+        let mut nodes = [[S::Lanes::<T>::zero(); N]; SLOTS];
         let mut tree = BlockTree::default();
         for block in 0..rows.div_ceil(BLOCK_ROWS) {
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
-            let mut sum = S::Lanes::<T>::zero();
+            let mut sums = [S::Lanes::<T>::zero(); N];
             for row in start..start + len {
-                // SAFETY: the views' maker vouches for D's rows.
-                sum = sum.add(unsafe { S::Lanes::<T>::load(self.d.row(self.output, row)) });
+                for n in 0..N {
+                    // SAFETY: the views' maker vouches for D's rows.
+                    sums[n] = sums[n]
+                        .add(unsafe { S::Lanes::<T>::load(self.d.row(self.output + n, row)) });
+                }
             }
-            nodes[tree.slot()] = sum;
+            nodes[tree.slot()] = sums;
             for i in tree.push() {
-                nodes[i] = nodes[i].add(nodes[i + 1]);
+                merge_nodes(&mut nodes, i);
             }
         }
         for i in tree.finish() {
-            nodes[i] = nodes[i].add(nodes[i + 1]);
+            merge_nodes(&mut nodes, i);
         }
-        // SAFETY: the target holds 16 elements.
-        unsafe { nodes[0].store(self.target.at(0)) };
+        for n in 0..N {
+            // SAFETY: the target holds 16 elements for each panel.
+            unsafe { nodes[0][n].store(self.target.at(n * LANES)) };
+        }
+    }
+}
+
+/// Adds the node after this one to it.
+#[inline(always)]
+fn merge_nodes<T: Real, V: Vector<T>, const N: usize>(nodes: &mut [[V; N]; SLOTS], at: usize) {
+    for n in 0..N {
+        nodes[at][n] = nodes[at][n].add(nodes[at + 1][n]);
     }
 }
