@@ -74,6 +74,17 @@ impl<T: Real> WeightGradient<T> {
         }
     }
 
+    /// As [`Self::each_tile`], of a panel of A with 12 columns at most and one panel of D: all of them in
+    /// one tile, since those of two would have too few chains.
+    #[inline(always)]
+    pub fn each_thin_tile<S: Simd, F: Finish<T>>(self, finish: F) {
+        debug_assert!(self.a.cols() <= 12 && self.outputs == 1);
+        match S::REGISTERS {
+            32 | 16 => self.rows_of::<S, F, 12, 1>(finish),
+            _ => self.rows_of::<S, F, 4, 1>(finish),
+        }
+    }
+
     #[inline(always)]
     fn rows_of<S: Simd, F: Finish<T>, const MR: usize, const NV: usize>(self, finish: F) {
         let rows = self.a.rows();
