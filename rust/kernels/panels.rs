@@ -130,6 +130,13 @@ impl<T> Panels<T> {
         Self { cols, ..self }
     }
 
+    /// The padding counted as columns.
+    #[inline(always)]
+    #[must_use]
+    pub fn padded(self) -> Self {
+        Self { cols: self.panels() * LANES, ..self }
+    }
+
     /// The part from a panel and a row on.
     #[inline(always)]
     #[must_use]

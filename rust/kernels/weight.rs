@@ -91,8 +91,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         let weight = state.weight.from(block.output, block.input * LANES);
         let finish = Train { plain, weight, scratch: target };
         if thin {
-            let turned = Block { input: block.output, output: block.input, outputs: 1 };
-            gradient(grad, input, turned).each_thin_tile::<S, _>(finish);
+            thin_gradient(input, grad, block).each_thin_tile::<S, _>(finish);
             let target = target.from(1, 0);
             Transpose { source: finish.scratch, target, block: 0, panel: 0 }.run::<S>();
             apply_block::<T, S>(state, block, target);
@@ -207,7 +206,16 @@ impl<T: Real> Kernel for GradientBlock<T> {
     fn run<S: Simd>(self) {
         let Block { input, output, outputs } = self.block;
         let target = self.weight.from(output, input * LANES);
-        gradient(self.input, self.grad, self.block).each_tile::<S, _>(Keep { target });
+        if self.grad.cols() <= THIN {
+            let (mut scratch, width) = ([T::ZERO; LANES * LANES], self.input.width(input));
+            // SAFETY: the array holds a panel of 16 rows and lives to the end of this block.
+            let source = unsafe { Panels::from_raw(scratch.as_mut_ptr(), LANES, width, LANES) };
+            thin_gradient(self.input, self.grad, self.block)
+                .each_thin_tile::<S, _>(Keep { target: source });
+            Transpose { source, target: target.padded(), block: 0, panel: 0 }.run::<S>();
+        } else {
+            gradient(self.input, self.grad, self.block).each_tile::<S, _>(Keep { target });
+        }
         if input == 0
             && let Some(bias) = self.bias
         {
@@ -316,6 +324,13 @@ fn sum_parts<T: Real, V: Vector<T>>(
 fn gradient<T: Real>(input: Panels<T>, grad: Panels<T>, block: Block) -> WeightGradient<T> {
     let Block { input: panel, output, outputs } = block;
     WeightGradient { a: input, d: grad, input: panel, output, outputs }
+}
+
+/// The gradient of a block of a layer with few outputs, turned.
+#[inline(always)]
+fn thin_gradient<T: Real>(input: Panels<T>, grad: Panels<T>, block: Block) -> WeightGradient<T> {
+    let Block { input: panel, output, .. } = block;
+    WeightGradient { a: grad, d: input, input: output, output: panel, outputs: 1 }
 }
 
 /// Updates a block; the gradient's view begins at the block.

@@ -7,8 +7,9 @@
 use super::rows::{first_lanes, lanes_of};
 use super::{Scale, Scales, factor_of};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::gemm::Transpose;
 use crate::kernels::panels::{Panels, Span};
-use crate::simd::{LANES, Vector};
+use crate::simd::{Kernel, LANES, Simd, Vector};
 
 /// Rows of a batch; matrices have a row of memory for each of up to 16 logits.
 pub(super) struct Batch<'a, T> {
@@ -31,6 +32,38 @@ struct Labels<T> {
 }
 
 impl<T: Elementary> Batch<'_, T> {
+    /// The same for rows that lie in panels, 16 times a whole number of them. 16 at a time are turned,
+    /// and their gradients back: K exponentials instead of 16 (K = 4: 2.6x, K = 10: 1.7x).
+    #[inline(always)]
+    pub(super) fn run_rows<S: Simd>(&self) {
+        let (rows, units) = (self.outputs.rows(), self.outputs.cols());
+        debug_assert!(rows.is_multiple_of(LANES) && units <= LANES);
+        // Gradients of units that do not exist are never written, and become padding.
+        let mut memory = [T::ZERO; 2 * LANES * LANES];
+        // SAFETY: the array holds two panels of 16 rows, and lives to the end of this function.
+        let turned =
+            unsafe { Panels::from_raw(memory.as_mut_ptr(), LANES, 2 * LANES, LANES * LANES) };
+        let (outputs, grad) = (turned.first_panel(), turned.from(1, 0));
+        let mut first = 0;
+        while first < rows {
+            let end = first + LANES;
+            let source = self.outputs.slice(first, end).padded();
+            Transpose { source, target: outputs, block: 0, panel: 0 }.run::<S>();
+            let sixteen = Batch {
+                outputs: outputs.slice(0, units),
+                classes: self.classes.slice(first, end),
+                class_weight: self.class_weight,
+                scales: self.scales.slice(first, end),
+                row_loss: self.row_loss.slice(first, end),
+                grad: grad.slice(0, units),
+            };
+            sixteen.run::<S::Register<T>>();
+            let target = self.grad.slice(first, end).padded();
+            Transpose { source: grad, target, block: 0, panel: 0 }.run::<S>();
+            first = end;
+        }
+    }
+
     #[inline(always)]
     pub(super) fn run<V: Vector<T>>(&self) {
         let rows = self.outputs.cols();

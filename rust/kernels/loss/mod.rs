@@ -141,6 +141,40 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
+        let rows = self.outputs.rows();
+        let whole = match (self.grad, self.targets) {
+            (Some(_), Targets::Classes(_)) if self.can_turn() => rows - rows % LANES,
+            _ => 0,
+        };
+        if whole > 0 {
+            self.slice(0, whole).classes::<S>(false);
+        }
+        if whole < rows {
+            self.slice(whole, rows).rows::<S>();
+        }
+    }
+}
+
+impl<T: Elementary> LossRows<'_, T> {
+    /// Rows `start..end` alone.
+    #[inline(always)]
+    fn slice(&self, start: usize, end: usize) -> Self {
+        let targets = match self.targets {
+            Targets::Classes(classes) => Targets::Classes(classes.slice(start, end)),
+            Targets::Values(values) => Targets::Values(values.slice(start, end)),
+        };
+        Self {
+            outputs: self.outputs.slice(start, end),
+            targets,
+            weights: rows_of(self.weights, start, end),
+            row_loss: self.row_loss.slice(start, end),
+            grad: self.grad.map(|grad| grad.slice(start, end)),
+            ..*self
+        }
+    }
+
+    #[inline(always)]
+    fn rows<S: Simd>(self) {
         let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
         if let Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. } = loss {
             let targets = match targets {
@@ -163,9 +197,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
         }
         self.pointwise::<S>(false);
     }
-}
 
-impl<T: Elementary> LossRows<'_, T> {
     /// Whether [`Self::run_turned`] can do it: up to 16 logits and a class for each row, or one
     /// output.
     #[inline(always)]
@@ -185,17 +217,25 @@ impl<T: Elementary> LossRows<'_, T> {
     /// memory of whole registers. Values may lie where the gradient is to be.
     #[inline(always)]
     pub fn run_turned<S: Simd>(self) {
-        if let (Loss::SoftmaxCrossEntropy { class_weight, .. }, Targets::Classes(classes)) =
-            (self.loss, self.targets)
-        {
-            let Self { outputs, row_loss, .. } = self;
-            let scales = Scales::new(self.weights, self.divisor);
-            let Some(grad) = self.grad else { return };
-            classes::Batch { outputs, classes, class_weight, scales, row_loss, grad }
-                .run::<S::Register<T>>();
-            return;
+        match self.targets {
+            Targets::Classes(_) => self.classes::<S>(true),
+            Targets::Values(_) => self.pointwise::<S>(true),
         }
-        self.pointwise::<S>(true);
+    }
+
+    /// With a class for each row and a gradient.
+    #[inline(always)]
+    fn classes<S: Simd>(self, turned: bool) {
+        let Self { loss, outputs, targets, row_loss, .. } = self;
+        let Loss::SoftmaxCrossEntropy { class_weight, .. } = loss else { return };
+        let (Targets::Classes(classes), Some(grad)) = (targets, self.grad) else { return };
+        let scales = Scales::new(self.weights, self.divisor);
+        let batch = classes::Batch { outputs, classes, class_weight, scales, row_loss, grad };
+        if turned {
+            batch.run::<S::Register<T>>();
+        } else {
+            batch.run_rows::<S>();
+        }
     }
 
     #[inline(always)]
@@ -273,6 +313,12 @@ fn row_weight<T: Real>(weights: Span<T>, row: usize) -> f64 {
     if weights.is_empty() { 1.0 } else { weights.get(row).to_f64() }
 }
 
+/// Those of rows `start..end`, where all rows have weights.
+#[inline(always)]
+fn rows_of<T>(weights: Span<T>, start: usize, end: usize) -> Span<T> {
+    if weights.is_empty() { weights } else { weights.slice(start, end) }
+}
+
 /// The scales of a batch's rows.
 #[derive(Clone, Copy)]
 struct Scales<T> {
@@ -286,6 +332,11 @@ impl<T: Real> Scales<T> {
     #[inline(always)]
     fn new(weights: Span<T>, divisor: f64) -> Self {
         Self { weights, divisor, equal: Scale::new(1.0, divisor) }
+    }
+
+    #[inline(always)]
+    fn slice(&self, start: usize, end: usize) -> Self {
+        Self { weights: rows_of(self.weights, start, end), ..*self }
     }
 
     #[inline(always)]
