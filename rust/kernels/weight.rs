@@ -78,7 +78,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
     fn run<S: Simd>(self) {
         let Self { input, grad, block, state } = self;
         let mut scratch = MaybeUninit::<[T; 2 * LANES * LANES]>::uninit();
-        let thin = grad.cols() <= THIN;
+        let thin = is_thin::<S, T>(grad);
         let plain = if thin { None } else { state.rule.plain_sgd() };
         if plain.is_none() {
             // What no tile writes is updated too, with gradients of 0.
@@ -206,7 +206,7 @@ impl<T: Real> Kernel for GradientBlock<T> {
     fn run<S: Simd>(self) {
         let Block { input, output, outputs } = self.block;
         let target = self.weight.from(output, input * LANES);
-        if self.grad.cols() <= THIN {
+        if is_thin::<S, T>(self.grad) {
             let (mut scratch, width) = ([T::ZERO; LANES * LANES], self.input.width(input));
             // SAFETY: the array holds a panel of 16 rows and lives to the end of this block.
             let source = unsafe { Panels::from_raw(scratch.as_mut_ptr(), LANES, width, LANES) };
@@ -324,6 +324,12 @@ fn sum_parts<T: Real, V: Vector<T>>(
 fn gradient<T: Real>(input: Panels<T>, grad: Panels<T>, block: Block) -> WeightGradient<T> {
     let Block { input: panel, output, outputs } = block;
     WeightGradient { a: input, d: grad, input: panel, output, outputs }
+}
+
+/// Whether a layer has few outputs, and a register fewer lanes than plain Rust's.
+#[inline(always)]
+fn is_thin<S: Simd, T>(grad: Panels<T>) -> bool {
+    S::REGISTERS >= 16 && grad.cols() <= THIN
 }
 
 /// The gradient of a block of a layer with few outputs, turned.

@@ -202,7 +202,8 @@ impl<T: Elementary> Plan<T> {
             if plain.is_none() {
                 isa.run(gather);
             }
-            isa.run(Rows { step, input, plain, scale: self.scale, targets, loss });
+            let (scale, losses) = (self.scale, isa.entry());
+            isa.run(Rows { step, input, plain, scale, targets, loss, losses });
         }
         step
     }

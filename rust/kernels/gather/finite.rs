@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Source;
-use super::element::{Element, convert, load, load_partial, with_element};
+use super::element::{Element, Half, convert, load, load_partial};
+use super::{DType, Source};
 use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 
 /// Elements that are looked through between questions whether there was one: long enough for the
@@ -18,7 +18,6 @@ const BLOCK: usize = 4096;
 #[must_use]
 pub fn first_non_finite<T: Real>(isa: Isa, source: &Source, rows: Range<usize>) -> Option<usize> {
     assert!(rows.start <= rows.end && rows.end <= source.rows());
-    // No integer of 64 bits is infinite as f32.
     if !source.dtype().is_float() || source.cols() == 0 {
         return None;
     }
@@ -36,7 +35,13 @@ impl<T: Real> Kernel for Search<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<usize> {
-        with_element!(self.source.dtype(), D => search::<S, D, T>(&self.source, self.rows))
+        match self.source.dtype() {
+            DType::F16 => search::<S, Half, T>(&self.source, self.rows),
+            DType::F32 => search::<S, f32, T>(&self.source, self.rows),
+            DType::F64 => search::<S, f64, T>(&self.source, self.rows),
+            // No integer of 64 bits is infinite as f32.
+            _ => None,
+        }
     }
 }
 

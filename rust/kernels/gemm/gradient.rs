@@ -79,10 +79,7 @@ impl<T: Real> WeightGradient<T> {
     #[inline(always)]
     pub fn each_thin_tile<S: Simd, F: Finish<T>>(self, finish: F) {
         debug_assert!(self.a.cols() <= 12 && self.outputs == 1);
-        match S::REGISTERS {
-            32 | 16 => self.rows_of::<S, F, 12, 1>(finish),
-            _ => self.rows_of::<S, F, 4, 1>(finish),
-        }
+        self.rows_of::<S, F, 12, 1>(finish);
     }
 
     #[inline(always)]

@@ -143,7 +143,10 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
     fn run<S: Simd>(self) {
         let rows = self.outputs.rows();
         let whole = match (self.grad, self.targets) {
-            (Some(_), Targets::Classes(_)) if self.can_turn() => rows - rows % LANES,
+            // Not with plain Rust's vectors, of which another copy of the code would be the largest.
+            (Some(_), Targets::Classes(_)) if S::REGISTERS >= 16 && self.can_turn() => {
+                rows - rows % LANES
+            }
             _ => 0,
         };
         if whole > 0 {

@@ -8,10 +8,10 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
 use crate::kernels::loss::{LossRows, Targets};
 use crate::kernels::panels::Panels;
-use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
+use crate::simd::{Entry, Kernel, LANES, Narrow, Simd, Vector};
 
 /// Up to 16 rows of X, forward and back.
-pub struct Rows<'a, T> {
+pub struct Rows<'a, T: Elementary> {
     /// Layers and memory.
     pub step: Step<'a, T>,
     /// The rows.
@@ -24,6 +24,9 @@ pub struct Rows<'a, T> {
     pub targets: Option<Gather<'a, T>>,
     /// The loss, with memory for outputs, targets and gradients of as many rows.
     pub loss: LossRows<'a, T>,
+    /// How the loss is found where rows have to be turned back for it: a call, since a copy here would
+    /// be as large as all else.
+    pub losses: Entry<LossRows<'a, T>>,
 }
 
 impl<T: Elementary> Kernel for Rows<'_, T> {
@@ -31,7 +34,7 @@ impl<T: Elementary> Kernel for Rows<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { step, input, plain, scale, targets, loss } = self;
+        let Self { step, input, plain, scale, targets, loss, losses: entry } = self;
         let (Some(first), Some(last)) = (step.layers.first(), step.layers.last()) else { return };
         if input.cols() <= FOUR {
             gather::<T, Narrow<S>>(input, plain, scale);
@@ -42,7 +45,7 @@ impl<T: Elementary> Kernel for Rows<'_, T> {
         for layer in step.layers {
             forward::<T, S>(&step, layer);
         }
-        losses::<T, S>(&step, last, targets, loss);
+        losses::<T, S>(&step, last, targets, loss, entry);
         for (index, layer) in step.layers.iter().enumerate().rev() {
             // The loss flushes its gradient itself (N5).
             if index + 1 < step.layers.len() || layer.activation != Activation::Identity {
@@ -95,11 +98,12 @@ fn gather<T: Elementary, S: Simd>(
 
 /// The losses, and the gradient at the last layer's outputs.
 #[inline(always)]
-fn losses<T: Elementary, S: Simd>(
+fn losses<'a, T: Elementary, S: Simd>(
     step: &Step<'_, T>,
     last: &Layer,
     targets: Option<Gather<'_, T>>,
-    loss: LossRows<'_, T>,
+    loss: LossRows<'a, T>,
+    entry: Entry<LossRows<'a, T>>,
 ) {
     if loss.can_turn() {
         if let Some(targets) = targets {
@@ -128,7 +132,7 @@ fn losses<T: Elementary, S: Simd>(
     let (outputs, grad) = (loss.outputs, loss.grad);
     // Rows are loaded 16 lanes at a time.
     turn::<T, S>(step.turned(last.output, LANES), outputs);
-    loss.run::<S>();
+    entry.call(loss);
     if let Some(grad) = grad {
         turn::<T, S>(grad, step.turned(last.grad, last.outputs));
     }
