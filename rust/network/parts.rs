@@ -76,12 +76,12 @@ impl Parts {
         parts
     }
 
-    /// The parts, if several threads of a team are better off so with `rows` rows, whose elements in
-    /// all buffers are so many.
+    /// The parts, if several threads of a team are better off so with rows that have so many elements in
+    /// all buffers: 1.5 times the weights are as fast either way.
     pub(super) fn for_team(&self, team: Team, elements: usize) -> Option<&[Part]> {
         let barriers = BARRIER * (self.list.len() as f64 - 1.0);
         let paid = barriers * team.threads() as f64 <= MOST * team.nanoseconds();
-        let pays = team.threads() > 1 && paid && self.weights >= elements;
+        let pays = team.threads() > 1 && paid && 3 * self.weights >= 2 * elements;
         (pays || self.forced).then_some(&self.list)
     }
 
@@ -237,10 +237,11 @@ mod tests {
     fn several_threads_go_by_columns_where_weights_are_many() {
         let (forward, backward, buffers) = ops();
         let parts = Parts::new((&forward, &backward), &buffers, false);
-        assert!(parts.for_team(Team::whole(2), parts.weights).is_some());
-        assert!(parts.for_team(Team::whole(1), parts.weights).is_none());
-        assert!(parts.for_team(Team::whole(2), parts.weights + 1).is_none());
-        assert!(parts.for_team(Team::for_cost(2, 1e5), parts.weights).is_none(), "4 barriers");
+        let most = parts.weights * 3 / 2;
+        assert!(parts.for_team(Team::whole(2), most).is_some());
+        assert!(parts.for_team(Team::whole(1), most).is_none());
+        assert!(parts.for_team(Team::whole(2), most + 1).is_none());
+        assert!(parts.for_team(Team::for_cost(2, 1e5), most).is_none(), "4 barriers");
         let forced = Parts::new((&forward, &backward), &buffers, true);
         assert!(forced.for_team(Team::whole(1), usize::MAX).is_some());
     }
