@@ -92,14 +92,16 @@ fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
                 }
             }
         }
-        for output in 0..n.div_ceil(LANES) {
-            let mut sums = [T::ZERO; LANES];
-            // SAFETY: `sums` outlives the call.
-            let target = unsafe { Span::from_raw(sums.as_mut_ptr(), LANES) };
-            isa.run(ColumnSums { d: d.view(), output, outputs: 1, target });
-            for j in 0..LANES.min(n - output * LANES) {
-                let expected = chain(&|r| (d.at(r, output * LANES + j), T::ONE));
-                assert!(sums[j] == expected, "{} sum of column {j}", isa.name());
+        for outputs in [1, 2] {
+            for output in 0..(n.div_ceil(LANES) + 1).saturating_sub(outputs) {
+                let mut sums = [T::ZERO; 2 * LANES];
+                // SAFETY: `sums` outlives the call.
+                let target = unsafe { Span::from_raw(sums.as_mut_ptr(), outputs * LANES) };
+                isa.run(ColumnSums { d: d.view(), output, outputs, target });
+                for j in 0..(outputs * LANES).min(n - output * LANES) {
+                    let expected = chain(&|r| (d.at(r, output * LANES + j), T::ONE));
+                    assert!(sums[j] == expected, "{} sum of column {j}", isa.name());
+                }
             }
         }
     }

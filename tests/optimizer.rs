@@ -1,8 +1,8 @@
 //! Updates are their formulas, bit for bit, on every instruction set.
 
-use ironmlp::kernels::optimizer::{Rule, Update};
+use ironmlp::kernels::optimizer::{Rule, Update, quotient};
 use ironmlp::kernels::panels::Span;
-use ironmlp::simd::{Isa, Real};
+use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 use proptest::prelude::*;
 
 /// The formula for one element, written once more: plain operations of the type and its fma.
@@ -198,4 +198,91 @@ fn small_magnitudes_are_stored_as_zero() {
             );
         }
     }
+}
+
+/// How many of the quotients of 16 numbers are not those of divisions.
+struct Wrong<'a, T> {
+    dividends: &'a [T],
+    divisor: T,
+}
+
+impl<T: Real> Kernel for Wrong<'_, T> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> usize {
+        let divisor = S::Lanes::<T>::splat(self.divisor);
+        let mut wrong = 0;
+        for sixteen in self.dividends.chunks_exact(LANES) {
+            // SAFETY: 16 elements.
+            let a = unsafe { S::Lanes::<T>::load(sixteen.as_ptr()) };
+            let (mut is, mut must) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+            // SAFETY: as above.
+            unsafe {
+                quotient(a, divisor).store(is.as_mut_ptr());
+                a.div(divisor).store(must.as_mut_ptr());
+            }
+            let bits = |x: T| x.to_f64().to_bits();
+            wrong += (0..LANES).filter(|&i| bits(is[i]) != bits(must[i])).count();
+        }
+        wrong
+    }
+}
+
+fn check_quotients<T: Real>(isa: Isa, dividends: &[T], divisors: impl IntoIterator<Item = f64>) {
+    for divisor in divisors {
+        let divisor = T::from_f64(divisor);
+        let wrong = isa.run(Wrong { dividends, divisor });
+        assert_eq!(wrong, 0, "{} divided by {divisor:?}", isa.name());
+    }
+}
+
+/// sqrt(1 - b2^t) of the first steps, and divisors next to powers of two.
+fn divisors() -> impl Iterator<Item = f64> {
+    let corrections = (1..60).map(|t| (1.0 - 0.999f64.powi(t * t)).sqrt());
+    corrections.chain([1.0, 1.0 - 2f64.powi(-24), 0.5 + 2f64.powi(-24), 2f64.powi(-12)])
+}
+
+#[test]
+fn quotients_are_those_of_divisions() {
+    let ends = [0.0, f64::INFINITY, f64::from(f32::MAX).sqrt(), 2f64.powi(-74), 2f64.powi(64)];
+    let some = (0..100_000).map(|i| f64::from(i).powi(3) * 0.37);
+    let dividends: Vec<f64> = ends.into_iter().cycle().take(LANES).chain(some).collect();
+    let narrow: Vec<f32> = dividends.iter().map(|&a| a as f32).collect();
+    for isa in Isa::all() {
+        check_quotients(isa, &narrow, divisors());
+        check_quotients(isa, &dividends, divisors());
+    }
+}
+
+#[test]
+fn quotients_of_all_significands_are_right() {
+    let dividends: Vec<f32> = (0..1 << 24).map(|i| f32::from_bits((127 << 23) + i)).collect();
+    let isa = *Isa::all().last().expect("one");
+    check_quotients(isa, &dividends, divisors().step_by(8));
+}
+
+#[test]
+fn a_wrong_quotient_is_noticed() {
+    /// Whether products with the reciprocal differ from quotients.
+    struct Products;
+    impl Kernel for Products {
+        type Output = bool;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> bool {
+            let b = S::Lanes::<f32>::splat(0.031_622_775);
+            (1..100_000).any(|i| {
+                let a = S::Lanes::<f32>::splat(i as f32);
+                let q = a.mul(S::Lanes::<f32>::splat(1.0).div(b));
+                let (mut is, mut must) = ([0.0; LANES], [0.0; LANES]);
+                // SAFETY: arrays of 16 elements.
+                unsafe {
+                    q.store(is.as_mut_ptr());
+                    a.div(b).store(must.as_mut_ptr());
+                }
+                is != must
+            })
+        }
+    }
+    assert!(Isa::PORTABLE.run(Products), "a product with the reciprocal is no quotient");
 }

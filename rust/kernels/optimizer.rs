@@ -167,7 +167,7 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
 /// subnormal numbers. (P. Markstein, Computation of elementary functions on the IBM RISC System/6000
 /// processor, IBM J. Res. Dev. 34, 1990.)
 #[inline(always)]
-fn quotient<T: Real, V: Vector<T>>(a: V, b: V) -> V {
+pub fn quotient<T: Real, V: Vector<T>>(a: V, b: V) -> V {
     let reciprocal = V::splat(T::ONE).div(b);
     let corrected = |q: V| b.neg().fma(q, a).fma(reciprocal, q);
     // Of an infinite a the correction makes a NaN, and for that `max` gives a.
