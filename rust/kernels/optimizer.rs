@@ -158,8 +158,8 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
 }
 
 /// a / b for a >= 0 and one 0 < b <= 1 for many a: the bits of the division, without one for each a.
-/// A division and a square root share one unit, which is what Adam waits for (16 elements with AVX-512:
-/// 40 cycles, without this division 26).
+/// Divisions and square roots share one unit, which is what Adam waits for (16 elements with AVX-512:
+/// about 40 cycles, without this division 30).
 ///
 /// An approximation is corrected twice by what it leaves over. The last correction is right, by
 /// Markstein's theorem: the reciprocal is correctly rounded, the quotient before within one unit of the

@@ -59,7 +59,7 @@ pub struct Block {
 /// sums there, and read them from 2 KB of scratch in L1 instead.
 ///
 /// Of a layer of few outputs the inputs are in the lanes, which the outputs would fill in part, and the
-/// sums are turned afterwards: (32 rows of 64 inputs and 1 output: 3x).
+/// sums are turned afterwards (a whole step of 30-64-64-1: 1.02x, of 64-100-10: 1.03x).
 pub struct TrainBlock<'a, T> {
     /// The layer's input (rows, in).
     pub input: Panels<T>,
