@@ -13,11 +13,6 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// has 16 blocks.
 const SLOTS: usize = 16;
 
-/// Rows that all tiles of a block of the gradient go over before the next rows are read: 128 rows of
-/// three panels are 24 KB of f32, which stay in an L1 of 32 KB. Between two of them a tile's sums
-/// rest in memory, 3 % of its work.
-const CHUNK_ROWS: usize = 256;
-
 /// How many rows ahead of the one that is summed are fetched into L1: 130 cycles of a tile of 8 x 2,
 /// more than an L2 takes (1024 rows x 1024 x 1024: 1.1x).
 const AHEAD: usize = 16;
@@ -85,8 +80,8 @@ impl<T: Real> WeightGradient<T> {
     #[inline(always)]
     fn rows_of<S: Simd, F: Finish<T>, const MR: usize, const NV: usize>(self, finish: F) {
         let rows = self.a.rows();
-        if rows <= CHUNK_ROWS {
-            let part = Part { start: 0, len: rows, slot: None, fresh: true, last: true };
+        if rows <= BLOCK_ROWS {
+            let part = Part { start: 0, len: rows, slot: None, last: true };
             return self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
         }
         // Slot i holds the sums of a whole subtree; not initialised, since 2 KB a slot would cost as
@@ -99,27 +94,18 @@ impl<T: Real> WeightGradient<T> {
         for block in 0..blocks {
             let slot = first.wrapping_add(tree.slot() * BLOCK);
             let start = block * BLOCK_ROWS;
-            let end = if rows - start < BLOCK_ROWS { rows } else { start + BLOCK_ROWS };
-            let mut row = start;
-            while row < end {
-                let len = if end - row < CHUNK_ROWS { end - row } else { CHUNK_ROWS };
-                // A single block's last chunk needs no tree.
-                let last = blocks == 1 && row + len == end;
-                let part = Part { start: row, len, slot: Some(slot), fresh: row == start, last };
-                self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
-                row += len;
-            }
+            let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
+            let part = Part { start, len, slot: Some(slot), last: false };
+            self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
             for i in tree.push() {
                 self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
             }
         }
-        if blocks > 1 {
-            for i in tree.finish() {
-                self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
-            }
-            let part = Part { start: 0, len: 0, slot: Some(first), fresh: false, last: true };
-            self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+        for i in tree.finish() {
+            self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
         }
+        let part = Part { start: 0, len: 0, slot: Some(first), last: true };
+        self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
     }
 
     /// Adds the slot after this one to it: what the tiles wrote, and no more.
@@ -168,15 +154,13 @@ impl<T: Real> WeightGradient<T> {
     }
 }
 
-/// Some rows of the batch, and where the sums over them go.
+/// A block of rows of the batch, and where the sums over them go; or no rows, and the sums over all.
 #[derive(Clone, Copy)]
 struct Part<T> {
     start: usize,
     len: usize,
     /// Two panels of 16 rows where the sums rest.
     slot: Option<*mut T>,
-    /// Whether the chains begin at +0 instead of what the slot holds.
-    fresh: bool,
     /// Whether the sums are complete.
     last: bool,
 }
@@ -200,11 +184,11 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
         let place = (at / LANES - output) * LANES * LANES + (row + i) * LANES + at % LANES;
         part.slot.map(|slot| slot.wrapping_add(place))
     };
-    if !part.fresh {
+    if part.len == 0 {
         for i in 0..MR {
             for v in 0..NV {
                 if let Some(place) = resting(i, v) {
-                    // SAFETY: the slot holds what this tile wrote there before.
+                    // SAFETY: the slot holds what this tile wrote there, and the tree's sums.
                     sums[i][v] = unsafe { V::load(place) };
                 }
             }
