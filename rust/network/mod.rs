@@ -7,7 +7,8 @@
 //! - `images.rs`: the ops before Flatten, on images; `image_builder.rs`: from a spec to them, with
 //!   `stages.rs`; `image_run.rs`: running them.
 //! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `rows.rs`:
-//!   its row phase; `update.rs`: its updates; `cost.rs`: how many threads they get.
+//!   its row phase; `parts.rs`: that phase by columns of wide layers; `update.rs`: its updates;
+//!   `cost.rs`: how many threads they get.
 //! - `tiny.rs`: the step of a network that fits into L1.
 //! - `trace.rs`: one step with every tensor by name.
 //!

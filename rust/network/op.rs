@@ -19,7 +19,8 @@ use crate::simd::{Entry, Isa, LANES};
 /// disjoint elements is the plan's doing: the tiles of the row phase own their rows of every buffer
 /// of the workspace, or of those that a part makes their columns, and only read parameters; the tiles
 /// of the weight phase own their block of parameters and only read the workspace; and a barrier lies
-/// between the phases, and between parts. A view is used only while the `State` or `Workspace` it was made from is borrowed.
+/// between the phases, and between parts. A view is used only while the `State` or `Workspace` it was
+/// made from is borrowed.
 ///
 /// # Panics
 /// If the view would leave the buffer.
