@@ -14,8 +14,9 @@ use crate::kernels::reduce::{Sum, fold_rows};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
-/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB. Most machines
-/// with 32 registers have 48 KB (40 KB: 96 channels 1.06x, 24 KB of sums moved less often; 96 KB: 1.01x).
+/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB, or more of one
+/// of 48 KB, which most machines with 32 registers have (there with 96 channels 40 KB are 1.06x of 24 KB,
+/// 96 KB 1.01x).
 const fn band_bytes(registers: usize) -> usize {
     if registers == 32 { 40 << 10 } else { 24 << 10 }
 }
