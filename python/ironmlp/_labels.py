@@ -6,6 +6,7 @@ the reading that the model keeps if training begins, so a refused y leaves the m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,8 @@ from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 SUM_TOLERANCE = 1e-3
 
 
-class Reading:
+class Reading(ABC):
     """The base: how to read y for a network with `outputs` outputs."""
-
-    has_probabilities = True
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
@@ -42,27 +41,29 @@ class Reading:
         """The targets, and the reading that a model trained on them has."""
         return self.encode(y, rows), self
 
+    @abstractmethod
     def encode(self, y: Any, rows: int) -> Array:
         """The targets, of labels already known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def labels(self, outputs: Array) -> Array:
         """What `predict` returns for the network's outputs (n, K)."""
-        raise NotImplementedError
 
-    def probabilities(self, outputs: Array) -> Array:
-        """What `predict_proba` returns for the network's outputs (n, K)."""
-        raise NotImplementedError
-
+    @abstractmethod
     def score(self, outputs: Array, targets: Array) -> dict[str, float]:
         """The name and value of what `evaluate` returns beside the loss."""
-        raise NotImplementedError
+
+
+class Classification(Reading):
+    """The base of those for the cross-entropies."""
+
+    @abstractmethod
+    def probabilities(self, outputs: Array) -> Array:
+        """What `predict_proba` returns for the network's outputs (n, K)."""
 
 
 class Numbers(Reading):
     """Regression: y is (n,) for one output, or (n, K). `predict` returns the shape of y."""
-
-    has_probabilities = False
 
     def __init__(self, outputs: int, flat: bool) -> None:
         super().__init__(outputs)
@@ -87,7 +88,7 @@ class Numbers(Reading):
         return {"r2": r2(outputs, targets)}
 
 
-class Flags(Reading):
+class Flags(Classification):
     """Binary cross-entropy with several outputs: y is (n, K), numbers in [0, 1]."""
 
     def __init__(self, outputs: int, from_logits: bool) -> None:
@@ -171,7 +172,7 @@ class TwoClasses(Flags):
         return np.concatenate([1.0 - outputs, outputs], axis=1)
 
 
-class Classes(Reading):
+class Classes(Classification):
     """Cross-entropy: y is (n,) with class indices or exactly K labels, or (n, K) probabilities."""
 
     def __init__(self, outputs: int, ignore_index: int | None, known: Array | None = None) -> None:

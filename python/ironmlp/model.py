@@ -13,7 +13,7 @@ from ironmlp import _core
 from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
-from ironmlp._labels import in_dtype, reading_of
+from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import out_features, parameter_shapes
 from ironmlp._progress import progress
 from ironmlp._spec import SIZE_LIMIT, checked_seed, flag, integer, real, size
@@ -196,7 +196,7 @@ class Sequential(Architecture):
 
         AttributeError for a model without a cross-entropy loss.
         """
-        if not self._reading.has_probabilities:
+        if not isinstance(self._reading, Classification):
             raise AttributeError(
                 f"predict_proba needs a cross-entropy loss, this model has {self._loss!r}"
             )

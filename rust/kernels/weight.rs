@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::gemm::{ColumnSums, Finish, Transpose, WeightGradient};
+use super::gemm::{ColumnSums, Finish, THIN, Transpose, WeightGradient};
 use super::optimizer::{Rule, Update, plain_sgd};
 use super::panels::{Panels, Span};
 use super::reduce::{BLOCK_ROWS, BlockTree};
@@ -10,9 +10,6 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Partial sums on their way through the tree of images' gradients: enough for 16 million rows.
 const NODES: usize = 16;
-
-/// Outputs of a layer up to which its weight gradient has the inputs in the lanes.
-const THIN: usize = 12;
 
 /// What the update of a Linear layer reads and writes.
 pub struct LinearState<T> {
@@ -58,8 +55,8 @@ pub struct Block {
 /// Plain SGD updates in the registers where the gradient was summed. Other rules would spill the
 /// sums there, and read them from 2 KB of scratch in L1 instead.
 ///
-/// Of a layer of few outputs the inputs are in the lanes, which the outputs would fill in part, and the
-/// sums are turned afterwards (a whole step of 30-64-64-1: 1.02x, of 64-100-10: 1.03x).
+/// Of a layer of up to [`THIN`] outputs the inputs are in the lanes, and the sums are turned afterwards
+/// (a whole step of 30-64-64-1: 1.02x, of 64-100-10: 1.03x).
 pub struct TrainBlock<'a, T> {
     /// The layer's input (rows, in).
     pub input: Panels<T>,

@@ -64,13 +64,13 @@ impl Parts {
         let mut part = Part { gather: true, ..Part::default() };
         for (index, op) in forward.iter().enumerate() {
             parts.make_room(&mut part, op, buffers);
-            add(&mut part.forward, index);
+            extend(&mut part.forward, index);
         }
         parts.by_rows(&mut part);
         part.loss = true;
         for (index, op) in backward.iter().enumerate() {
             parts.make_room(&mut part, op, buffers);
-            add(&mut part.backward, index);
+            extend(&mut part.backward, index);
         }
         parts.list.push(part);
         parts
@@ -124,7 +124,7 @@ impl Parts {
 }
 
 /// One more op for a part.
-fn add(ops: &mut Range<usize>, index: usize) {
+fn extend(ops: &mut Range<usize>, index: usize) {
     let start = if ops.start == ops.end { index } else { ops.start };
     *ops = start..index + 1;
 }

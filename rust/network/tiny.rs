@@ -202,8 +202,8 @@ impl<T: Elementary> Plan<T> {
             if plain.is_none() {
                 isa.run(gather);
             }
-            let (scale, losses) = (self.scale, isa.entry());
-            isa.run(Rows { step, input, plain, scale, targets, loss, losses });
+            let (scale, loss_rows) = (self.scale, isa.entry());
+            isa.run(Rows { step, input, plain, scale, targets, loss, loss_rows });
         }
         step
     }

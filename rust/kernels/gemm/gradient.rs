@@ -13,6 +13,10 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// has 16 blocks.
 const SLOTS: usize = 16;
 
+/// Columns of A up to which all rows of the gradient are one tile: a layer of so few outputs has its
+/// inputs in the lanes, which those outputs would fill in part.
+pub const THIN: usize = 12;
+
 /// How many rows ahead of the one that is summed are fetched into L1: 130 cycles of a tile of 8 x 2,
 /// more than an L2 takes (1024 rows x 1024 x 1024: 1.1x).
 const AHEAD: usize = 16;
@@ -69,12 +73,12 @@ impl<T: Real> WeightGradient<T> {
         }
     }
 
-    /// As [`Self::each_tile`], of a panel of A with 12 columns at most and one panel of D: all of them in
-    /// one tile, since those of two would have too few chains.
+    /// As [`Self::each_tile`], of an A with up to [`THIN`] columns and one panel of D: two tiles would
+    /// have too few chains.
     #[inline(always)]
     pub fn each_thin_tile<S: Simd, F: Finish<T>>(self, finish: F) {
-        debug_assert!(self.a.cols() <= 12 && self.outputs == 1);
-        self.rows_of::<S, F, 12, 1>(finish);
+        debug_assert!(self.a.cols() <= THIN && self.outputs == 1);
+        self.rows_of::<S, F, THIN, 1>(finish);
     }
 
     #[inline(always)]

@@ -15,7 +15,7 @@ mod pack;
 mod product;
 pub(super) mod tile;
 
-pub use gradient::{ColumnSums, Finish, WeightGradient};
+pub use gradient::{ColumnSums, Finish, THIN, WeightGradient};
 pub use matmul::matmul;
 pub use pack::{Transpose, pack, unpack};
 pub use product::Product;

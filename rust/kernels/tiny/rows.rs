@@ -26,7 +26,7 @@ pub struct Rows<'a, T: Elementary> {
     pub loss: LossRows<'a, T>,
     /// How the loss is found where rows have to be turned back for it: a call, since a copy here would
     /// be as large as all else.
-    pub losses: Entry<LossRows<'a, T>>,
+    pub loss_rows: Entry<LossRows<'a, T>>,
 }
 
 impl<T: Elementary> Kernel for Rows<'_, T> {
@@ -34,7 +34,7 @@ impl<T: Elementary> Kernel for Rows<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { step, input, plain, scale, targets, loss, losses: entry } = self;
+        let Self { step, input, plain, scale, targets, loss, loss_rows } = self;
         let (Some(first), Some(last)) = (step.layers.first(), step.layers.last()) else { return };
         if input.cols() <= FOUR {
             gather::<T, Narrow<S>>(input, plain, scale);
@@ -45,7 +45,7 @@ impl<T: Elementary> Kernel for Rows<'_, T> {
         for layer in step.layers {
             forward::<T, S>(&step, layer);
         }
-        losses::<T, S>(&step, last, targets, loss, entry);
+        losses::<T, S>(&step, last, targets, loss, loss_rows);
         for (index, layer) in step.layers.iter().enumerate().rev() {
             // The loss flushes its gradient itself (N5).
             if index + 1 < step.layers.len() || layer.activation != Activation::Identity {
@@ -103,7 +103,7 @@ fn losses<'a, T: Elementary, S: Simd>(
     last: &Layer,
     targets: Option<Gather<'_, T>>,
     loss: LossRows<'a, T>,
-    entry: Entry<LossRows<'a, T>>,
+    loss_rows: Entry<LossRows<'a, T>>,
 ) {
     if loss.can_turn() {
         if let Some(targets) = targets {
@@ -132,7 +132,7 @@ fn losses<'a, T: Elementary, S: Simd>(
     let (outputs, grad) = (loss.outputs, loss.grad);
     // Rows are loaded 16 lanes at a time.
     turn::<T, S>(step.turned(last.output, LANES), outputs);
-    entry.call(loss);
+    loss_rows.call(loss);
     if let Some(grad) = grad {
         turn::<T, S>(grad, step.turned(last.grad, last.outputs));
     }
