@@ -165,7 +165,8 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
 /// Markstein's theorem: the reciprocal is correctly rounded, the quotient before within one unit of the
 /// last place, and what is left over exact, since neither a square root of T nor its quotient is near
 /// subnormal numbers. (P. Markstein, Computation of elementary functions on the IBM RISC System/6000
-/// processor, IBM J. Res. Dev. 34, 1990.)
+/// processor, IBM J. Res. Dev. 34, 1990.) No number tried needed the second correction; the theorem
+/// does.
 #[inline(always)]
 pub fn quotient<T: Real, V: Vector<T>>(a: V, b: V) -> V {
     let reciprocal = V::splat(T::ONE).div(b);
