@@ -125,7 +125,17 @@ proptest! {
 
 #[test]
 fn long_chains_survive_the_blocks_of_k() {
-    for (m, k, n) in [(1, 256, 1), (13, 257, 33), (5, 1000, 17), (30, 784, 128)] {
+    for (m, k, n) in [
+        (1, 256, 1),
+        (13, 257, 33),
+        (5, 1000, 17),
+        (30, 784, 128),
+        // What half a register holds, alone and after whole ones.
+        (16, 128, 1),
+        (40, 300, 7),
+        (17, 257, 20),
+        (25, 513, 40),
+    ] {
         check_product::<f32>(m, k, n, true);
         check_product::<f64>(m, k, n, false);
     }
@@ -136,6 +146,9 @@ fn many_rows_meet_in_the_tree() {
     for rows in [255, 256, 257, 512, 513, 1300, 1537, 4096] {
         check_gradient::<f32>(rows, 3, 18);
         check_gradient::<f64>(rows, 17, 2);
+        // Half a register of outputs after a whole one, and of inputs of a layer with few outputs.
+        check_gradient::<f32>(rows, 20, 40);
+        check_gradient::<f64>(rows, 21, 5);
     }
 }
 

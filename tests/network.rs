@@ -14,7 +14,7 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec,
-    State,
+    State, StepLoss,
 };
 use ironmlp::simd::{Isa, LANES, Real};
 use ironmlp::training::{Data, Pause, Run, Sampler, Targets};
@@ -288,6 +288,24 @@ fn trained<T: Elementary>(
     (losses, parameters.iter().map(|x| x.to_f64().to_bits()).collect())
 }
 
+/// The same by steps of one call.
+fn trained_again<T: Elementary>(
+    plan: &Plan<T>,
+    spec: &Spec,
+    isa: Isa,
+    batch: &Batch<'_, T>,
+) -> (Vec<u64>, Vec<u64>) {
+    let mut state = State::<T>::new(spec, 0.05, 7, isa).unwrap();
+    let mut workspace = plan.workspace(batch.rows).unwrap();
+    let mut losses = Vec::new();
+    let mut each = |loss: StepLoss| losses.push(loss.reduced.to_bits());
+    let last = plan.train_again(1, &mut state, &mut workspace, batch, 3, &mut each).unwrap();
+    assert_eq!(losses.last(), Some(&last.reduced.to_bits()));
+    assert_eq!(state.steps, 3);
+    let parameters = state.layout.export(&state.parameters).concat();
+    (losses, parameters.iter().map(|x| x.to_f64().to_bits()).collect())
+}
+
 /// Networks that fit into L1 have a route of their own; the general one is its oracle.
 fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Loss, rows: usize) {
     const ROWS: usize = 700;
@@ -325,7 +343,9 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
             for isa in Isa::all() {
                 let plan = Plan::<T>::new(&spec, Purpose::Train, rows, isa);
                 let found = trained(&plan, &spec, isa, &batch);
+                let again = trained_again(&plan, &spec, isa, &batch);
                 assert_eq!(found, expected, "{} {widths:?} {activation:?} {rows} rows", isa.name());
+                assert_eq!(again, expected, "{} {widths:?} {activation:?} {rows} rows", isa.name());
             }
         }
     }
@@ -358,6 +378,36 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         for &rows in batches {
             check_tiny::<f32>(widths, activation, loss, rows);
             check_tiny::<f64>(widths, activation, loss, rows);
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
+    // Two networks: of one chunk of rows in one kernel, and by single steps.
+    for (widths, rows) in [(&[2, 3, 1][..], 4), (&[2, 20, 1], 4), (&[2, 3, 1], 40)] {
+        let spec = relu_network(widths, 0.0);
+        let x = vec![1e10_f32; 2 * rows];
+        let y = vec![1.0; rows];
+        let labels = Labels::Values(&y);
+        let source = Source::of_slice(&x, 2);
+        let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
+        for isa in Isa::all() {
+            let plan = Plan::<f32>::new(&spec, Purpose::Train, rows, isa);
+            let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
+            let mut workspace = plan.workspace(rows).unwrap();
+            let mut told = 0;
+            let mut each = |loss: StepLoss| {
+                assert!(loss.is_finite());
+                told += 1;
+            };
+            let last = plan.train_again(1, &mut state, &mut workspace, &batch, 9, &mut each);
+            assert!(
+                !last.unwrap().is_finite() && (1..9).contains(&told),
+                "{} {widths:?}",
+                isa.name()
+            );
+            assert_eq!(state.steps, told, "{} {widths:?}", isa.name());
         }
     }
 }

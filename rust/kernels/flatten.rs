@@ -1,9 +1,9 @@
 //! Images to rows of features and back: 16 x 16 transposes.
 
-use std::mem::MaybeUninit;
-
+use super::gemm::turn;
 use super::images::{Images, PixelOrder, Pixels};
 use super::panels::Panels;
+use super::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Writes the images of a block into rows of features, as many as the target has; padding columns
@@ -28,7 +28,7 @@ pub struct Unflatten<T> {
 }
 
 /// 16 rows of 16 elements.
-type Block<T> = MaybeUninit<[[T; LANES]; LANES]>;
+type Block<T> = Scratch<T, { LANES * LANES }>;
 
 impl<T: Real> Kernel for Flatten<T> {
     type Output = ();
@@ -38,9 +38,9 @@ impl<T: Real> Kernel for Flatten<T> {
         let Self { images, rows, order } = self;
         debug_assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order);
-        let mut features = Block::<T>::uninit();
-        let mut samples = Block::<T>::uninit();
-        let (from, to) = (features.as_mut_ptr().cast::<T>(), samples.as_mut_ptr().cast::<T>());
+        let mut features = Block::<T>::new();
+        let mut samples = Block::<T>::new();
+        let (from, to) = (features.ptr(), samples.ptr());
         for panel in 0..rows.panels() {
             let width = rows.width(panel);
             for feature in 0..LANES {
@@ -73,9 +73,9 @@ impl<T: Real> Kernel for Unflatten<T> {
         let Self { rows, images, order } = self;
         debug_assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order);
-        let mut samples = Block::<T>::uninit();
-        let mut features = Block::<T>::uninit();
-        let (from, to) = (samples.as_mut_ptr().cast::<T>(), features.as_mut_ptr().cast::<T>());
+        let mut samples = Block::<T>::new();
+        let mut features = Block::<T>::new();
+        let (from, to) = (samples.ptr(), features.ptr());
         for panel in 0..rows.panels() {
             for sample in 0..LANES {
                 let vector = if sample < rows.rows() {
@@ -96,23 +96,5 @@ impl<T: Real> Kernel for Unflatten<T> {
                 }
             }
         }
-    }
-}
-
-/// Writes 16 x 16 elements into their transpose.
-///
-/// # Safety
-/// Both blocks hold 16 x 16 elements, those at `from` initialised, and do not overlap.
-#[inline(always)]
-unsafe fn turn<T: Real, V: Vector<T>>(from: *const T, to: *mut T) {
-    let mut row = 0;
-    while row < LANES {
-        let mut col = 0;
-        while col < LANES {
-            // SAFETY: a block of `V::LANES` rows and columns from (row, col) on is inside both.
-            unsafe { V::turn(from.add(row * LANES + col), to.add(col * LANES + row), LANES) };
-            col += V::LANES;
-        }
-        row += V::LANES;
     }
 }

@@ -3,8 +3,8 @@
 //! Each file holds one family of kernels, generic over the element type and the instruction set:
 //! `elementary` exp and its relatives, `gemm` matrix products, `activation`, `loss`, `optimizer`,
 //! `reduce` sums in fixed order, `random`, `tiny` whole steps of small networks, `gather` rows of X
-//! into a batch, and `panels`, the layout that they all share. `images` is the layout of images in
-//! panels, with `convolution`, `pooling` and `flatten` on it. A kernel's formula fixes its bits (see
+//! into a batch, `panels`, the layout that they all share, and `scratch`, memory of their own. `images`
+//! is the layout of images in panels, with `convolution`, `pooling` and `flatten` on it. A kernel's formula fixes its bits (see
 //! docs/numerics.md); how it is blocked does not.
 
 pub mod activation;
@@ -20,5 +20,6 @@ pub mod panels;
 pub mod pooling;
 pub mod random;
 pub mod reduce;
+mod scratch;
 pub mod tiny;
 pub mod weight;

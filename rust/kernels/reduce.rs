@@ -10,10 +10,10 @@
 //! **Over lanes (N3).** 16 lanes are folded by halves: 8, 4, 2, 1.
 
 use std::iter::Rev;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::panels::Span;
+use super::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Rows that one chain sums (N2).
@@ -197,9 +197,9 @@ pub unsafe fn fold_rows<T: Real, S: Simd, J: Join<T>>(p: *const T) -> S::Lanes<T
 
 #[inline(always)]
 unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>, J: Join<T>>(p: *const T) -> L {
-    let mut folded = MaybeUninit::<[T; LANES * LANES]>::uninit();
-    let mut turned = MaybeUninit::<[T; LANES * LANES]>::uninit();
-    let (folded, turned) = (folded.as_mut_ptr().cast::<T>(), turned.as_mut_ptr().cast::<T>());
+    let mut folded = Scratch::<T, { LANES * LANES }>::new();
+    let mut turned = Scratch::<T, { LANES * LANES }>::new();
+    let (folded, turned) = (folded.ptr(), turned.ptr());
     for row in 0..LANES {
         let mut registers = [V::zero(); LANES];
         let mut count = LANES / V::LANES;

@@ -1,11 +1,11 @@
 //! 16 inputs x 16 or 32 outputs of a Linear layer: gradient, update, second copy.
 
-use std::mem::MaybeUninit;
-
+use super::gather::Ahead;
 use super::gemm::{ColumnSums, Finish, THIN, Transpose, WeightGradient};
 use super::optimizer::{Rule, Update, plain_sgd};
 use super::panels::{Panels, Span};
 use super::reduce::{BLOCK_ROWS, BlockTree};
+use super::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Partial sums on their way through the tree of images' gradients: enough for 16 million rows.
@@ -66,6 +66,8 @@ pub struct TrainBlock<'a, T> {
     pub block: Block,
     /// What is updated.
     pub state: &'a LinearState<T>,
+    /// What is fetched meanwhile.
+    pub ahead: Option<Ahead<'a>>,
 }
 
 impl<T: Real> Kernel for TrainBlock<'_, T> {
@@ -73,20 +75,20 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { input, grad, block, state } = self;
-        let mut scratch = MaybeUninit::<[T; 2 * LANES * LANES]>::uninit();
+        let Self { input, grad, block, state, ahead } = self;
+        let mut scratch = Scratch::<T, { 2 * LANES * LANES }>::new();
         let thin = is_thin::<S, T>(grad);
         let plain = if thin { None } else { state.rule.plain_sgd() };
-        if plain.is_none() {
-            // What no tile writes is updated too, with gradients of 0.
-            scratch.write([T::ZERO; 2 * LANES * LANES]);
+        let whole = grad.cols() >= (block.output + block.outputs) * LANES;
+        if plain.is_none() && !whole {
+            // What no tile writes of the last panel is updated too, with gradients of 0.
+            scratch.clear((block.outputs - 1) * LANES * LANES, LANES * LANES);
         }
-        let target = scratch.as_mut_ptr().cast();
         // SAFETY: the scratch holds two panels of 16 rows, initialised where it is read, and lives to
         // the end of this function.
-        let target = unsafe { Panels::from_raw(target, LANES, 2 * LANES, LANES * LANES) };
+        let target = unsafe { Panels::from_raw(scratch.ptr(), LANES, 2 * LANES, LANES * LANES) };
         let weight = state.weight.from(block.output, block.input * LANES);
-        let finish = Train { plain, weight, scratch: target };
+        let finish = Train { plain, weight, scratch: target, ahead };
         if thin {
             thin_gradient(input, grad, block).each_thin_tile::<S, _>(finish);
             let target = target.from(1, 0);
@@ -103,9 +105,9 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
             && let Some(bias) = state.bias
         {
             let Block { output, outputs, .. } = block;
-            let mut sums = [T::ZERO; 2 * LANES];
-            // SAFETY: the array lives to the end of this block.
-            let sums = unsafe { Span::from_raw(sums.as_mut_ptr(), outputs * LANES) };
+            let mut sums = Scratch::<T, { 2 * LANES }>::zeros();
+            // SAFETY: the scratch lives to the end of this block.
+            let sums = unsafe { Span::from_raw(sums.ptr(), outputs * LANES) };
             ColumnSums { d: grad, output, outputs, target: sums }.run::<S>();
             apply_bias::<T, S>(state, bias, block, sums);
         }
@@ -113,21 +115,22 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
 }
 
 /// Updates with each tile, or puts it into scratch; both views begin at the block.
-struct Train<T> {
+struct Train<'a, T> {
     plain: Option<T>,
     weight: Panels<T>,
     scratch: Panels<T>,
+    ahead: Option<Ahead<'a>>,
 }
 
-impl<T: Copy> Clone for Train<T> {
+impl<T: Copy> Clone for Train<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Copy> Copy for Train<T> {}
+impl<T: Copy> Copy for Train<'_, T> {}
 
-impl<T: Real> Finish<T> for Train<T> {
+impl<T: Real> Finish<T> for Train<'_, T> {
     #[inline(always)]
     fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
         self,
@@ -135,6 +138,10 @@ impl<T: Real> Finish<T> for Train<T> {
         col: usize,
         sums: &[[V; NV]; MR],
     ) {
+        if let Some(ahead) = self.ahead {
+            // More at a time than a core has misses in flight would stop it.
+            ahead.share(usize::from(row > 0), 2).fetch::<V, T>();
+        }
         let Some(lr) = self.plain else {
             return Keep { target: self.scratch }.tile(row, col, sums);
         };
@@ -204,9 +211,10 @@ impl<T: Real> Kernel for GradientBlock<T> {
         let Block { input, output, outputs } = self.block;
         let target = self.weight.from(output, input * LANES);
         if is_thin::<S, T>(self.grad) {
-            let (mut scratch, width) = ([T::ZERO; LANES * LANES], self.input.width(input));
-            // SAFETY: the array holds a panel of 16 rows and lives to the end of this block.
-            let source = unsafe { Panels::from_raw(scratch.as_mut_ptr(), LANES, width, LANES) };
+            let mut scratch = Scratch::<T, { LANES * LANES }>::zeros();
+            let width = self.input.width(input);
+            // SAFETY: the scratch holds a panel of 16 rows and lives to the end of this block.
+            let source = unsafe { Panels::from_raw(scratch.ptr(), LANES, width, LANES) };
             thin_gradient(self.input, self.grad, self.block)
                 .each_thin_tile::<S, _>(Keep { target: source });
             Transpose { source, target: target.padded(), block: 0, panel: 0 }.run::<S>();

@@ -11,6 +11,7 @@ use super::update::{apply_block, layer_state};
 use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{Transpose, unpack};
 use crate::kernels::reduce::{Accumulate, BlockTree};
 use crate::kernels::weight::{Block, GradientBlock, LinearState, SumBlocks, TrainBlock};
@@ -82,6 +83,21 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
+        self.train_before(threads, state, workspace, batch, None)
+    }
+
+    /// As [`Self::train`]; rows of X for the next step are fetched while weights are updated.
+    ///
+    /// # Errors
+    /// As [`Self::train`].
+    pub fn train_before(
+        &self,
+        threads: usize,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        next: Option<&Batch<'_, T>>,
+    ) -> Result<StepLoss> {
         if let Some(tiny) = &self.tiny {
             return caught(|| self.train_tiny(tiny, state, workspace, batch))?;
         }
@@ -90,16 +106,44 @@ impl<T: Elementary> Plan<T> {
             self.weight_team(threads, batch.rows),
         ];
         if teams.iter().all(|team| team.threads() == 1) {
-            return self.train_on(1, state, workspace, batch);
+            return self.train_on(1, state, workspace, batch, next);
         }
         let cost = teams.iter().map(|team| team.nanoseconds()).sum();
         let start = workspace.pace.is_due(cost).then(Instant::now);
         let threads = workspace.pace.threads(threads);
-        let loss = self.train_on(threads, state, workspace, batch)?;
+        let loss = self.train_on(threads, state, workspace, batch, next)?;
         if let Some(start) = start {
             workspace.pace.record(batch.rows, start.elapsed().as_nanos() as f64);
         }
         Ok(loss)
+    }
+
+    /// Updates from one batch, `times` of them, and `each` is told the loss of each. Gives the last loss;
+    /// one that is not finite ends it, and nothing is applied.
+    ///
+    /// # Errors
+    /// As [`Self::train`].
+    pub fn train_again(
+        &self,
+        threads: usize,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        times: usize,
+        each: &mut dyn FnMut(StepLoss),
+    ) -> Result<StepLoss> {
+        if let Some(tiny) = self.tiny.as_ref().filter(|tiny| tiny.is_one_chunk(batch.rows)) {
+            return caught(|| self.repeat_tiny(tiny, state, workspace, batch, times, each))?;
+        }
+        let mut last = StepLoss { sum: 0.0, divisor: 0.0, reduced: 0.0 };
+        for _ in 0..times {
+            last = self.train(threads, state, workspace, batch)?;
+            if !last.is_finite() {
+                break;
+            }
+            each(last);
+        }
+        Ok(last)
     }
 
     fn train_on(
@@ -108,6 +152,7 @@ impl<T: Elementary> Plan<T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
+        next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
         if batch.rows > self.slab_rows || !self.fused {
             let loss = self.gradients(threads, state, workspace, batch, Head::Loss, true)?;
@@ -134,8 +179,11 @@ impl<T: Elementary> Plan<T> {
                 layer_state(state, &self.updates.optimizer, op.index, op.keep_backward)
             };
             let layers: Vec<_> = self.weights.iter().map(of).collect();
-            Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
-                self.train_block(state, &layers, workspace, rows, tile);
+            let next = next.and_then(|next| Ahead::new(next.source, next.order, next.rows));
+            let tiles = self.blocks.len();
+            Pool::run(self.weight_team(threads, rows), tiles, &|tile| {
+                let ahead = next.map(|next| next.share(tile, tiles));
+                self.train_block(state, &layers, workspace, rows, tile, ahead);
             })?;
         }
         Ok(loss)
@@ -149,6 +197,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &Workspace<T>,
         rows: usize,
         tile: usize,
+        ahead: Option<Ahead<'_>>,
     ) {
         let (index, block) = self.blocks[tile];
         let (op, layer) = (&self.weights[index], &layers[index]);
@@ -158,6 +207,7 @@ impl<T: Elementary> Plan<T> {
                 grad: workspace.buffer(grad).slice(0, rows),
                 block,
                 state: layer,
+                ahead,
             }),
             WeightSource::Images => {
                 let gradient = &workspace.gradients[0];

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Real, Simd, Vector, turn};
+use super::{Kernel, Real, Simd, Vector, dispatch, turn};
 
 /// AVX2 with FMA: x86-64-v3.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +11,15 @@ pub struct Avx2;
 impl Simd for Avx2 {
     type Register<T: Real> = T::Avx2Register;
     type Lanes<T: Real> = T::Avx2Lanes;
+    type Half<T: Real> = T::Avx2Register;
     type Four<T: Real> = T::Four;
     const REGISTERS: usize = 16;
+    #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
+        // instruction set.
+        unsafe { dispatch::avx2(kernel) }
+    }
 }
 
 /// Eight `f32`.

@@ -158,18 +158,23 @@ impl<K: Kernel> Clone for Entry<K> {
 
 impl<K: Kernel> Copy for Entry<K> {}
 
-fn portable<K: Kernel>(kernel: K) -> K::Output {
+// Entered by a pointer or by `Simd::call`, never copied into their callers.
+
+#[inline(never)]
+pub(super) fn portable<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2<K: Kernel>(kernel: K) -> K::Output {
+#[inline(never)]
+pub(super) fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-fn avx512<K: Kernel>(kernel: K) -> K::Output {
+#[inline(never)]
+pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }

@@ -4,7 +4,7 @@
 //! x86-64 without FMA `mul_add` calls the C library, which is right but slow. There the operations
 //! are calls themselves: 16 unrolled scalar operations each would be most of the program's code.
 
-use super::{LANES, Real, Simd, Vector};
+use super::{Kernel, LANES, Real, Simd, Vector, dispatch};
 
 /// The instruction set of plain Rust.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +13,13 @@ pub struct Baseline;
 impl Simd for Baseline {
     type Register<T: Real> = T::PortableVector;
     type Lanes<T: Real> = T::PortableVector;
+    type Half<T: Real> = T::PortableVector;
     type Four<T: Real> = T::PortableVector;
     const REGISTERS: usize = 8;
+    #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        dispatch::portable(kernel)
+    }
 }
 
 /// 16 lanes in an array.

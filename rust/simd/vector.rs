@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
+use super::Kernel;
+
 /// Lanes of [`Simd::Lanes`], and columns of a panel.
 pub const LANES: usize = 16;
 
@@ -251,10 +253,16 @@ pub trait Simd: Copy + 'static {
     type Register<T: Real>: Vector<T>;
     /// 16 lanes.
     type Lanes<T: Real>: Vector<T>;
+    /// Half a 512-bit register, else a whole one: a CPU that does 512 bits in two halves (Zen 4) does
+    /// a half in half the time, and 256 bits and less in one.
+    type Half<T: Real>: Vector<T>;
     /// Four lanes in the shortest register that holds them; plain Rust has its 16 only.
     type Four<T: Real>: Vector<T>;
     /// Architectural vector registers: how large a tile of accumulators can be.
     const REGISTERS: usize;
+    /// Runs a kernel by a call, for what is rare, or needs much of the stack: in a function that calls
+    /// `run` it would be one more copy, and its memory would be made sure of in every call.
+    fn call<K: Kernel>(kernel: K) -> K::Output;
 }
 
 /// An instruction set with four lanes and no more, for matrices of so few columns whose padding
@@ -266,6 +274,11 @@ pub struct Narrow<S>(PhantomData<S>);
 impl<S: Simd> Simd for Narrow<S> {
     type Register<T: Real> = S::Four<T>;
     type Lanes<T: Real> = S::Four<T>;
+    type Half<T: Real> = S::Four<T>;
     type Four<T: Real> = S::Four<T>;
     const REGISTERS: usize = S::REGISTERS;
+    #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }

@@ -8,7 +8,7 @@ use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Rows;
-use crate::network::{Head, Plan, State, Workspace};
+use crate::network::{Head, Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
 
 /// A step of this many floating-point operations takes about 20 us on the slowest machine that we
@@ -89,19 +89,20 @@ impl<'x, T: Elementary> Run<'x, T> {
         let steps_per_look = CLOCK_FLOPS / (self.plan.step_flops(rows) + STEP_FLOPS);
         let mut unseen = 0.0;
         while !self.done() {
-            if self.batch == 0 {
-                self.sampler.begin(state.seed, state.epoch);
-            }
-            let (order, rows) = self.sampler.batch(self.batch);
-            let batch = self.data.batch(order, rows);
-            let loss = self.plan.train(self.threads, state, &mut self.workspace, &batch)?;
-            if !loss.is_finite() {
-                return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
-            }
-            if self.count(loss.mean(), rows, state) && stop_at_epoch {
+            let ended = if self.sampler.batches() == 1 {
+                let most = if stop_at_epoch { 1 } else { self.epochs - self.losses.len() };
+                // As many as the look at the clock is apart.
+                let times = most.min(steps_per_look as usize).max(1);
+                self.epochs_of_one(state, times)?;
+                unseen += times as f64;
+                true
+            } else {
+                unseen += 1.0;
+                self.step(state)?
+            };
+            if ended && stop_at_epoch {
                 return Ok(if self.done() { Pause::Done } else { Pause::Epoch });
             }
-            unseen += 1.0;
             if unseen >= steps_per_look {
                 unseen = 0.0;
                 if Instant::now() >= deadline {
@@ -110,6 +111,43 @@ impl<'x, T: Elementary> Run<'x, T> {
             }
         }
         Ok(Pause::Done)
+    }
+
+    /// One step; whether it ended an epoch.
+    fn step(&mut self, state: &mut State<T>) -> Result<bool> {
+        if self.batch == 0 {
+            self.sampler.begin(state.seed, state.epoch);
+        }
+        let (order, rows) = self.sampler.batch(self.batch);
+        let batch = self.data.batch(order, rows);
+        let next = (self.batch + 1 < self.sampler.batches()).then(|| {
+            let (order, rows) = self.sampler.batch(self.batch + 1);
+            self.data.batch(order, rows)
+        });
+        let (plan, workspace) = (&self.plan, &mut self.workspace);
+        let loss = plan.train_before(self.threads, state, workspace, &batch, next.as_ref())?;
+        if !loss.is_finite() {
+            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+        }
+        Ok(self.count(loss.mean(), rows, state))
+    }
+
+    /// Epochs of one batch, which is all rows in their order, `times` of them.
+    fn epochs_of_one(&mut self, state: &mut State<T>, times: usize) -> Result<()> {
+        let (order, rows) = self.sampler.batch(0);
+        let batch = self.data.batch(order, rows);
+        let before = self.losses.len();
+        let losses = &mut self.losses;
+        // The mean times the rows and by them again: what `count` makes of the only batch of many.
+        let mut each = |loss: StepLoss| losses.push(loss.mean() * rows as f64 / rows as f64);
+        let (plan, workspace) = (&self.plan, &mut self.workspace);
+        let loss = plan.train_again(self.threads, state, workspace, &batch, times, &mut each)?;
+        state.epoch += (self.losses.len() - before) as u64;
+        if loss.is_finite() {
+            Ok(())
+        } else {
+            Err(Error::Diverged { epoch: state.epoch, batch: 0 })
+        }
     }
 
     /// The outputs of the next batch, row-major, and its rows of X: for a loss of the caller's.

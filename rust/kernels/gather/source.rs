@@ -140,6 +140,12 @@ impl<'a> Source<'a> {
         self.cols
     }
 
+    /// Bytes of a row's elements.
+    #[inline]
+    pub(super) fn row_bytes(&self) -> usize {
+        self.cols * self.dtype.size()
+    }
+
     /// Whether the elements of a row follow each other.
     #[inline(always)]
     pub(super) fn has_contiguous_rows(&self) -> bool {

@@ -2,11 +2,10 @@
 //!
 //! Blocks of 256 rows are chains, whose sums meet in the tree of `reduce.rs` (N2).
 
-use std::mem::MaybeUninit;
-
-use super::tile::{Balanced, LINE, Tile, accumulate, by_height, registers};
+use super::tile::{Balanced, LINE, Tile, Width, accumulate, by_height, registers};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
+use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows; a slab
@@ -86,30 +85,9 @@ impl<T: Real> WeightGradient<T> {
         let rows = self.a.rows();
         if rows <= BLOCK_ROWS {
             let part = Part { start: 0, len: rows, slot: None, last: true };
-            return self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+            return self.tiles::<S, F, MR, NV>(finish, part);
         }
-        // Slot i holds the sums of a whole subtree; not initialised, since 2 KB a slot would cost as
-        // much as a hundred rows.
-        let mut slots = [const { MaybeUninit::<T>::uninit() }; SLOTS * BLOCK];
-        let first = slots.as_mut_ptr().cast::<T>();
-        let mut tree = BlockTree::default();
-        let blocks = rows.div_ceil(BLOCK_ROWS);
-        assert!(BlockTree::slots(blocks) <= SLOTS, "too many rows for one slab");
-        for block in 0..blocks {
-            let slot = first.wrapping_add(tree.slot() * BLOCK);
-            let start = block * BLOCK_ROWS;
-            let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
-            let part = Part { start, len, slot: Some(slot), last: false };
-            self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
-            for i in tree.push() {
-                self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
-            }
-        }
-        for i in tree.finish() {
-            self.merge::<S::Register<T>>(first.wrapping_add(i * BLOCK));
-        }
-        let part = Part { start: 0, len: 0, slot: Some(first), last: true };
-        self.tiles::<S::Register<T>, F, MR, NV>(finish, part);
+        S::call(Tree::<T, F, MR, NV> { gradient: self, finish });
     }
 
     /// Adds the slot after this one to it: what the tiles wrote, and no more.
@@ -130,7 +108,7 @@ impl<T: Real> WeightGradient<T> {
 
     /// All tiles over some rows.
     #[inline(always)]
-    fn tiles<V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize>(
+    fn tiles<S: Simd, F: Finish<T>, const MR: usize, const NV: usize>(
         self,
         finish: F,
         part: Part<T>,
@@ -141,20 +119,69 @@ impl<T: Real> WeightGradient<T> {
         } else {
             self.d.cols()
         };
-        let (split, tiles) = Balanced::new(self.a.width(self.input), MR);
         let mut col = first;
         while col < end {
-            let single = NV == 2 && end - col <= V::LANES;
-            for tile in 0..tiles {
-                let (row, height) = split.range(tile);
-                if single {
-                    by_height!(height, MR, tile_of::<T, V, F; 1>(self, finish, part, row, col));
-                } else {
-                    by_height!(height, MR, tile_of::<T, V, F; NV>(self, finish, part, row, col));
-                }
+            let width = Width::of::<T, S::Register<T>, S::Half<T>, NV>(end - col);
+            match width {
+                Width::All => self.column::<S::Register<T>, F, MR, NV>(finish, part, col),
+                Width::One => self.column::<S::Register<T>, F, MR, 1>(finish, part, col),
+                Width::Half => self.column::<S::Half<T>, F, MR, 1>(finish, part, col),
             }
-            col += if single { V::LANES } else { NV * V::LANES };
+            col += width.lanes::<T, S::Register<T>, NV>();
         }
+    }
+
+    /// The tiles of `NV` registers from column `col` of D on.
+    #[inline(always)]
+    fn column<V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize>(
+        self,
+        finish: F,
+        part: Part<T>,
+        col: usize,
+    ) {
+        let (split, tiles) = Balanced::new(self.a.width(self.input), MR);
+        for tile in 0..tiles {
+            let (row, height) = split.range(tile);
+            by_height!(height, MR, tile_of::<T, V, F; NV>(self, finish, part, row, col));
+        }
+    }
+}
+
+/// A gradient over more rows than a block has.
+struct Tree<T, F, const MR: usize, const NV: usize> {
+    gradient: WeightGradient<T>,
+    finish: F,
+}
+
+impl<T: Real, F: Finish<T>, const MR: usize, const NV: usize> Kernel for Tree<T, F, MR, NV> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { gradient, finish } = self;
+        let rows = gradient.a.rows();
+        // Slot i holds the sums of a whole subtree; not initialised, since 2 KB a slot would cost as
+        // much as a hundred rows.
+        let mut slots = Scratch::<T, { SLOTS * BLOCK }>::new();
+        let first = slots.ptr();
+        let mut tree = BlockTree::default();
+        let blocks = rows.div_ceil(BLOCK_ROWS);
+        assert!(BlockTree::slots(blocks) <= SLOTS, "too many rows for one slab");
+        for block in 0..blocks {
+            let slot = first.wrapping_add(tree.slot() * BLOCK);
+            let start = block * BLOCK_ROWS;
+            let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
+            let part = Part { start, len, slot: Some(slot), last: false };
+            gradient.tiles::<S, F, MR, NV>(finish, part);
+            for i in tree.push() {
+                gradient.merge::<S::Half<T>>(first.wrapping_add(i * BLOCK));
+            }
+        }
+        for i in tree.finish() {
+            gradient.merge::<S::Half<T>>(first.wrapping_add(i * BLOCK));
+        }
+        let part = Part { start: 0, len: 0, slot: Some(first), last: true };
+        gradient.tiles::<S, F, MR, NV>(finish, part);
     }
 }
 
@@ -256,20 +283,16 @@ impl<T: Real> ColumnSums<T> {
     #[inline(always)]
     fn sums<S: Simd, const N: usize>(self) {
         let rows = self.d.rows();
+        if rows <= BLOCK_ROWS {
+            // Without the tree's slots, which cost as much as 30 rows.
+            return self.keep(self.block::<S::Lanes<T>, N>(0, rows));
+        }
         let mut nodes = [[S::Lanes::<T>::zero(); N]; SLOTS];
         let mut tree = BlockTree::default();
         for block in 0..rows.div_ceil(BLOCK_ROWS) {
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
-            let mut sums = [S::Lanes::<T>::zero(); N];
-            for row in start..start + len {
-                for n in 0..N {
-                    // SAFETY: the views' maker vouches for D's rows.
-                    sums[n] = sums[n]
-                        .add(unsafe { S::Lanes::<T>::load(self.d.row(self.output + n, row)) });
-                }
-            }
-            nodes[tree.slot()] = sums;
+            nodes[tree.slot()] = self.block(start, len);
             for i in tree.push() {
                 merge_nodes(&mut nodes, i);
             }
@@ -277,9 +300,27 @@ impl<T: Real> ColumnSums<T> {
         for i in tree.finish() {
             merge_nodes(&mut nodes, i);
         }
+        self.keep(nodes[0]);
+    }
+
+    /// The chains over `len` rows from row `start` on.
+    #[inline(always)]
+    fn block<V: Vector<T>, const N: usize>(&self, start: usize, len: usize) -> [V; N] {
+        let mut sums = [V::zero(); N];
+        for row in start..start + len {
+            for n in 0..N {
+                // SAFETY: the views' maker vouches for D's rows.
+                sums[n] = sums[n].add(unsafe { V::load(self.d.row(self.output + n, row)) });
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn keep<V: Vector<T>, const N: usize>(&self, sums: [V; N]) {
         for n in 0..N {
             // SAFETY: the target holds 16 elements for each panel.
-            unsafe { nodes[0][n].store(self.target.at(n * LANES)) };
+            unsafe { sums[n].store(self.target.at(n * LANES)) };
         }
     }
 }

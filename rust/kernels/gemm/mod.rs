@@ -17,5 +17,6 @@ pub(super) mod tile;
 
 pub use gradient::{ColumnSums, Finish, THIN, WeightGradient};
 pub use matmul::matmul;
+pub(super) use pack::turn;
 pub use pack::{Transpose, pack, unpack};
 pub use product::Product;

@@ -1,6 +1,7 @@
 //! Row-major memory to panels and back.
 
 use crate::kernels::panels::Panels;
+use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Copies a matrix with the given strides (in elements) into panels; padding columns become +0.
@@ -79,24 +80,73 @@ fn turn_block<T: Real, V: Vector<T>>(
     }
     let from = source.row(panel, block * LANES);
     let to = target.row(block, panel * LANES);
-    let (whole_rows, whole_cols) = (rows - rows % V::LANES, cols - cols % V::LANES);
+    // SAFETY: `rows` rows of the source and `cols` of the target are inside, 16 elements each.
+    unsafe {
+        if rows < LANES || cols < LANES {
+            return turn_edge::<T, V>(from, to, rows, cols);
+        }
+        turn::<T, V>(from, to);
+    }
+}
+
+/// Writes 16 x 16 elements, 16 a row, into their transpose.
+///
+/// # Safety
+/// Both are valid for 16 x 16 elements, `from` for reads and `to` for writes, and do not overlap.
+#[inline(always)]
+pub(in crate::kernels) unsafe fn turn<T: Real, V: Vector<T>>(from: *const T, to: *mut T) {
     let mut row = 0;
-    while row < whole_rows {
+    while row < LANES {
         let mut col = 0;
-        while col < whole_cols {
+        while col < LANES {
             // SAFETY: a block of `V::LANES` rows and columns from (row, col) on is inside both.
-            unsafe {
-                V::turn(from.add(row * LANES + col), to.add(col * LANES + row), LANES);
-            }
+            unsafe { V::turn(from.add(row * LANES + col), to.add(col * LANES + row), LANES) };
             col += V::LANES;
         }
         row += V::LANES;
     }
-    for row in 0..rows {
-        let first = if row < whole_rows { whole_cols } else { 0 };
-        for col in first..cols {
-            // SAFETY: row < rows and col < cols are inside both matrices.
-            unsafe { *to.add(col * LANES + row) = *from.add(row * LANES + col) };
+}
+
+/// `rows` x `cols` elements of a block, in memory of their own: registers would reach past an edge.
+///
+/// # Safety
+/// `rows` rows of 16 elements at `from` are valid for reads, `cols` rows at `to` for writes.
+#[inline(always)]
+unsafe fn turn_edge<T: Real, V: Vector<T>>(from: *const T, to: *mut T, rows: usize, cols: usize) {
+    let mut memory = Scratch::<T, { 2 * LANES * LANES }>::new();
+    let copy = memory.ptr();
+    let turned = copy.wrapping_add(LANES * LANES);
+    let mut source = from;
+    // SAFETY: both halves of the memory hold 16 x 16 elements; the caller vouches for the rest.
+    unsafe {
+        if rows < LANES {
+            for row in 0..LANES {
+                let here = from.add(if row < rows { row * LANES } else { 0 });
+                let mut lane = 0;
+                while lane < LANES {
+                    V::load(here.add(lane)).store(copy.add(row * LANES + lane));
+                    lane += V::LANES;
+                }
+            }
+            source = copy;
+        }
+        let mut row = 0;
+        while row < rows {
+            let mut col = 0;
+            while col < cols {
+                V::turn_four(source.add(row * LANES + col), turned.add(col * LANES + row), LANES);
+                col += 4;
+            }
+            for col in 0..cols {
+                let (place, left) = (col * LANES + row, rows - row);
+                let lanes = V::load(turned.add(place));
+                if left < V::LANES {
+                    lanes.store_partial(to.add(place), left);
+                } else {
+                    lanes.store(to.add(place));
+                }
+            }
+            row += V::LANES;
         }
     }
 }

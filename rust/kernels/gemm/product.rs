@@ -1,6 +1,6 @@
 //! C = bias + A B, by rows of A.
 
-use super::tile::{Balanced, LINE, Tile, accumulate, by_height, registers};
+use super::tile::{Balanced, LINE, Tile, Width, accumulate, by_height, registers};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -40,31 +40,29 @@ impl<T: Real> Kernel for Product<T> {
         debug_assert_eq!(self.a.rows(), self.c.rows());
         debug_assert_eq!(self.b.cols(), self.c.cols());
         match S::REGISTERS {
-            32 => self.sweep::<S::Register<T>, 12, 2>(),
-            16 => self.sweep::<S::Register<T>, 6, 2>(),
-            _ => self.sweep::<S::Register<T>, 4, 1>(),
+            32 => self.sweep::<S::Register<T>, S::Half<T>, 12, 2>(),
+            16 => self.sweep::<S::Register<T>, S::Half<T>, 6, 2>(),
+            _ => self.sweep::<S::Register<T>, S::Half<T>, 4, 1>(),
         }
     }
 }
 
 impl<T: Real> Product<T> {
     #[inline(always)]
-    fn sweep<V: Vector<T>, const MR: usize, const NV: usize>(self) {
+    fn sweep<V: Vector<T>, H: Vector<T>, const MR: usize, const NV: usize>(self) {
         let k = self.a.cols();
         let mut start = 0;
         loop {
             let end = if k - start > KC { start + KC } else { k };
             let mut col = 0;
             while col < self.c.cols() {
-                // What one register holds is done alone: the last panel of an odd number where a
-                // register holds 16 lanes, the few columns of a narrow layer where it holds fewer.
-                if NV == 2 && self.c.cols() - col <= V::LANES {
-                    self.column::<V, MR, 1>(col, start, end);
-                    col += V::LANES;
-                } else {
-                    self.column::<V, MR, NV>(col, start, end);
-                    col += NV * V::LANES;
+                let width = Width::of::<T, V, H, NV>(self.c.cols() - col);
+                match width {
+                    Width::All => self.column::<V, MR, NV>(col, start, end),
+                    Width::One => self.column::<V, MR, 1>(col, start, end),
+                    Width::Half => self.column::<H, MR, 1>(col, start, end),
                 }
+                col += width.lanes::<T, V, NV>();
             }
             start = end;
             if start == k {

@@ -20,6 +20,40 @@ pub(super) const LINE: usize = 64;
 /// A tile's accumulators.
 pub(in crate::kernels) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
 
+/// How many registers the next columns of a matrix take.
+///
+/// What one register holds is done alone: the last panel of an odd number where a register holds 16
+/// lanes, the few columns of a narrow layer where it holds fewer. And so is what half a register holds
+/// (Zen 4: a whole step of 64-100-10 1.05x, of 37-91-53-7 1.05x).
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Width {
+    /// As many as a tile has.
+    All,
+    One,
+    Half,
+}
+
+impl Width {
+    /// For so many columns left; a tile has `NV` registers.
+    #[inline(always)]
+    pub(super) fn of<T: Real, V: Vector<T>, H: Vector<T>, const NV: usize>(left: usize) -> Self {
+        let half = if H::LANES < V::LANES { H::LANES } else { 0 };
+        if left <= half {
+            Self::Half
+        } else if NV == 1 || left > V::LANES + half {
+            Self::All
+        } else {
+            Self::One
+        }
+    }
+
+    /// Columns that these are, padding included.
+    #[inline(always)]
+    pub(super) fn lanes<T: Real, V: Vector<T>, const NV: usize>(self) -> usize {
+        if self == Self::All { NV * V::LANES } else { V::LANES }
+    }
+}
+
 /// The addresses of `NV` registers of a matrix's row, from column `col` on.
 ///
 /// Registers of one panel get one address and constant distances: a pointer for each would not find

@@ -9,6 +9,7 @@ use super::{Scale, Scales, factor_of};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::Transpose;
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Simd, Vector};
 
 /// Rows of a batch; matrices have a row of memory for each of up to 16 logits.
@@ -21,14 +22,14 @@ pub(super) struct Batch<'a, T> {
     pub(super) grad: Panels<T>,
 }
 
-/// What a row's label says, lane by lane.
-struct Labels<T> {
-    class: [T; LANES],
+/// What labels say, a row in each lane.
+struct Labels<V, M> {
+    class: V,
     /// Of the class.
-    weight: [T; LANES],
-    factor: [T; LANES],
-    /// One where the row counts for nothing.
-    dead: [T; LANES],
+    weight: V,
+    factor: V,
+    /// Where the row counts.
+    live: M,
 }
 
 impl<T: Elementary> Batch<'_, T> {
@@ -40,10 +41,9 @@ impl<T: Elementary> Batch<'_, T> {
         let (rows, units) = (self.outputs.rows(), self.outputs.cols());
         debug_assert!(rows.is_multiple_of(LANES) && units <= LANES);
         // Gradients of units that do not exist are never written, and become padding.
-        let mut memory = [T::ZERO; 2 * LANES * LANES];
+        let mut memory = Scratch::<T, { 2 * LANES * LANES }>::zeros();
         // SAFETY: the array holds two panels of 16 rows, and lives to the end of this function.
-        let turned =
-            unsafe { Panels::from_raw(memory.as_mut_ptr(), LANES, 2 * LANES, LANES * LANES) };
+        let turned = unsafe { Panels::from_raw(memory.ptr(), LANES, 2 * LANES, LANES * LANES) };
         let (outputs, grad) = (turned.first_panel(), turned.from(1, 0));
         let mut first = 0;
         while first < rows {
@@ -80,24 +80,8 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     fn lanes<V: Vector<T>>(&self, first: usize, count: usize) {
         let units = self.outputs.rows();
-        let scale = |row: usize| match self.classes.get(row) {
-            class if class < 0 => Scale::NOTHING,
-            _ => self.scales.at(row),
-        };
-        let zeros = [T::ZERO; LANES];
-        let mut labels = Labels { class: zeros, weight: zeros, factor: zeros, dead: zeros };
-        for i in 0..count {
-            let (class, scale) = (self.classes.get(first + i), scale(first + i));
-            labels.class[i] = T::from_f64(f64::from(class));
-            labels.weight[i] = T::from_f64(factor_of(self.class_weight, class));
-            labels.factor[i] = scale.factor;
-            labels.dead[i] = if scale.live { T::ZERO } else { T::ONE };
-        }
         let zero = V::zero();
-        let class = first_lanes::<T, V>(&labels.class);
-        let weight = first_lanes::<T, V>(&labels.weight);
-        let factor = first_lanes::<T, V>(&labels.factor);
-        let live = first_lanes::<T, V>(&labels.dead).eq(zero);
+        let Labels { class, weight, factor, live } = self.labels::<V>(first, count);
         let is_class = |unit: usize| class.eq(V::constant(unit as f64));
         let at = |matrix: Panels<T>, unit: usize| matrix.row(0, unit).wrapping_add(first);
 
@@ -130,10 +114,49 @@ impl<T: Elementary> Batch<'_, T> {
         }
         let distance = V::select(weight.eq(zero), zero, weight.mul(largest.sub(own)));
         let (distances, logs) = (lanes_of(distance), lanes_of(T::log(sum)));
+        let weights = lanes_of(weight);
         for i in 0..count {
-            let loss = distances[i].to_f64() + labels.weight[i].to_f64() * logs[i].to_f64();
-            self.row_loss.set(first + i, scale(first + i).value(loss));
+            let loss = distances[i].to_f64() + weights[i].to_f64() * logs[i].to_f64();
+            self.row_loss.set(first + i, self.scale(first + i).value(loss));
         }
+    }
+
+    #[inline(always)]
+    fn scale(&self, row: usize) -> Scale<T> {
+        match self.classes.get(row) {
+            class if class < 0 => Scale::NOTHING,
+            _ => self.scales.at(row),
+        }
+    }
+
+    /// The labels of rows `first..first + count`.
+    #[inline(always)]
+    fn labels<V: Vector<T>>(&self, first: usize, count: usize) -> Labels<V, V::Mask> {
+        let zero = V::zero();
+        let mut class = [T::ZERO; LANES];
+        for i in 0..count {
+            class[i] = T::from_f64(f64::from(self.classes.get(first + i)));
+        }
+        let class = first_lanes::<T, V>(&class);
+        if let (Some(scale), true) = (self.scales.common(), self.class_weight.is_empty()) {
+            // All rows count alike, but for those that are ignored.
+            let known = zero.le(class);
+            let of_known = |x: T| V::select(known, V::splat(x), zero);
+            let (weight, factor) = (of_known(T::ONE), of_known(scale.factor));
+            let live = of_known(if scale.live { T::ONE } else { T::ZERO });
+            return Labels { class, weight, factor, live: zero.lt(live) };
+        }
+        let (mut weight, mut factor, mut live) =
+            ([T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES]);
+        for i in 0..count {
+            let scale = self.scale(first + i);
+            weight[i] = T::from_f64(factor_of(self.class_weight, self.classes.get(first + i)));
+            factor[i] = scale.factor;
+            live[i] = if scale.live { T::ONE } else { T::ZERO };
+        }
+        let [weight, factor, live] =
+            [weight, factor, live].map(|lanes| first_lanes::<T, V>(&lanes));
+        Labels { class, weight, factor, live: zero.lt(live) }
     }
 }
 

@@ -117,6 +117,7 @@ pub enum Targets<T> {
 /// The loss of each row, and the gradient with respect to the outputs.
 ///
 /// Rows of one batch may be done in any pieces: a row's results depend on that row alone.
+#[derive(Clone, Copy)]
 pub struct LossRows<'a, T> {
     /// The loss.
     pub loss: &'a Loss,
@@ -342,12 +343,17 @@ impl<T: Real> Scales<T> {
         Self { weights: rows_of(self.weights, start, end), ..*self }
     }
 
+    /// That of all rows, if they have no weights.
+    #[inline(always)]
+    fn common(&self) -> Option<Scale<T>> {
+        self.weights.is_empty().then_some(self.equal)
+    }
+
     #[inline(always)]
     fn at(&self, row: usize) -> Scale<T> {
-        if self.weights.is_empty() {
-            self.equal
-        } else {
-            Scale::new(self.weights.get(row).to_f64(), self.divisor)
+        match self.common() {
+            Some(scale) => scale,
+            None => Scale::new(self.weights.get(row).to_f64(), self.divisor),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{Scale, Scales, factor_of};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
+use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Simd, Vector};
 
 /// What the logits are compared with.
@@ -68,11 +69,12 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     #[inline(always)]
     fn sixteen<S: Simd>(&self, first: usize, count: usize) {
         // Missing rows have the logarithm and the quotient of ones.
-        let mut lanes = [T::ZERO; LANES * LANES];
+        let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
+        let place = lanes.ptr();
         for i in count..LANES {
-            lanes[i * LANES] = T::ONE;
+            // SAFETY: row i of 16.
+            unsafe { *place.add(i * LANES) = T::ONE };
         }
-        let place = lanes.as_mut_ptr();
         let largest = row_maxima::<T, S, R>(self.outputs, first, count);
         let mut weights = [T::ONE; LANES];
         let mut values = [0.0; LANES];
@@ -199,8 +201,8 @@ fn lane_of(class: i32, block: usize) -> f64 {
 /// The largest logits of `count` rows, at most 16, from row `first` on.
 #[inline(always)]
 fn row_maxima<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usize) -> [T; LANES] {
-    let mut lanes = [T::ZERO; LANES * LANES];
-    let place = lanes.as_mut_ptr();
+    let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
+    let place = lanes.ptr();
     let lowest = S::Lanes::<T>::constant(f64::NEG_INFINITY);
     for i in 0..count {
         let mut largest = lowest;
@@ -238,8 +240,8 @@ pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output:
     while first < input.rows() {
         let left = input.rows() - first;
         let count = if left < LANES { left } else { LANES };
-        let mut lanes = [T::ZERO; LANES * LANES];
-        let place = lanes.as_mut_ptr();
+        let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
+        let place = lanes.ptr();
         let largest = row_maxima::<T, S, R>(input, first, count);
         for i in 0..count {
             let m = S::Lanes::<T>::splat(largest[i]);

@@ -11,16 +11,19 @@
 //! whole registers: what scalars have just stored, a vector load would wait for.
 //!
 //! - `rows.rs`: [`Rows`], what the rows of a chunk do independently: X, outputs, losses, gradients.
-//! - `update.rs`: [`Sums`] over the rows of a chunk, [`Update`].
+//! - `update.rs`: sums over the rows of a chunk, [`Update`].
+//! - `steps.rs`: [`Steps`], both, one after the other.
 //! - `chains.rs`: products; `turn.rs`: transposes.
 
 mod chains;
 mod rows;
+mod steps;
 mod turn;
 mod update;
 
 pub use rows::Rows;
-pub use update::{Sums, Update};
+pub use steps::{Steps, Then};
+pub use update::Update;
 
 use super::activation::Activation;
 use super::panels::{Panels, Span};

@@ -8,7 +8,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
 use crate::kernels::loss::{LossRows, Targets};
 use crate::kernels::panels::Panels;
-use crate::simd::{Entry, Kernel, LANES, Narrow, Simd, Vector};
+use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
 
 /// Up to 16 rows of X, forward and back.
 pub struct Rows<'a, T: Elementary> {
@@ -24,39 +24,103 @@ pub struct Rows<'a, T: Elementary> {
     pub targets: Option<Gather<'a, T>>,
     /// The loss, with memory for outputs, targets and gradients of as many rows.
     pub loss: LossRows<'a, T>,
-    /// How the loss is found where rows have to be turned back for it: a call, since a copy here would
-    /// be as large as all else.
-    pub loss_rows: Entry<LossRows<'a, T>>,
 }
 
-impl<T: Elementary> Kernel for Rows<'_, T> {
-    type Output = ();
-
+impl<'a, T: Elementary> Rows<'a, T> {
+    /// Gathers X and targets, and turns them: what comes next may go over them more than once.
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Self { step, input, plain, scale, targets, loss, loss_rows } = self;
-        let (Some(first), Some(last)) = (step.layers.first(), step.layers.last()) else { return };
+    pub(super) fn load<S: Simd>(self) -> Loaded<'a, T> {
+        let Self { step, input, plain, scale, targets, loss } = self;
         if input.cols() <= FOUR {
             gather::<T, Narrow<S>>(input, plain, scale);
         } else {
             gather::<T, S>(input, plain, scale);
         }
-        turn::<T, S>(input, step.turned(first.input, first.inputs));
-        for layer in step.layers {
-            forward::<T, S>(&step, layer);
+        if let Some(first) = step.layers.first() {
+            turn::<T, S>(input, step.turned(first.input, first.inputs));
         }
-        losses::<T, S>(&step, last, targets, loss, loss_rows);
+        let turned = loss.can_turn();
+        match targets {
+            Some(targets) if turned => targets.run_plain::<Narrow<S>>(),
+            Some(targets) => targets.run_plain::<S>(),
+            None => {}
+        }
+        let loss = if turned { turned_loss::<T, S>(&step, loss) } else { loss };
+        Loaded { step, loss, turned }
+    }
+}
+
+/// Rows of X that are there, turned.
+#[derive(Clone, Copy)]
+pub(super) struct Loaded<'a, T: Elementary> {
+    step: Step<'a, T>,
+    /// With turned matrices where the loss can do them.
+    loss: LossRows<'a, T>,
+    turned: bool,
+}
+
+impl<T: Elementary> Loaded<'_, T> {
+    /// Outputs, losses, gradients at all layers.
+    #[inline(always)]
+    pub(super) fn pass<S: Simd>(&self) {
+        let Self { step, .. } = self;
+        for layer in step.layers {
+            forward::<T, S>(step, layer);
+        }
+        self.losses::<S>();
         for (index, layer) in step.layers.iter().enumerate().rev() {
             // The loss flushes its gradient itself (N5).
             if index + 1 < step.layers.len() || layer.activation != Activation::Identity {
-                activation_gradient::<T, S>(&step, layer);
+                activation_gradient::<T, S>(step, layer);
             }
             if !layer.input_grad {
                 return;
             }
-            input_gradient::<T, S>(&step, layer, &step.layers[index - 1]);
+            input_gradient::<T, S>(step, layer, &step.layers[index - 1]);
         }
     }
+
+    /// The losses, and the gradient at the last layer's outputs.
+    #[inline(always)]
+    fn losses<S: Simd>(&self) {
+        let Self { step, loss, turned } = *self;
+        let (Some(last), Some(grad)) = (step.layers.last(), loss.grad) else { return };
+        if turned {
+            if is_narrow::<T, S>(&step) {
+                loss.run_turned::<Narrow<S>>();
+            } else {
+                loss.run_turned::<S>();
+            }
+            return;
+        }
+        // Rows are loaded 16 lanes at a time.
+        turn::<T, S>(step.turned(last.output, LANES), loss.outputs);
+        // A copy here would be as large as all else.
+        S::call(loss);
+        turn::<T, S>(grad, step.turned(last.grad, last.outputs));
+    }
+}
+
+/// The loss on turned matrices. Targets lie where rows as rows would have their gradient.
+#[inline(always)]
+fn turned_loss<'a, T: Elementary, S: Simd>(
+    step: &Step<'_, T>,
+    loss: LossRows<'a, T>,
+) -> LossRows<'a, T> {
+    let (Some(last), Some(room)) = (step.layers.last(), loss.grad) else { return loss };
+    let targets = match loss.targets {
+        Targets::Values(values) => {
+            let (place, cols) = (room.row(0, 0), room.cols());
+            // SAFETY: a matrix of the scratch buffer has room for 16 x 16 elements.
+            let turned = unsafe { Panels::from_raw(place, cols, step.count, LANES) };
+            turn::<T, S>(values, turned);
+            Targets::Values(turned)
+        }
+        classes @ Targets::Classes(_) => classes,
+    };
+    let outputs = step.turned(last.output, last.outputs);
+    let grad = Some(step.turned(last.grad, last.outputs));
+    LossRows { outputs, targets, grad, ..loss }
 }
 
 /// Whether a turned matrix of this step is done in registers of four lanes.
@@ -93,48 +157,6 @@ fn gather<T: Elementary, S: Simd>(
     }
     if let Some(divisor) = scale {
         Divide { target, divisor }.run::<S>();
-    }
-}
-
-/// The losses, and the gradient at the last layer's outputs.
-#[inline(always)]
-fn losses<'a, T: Elementary, S: Simd>(
-    step: &Step<'_, T>,
-    last: &Layer,
-    targets: Option<Gather<'_, T>>,
-    loss: LossRows<'a, T>,
-    loss_rows: Entry<LossRows<'a, T>>,
-) {
-    if loss.can_turn() {
-        if let Some(targets) = targets {
-            targets.run_plain::<Narrow<S>>();
-        }
-        let grad = step.turned(last.grad, last.outputs);
-        let targets = match loss.targets {
-            Targets::Values(values) => {
-                turn::<T, S>(values, grad);
-                Targets::Values(grad)
-            }
-            classes @ Targets::Classes(_) => classes,
-        };
-        let outputs = step.turned(last.output, last.outputs);
-        let loss = LossRows { outputs, targets, grad: Some(grad), ..loss };
-        if is_narrow::<T, S>(step) {
-            loss.run_turned::<Narrow<S>>();
-        } else {
-            loss.run_turned::<S>();
-        }
-        return;
-    }
-    if let Some(targets) = targets {
-        targets.run_plain::<S>();
-    }
-    let (outputs, grad) = (loss.outputs, loss.grad);
-    // Rows are loaded 16 lanes at a time.
-    turn::<T, S>(step.turned(last.output, LANES), outputs);
-    loss_rows.call(loss);
-    if let Some(grad) = grad {
-        turn::<T, S>(grad, step.turned(last.grad, last.outputs));
     }
 }
 

@@ -7,25 +7,23 @@ use crate::kernels::optimizer::{Rule, plain_sgd, update_lanes};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
-/// The gradients of layers that share a rule, from those that [`super::Rows`] left.
-pub struct Sums<'a, T> {
+/// The gradients of layers, from those that [`super::Rows`] left.
+pub(super) struct Sums<'a, T> {
     /// Memory; all layers.
-    pub step: Step<'a, T>,
+    pub(super) step: Step<'a, T>,
     /// Which of the layers; those that are not trainable have no gradient.
-    pub layers: &'a [Layer],
+    pub(super) layers: &'a [Layer],
     /// Takes the gradients, in the layout of the parameters.
-    pub gradient: Span<T>,
+    pub(super) gradient: Span<T>,
     /// Whether the sums over rows begin at +0, or go on from what `gradient` holds.
-    pub fresh: bool,
+    pub(super) fresh: bool,
     /// The update, if these are the last rows.
-    pub update: Option<Update<'a, T>>,
+    pub(super) update: Option<Update<'a, T>>,
 }
 
-impl<T: Real> Kernel for Sums<'_, T> {
-    type Output = ();
-
+impl<T: Real> Sums<'_, T> {
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    pub(super) fn run<S: Simd>(self) {
         // From the last, whose gradient is there first, and whose input the first step on.
         for layer in self.layers.iter().rev().filter(|layer| layer.trainable) {
             self.sums::<S>(layer);
@@ -34,9 +32,7 @@ impl<T: Real> Kernel for Sums<'_, T> {
             }
         }
     }
-}
 
-impl<T: Real> Sums<'_, T> {
     /// The sums over rows of one layer (N2).
     #[inline(always)]
     fn sums<S: Simd>(&self, layer: &Layer) {
@@ -60,6 +56,7 @@ impl<T: Real> Sums<'_, T> {
 }
 
 /// The update of layers that share a rule.
+#[derive(Clone, Copy)]
 pub struct Update<'a, T> {
     /// Which layers; those that are not trainable stay.
     pub layers: &'a [Layer],

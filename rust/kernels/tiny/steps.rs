@@ -1,0 +1,53 @@
+//! Steps on the rows of one chunk, one after the other.
+
+use super::rows::Rows;
+use super::update::{Sums, Update};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::optimizer::Rule;
+use crate::simd::{Kernel, Simd};
+
+/// What comes after the losses of a step.
+pub enum Then<T> {
+    /// Nothing, of this and the following steps.
+    Stop,
+    /// Sums over rows: others are to follow.
+    Sums,
+    /// Sums, and an update by this rule.
+    Update(Rule<T>),
+}
+
+/// Steps on the same rows. An epoch that is one batch of one chunk is a step of this, whose rows are
+/// loaded once for many epochs, and whose objects are made once (xor: 1.3x).
+pub struct Steps<'a, 'f, T: Elementary> {
+    /// The rows.
+    pub rows: Rows<'a, T>,
+    /// The update of the layers; its rule is a step's own.
+    pub update: Update<'a, T>,
+    /// Whether sums over rows begin at +0, or go on from what the gradient holds.
+    pub fresh: bool,
+    /// Called when the losses of a step are there.
+    pub then: &'f mut dyn FnMut() -> Then<T>,
+    /// Steps.
+    pub times: usize,
+}
+
+impl<T: Elementary> Kernel for Steps<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { rows, update, fresh, then, times } = self;
+        let step = rows.step;
+        let Update { layers, gradient, .. } = update;
+        let loaded = rows.load::<S>();
+        for _ in 0..times {
+            loaded.pass::<S>();
+            let update = match then() {
+                Then::Stop => return,
+                Then::Sums => None,
+                Then::Update(rule) => Some(Update { rule, ..update }),
+            };
+            Sums { step, layers, gradient, fresh, update }.run::<S>();
+        }
+    }
+}
