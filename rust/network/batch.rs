@@ -96,6 +96,9 @@ pub struct StepLoss {
 }
 
 impl StepLoss {
+    /// That of no rows.
+    pub(super) const NONE: Self = Self { sum: 0.0, divisor: 1.0, reduced: 0.0 };
+
     /// The mean, whatever the reduction; 0 where all rows have zero weight.
     #[must_use]
     pub fn mean(&self) -> f64 {

@@ -99,7 +99,7 @@ impl<T: Elementary> Plan<T> {
         next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
         if let Some(tiny) = &self.tiny {
-            return caught(|| self.train_tiny(tiny, state, workspace, batch))?;
+            return caught(|| self.train_tiny(tiny, state, workspace, batch, 1, &mut |_| {}))?;
         }
         let teams = [
             self.row_team(threads, Reach::Gradients, batch.rows),
@@ -132,10 +132,10 @@ impl<T: Elementary> Plan<T> {
         times: usize,
         each: &mut dyn FnMut(StepLoss),
     ) -> Result<StepLoss> {
-        if let Some(tiny) = self.tiny.as_ref().filter(|tiny| tiny.is_one_chunk(batch.rows)) {
-            return caught(|| self.repeat_tiny(tiny, state, workspace, batch, times, each))?;
+        if let Some(tiny) = &self.tiny {
+            return caught(|| self.train_tiny(tiny, state, workspace, batch, times, each))?;
         }
-        let mut last = StepLoss { sum: 0.0, divisor: 0.0, reduced: 0.0 };
+        let mut last = StepLoss::NONE;
         for _ in 0..times {
             last = self.train(threads, state, workspace, batch)?;
             if !last.is_finite() {
@@ -272,7 +272,7 @@ impl<T: Elementary> Plan<T> {
         tree.finish().for_each(|slot| self.merge(workspace, slot));
         Ok(match head {
             Head::Loss => self.total(workspace, batch.rows, divisor),
-            Head::Nothing | Head::Gradient(_) => StepLoss { sum: 0.0, divisor: 1.0, reduced: 0.0 },
+            Head::Nothing | Head::Gradient(_) => StepLoss::NONE,
         })
     }
 

@@ -114,30 +114,80 @@ impl Tiny {
         let places = [inputs, outputs, outputs, outputs].map(|cols| (buffers.reserve(ROOM), cols));
         Some(Self { layers, places, groups })
     }
+}
 
-    /// Whether a batch is one chunk with one update.
-    pub(super) fn is_one_chunk(&self, rows: usize) -> bool {
-        rows <= LANES && self.groups.len() == 1
-    }
+/// What all chunks of a batch share.
+struct TinyPass<'a, T> {
+    tiny: &'a Tiny,
+    batch: &'a Batch<'a, T>,
+    isa: Isa,
+    divisor: f64,
 }
 
 impl<T: Elementary> Plan<T> {
-    /// As [`Plan::train`], on one thread; the caller catches panics.
+    /// As [`Plan::train_again`], on one thread; the caller catches panics.
     pub(super) fn train_tiny(
         &self,
         tiny: &Tiny,
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
+        times: usize,
+        each: &mut dyn FnMut(StepLoss),
     ) -> Result<StepLoss> {
-        if tiny.is_one_chunk(batch.rows) {
-            return self.repeat_tiny(tiny, state, workspace, batch, 1, &mut |_| {});
-        }
-        assert!(batch.rows <= workspace.batch_rows());
-        batch.gather_labels(0..batch.rows, workspace.classes(), workspace.weights());
+        let rows = batch.rows;
+        assert!(rows <= workspace.batch_rows());
+        batch.gather_labels(0..rows, workspace.classes(), workspace.weights());
         let divisor = self.divisor(workspace, batch);
-        let scale = self.scale(divisor);
-        let isa = self.tiny_isa(batch.rows);
+        let isa = if rows <= NARROW_ROWS { self.isa.narrow() } else { self.isa };
+        let pass = TinyPass { tiny, batch, isa, divisor };
+        if rows <= LANES && tiny.groups.len() == 1 {
+            return self.steps_of_chunk(&pass, state, workspace, times, each);
+        }
+        let mut last = StepLoss::NONE;
+        for _ in 0..times {
+            last = self.step_of_chunks(&pass, state, workspace)?;
+            if !last.is_finite() {
+                break;
+            }
+            each(last);
+        }
+        Ok(last)
+    }
+
+    /// Steps on a batch of one chunk, whose layers share a rule.
+    fn steps_of_chunk(
+        &self,
+        pass: &TinyPass<'_, T>,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+        times: usize,
+        each: &mut dyn FnMut(StepLoss),
+    ) -> Result<StepLoss> {
+        let count = pass.batch.rows;
+        workspace.reserve_gradients(&state.layout, 1)?;
+        let rows = self.tiny_chunk(pass, state, workspace, (0, count));
+        let update = self.first_update(pass.tiny, state, whole(workspace.gradient()));
+        let mut last = StepLoss::NONE;
+        let mut then = || {
+            last = self.total(workspace, count, pass.divisor);
+            if last.is_finite() {
+                each(last);
+            }
+            self.then_update(pass.tiny, state, &last)
+        };
+        pass.isa.run(Steps { rows, update, fresh: true, then: &mut then, times });
+        Ok(last)
+    }
+
+    /// A step on a batch of any size, chunk by chunk.
+    fn step_of_chunks(
+        &self,
+        pass: &TinyPass<'_, T>,
+        state: &mut State<T>,
+        workspace: &mut Workspace<T>,
+    ) -> Result<StepLoss> {
+        let TinyPass { tiny, batch, isa, divisor } = *pass;
         let mut tree = BlockTree::default();
         let mut first = 0;
         while first < batch.rows {
@@ -149,19 +199,19 @@ impl<T: Elementary> Plan<T> {
             let end = start + if left < BLOCK_ROWS { left } else { BLOCK_ROWS };
             while first < end {
                 let count = if end - first < LANES { end - first } else { LANES };
-                let (chunk, fresh) = ((first, count), first == start);
-                let rows = self.tiny_chunk(isa, tiny, state, workspace, batch, chunk, scale);
+                let rows = self.tiny_chunk(pass, state, workspace, (first, count));
+                let fresh = first == start;
                 first += count;
                 // One block and one rule: the last sums go straight into the update.
                 let whole = first == batch.rows && start == 0 && tiny.groups.len() == 1;
-                let update = self.tiny_update(&tiny.layers, state, tiny.groups[0].0, gradient);
+                let update = self.first_update(tiny, state, gradient);
                 let mut loss = None;
                 let mut then = || {
                     if !whole {
                         return Then::Sums;
                     }
                     let total = loss.insert(self.total(workspace, batch.rows, divisor));
-                    self.tiny_update_of(tiny, state, total)
+                    self.then_update(tiny, state, total)
                 };
                 isa.run(Steps { rows, update, fresh, then: &mut then, times: 1 });
                 if let Some(loss) = loss {
@@ -182,42 +232,8 @@ impl<T: Elementary> Plan<T> {
         Ok(loss)
     }
 
-    /// Steps on a batch that is one chunk, `times` of them, and what `each` is told of each: the sum of
-    /// the losses of its rows. Gives the last loss; if that is not finite, there were fewer steps, and
-    /// nothing was updated from it.
-    pub(super) fn repeat_tiny(
-        &self,
-        tiny: &Tiny,
-        state: &mut State<T>,
-        workspace: &mut Workspace<T>,
-        batch: &Batch<'_, T>,
-        times: usize,
-        each: &mut dyn FnMut(StepLoss),
-    ) -> Result<StepLoss> {
-        let rows = batch.rows;
-        assert!(rows <= workspace.batch_rows());
-        workspace.reserve_gradients(&state.layout, 1)?;
-        batch.gather_labels(0..rows, workspace.classes(), workspace.weights());
-        let divisor = self.divisor(workspace, batch);
-        let isa = self.tiny_isa(rows);
-        let mut last = self.total(workspace, 0, divisor);
-        let scale = self.scale(divisor);
-        let rows = self.tiny_chunk(isa, tiny, state, workspace, batch, (0, rows), scale);
-        let gradient = whole(workspace.gradient());
-        let update = self.tiny_update(&tiny.layers, state, tiny.groups[0].0, gradient);
-        let mut then = || {
-            last = self.total(workspace, batch.rows, divisor);
-            if last.is_finite() {
-                each(last);
-            }
-            self.tiny_update_of(tiny, state, &last)
-        };
-        isa.run(Steps { rows, update, fresh: true, then: &mut then, times });
-        Ok(last)
-    }
-
     /// The update of all layers by the rule that they share, if the loss is finite.
-    fn tiny_update_of(&self, tiny: &Tiny, state: &mut State<T>, loss: &StepLoss) -> Then<T> {
+    fn then_update(&self, tiny: &Tiny, state: &mut State<T>, loss: &StepLoss) -> Then<T> {
         if !loss.is_finite() {
             return Then::Stop;
         }
@@ -225,23 +241,15 @@ impl<T: Elementary> Plan<T> {
         Then::Update(state.rule(&self.updates.optimizer, tiny.groups[0].0))
     }
 
-    /// Steps of few rows take 256-bit registers at most.
-    fn tiny_isa(&self, rows: usize) -> Isa {
-        if rows <= NARROW_ROWS { self.isa.narrow() } else { self.isa }
-    }
-
     /// The row phase of `count` rows of the batch from row `first` on.
-    #[allow(clippy::too_many_arguments, reason = "the step's three objects and one chunk of it")]
     fn tiny_chunk<'a>(
         &'a self,
-        isa: Isa,
-        tiny: &'a Tiny,
+        pass: &TinyPass<'a, T>,
         state: &State<T>,
         workspace: &Workspace<T>,
-        batch: &Batch<'a, T>,
         (first, count): (usize, usize),
-        divisor: f64,
     ) -> Rows<'a, T> {
+        let TinyPass { tiny, batch, isa, divisor } = *pass;
         let step = Step {
             layers: &tiny.layers,
             parameters: whole(&state.parameters),
@@ -252,7 +260,7 @@ impl<T: Elementary> Plan<T> {
         let [input, outputs, targets, grad] = tiny.places.map(of_chunk);
         let places = (outputs, targets, Some(grad));
         let rows = (first, first + count);
-        let losses = self.row_losses(workspace, batch, rows, places, divisor);
+        let losses = self.row_losses(workspace, batch, rows, places, self.scale(divisor));
         let (loss, targets) = losses.expect("a network that fits has a loss");
         let rows = batch.order.range(first, first + count);
         let gather = Gather { source: batch.source, rows, target: input };
@@ -261,6 +269,16 @@ impl<T: Elementary> Plan<T> {
             isa.run(gather);
         }
         Rows { step, input, plain, scale: self.scale, targets, loss }
+    }
+
+    /// The update of all layers by the rule of the first.
+    fn first_update<'a>(
+        &self,
+        tiny: &'a Tiny,
+        state: &State<T>,
+        gradient: Span<T>,
+    ) -> Update<'a, T> {
+        self.tiny_update(&tiny.layers, state, tiny.groups[0].0, gradient)
     }
 
     /// The update of layers that share a factor on the learning rate.
