@@ -10,7 +10,7 @@ use ironmlp::simd::{Isa, LANES, Real};
 
 /// Every activation, with other parameters than the usual ones too. The match makes a new member
 /// without a place here fail to compile.
-fn all() -> Vec<Activation> {
+pub fn all() -> Vec<Activation> {
     let all = vec![
         Activation::Identity,
         Activation::Sigmoid,

@@ -5,6 +5,7 @@ use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::convolution::{
     Axis, ConvolutionGradient, Correlate, Stencil, TransposeChannels,
 };
+use ironmlp::kernels::fetch::Fetch;
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::fold_array;
@@ -185,6 +186,7 @@ fn check<T: Real>(case: &Case) {
                 scratch: unsafe { Span::from_raw(scratch.as_mut_ptr(), len) },
                 weight: dw.view(),
                 bias: Some(db.view()),
+                ahead: &Fetch::new(Span::empty()),
             });
         }
         for o in 0..case.outputs {

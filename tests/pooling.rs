@@ -1,10 +1,15 @@
 //! Pools and the way between images and rows equal their definitions.
 
+use crate::activation::all as all_activations;
 use crate::support::images::Block;
 use crate::support::matrix::{Matrix, noise};
+use ironmlp::kernels::activation::{Activation, ActivationBackward, ActivationForward};
+use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::flatten::{Flatten, Unflatten};
 use ironmlp::kernels::images::{ImageShape, PixelOrder};
-use ironmlp::kernels::pooling::{Pool, PoolBackward, PoolForward, PoolKind};
+use ironmlp::kernels::pooling::{
+    ActivatedPoolBackward, ActivatedPoolForward, Pool, PoolBackward, PoolForward, PoolKind,
+};
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
 
@@ -107,7 +112,12 @@ fn check_flatten<T: Real>(shape: ImageShape, samples: usize) {
             let mut rows = Matrix::<T>::new(samples, shape.features(), nan);
             isa.run(Flatten { images: images.view(), rows: rows.view(), order });
             let mut back = Block::<T>::nan(shape);
-            isa.run(Unflatten { images: back.view(), rows: rows.view(), order });
+            // In two pieces: `gather` brings rows piece by piece.
+            let panels = rows.view().panels();
+            for (start, end) in [(0, panels / 2), (panels / 2, panels)] {
+                let (rows, first) = (rows.view().columns(start, end), start * LANES);
+                isa.run(Unflatten { images: back.view(), rows, order, first });
+            }
             for channel in 0..shape.channels {
                 for row in 0..shape.height {
                     for col in 0..shape.width {
@@ -133,6 +143,86 @@ fn shape() -> impl Strategy<Value = ImageShape> {
         height,
         width,
     })
+}
+
+/// An activation and a pool as one are what they are one after the other, both ways.
+fn check_activated<T: Elementary>(activation: Activation, kind: PoolKind, input: ImageShape) {
+    let pool = Pool { kind, kernel: (2, 2), stride: (2, 2) };
+    let Some(output) = pool.output(input) else { return };
+    // Bands of whole rows of windows.
+    let cut = output.height / 2 * 2;
+    let bands = [(0, cut), (cut, input.height)];
+    for isa in Isa::all() {
+        let what = format!("{} {activation:?} {kind:?} {input:?}", isa.name());
+        let mut z = Block::<T>::noise(3, input);
+        let mut grad = Block::<T>::noise(5, output);
+        let mut a = Block::<T>::nan(input);
+        let mut y = Block::<T>::nan(output);
+        let mut dz = Block::<T>::nan(input);
+        let rows = |block: &mut Block<T>| block.view().rows(0, input.height);
+        isa.run(ActivationForward { activation, input: rows(&mut z), output: rows(&mut a) });
+        let (start, end) = (0, output.height);
+        isa.run(PoolForward { pool, input: a.view(), output: y.view(), start, end });
+        isa.run(PoolBackward {
+            pool,
+            input: a.view(),
+            output: y.view(),
+            grad: grad.view(),
+            target: dz.view(),
+            start: 0,
+            end: input.height,
+        });
+        let saved = if activation.needs_input() { rows(&mut z) } else { rows(&mut a) };
+        isa.run(ActivationBackward { activation, saved, grad: rows(&mut dz) });
+
+        for streams in [false, true] {
+            let mut activated = Block::<T>::nan(input);
+            let mut pooled = Block::<T>::nan(output);
+            let mut target = Block::<T>::nan(input);
+            for (start, end) in bands {
+                isa.run(ActivatedPoolForward {
+                    activation,
+                    pool,
+                    input: z.view(),
+                    activated: activated.view(),
+                    streams,
+                    output: pooled.view(),
+                    start,
+                    end,
+                });
+            }
+            activated.assert_same(&a, &what);
+            pooled.assert_same(&y, &what);
+            for (start, end) in bands {
+                isa.run(ActivatedPoolBackward {
+                    activation,
+                    pool,
+                    saved: if activation.needs_input() { z.view() } else { activated.view() },
+                    input: activated.view(),
+                    output: pooled.view(),
+                    grad: grad.view(),
+                    target: target.view(),
+                    start,
+                    end,
+                });
+            }
+            target.assert_same(&dz, &what);
+        }
+    }
+}
+
+#[test]
+fn activations_and_pools_as_one_have_the_same_bits() {
+    let shapes = [(1, 2, 2), (3, 7, 6), (2, 4, 9), (1, 9, 3), (2, 1, 4)];
+    for activation in all_activations() {
+        for kind in [PoolKind::Average, PoolKind::Max] {
+            for (channels, height, width) in shapes {
+                let input = ImageShape { channels, height, width };
+                check_activated::<f32>(activation, kind, input);
+                check_activated::<f64>(activation, kind, input);
+            }
+        }
+    }
 }
 
 proptest! {

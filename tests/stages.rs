@@ -163,6 +163,11 @@ fn bands_of_stages_change_no_bit() {
             image(1, 60, 44),
         ),
     ];
+    // Images of 20 MB, which go past the caches.
+    let (relu, wide) = (relu(), conv5((1, 16), 2));
+    let large = (vec![wide, relu, pool(Max, 2, 2)], image(1, 141, 140));
+    let spec = network(large.0, large.1);
+    check::<f32>(&spec, large.1);
     for (layers, image) in cases {
         let spec = network(layers, image);
         check::<f32>(&spec, image);

@@ -131,9 +131,19 @@ pub(super) struct Pixels {
 }
 
 impl Pixels {
+    /// Those from feature `first` on.
     #[inline(always)]
-    pub(super) fn new(shape: ImageShape, order: PixelOrder) -> Self {
-        Self { shape, order, row: 0, channel: 0, col: 0 }
+    pub(super) fn new(shape: ImageShape, order: PixelOrder, first: usize) -> Self {
+        let ImageShape { channels, height, width } = shape;
+        let (row, channel, col) = match order {
+            PixelOrder::ChannelsFirst => {
+                (first / width % height, first / (width * height), first % width)
+            }
+            PixelOrder::ChannelsLast => {
+                (first / (channels * width), first % channels, first / channels % width)
+            }
+        };
+        Self { shape, order, row, channel, col }
     }
 
     /// The 16 elements of the next feature.

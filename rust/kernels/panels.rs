@@ -107,6 +107,13 @@ impl<T> Panels<T> {
         Self { ptr: self.ptr.wrapping_add(start * self.stride), cols: cols - start * LANES, ..self }
     }
 
+    /// The first `cols` columns alone, or as many of them as there are.
+    #[inline]
+    #[must_use]
+    pub fn first_columns(self, cols: usize) -> Self {
+        Self { cols: if cols < self.cols { cols } else { self.cols }, ..self }
+    }
+
     /// Whether the other view begins at the same element.
     #[inline]
     #[must_use]

@@ -9,10 +9,13 @@ use super::workspace::Workspace;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::fetch::Fetch;
 use crate::kernels::flatten::{Flatten, Unflatten};
 use crate::kernels::images::{Images, PixelOrder, block_rows};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::pooling::{PoolBackward, PoolForward};
+use crate::kernels::pooling::{
+    ActivatedPoolBackward, ActivatedPoolForward, PoolBackward, PoolForward,
+};
 use crate::kernels::random::DropoutMask;
 use crate::runtime::Arena;
 use crate::simd::{Isa, LANES};
@@ -100,10 +103,13 @@ impl<T: Elementary> ImageContext<'_, T> {
 
     /// From rows of X to rows of features.
     pub(super) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
-        let rows = self.tile_rows(self.plan.gathered);
-        plan.gather(batch, self.slab + self.first(), rows);
-        let order = self.plan.order;
-        self.isa.run(Unflatten { rows, images: self.all(self.plan.input), order });
+        let (images, order) = (self.all(self.plan.input), self.plan.order);
+        let (features, gathered) = (images.shape().features(), self.tile_rows(self.plan.gathered));
+        for first in (0..features).step_by(gathered.cols()) {
+            let rows = gathered.first_columns(features - first);
+            plan.gather(batch, (self.slab + self.first(), first), rows);
+            self.isa.run(Unflatten { rows, images, order, first });
+        }
         for stage in &self.plan.forward {
             self.stage(stage);
         }
@@ -119,7 +125,7 @@ impl<T: Elementary> ImageContext<'_, T> {
         }
         let rows = self.batch_rows(self.plan.flat_grad);
         let images = self.all(self.plan.output_grad);
-        self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst });
+        self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst, first: 0 });
         for stage in &self.plan.backward {
             self.stage(stage);
         }
@@ -142,13 +148,29 @@ impl<T: Elementary> ImageContext<'_, T> {
                 self.copy(rows(band.origin), rows(origin));
                 band.origin = origin;
             }
+            let ahead = Fetch::new(self.read_next(stage, band));
             for op in &stage.ops {
-                self.run(op, band);
+                self.run(op, band, &ahead);
             }
         }
     }
 
-    fn run(&self, op: &ImageOp, band: Band) {
+    /// What the way back through an activation reads for the next band: it was made long ago.
+    fn read_next(&self, stage: &Stage, band: Band) -> Span<T> {
+        match stage.ops[0] {
+            ImageOp::ActivatedPoolGradient { saved, .. }
+            | ImageOp::ActivationGradient { saved, .. }
+                if matches!(saved.home, Home::Tile(..)) =>
+            {
+                let end = stage.height.min(band.end + stage.band);
+                let next = self.elements(saved, Band { start: band.end, end, ..band });
+                next.span(0, 0, next.rows())
+            }
+            _ => Span::empty(),
+        }
+    }
+
+    fn run(&self, op: &ImageOp, band: Band, ahead: &Fetch<T>) {
         let Band { start, end, .. } = band;
         match *op {
             ImageOp::Convolution { conv, input, output } => {
@@ -197,6 +219,7 @@ impl<T: Elementary> ImageContext<'_, T> {
                     scratch: whole(self.memory).slice(at, at + len),
                     weight: layout.weight(sums),
                     bias: layout.bias.then(|| layout.bias(sums)),
+                    ahead,
                 });
             }
             ImageOp::Activation { activation, input, output } => {
@@ -227,7 +250,12 @@ impl<T: Elementary> ImageContext<'_, T> {
                         mask: rows,
                     });
                     let images = self.all(mask.images);
-                    self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst });
+                    self.isa.run(Unflatten {
+                        rows,
+                        images,
+                        order: PixelOrder::ChannelsFirst,
+                        first: 0,
+                    });
                     let mask = self.elements(mask.images, band);
                     self.kernels.multiply.call(Multiply { x: output, mask });
                 }
@@ -248,6 +276,39 @@ impl<T: Elementary> ImageContext<'_, T> {
                     output: self.images(output, band),
                     start: row(start),
                     end: row(end),
+                });
+            }
+            ImageOp::ActivatedPool { activation, pool, input, activated, streams, output } => {
+                self.isa.run(ActivatedPoolForward {
+                    activation,
+                    pool,
+                    input: self.images(input, band),
+                    activated: self.images(activated, band),
+                    streams,
+                    output: self.images(output, band),
+                    start,
+                    end,
+                });
+            }
+            ImageOp::ActivatedPoolGradient {
+                activation,
+                pool,
+                saved,
+                input,
+                output,
+                grad,
+                target,
+            } => {
+                self.isa.run(ActivatedPoolBackward {
+                    activation,
+                    pool,
+                    saved: self.images(saved, band),
+                    input: self.images(input, band),
+                    output: self.images(output, band),
+                    grad: self.images(grad, band),
+                    target: self.images(target, band),
+                    start,
+                    end,
                 });
             }
             ImageOp::PoolGradient { pool, input, output, grad, target } => {

@@ -66,6 +66,16 @@ pub(super) enum ImageOp {
         input: ImageBuffer,
         output: ImageBuffer,
     },
+    /// An activation and the pool of its result.
+    ActivatedPool {
+        activation: Activation,
+        pool: Pool,
+        input: ImageBuffer,
+        activated: ImageBuffer,
+        /// Whether what is activated goes past the caches.
+        streams: bool,
+        output: ImageBuffer,
+    },
     InputGradient {
         conv: usize,
         grad: ImageBuffer,
@@ -90,6 +100,16 @@ pub(super) enum ImageOp {
     },
     PoolGradient {
         pool: Pool,
+        input: ImageBuffer,
+        output: ImageBuffer,
+        grad: ImageBuffer,
+        target: ImageBuffer,
+    },
+    /// A pool's gradient and that of the activation before it.
+    ActivatedPoolGradient {
+        activation: Activation,
+        pool: Pool,
+        saved: ImageBuffer,
         input: ImageBuffer,
         output: ImageBuffer,
         grad: ImageBuffer,
@@ -161,7 +181,7 @@ pub(super) struct ImagePlan {
     pub order: PixelOrder,
     /// Memory of a tile.
     pub tile: Buffers,
-    /// Rows of X as they are gathered, of one block.
+    /// A few columns of X as they are gathered, of one block.
     pub gathered: BufferId,
     pub input: ImageBuffer,
     pub forward: Vec<Stage>,
@@ -186,6 +206,9 @@ impl ImagePlan {
             | ImageOp::Activation { output, .. }
             | ImageOp::Dropout { output, .. }
             | ImageOp::Pool { output, .. } => output.shape.features(),
+            ImageOp::ActivatedPool { activated, output, .. } => {
+                activated.shape.features() + output.shape.features()
+            }
             _ => 0,
         };
         self.forward.iter().flat_map(|stage| &stage.ops).map(of).sum()

@@ -181,7 +181,7 @@ impl<T: Elementary> Plan<T> {
         let kernels = &self.row_kernels;
         let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
         if part.gather {
-            self.gather(pass.batch, slab + start, context.rows(self.input));
+            self.gather(pass.batch, (slab + start, 0), context.rows(self.input));
         }
         for op in &self.forward[part.forward.clone()] {
             context.run(op);
@@ -228,10 +228,16 @@ impl<T: Elementary> Plan<T> {
         }
     }
 
-    /// Rows of X from row `first` of the batch on, as many as the target has.
-    pub(super) fn gather(&self, batch: &Batch<'_, T>, first: usize, target: Panels<T>) {
+    /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has.
+    pub(super) fn gather(
+        &self,
+        batch: &Batch<'_, T>,
+        (first, col): (usize, usize),
+        target: Panels<T>,
+    ) {
+        let source = batch.source.columns(col, col + target.cols());
         let rows = batch.order.range(first, first + target.rows());
-        self.isa.run(Gather { source: batch.source, rows, target });
+        self.isa.run(Gather { source, rows, target });
         if let Some(divisor) = self.scale {
             self.isa.run(Divide { target, divisor });
         }

@@ -1,6 +1,7 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::images::{ImageBuffer, ImageOp, Stage};
+use super::images::{Home, ImageBuffer, ImageOp, Stage};
+use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::Pool;
 use crate::simd::LANES;
@@ -43,6 +44,8 @@ impl Stages {
             ImageOp::InputGradient { grad, .. } => (grad, false, true),
             ImageOp::Dropout { output, .. } => (output, true, true),
             ImageOp::DropoutGradient { target, .. } => (target, true, true),
+            ImageOp::ActivatedPool { activated, .. } => (activated, false, true),
+            ImageOp::ActivatedPoolGradient { target, .. } => (target, true, false),
         };
         if !self.joins || !self.open || begins {
             let height = images.shape.height;
@@ -50,7 +53,10 @@ impl Stages {
             self.list.push(Stage { ops: Vec::new(), height, band, window: None });
         }
         if let Some(stage) = self.list.last_mut() {
-            stage.ops.push(op);
+            match stage.ops.last().and_then(|last| in_one(*last, op)) {
+                Some(both) if self.joins => *stage.ops.last_mut().unwrap() = both,
+                _ => stage.ops.push(op),
+            }
         }
         self.open = !ends;
     }
@@ -61,6 +67,35 @@ impl Stages {
         if let Some(stage) = self.list.last_mut() {
             stage.window = Some((images, before));
         }
+    }
+}
+
+/// Both ops as one, if there is such a one.
+fn in_one(first: ImageOp, second: ImageOp) -> Option<ImageOp> {
+    match (first, second) {
+        (
+            ImageOp::Activation { activation, input, output: activated },
+            ImageOp::Pool { pool, input: pooled, output },
+        ) if pooled == activated && pool.is_two_by_two() => {
+            // Out of a window and into images: the builder found these too large for a cache.
+            let streams = input != activated && matches!(input.home, Home::Window(_));
+            Some(ImageOp::ActivatedPool { activation, pool, input, activated, streams, output })
+        }
+        (
+            ImageOp::PoolGradient { pool, input, output, grad, target },
+            ImageOp::ActivationGradient { activation, saved, target: last, .. },
+        ) if last == target && pool.is_two_by_two() && activation != Activation::Identity => {
+            Some(ImageOp::ActivatedPoolGradient {
+                activation,
+                pool,
+                saved,
+                input,
+                output,
+                grad,
+                target,
+            })
+        }
+        _ => None,
     }
 }
 

@@ -15,6 +15,11 @@ impl Simd for Avx2 {
     type Four<T: Real> = T::Four;
     const REGISTERS: usize = 16;
     #[inline(always)]
+    fn fence() {
+        // SAFETY: x86-64 has the instruction.
+        unsafe { _mm_sfence() }
+    }
+    #[inline(always)]
     fn call<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
         // instruction set.
@@ -72,7 +77,7 @@ unsafe fn unbiased_f64(e: __m256i) -> __m256d {
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX2 and FMA.
 macro_rules! register {
-    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident, $stream:ident,
      $maskload:ident, $maskstore:ident, $window:ident, $load_mask:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident, $cmp:ident, $blendv:ident, $movemask:ident,
@@ -98,6 +103,11 @@ macro_rules! register {
                 unsafe { $storeu(p, self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, p: *mut $T) {
+                // SAFETY: AVX2; the caller vouches for the memory and its alignment.
+                unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
             unsafe fn load_partial(p: *const $T, n: usize) -> Self {
                 // SAFETY: AVX2; n <= LANES, so the window stays in its array, and masked-off lanes
                 // are not read.
@@ -119,6 +129,11 @@ macro_rules! register {
             fn prefetch(p: *const $T) {
                 // SAFETY: x86-64 has the instruction, which never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+            #[inline(always)]
+            fn prefetch_far(p: *const $T) {
+                // SAFETY: as above.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
             }
             #[inline(always)]
             fn add(self, b: Self) -> Self {
@@ -280,6 +295,7 @@ register!(
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
+    _mm256_stream_ps,
     _mm256_maskload_ps,
     _mm256_maskstore_ps,
     MASK_32,
@@ -321,6 +337,7 @@ register!(
     _mm256_set1_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,
+    _mm256_stream_pd,
     _mm256_maskload_pd,
     _mm256_maskstore_pd,
     MASK_64,
@@ -362,6 +379,7 @@ register!(
     _mm_set1_ps,
     _mm_loadu_ps,
     _mm_storeu_ps,
+    _mm_stream_ps,
     _mm_maskload_ps,
     _mm_maskstore_ps,
     MASK_128,

@@ -15,6 +15,11 @@ impl Simd for Avx512 {
     type Four<T: Real> = T::Four;
     const REGISTERS: usize = 32;
     #[inline(always)]
+    fn fence() {
+        // SAFETY: x86-64 has the instruction.
+        unsafe { _mm_sfence() }
+    }
+    #[inline(always)]
     fn call<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
         // instruction set.
@@ -35,7 +40,7 @@ pub struct F64x8(__m512d);
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX-512.
 macro_rules! register {
-    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident, $stream:ident,
      $maskload:ident, $maskstore:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blend:ident, $sign:ident,
@@ -61,6 +66,11 @@ macro_rules! register {
                 unsafe { $storeu(p, self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, p: *mut $T) {
+                // SAFETY: AVX-512; the caller vouches for the memory and its alignment.
+                unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
             unsafe fn load_partial(p: *const $T, n: usize) -> Self {
                 let mask = ((1u32 << n) - 1) as $mask;
                 // SAFETY: AVX-512; masked-off lanes are not read.
@@ -76,6 +86,11 @@ macro_rules! register {
             fn prefetch(p: *const $T) {
                 // SAFETY: x86-64 has the instruction, which never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+            #[inline(always)]
+            fn prefetch_far(p: *const $T) {
+                // SAFETY: as above.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
             }
             #[inline(always)]
             fn add(self, b: Self) -> Self {
@@ -229,6 +244,7 @@ register!(
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
+    _mm512_stream_ps,
     _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps,
     _mm512_add_ps,
@@ -266,6 +282,7 @@ register!(
     _mm512_set1_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
+    _mm512_stream_pd,
     _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd,
     _mm512_add_pd,

@@ -120,6 +120,16 @@ pub trait Vector<T: Real>: Copy {
     /// # Safety
     /// `p` is valid for writes of `LANES` values; it need not be aligned.
     unsafe fn store(self, p: *mut T);
+    /// As [`Self::store`], past the caches: for what no cache would hold until it is read. Nothing, in
+    /// this thread or another, may use that memory before [`Simd::fence`].
+    ///
+    /// # Safety
+    /// As for [`Self::store`]; `p` is a multiple of the vector's size.
+    #[inline(always)]
+    unsafe fn stream(self, p: *mut T) {
+        // SAFETY: the caller vouches for the memory.
+        unsafe { self.store(p) };
+    }
     /// The first `n` lanes from memory, the others +0. Memory past `n` is not read.
     ///
     /// # Safety
@@ -181,6 +191,12 @@ pub trait Vector<T: Real>: Copy {
     /// Asks for the cache line at `p`, which may be any address, before it is loaded.
     #[inline(always)]
     fn prefetch(p: *const T) {
+        let _ = p;
+    }
+
+    /// As [`Self::prefetch`], no nearer than L2: for what is read later than all that is in L1.
+    #[inline(always)]
+    fn prefetch_far(p: *const T) {
         let _ = p;
     }
 
@@ -260,6 +276,9 @@ pub trait Simd: Copy + 'static {
     type Four<T: Real>: Vector<T>;
     /// Architectural vector registers: how large a tile of accumulators can be.
     const REGISTERS: usize;
+    /// Waits for what [`Vector::stream`] has stored.
+    #[inline(always)]
+    fn fence() {}
     /// Runs a kernel by a call, for what is rare, or needs much of the stack: in a function that calls
     /// `run` it would be one more copy, and its memory would be made sure of in every call.
     fn call<K: Kernel>(kernel: K) -> K::Output;

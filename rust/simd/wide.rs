@@ -10,6 +10,18 @@ use super::{Real, Vector};
 pub struct Wide<V, const N: usize>([V; N]);
 
 impl<V, const N: usize> Wide<V, N> {
+    /// These vectors.
+    #[inline(always)]
+    pub fn new(vectors: [V; N]) -> Self {
+        Self(vectors)
+    }
+
+    /// Its vectors.
+    #[inline(always)]
+    pub fn vectors(self) -> [V; N] {
+        self.0
+    }
+
     /// Vectors that lie `stride` elements apart.
     ///
     /// # Safety

@@ -8,6 +8,7 @@
 //! This file makes the sums of one block.
 
 use super::Stencil;
+use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Sum, fold_rows};
@@ -24,7 +25,7 @@ const fn band_bytes(registers: usize) -> usize {
 const SUMS_BYTES: usize = 128 << 10;
 
 /// The gradient of the weight and the bias over a block of 16 samples.
-pub struct ConvolutionGradient<T> {
+pub struct ConvolutionGradient<'a, T> {
     /// The layer's input.
     pub input: Images<T>,
     /// Gradient at the layer's output.
@@ -45,17 +46,19 @@ pub struct ConvolutionGradient<T> {
     pub weight: Panels<T>,
     /// One row, if there is a bias.
     pub bias: Option<Panels<T>>,
+    /// What is fetched meanwhile: sums over pixels in L1 leave the memory idle.
+    pub ahead: &'a Fetch<T>,
 }
 
-impl<T> Clone for ConvolutionGradient<T> {
+impl<T> Clone for ConvolutionGradient<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for ConvolutionGradient<T> {}
+impl<T> Copy for ConvolutionGradient<'_, T> {}
 
-impl<T: Real> Kernel for ConvolutionGradient<T> {
+impl<T: Real> Kernel for ConvolutionGradient<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -88,7 +91,7 @@ struct Corner {
     col: usize,
 }
 
-impl<T: Real> ConvolutionGradient<T> {
+impl<T: Real> ConvolutionGradient<'_, T> {
     /// Elements of scratch for a weight of `inputs` rows and `outputs` columns.
     #[must_use]
     pub fn scratch_len(inputs: usize, outputs: usize) -> usize {
@@ -257,6 +260,7 @@ impl<T: Real> ConvolutionGradient<T> {
             width: input.width,
             cols: self.cols,
             tap: tap_col,
+            ahead: self.ahead,
         };
         for _ in rows.0..rows.1 {
             // SAFETY: the line's pointers are to the first pixels of rows that exist; `inside` says
@@ -358,7 +362,7 @@ fn inside(
 
 /// A row of the gradient and the row of the input that one row of the kernel meets there.
 #[derive(Clone, Copy)]
-struct Line<T> {
+struct Line<'a, T> {
     grad: *const T,
     /// From one output channel to the next.
     grad_apart: usize,
@@ -367,9 +371,10 @@ struct Line<T> {
     cols: Stencil,
     /// First column of the kernel.
     tap: usize,
+    ahead: &'a Fetch<T>,
 }
 
-impl<T: Real> Line<T> {
+impl<T: Real> Line<'_, T> {
     /// Columns `start..end`, at which all taps meet pixels. Several taps lie side by side.
     ///
     /// # Safety
@@ -381,11 +386,33 @@ impl<T: Real> Line<T> {
         start: usize,
         end: usize,
     ) {
+        let lines = self.ahead.take(end - start);
+        // SAFETY: the caller vouches for all of these columns.
+        unsafe {
+            let middle = start + lines.count;
+            self.pixels(sums, start, middle, |i| lines.fetch::<V>(i));
+            self.pixels(sums, middle, end, |_| ());
+        }
+    }
+
+    /// As [`Self::inside`], and something beside each pixel.
+    ///
+    /// # Safety
+    /// As for [`Self::inside`].
+    #[inline(always)]
+    unsafe fn pixels<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
+        self,
+        sums: &mut [[V; OUTPUTS]; TAPS],
+        start: usize,
+        end: usize,
+        beside: impl Fn(usize),
+    ) {
         let Stencil { stride, padding, dilation, .. } = self.cols;
         let before = start * stride + self.tap * dilation;
         let mut input = self.input.wrapping_add(before * LANES).wrapping_sub(padding * LANES);
         let mut grad = self.grad.wrapping_add(start * LANES);
-        for _ in start..end {
+        for i in 0..end - start {
+            beside(i);
             let mut x = [V::zero(); TAPS];
             for tap in 0..TAPS {
                 // SAFETY: the caller vouches that the tap meets a pixel.

@@ -140,6 +140,17 @@ impl<'a> Source<'a> {
         self.cols
     }
 
+    /// Columns `start..end` alone.
+    ///
+    /// # Panics
+    /// If there are no such columns.
+    #[must_use]
+    pub fn columns(&self, start: usize, end: usize) -> Self {
+        assert!(start <= end && end <= self.cols);
+        let ptr = self.ptr.wrapping_offset(self.col_stride * start as isize);
+        Self { ptr, cols: end - start, ..*self }
+    }
+
     /// Bytes of a row's elements.
     #[inline]
     pub(super) fn row_bytes(&self) -> usize {
