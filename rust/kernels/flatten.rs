@@ -44,6 +44,13 @@ fn fetch<T: Real, V: Vector<T>>(rows: Panels<T>, panel: usize) {
     }
 }
 
+/// Whether a panel has 16 rows and columns, and the columns' pixels follow each other too: they are turned
+/// where they are.
+#[inline(always)]
+fn is_whole<T>(rows: Panels<T>, panel: usize, pixels: &Pixels) -> bool {
+    rows.rows() == LANES && rows.width(panel) == LANES && pixels.run(LANES) == LANES
+}
+
 /// 16 rows of 16 elements.
 type Block<T> = Scratch<T, { LANES * LANES }>;
 
@@ -61,6 +68,12 @@ impl<T: Real> Kernel for Flatten<T> {
         for panel in 0..rows.panels() {
             fetch::<T, S::Register<T>>(rows, panel);
             let width = rows.width(panel);
+            if is_whole(rows, panel, &pixels) {
+                let (from, to) = (pixels.next_run(images, LANES), rows.row(panel, 0));
+                // SAFETY: 16 pixels and 16 rows, which follow each other; the views' makers vouch for them.
+                unsafe { turn::<T, S::Register<T>>(from, to) };
+                continue;
+            }
             for feature in 0..LANES {
                 let vector = if feature < width {
                     // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
@@ -96,6 +109,12 @@ impl<T: Real> Kernel for Unflatten<T> {
         let (from, to) = (samples.ptr(), features.ptr());
         for panel in 0..rows.panels() {
             fetch::<T, S::Register<T>>(rows, panel);
+            if is_whole(rows, panel, &pixels) {
+                let (from, to) = (rows.row(panel, 0), pixels.next_run(images, LANES));
+                // SAFETY: 16 rows and 16 pixels, which follow each other; the views' makers vouch for them.
+                unsafe { turn::<T, S::Register<T>>(from, to) };
+                continue;
+            }
             for sample in 0..LANES {
                 let vector = if sample < rows.rows() {
                     // SAFETY: a panel's row holds 16 elements, for which the view's maker vouches.

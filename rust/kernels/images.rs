@@ -146,6 +146,26 @@ impl Pixels {
         Self { shape, order, row, channel, col }
     }
 
+    /// How many of the next features, of at most `most`, lie one after the other in a row of pixels.
+    #[inline(always)]
+    pub(super) fn run(&self, most: usize) -> usize {
+        let along = match self.order {
+            PixelOrder::ChannelsFirst => self.shape.width - self.col,
+            PixelOrder::ChannelsLast if self.shape.channels == 1 => self.shape.width - self.col,
+            PixelOrder::ChannelsLast => 1,
+        };
+        if along < most { along } else { most }
+    }
+
+    /// The 16 elements of each of the next `count` features, of a run of them.
+    #[inline(always)]
+    pub(super) fn next_run<T>(&mut self, images: Images<T>, count: usize) -> *mut T {
+        let first = images.at(self.row, self.channel, self.col);
+        self.col += count - 1;
+        self.next(images);
+        first
+    }
+
     /// The 16 elements of the next feature.
     #[inline(always)]
     pub(super) fn next<T>(&mut self, images: Images<T>) -> *mut T {

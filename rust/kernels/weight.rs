@@ -11,6 +11,9 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// Partial sums on their way through the tree of images' gradients: enough for 16 million rows.
 const NODES: usize = 16;
 
+/// Bytes from which a weight is in no cache when its update comes.
+const FAR: usize = 8 << 20;
+
 /// What the update of a Linear layer reads and writes.
 pub struct LinearState<T> {
     /// The update rule.
@@ -77,6 +80,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
     fn run<S: Simd>(self) {
         let Self { input, grad, block, state, ahead } = self;
         let mut scratch = Scratch::<T, { 2 * LANES * LANES }>::new();
+        fetch_block::<T, S>(state, block);
         let thin = is_thin::<S, T>(grad);
         let plain = if thin { None } else { state.rule.plain_sgd() };
         let whole = grad.cols() >= (block.output + block.outputs) * LANES;
@@ -360,6 +364,30 @@ fn apply_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block, gradient:
             v: moment(state.moments[1], output, start, end),
         }
         .run::<S>();
+    }
+}
+
+/// Fetches what a block's update will read and write, where that comes from memory: the sums before it
+/// take longer (LeNet-5 at 227 x 227, 22 MB: 1.01x; 784-512-256-10, 2 MB: 1.00x).
+#[inline(always)]
+fn fetch_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
+    let weight = state.weight;
+    if weight.rows() * weight.cols() * size_of::<T>() < FAR {
+        return;
+    }
+    let upto = |first: usize, most: usize, all: usize| {
+        first..if all - first < most { all } else { first + most }
+    };
+    let Block { input, output, outputs } = block;
+    for panel in output..output + outputs {
+        for row in upto(input * LANES, LANES, weight.rows()) {
+            S::Register::<T>::prefetch(weight.row(panel, row));
+        }
+    }
+    if let Some(copy) = state.backward {
+        for row in upto(output * LANES, outputs * LANES, copy.rows()) {
+            S::Register::<T>::prefetch_far(copy.row(input, row));
+        }
     }
 }
 

@@ -91,6 +91,18 @@ impl Activation {
             }),
         }
     }
+
+    /// As [`Self::with`], for those that networks of images have most; `None` of others. Each is a copy
+    /// of the work.
+    #[inline(always)]
+    pub fn with_frequent<T: Elementary, W: CurveWork<T>>(self, work: W) -> Option<W::Output> {
+        match self {
+            Self::Sigmoid => Some(work.run(curve::Sigmoid)),
+            Self::Tanh => Some(work.run(curve::Tanh)),
+            Self::Relu => Some(work.run(curve::Relu)),
+            _ => None,
+        }
+    }
 }
 
 /// a = f(z), padding columns included as far as the last register that holds a column reaches.

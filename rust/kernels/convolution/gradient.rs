@@ -8,6 +8,7 @@
 //! This file makes the sums of one block.
 
 use super::Stencil;
+use super::line::{Line, inside};
 use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
@@ -337,125 +338,5 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let lanes = self.sums(panel * LANES, row);
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
         unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
-    }
-}
-
-/// Those positions of the output from `start` to `end` at which all of `taps` taps from `tap` on meet
-/// pixels of the input.
-#[inline(always)]
-fn inside(
-    along: Stencil,
-    (tap, taps): (usize, usize),
-    inputs: usize,
-    (start, end): (usize, usize),
-) -> (usize, usize) {
-    let Stencil { stride, padding, dilation, .. } = along;
-    let (before, last) = (tap * dilation, (tap + taps - 1) * dilation);
-    let first = if before < padding { (padding - before).div_ceil(stride) } else { 0 };
-    let beyond =
-        if inputs + padding > last { (inputs + padding - last).div_ceil(stride) } else { 0 };
-    let first = if first < start { start } else { first };
-    let first = if first < end { first } else { end };
-    let beyond = if beyond < end { beyond } else { end };
-    (first, if beyond < first { first } else { beyond })
-}
-
-/// A row of the gradient and the row of the input that one row of the kernel meets there.
-#[derive(Clone, Copy)]
-struct Line<'a, T> {
-    grad: *const T,
-    /// From one output channel to the next.
-    grad_apart: usize,
-    input: *const T,
-    width: usize,
-    cols: Stencil,
-    /// First column of the kernel.
-    tap: usize,
-    ahead: &'a Fetch<T>,
-}
-
-impl<T: Real> Line<'_, T> {
-    /// Columns `start..end`, at which all taps meet pixels. Several taps lie side by side.
-    ///
-    /// # Safety
-    /// They do.
-    #[inline(always)]
-    unsafe fn inside<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
-        self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
-        start: usize,
-        end: usize,
-    ) {
-        let lines = self.ahead.take(end - start);
-        // SAFETY: the caller vouches for all of these columns.
-        unsafe {
-            let middle = start + lines.count;
-            self.pixels(sums, start, middle, |i| lines.fetch::<V>(i));
-            self.pixels(sums, middle, end, |_| ());
-        }
-    }
-
-    /// As [`Self::inside`], and something beside each pixel.
-    ///
-    /// # Safety
-    /// As for [`Self::inside`].
-    #[inline(always)]
-    unsafe fn pixels<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
-        self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
-        start: usize,
-        end: usize,
-        beside: impl Fn(usize),
-    ) {
-        let Stencil { stride, padding, dilation, .. } = self.cols;
-        let before = start * stride + self.tap * dilation;
-        let mut input = self.input.wrapping_add(before * LANES).wrapping_sub(padding * LANES);
-        let mut grad = self.grad.wrapping_add(start * LANES);
-        for i in 0..end - start {
-            beside(i);
-            let mut x = [V::zero(); TAPS];
-            for tap in 0..TAPS {
-                // SAFETY: the caller vouches that the tap meets a pixel.
-                x[tap] = unsafe { V::load(input.add(tap * LANES)) };
-            }
-            for i in 0..OUTPUTS {
-                // SAFETY: a pixel of output channel i.
-                let g = unsafe { V::load(grad.add(i * self.grad_apart)) };
-                for tap in 0..TAPS {
-                    sums[tap][i] = g.fma(x[tap], sums[tap][i]);
-                }
-            }
-            input = input.wrapping_add(stride * LANES);
-            grad = grad.wrapping_add(LANES);
-        }
-    }
-
-    /// Columns `start..end`, at which some taps may meet padding.
-    ///
-    /// # Safety
-    /// The rows that the pointers begin exist.
-    #[inline(always)]
-    unsafe fn border<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
-        self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
-        start: usize,
-        end: usize,
-    ) {
-        let Stencil { stride, padding, dilation, .. } = self.cols;
-        for col in start..end {
-            for tap in 0..TAPS {
-                let at = col * stride + (self.tap + tap) * dilation;
-                let Some(at) = at.checked_sub(padding).filter(|&at| at < self.width) else {
-                    continue;
-                };
-                // SAFETY: at is a column of the input.
-                let x = unsafe { V::load(self.input.add(at * LANES)) };
-                for i in 0..OUTPUTS {
-                    // SAFETY: a pixel of output channel i.
-                    let g = unsafe { V::load(self.grad.add(i * self.grad_apart + col * LANES)) };
-                    sums[tap][i] = g.fma(x, sums[tap][i]);
-                }
-            }
-        }
     }
 }

@@ -3,7 +3,8 @@
 //! By itself an activation writes pixels that the pool reads again, and on the way back the pool
 //! writes what the activation's gradient reads. Here they stay in registers in between. Windows are
 //! 2 x 2 pixels side by side, as nearly everywhere; the activations of a window's pixels are four
-//! interleaved chains.
+//! interleaved chains. What is seldom goes one after the other: other activations than the frequent
+//! ones, float64, and plain Rust, which has no registers to keep anything in.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -14,10 +15,17 @@ use crate::kernels::activation::{
 };
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, Images};
+use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector, Wide};
 
 /// The registers of a window.
 type Four<V> = Wide<V, 4>;
+
+/// Whether a window's registers are few enough, and the case frequent enough.
+#[inline(always)]
+fn is_one<S: Simd, T>() -> bool {
+    S::REGISTERS >= 16 && size_of::<T>() == size_of::<f32>()
+}
 
 /// a = f(z), and the pool of a, in rows `start..end` of z: whole windows, and what is below the last.
 pub struct ActivatedPoolForward<T> {
@@ -45,9 +53,8 @@ impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         debug_assert!(self.pool.is_two_by_two());
-        // Plain Rust has no registers to keep anything in.
-        if S::REGISTERS >= 16 {
-            self.activation.with(ForwardPass::<T, S> { kernel: &self, isa: PhantomData });
+        let work = ForwardPass::<T, S> { kernel: &self, isa: PhantomData };
+        if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
         let Self { activation, pool, input, activated, output, start, end, .. } = self;
@@ -68,8 +75,16 @@ impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolForward { pool, input, activated, streams, output, start, end, .. } =
-            *self.kernel;
+        let ActivatedPoolForward {
+            activation,
+            pool,
+            input,
+            activated,
+            streams,
+            output,
+            start,
+            end,
+        } = *self.kernel;
         let lanes = S::Register::<T>::LANES;
         each_window(lanes, output.shape(), start..end, |window| {
             // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
@@ -84,12 +99,9 @@ impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
         if streams {
             S::fence();
         }
-        each_other(input.shape(), output.shape(), start..end, |row, channel, col| {
-            // SAFETY: a pixel has 16 elements, for which the views' makers vouch.
-            unsafe {
-                let z = S::Lanes::<T>::load(input.at(row, channel, col));
-                curve.forward(z).store(activated.at(row, channel, col));
-            }
+        each_other(input.shape(), output.shape(), start..end, |pixels| {
+            let [input, output] = [input, activated].map(|images| pixels.of(images));
+            S::call(ActivationForward { activation, input, output });
         });
     }
 }
@@ -123,8 +135,8 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         debug_assert!(self.pool.is_two_by_two());
-        if S::REGISTERS >= 16 {
-            self.activation.with(BackwardPass::<T, S> { kernel: &self, isa: PhantomData });
+        let work = BackwardPass::<T, S> { kernel: &self, isa: PhantomData };
+        if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
         let Self { activation, pool, saved, input, output, grad, target, start, end } = self;
@@ -144,8 +156,17 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolBackward { pool, saved, input, output, grad, target, start, end, .. } =
-            *self.kernel;
+        let ActivatedPoolBackward {
+            activation,
+            pool,
+            saved,
+            input,
+            output,
+            grad,
+            target,
+            start,
+            end,
+        } = *self.kernel;
         let lanes = S::Register::<T>::LANES;
         each_window(lanes, grad.shape(), start..end, |window| {
             // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
@@ -162,13 +183,13 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
                 window.store(target, shares.mul(slopes).flush(), false);
             }
         });
-        each_other(target.shape(), grad.shape(), start..end, |row, channel, col| {
-            // SAFETY: a pixel has 16 elements, for which the views' makers vouch.
-            unsafe {
-                let slope = curve.derivative(S::Lanes::<T>::load(saved.at(row, channel, col)));
-                let zero = S::Lanes::<T>::zero();
-                zero.mul(slope).flush().store(target.at(row, channel, col));
+        each_other(target.shape(), grad.shape(), start..end, |pixels| {
+            let (saved, grad) = (pixels.of(saved), pixels.of(target));
+            for pixel in 0..grad.rows() {
+                // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
+                unsafe { S::Lanes::<T>::zero().store(grad.row(0, pixel)) };
             }
+            S::call(ActivationBackward { activation, saved, grad });
         });
     }
 }
@@ -262,19 +283,39 @@ fn each_window(
     }
 }
 
-/// All pixels of some rows that belong to no window: (row, channel, column).
+/// Pixels that follow each other: some of a channel's row, or a row of all channels.
+#[derive(Clone, Copy)]
+struct Run {
+    row: usize,
+    /// Channel and column, unless it is the whole row.
+    pixel: Option<(usize, usize)>,
+}
+
+impl Run {
+    #[inline(always)]
+    fn of<T>(self, images: Images<T>) -> Panels<T> {
+        let row = images.rows(self.row, self.row + 1);
+        match self.pixel {
+            None => row,
+            Some((channel, col)) => {
+                let at = channel * images.shape().width + col;
+                row.slice(at, at + 1)
+            }
+        }
+    }
+}
+
+/// All pixels of some rows that belong to no window.
 #[inline(always)]
-fn each_other(
-    pixels: ImageShape,
-    windows: ImageShape,
-    rows: Range<usize>,
-    mut work: impl FnMut(usize, usize, usize),
-) {
+fn each_other(pixels: ImageShape, windows: ImageShape, rows: Range<usize>, work: impl Fn(Run)) {
     for row in rows {
-        let first = if row < 2 * windows.height { 2 * windows.width } else { 0 };
+        if row >= 2 * windows.height {
+            work(Run { row, pixel: None });
+            continue;
+        }
         for channel in 0..pixels.channels {
-            for col in first..pixels.width {
-                work(row, channel, col);
+            for col in 2 * windows.width..pixels.width {
+                work(Run { row, pixel: Some((channel, col)) });
             }
         }
     }
