@@ -200,42 +200,44 @@ unsafe fn fold_registers<T: Real, V: Vector<T>, L: Vector<T>, J: Join<T>>(p: *co
     let mut folded = Scratch::<T, { LANES * LANES }>::new();
     let mut turned = Scratch::<T, { LANES * LANES }>::new();
     let (folded, turned) = (folded.ptr(), turned.ptr());
-    for row in 0..LANES {
-        let mut registers = [V::zero(); LANES];
-        let mut count = LANES / V::LANES;
-        for i in 0..count {
-            // SAFETY: the caller vouches for the elements.
-            registers[i] = unsafe { V::load(p.add(row * LANES + i * V::LANES)) };
-        }
-        while count > 1 {
-            count /= 2;
-            for i in 0..count {
-                registers[i] = J::join(registers[i], registers[i + count]);
+    let each = LANES / V::LANES;
+    let mut source = p;
+    if each > 1 {
+        for row in 0..LANES {
+            let mut registers = [V::zero(); LANES];
+            for i in 0..each {
+                // SAFETY: the caller vouches for the elements.
+                registers[i] = unsafe { V::load(p.add(row * LANES + i * V::LANES)) };
             }
+            // SAFETY: row `row` of 16 elements.
+            unsafe { halve::<T, V, J>(registers, each).store(folded.add(row * LANES)) };
         }
-        // SAFETY: row `row` of 16 elements.
-        unsafe { registers[0].store(folded.add(row * LANES)) };
+        source = folded;
     }
     let mut row = 0;
     while row < LANES {
-        // SAFETY: `V::LANES` rows and columns of both, of which the first were just written.
-        unsafe { V::turn(folded.add(row * LANES), turned.add(row), LANES) };
+        // SAFETY: `V::LANES` rows and columns of both, of which the first hold what is to be turned.
+        unsafe { V::turn(source.add(row * LANES), turned.add(row), LANES) };
         row += V::LANES;
     }
-    let mut count = V::LANES;
+    let mut rows = [L::zero(); LANES];
+    for i in 0..V::LANES {
+        // SAFETY: rows below `V::LANES` hold 16 elements each, written by the transpose.
+        rows[i] = unsafe { L::load(turned.add(i * LANES)) };
+    }
+    halve::<T, L, J>(rows, V::LANES)
+}
+
+/// Joins the second half of the first `count` vectors to the first half, until one is left.
+#[inline(always)]
+fn halve<T: Real, V: Vector<T>, J: Join<T>>(mut vectors: [V; LANES], mut count: usize) -> V {
     while count > 1 {
         count /= 2;
         for i in 0..count {
-            // SAFETY: rows below `V::LANES` hold 16 elements each, written by the transpose.
-            unsafe {
-                let other = L::load(turned.add((i + count) * LANES));
-                let one = L::load(turned.add(i * LANES));
-                J::join(one, other).store(turned.add(i * LANES));
-            }
+            vectors[i] = J::join(vectors[i], vectors[i + count]);
         }
     }
-    // SAFETY: row 0.
-    unsafe { L::load(turned) }
+    vectors[0]
 }
 
 /// Adds `term` to `sum`, element by element: how the sums of slabs meet.
