@@ -8,8 +8,8 @@ use crate::simd::{Real, Vector};
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Elements that a thread will read soon. A loop that does not wait for memory fetches a line in each
-/// turn, until all are on their way to L2.
+/// Elements that a thread will read soon. A loop that does not wait for memory takes a line in each turn
+/// and fetches it into L2, until none is left.
 #[derive(Debug)]
 pub struct Fetch<T> {
     next: Cell<*const T>,
@@ -26,7 +26,7 @@ impl<T: Real> Fetch<T> {
         Self { next: Cell::new(first), lines: Cell::new(lines) }
     }
 
-    /// Fetches a line in each of the next `most` turns, as many as are left: how many.
+    /// The next `most` lines, or as many of them as are left.
     #[inline(always)]
     pub(super) fn take(&self, most: usize) -> Lines<T> {
         let (first, left) = (self.next.get(), self.lines.get());

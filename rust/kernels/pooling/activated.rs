@@ -21,7 +21,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector, Wide};
 /// The registers of a window.
 type Four<V> = Wide<V, 4>;
 
-/// Whether a window's registers are few enough, and the case frequent enough.
+/// Whether the type and the instruction set are among those for which this is compiled.
 #[inline(always)]
 fn is_one<S: Simd, T>() -> bool {
     S::REGISTERS >= 16 && size_of::<T>() == size_of::<f32>()
