@@ -342,6 +342,25 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     }
 }
 
+/// A weight of 8 MB is fetched before its update, odd edges and second copy included.
+#[test]
+fn a_large_weight_is_trained_as_by_its_gradient() {
+    let spec = relu_network(&[20, 1033, 2050, 3], 0.0);
+    let (x, y) = (noise::<f32>(1, 3 * 20), noise::<f32>(2, 3 * 3));
+    let batch = Batch {
+        source: Source::of_slice(&x, 20),
+        order: Rows::From(0),
+        rows: 3,
+        labels: Labels::Values(&y),
+        weights: None,
+    };
+    for isa in Isa::all() {
+        let plan = || Plan::<f32>::new(&spec, Purpose::Train, 3, isa);
+        let kept = trained(&plan().unfused(), &spec, isa, &batch, false);
+        assert!(trained(&plan(), &spec, isa, &batch, false) == kept, "{}", isa.name());
+    }
+}
+
 #[test]
 fn tiny_networks_have_the_bits_of_the_general_route() {
     let softmax = |class_weight: &[f64], label_smoothing| Loss::SoftmaxCrossEntropy {

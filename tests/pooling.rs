@@ -180,15 +180,19 @@ fn check_activated<T: Elementary>(activation: Activation, kind: PoolKind, input:
             let mut pooled = Block::<T>::nan(output);
             let mut target = Block::<T>::nan(input);
             for (start, end) in bands {
+                let row = |row| pool.output_row(row, input.height, output.height);
                 isa.run(ActivatedPoolForward {
                     activation,
-                    pool,
                     input: z.view(),
-                    activated: activated.view(),
                     streams,
-                    output: pooled.view(),
-                    start,
-                    end,
+                    rows: start..end,
+                    pool: PoolForward {
+                        pool,
+                        input: activated.view(),
+                        output: pooled.view(),
+                        start: row(start),
+                        end: row(end),
+                    },
                 });
             }
             activated.assert_same(&a, &what);
@@ -196,14 +200,16 @@ fn check_activated<T: Elementary>(activation: Activation, kind: PoolKind, input:
             for (start, end) in bands {
                 isa.run(ActivatedPoolBackward {
                     activation,
-                    pool,
                     saved: if activation.needs_input() { z.view() } else { activated.view() },
-                    input: activated.view(),
-                    output: pooled.view(),
-                    grad: grad.view(),
-                    target: target.view(),
-                    start,
-                    end,
+                    pool: PoolBackward {
+                        pool,
+                        input: activated.view(),
+                        output: pooled.view(),
+                        grad: grad.view(),
+                        target: target.view(),
+                        start,
+                        end,
+                    },
                 });
             }
             target.assert_same(&dz, &what);

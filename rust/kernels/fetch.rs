@@ -6,7 +6,7 @@ use super::panels::Span;
 use crate::simd::{Real, Vector};
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Elements that a thread will read soon. A loop that does not wait for memory takes a line in each turn
 /// and fetches it into L2, until none is left.

@@ -109,6 +109,14 @@ impl<T> Images<T> {
         let stride = self.shape.row_stride();
         self.panel.slice(start * stride, end * stride).first_panel()
     }
+
+    /// As [`Self::rows`], of one pixel.
+    #[inline]
+    #[must_use]
+    pub fn pixel(self, row: usize, channel: usize, col: usize) -> Panels<T> {
+        let at = channel * self.shape.width + col;
+        self.rows(row, row + 1).slice(at, at + 1)
+    }
 }
 
 /// In which order a row of features holds the pixels of an image.

@@ -1,6 +1,8 @@
 //! From the layers before Flatten to ops on images.
 
-use super::images::{Convolution, Home, ImageBuffer, ImageOp, ImagePlan, Mask};
+use super::images::{
+    Convolution, Home, ImageBuffer, ImageOp, ImagePlan, Mask, PoolGradientOp, PoolOp,
+};
 use super::op::BufferId;
 use super::plan::{Purpose, Traced, WeightOp, WeightSource};
 use super::shape::Shape;
@@ -34,7 +36,7 @@ enum Way {
     Convolution { conv: usize, input: ImageBuffer },
     Activation { activation: Activation, saved: ImageBuffer },
     Dropout { mask: ImageBuffer },
-    Pool { pool: Pool, input: ImageBuffer, output: ImageBuffer },
+    Pool(PoolOp),
     Nothing,
 }
 
@@ -191,8 +193,9 @@ impl<'a> ImageBuilder<'a> {
                 }
                 Layer::Pool(pool) => {
                     let output = self.memory.images::<T>(shape, blocks, batch);
-                    self.forward.push(ImageOp::Pool { pool, input: at, output }, None);
-                    let way = Way::Pool { pool, input: at, output };
+                    let op = PoolOp { pool, input: at, output };
+                    self.forward.push(ImageOp::Pool(op), None);
+                    let way = Way::Pool(op);
                     (at, needed) = (output, training && pool.kind == PoolKind::Max);
                     way
                 }
@@ -282,7 +285,8 @@ impl<'a> ImageBuilder<'a> {
                     self.backward.push(ImageOp::DropoutGradient { mask, grad: at, target }, None);
                     (at, flushed) = (target, false);
                 }
-                Way::Pool { pool, input, output } => {
+                Way::Pool(op) => {
+                    let PoolOp { pool, input, .. } = op;
                     let grad = at;
                     let below = self.conv_below(layer).filter(|_| in_bands(pool));
                     let band = below.map(|conv| self.gradient_band::<T>(conv, Some(pool)));
@@ -294,8 +298,8 @@ impl<'a> ImageBuilder<'a> {
                         Some((band, before)) => self.memory.window::<T>(input.shape, before + band),
                         None => self.memory.images::<T>(input.shape, 1, batch),
                     };
-                    let op = ImageOp::PoolGradient { pool, input, output, grad, target };
-                    self.backward.push(op, band);
+                    let op = PoolGradientOp { pool: op, grad, target };
+                    self.backward.push(ImageOp::PoolGradient(op), band);
                     if let Some(before) = before {
                         self.backward.window(target, before);
                     }

@@ -1,7 +1,7 @@
 //! The ops before Flatten at work on one block of 16 samples.
 
 use super::batch::Batch;
-use super::images::{Home, ImageBuffer, ImageOp, ImagePlan, Stage};
+use super::images::{Home, ImageBuffer, ImageOp, ImagePlan, PoolGradientOp, PoolOp, Stage};
 use super::op::{BufferId, RowKernels, whole};
 use super::plan::Plan;
 use super::state::State;
@@ -105,6 +105,7 @@ impl<T: Elementary> ImageContext<'_, T> {
     pub(super) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
         let (images, order) = (self.all(self.plan.input), self.plan.order);
         let (features, gathered) = (images.shape().features(), self.tile_rows(self.plan.gathered));
+        assert!(batch.source.cols() == features);
         for first in (0..features).step_by(gathered.cols()) {
             let rows = gathered.first_columns(features - first);
             plan.gather(batch, (self.slab + self.first(), first), rows);
@@ -268,60 +269,48 @@ impl<T: Elementary> ImageContext<'_, T> {
                     self.kernels.multiply.call(Multiply { x: target, mask });
                 }
             }
-            ImageOp::Pool { pool, input, output } => {
-                let row = |row| pool.output_row(row, input.shape.height, output.shape.height);
-                self.isa.run(PoolForward {
-                    pool,
-                    input: self.images(input, band),
-                    output: self.images(output, band),
-                    start: row(start),
-                    end: row(end),
-                });
-            }
-            ImageOp::ActivatedPool { activation, pool, input, activated, streams, output } => {
+            ImageOp::Pool(pool) => self.isa.run(self.pool(pool, band)),
+            ImageOp::ActivatedPool { activation, input, streams, pool } => {
                 self.isa.run(ActivatedPoolForward {
                     activation,
-                    pool,
                     input: self.images(input, band),
-                    activated: self.images(activated, band),
                     streams,
-                    output: self.images(output, band),
-                    start,
-                    end,
+                    rows: start..end,
+                    pool: self.pool(pool, band),
                 });
             }
-            ImageOp::ActivatedPoolGradient {
-                activation,
-                pool,
-                saved,
-                input,
-                output,
-                grad,
-                target,
-            } => {
+            ImageOp::PoolGradient(pool) => self.isa.run(self.pool_gradient(pool, band)),
+            ImageOp::ActivatedPoolGradient { activation, saved, pool } => {
                 self.isa.run(ActivatedPoolBackward {
                     activation,
-                    pool,
                     saved: self.images(saved, band),
-                    input: self.images(input, band),
-                    output: self.images(output, band),
-                    grad: self.images(grad, band),
-                    target: self.images(target, band),
-                    start,
-                    end,
+                    pool: self.pool_gradient(pool, band),
                 });
             }
-            ImageOp::PoolGradient { pool, input, output, grad, target } => {
-                self.isa.run(PoolBackward {
-                    pool,
-                    input: self.images(input, band),
-                    output: self.images(output, band),
-                    grad: self.images(grad, band),
-                    target: self.images(target, band),
-                    start,
-                    end,
-                });
-            }
+        }
+    }
+
+    fn pool(&self, PoolOp { pool, input, output }: PoolOp, band: Band) -> PoolForward<T> {
+        let row = |row| pool.output_row(row, input.shape.height, output.shape.height);
+        PoolForward {
+            pool,
+            input: self.images(input, band),
+            output: self.images(output, band),
+            start: row(band.start),
+            end: row(band.end),
+        }
+    }
+
+    fn pool_gradient(&self, op: PoolGradientOp, band: Band) -> PoolBackward<T> {
+        let PoolGradientOp { pool: PoolOp { pool, input, output }, grad, target } = op;
+        PoolBackward {
+            pool,
+            input: self.images(input, band),
+            output: self.images(output, band),
+            grad: self.images(grad, band),
+            target: self.images(target, band),
+            start: band.start,
+            end: band.end,
         }
     }
 

@@ -61,20 +61,14 @@ pub(super) enum ImageOp {
         output: ImageBuffer,
         mask: Mask,
     },
-    Pool {
-        pool: Pool,
-        input: ImageBuffer,
-        output: ImageBuffer,
-    },
+    Pool(PoolOp),
     /// An activation and the pool of its result.
     ActivatedPool {
         activation: Activation,
-        pool: Pool,
         input: ImageBuffer,
-        activated: ImageBuffer,
         /// Whether what is activated goes past the caches.
         streams: bool,
-        output: ImageBuffer,
+        pool: PoolOp,
     },
     InputGradient {
         conv: usize,
@@ -98,23 +92,29 @@ pub(super) enum ImageOp {
         grad: ImageBuffer,
         target: ImageBuffer,
     },
-    PoolGradient {
-        pool: Pool,
-        input: ImageBuffer,
-        output: ImageBuffer,
-        grad: ImageBuffer,
-        target: ImageBuffer,
-    },
+    PoolGradient(PoolGradientOp),
     /// A pool's gradient and that of the activation before it.
     ActivatedPoolGradient {
         activation: Activation,
-        pool: Pool,
         saved: ImageBuffer,
-        input: ImageBuffer,
-        output: ImageBuffer,
-        grad: ImageBuffer,
-        target: ImageBuffer,
+        pool: PoolGradientOp,
     },
+}
+
+/// A pool of images.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolOp {
+    pub pool: Pool,
+    pub input: ImageBuffer,
+    pub output: ImageBuffer,
+}
+
+/// The gradient of a pool, from its output to its input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolGradientOp {
+    pub pool: PoolOp,
+    pub grad: ImageBuffer,
+    pub target: ImageBuffer,
 }
 
 /// Ops that go over images together, a band of rows at a time.
@@ -205,9 +205,9 @@ impl ImagePlan {
             ImageOp::Convolution { output, .. }
             | ImageOp::Activation { output, .. }
             | ImageOp::Dropout { output, .. }
-            | ImageOp::Pool { output, .. } => output.shape.features(),
-            ImageOp::ActivatedPool { activated, output, .. } => {
-                activated.shape.features() + output.shape.features()
+            | ImageOp::Pool(PoolOp { output, .. }) => output.shape.features(),
+            ImageOp::ActivatedPool { pool: PoolOp { input, output, .. }, .. } => {
+                input.shape.features() + output.shape.features()
             }
             _ => 0,
         };

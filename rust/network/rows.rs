@@ -181,7 +181,9 @@ impl<T: Elementary> Plan<T> {
         let kernels = &self.row_kernels;
         let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
         if part.gather {
-            self.gather(pass.batch, (slab + start, 0), context.rows(self.input));
+            let rows = context.rows(self.input);
+            assert!(pass.batch.source.cols() == rows.cols());
+            self.gather(pass.batch, (slab + start, 0), rows);
         }
         for op in &self.forward[part.forward.clone()] {
             context.run(op);

@@ -1,6 +1,6 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::images::{Home, ImageBuffer, ImageOp, Stage};
+use super::images::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp, Stage};
 use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::Pool;
@@ -37,15 +37,17 @@ impl Stages {
         let (images, begins, ends) = match op {
             ImageOp::Convolution { output, .. } => (output, true, false),
             ImageOp::Activation { output, .. } => (output, false, false),
-            ImageOp::Pool { pool, input, .. } => (input, !in_bands(pool), true),
-            ImageOp::PoolGradient { pool, target, .. } => (target, true, !in_bands(pool)),
+            ImageOp::Pool(PoolOp { pool, input, .. }) => (input, !in_bands(pool), true),
+            ImageOp::PoolGradient(PoolGradientOp { pool, target, .. }) => {
+                (target, true, !in_bands(pool.pool))
+            }
             ImageOp::ActivationGradient { target, .. } => (target, false, false),
             ImageOp::WeightGradient { grad, .. } => (grad, false, false),
             ImageOp::InputGradient { grad, .. } => (grad, false, true),
             ImageOp::Dropout { output, .. } => (output, true, true),
             ImageOp::DropoutGradient { target, .. } => (target, true, true),
-            ImageOp::ActivatedPool { activated, .. } => (activated, false, true),
-            ImageOp::ActivatedPoolGradient { target, .. } => (target, true, false),
+            ImageOp::ActivatedPool { pool, .. } => (pool.input, false, true),
+            ImageOp::ActivatedPoolGradient { pool, .. } => (pool.target, true, false),
         };
         if !self.joins || !self.open || begins {
             let height = images.shape.height;
@@ -53,10 +55,12 @@ impl Stages {
             self.list.push(Stage { ops: Vec::new(), height, band, window: None });
         }
         if let Some(stage) = self.list.last_mut() {
-            match stage.ops.last().and_then(|last| in_one(*last, op)) {
-                Some(both) if self.joins => *stage.ops.last_mut().unwrap() = both,
-                _ => stage.ops.push(op),
+            let last = stage.ops.last().filter(|_| self.joins);
+            let both = last.and_then(|last| in_one(*last, op));
+            if both.is_some() {
+                stage.ops.pop();
             }
+            stage.ops.push(both.unwrap_or(op));
         }
         self.open = !ends;
     }
@@ -73,27 +77,21 @@ impl Stages {
 /// Both ops as one, if there is such a one.
 fn in_one(first: ImageOp, second: ImageOp) -> Option<ImageOp> {
     match (first, second) {
-        (
-            ImageOp::Activation { activation, input, output: activated },
-            ImageOp::Pool { pool, input: pooled, output },
-        ) if pooled == activated && pool.is_two_by_two() => {
+        (ImageOp::Activation { activation, input, output }, ImageOp::Pool(pool))
+            if pool.input == output && pool.pool.is_two_by_two() =>
+        {
             // Out of a window and into images: the builder found these too large for a cache.
-            let streams = input != activated && matches!(input.home, Home::Window(_));
-            Some(ImageOp::ActivatedPool { activation, pool, input, activated, streams, output })
+            let streams = input != output && matches!(input.home, Home::Window(_));
+            Some(ImageOp::ActivatedPool { activation, input, streams, pool })
         }
         (
-            ImageOp::PoolGradient { pool, input, output, grad, target },
-            ImageOp::ActivationGradient { activation, saved, target: last, .. },
-        ) if last == target && pool.is_two_by_two() && activation != Activation::Identity => {
-            Some(ImageOp::ActivatedPoolGradient {
-                activation,
-                pool,
-                saved,
-                input,
-                output,
-                grad,
-                target,
-            })
+            ImageOp::PoolGradient(pool),
+            ImageOp::ActivationGradient { activation, saved, target, .. },
+        ) if pool.target == target
+            && pool.pool.pool.is_two_by_two()
+            && activation != Activation::Identity =>
+        {
+            Some(ImageOp::ActivatedPoolGradient { activation, saved, pool })
         }
         _ => None,
     }

@@ -1,10 +1,9 @@
 //! Rows on their way into a cache.
 
 use super::{Rows, Source};
+use crate::kernels::fetch::LINE;
 use crate::simd::{Real, Vector};
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// Bytes of the least L2 that we know of with AVX-512 (Zen 4). An X that fits is there anyway; of rows
 /// half as much is fetched at most, for weights are there too.
 const L2: usize = 1 << 20;

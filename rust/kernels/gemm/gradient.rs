@@ -2,7 +2,8 @@
 //!
 //! Blocks of 256 rows are chains, whose sums meet in the tree of `reduce.rs` (N2).
 
-use super::tile::{Balanced, LINE, Tile, Width, accumulate, by_height, registers};
+use super::tile::{Balanced, Tile, Width, accumulate, by_height, registers};
+use crate::kernels::fetch::LINE;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::scratch::Scratch;

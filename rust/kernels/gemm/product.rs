@@ -1,6 +1,7 @@
 //! C = bias + A B, by rows of A.
 
-use super::tile::{Balanced, LINE, Tile, Width, accumulate, by_height, registers};
+use super::tile::{Balanced, Tile, Width, accumulate, by_height, registers};
+use crate::kernels::fetch::LINE;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 

@@ -14,9 +14,6 @@
 use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Vector};
 
-/// Bytes of a cache line.
-pub(super) const LINE: usize = 64;
-
 /// A tile's accumulators.
 pub(in crate::kernels) type Tile<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
 

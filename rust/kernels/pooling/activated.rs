@@ -9,7 +9,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{Pool, PoolBackward, PoolForward, PoolKind};
+use super::window::take_if_largest;
+use super::{PoolBackward, PoolForward, PoolKind};
 use crate::kernels::activation::{
     Activation, ActivationBackward, ActivationForward, Curve, CurveWork,
 };
@@ -27,24 +28,18 @@ fn is_one<S: Simd, T>() -> bool {
     S::REGISTERS >= 16 && size_of::<T>() == size_of::<f32>()
 }
 
-/// a = f(z), and the pool of a, in rows `start..end` of z: whole windows, and what is below the last.
+/// a = f(z), and the pool of a, the windows of which are 2 x 2.
 pub struct ActivatedPoolForward<T> {
     /// f.
     pub activation: Activation,
-    /// Windows of 2 x 2.
-    pub pool: Pool,
     /// z.
     pub input: Images<T>,
-    /// a; may be the memory of z.
-    pub activated: Images<T>,
     /// Whether a is so large that no cache holds it until the way back: its stores then bypass them.
     pub streams: bool,
-    /// The pool of a.
-    pub output: Images<T>,
-    /// First row of z.
-    pub start: usize,
-    /// One past the last.
-    pub end: usize,
+    /// Rows of z: those of the pool's windows, and what is below the last.
+    pub rows: Range<usize>,
+    /// The pool, whose input takes a; that may be the memory of z.
+    pub pool: PoolForward<T>,
 }
 
 impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
@@ -52,16 +47,15 @@ impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        debug_assert!(self.pool.is_two_by_two());
+        debug_assert!(self.pool.pool.is_two_by_two());
         let work = ForwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
-        let Self { activation, pool, input, activated, output, start, end, .. } = self;
-        let rows = |images: Images<T>| images.rows(start, end);
-        S::call(ActivationForward { activation, input: rows(input), output: rows(activated) });
-        let row = |row| pool.output_row(row, input.shape().height, output.shape().height);
-        S::call(PoolForward { pool, input: activated, output, start: row(start), end: row(end) });
+        let Self { activation, input, rows, pool, .. } = self;
+        let [input, output] = [input, pool.input].map(|images| images.rows(rows.start, rows.end));
+        S::call(ActivationForward { activation, input, output });
+        S::call(pool);
     }
 }
 
@@ -75,16 +69,8 @@ impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolForward {
-            activation,
-            pool,
-            input,
-            activated,
-            streams,
-            output,
-            start,
-            end,
-        } = *self.kernel;
+        let ActivatedPoolForward { activation, input, streams, ref rows, pool } = *self.kernel;
+        let PoolForward { pool, input: activated, output, start, end } = pool;
         let lanes = S::Register::<T>::LANES;
         each_window(lanes, output.shape(), start..end, |window| {
             // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
@@ -99,34 +85,21 @@ impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
         if streams {
             S::fence();
         }
-        each_other(input.shape(), output.shape(), start..end, |pixels| {
-            let [input, output] = [input, activated].map(|images| pixels.of(images));
+        each_other(output.shape(), rows.clone(), input, activated, |input, output| {
             S::call(ActivationForward { activation, input, output });
         });
     }
 }
 
-/// dz = da f'(z), where da is the gradient at the pool's input, in rows `start..end`: whole windows, and
-/// what is below the last. Small results become +0 (N5).
+/// dz = da f'(z), where da is the gradient at the pool's input; windows are 2 x 2. Small results become
+/// +0 (N5).
 pub struct ActivatedPoolBackward<T> {
     /// f.
     pub activation: Activation,
-    /// Windows of 2 x 2.
-    pub pool: Pool,
     /// z if [`Activation::needs_input`], else a.
     pub saved: Images<T>,
-    /// The pool's input a; read for `Max` only.
-    pub input: Images<T>,
-    /// The pool's output; read for `Max` only.
-    pub output: Images<T>,
-    /// Gradient at the pool's output.
-    pub grad: Images<T>,
-    /// Takes dz.
-    pub target: Images<T>,
-    /// First row of the target.
-    pub start: usize,
-    /// One past the last.
-    pub end: usize,
+    /// The pool's gradient, whose target takes dz.
+    pub pool: PoolBackward<T>,
 }
 
 impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
@@ -134,15 +107,15 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        debug_assert!(self.pool.is_two_by_two());
+        debug_assert!(self.pool.pool.is_two_by_two());
         let work = BackwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
-        let Self { activation, pool, saved, input, output, grad, target, start, end } = self;
-        S::call(PoolBackward { pool, input, output, grad, target, start, end });
-        let rows = |images: Images<T>| images.rows(start, end);
-        S::call(ActivationBackward { activation, saved: rows(saved), grad: rows(target) });
+        let Self { activation, saved, pool } = self;
+        S::call(pool);
+        let [saved, grad] = [saved, pool.target].map(|images| images.rows(pool.start, pool.end));
+        S::call(ActivationBackward { activation, saved, grad });
     }
 }
 
@@ -156,35 +129,31 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolBackward {
-            activation,
-            pool,
-            saved,
-            input,
-            output,
-            grad,
-            target,
-            start,
-            end,
-        } = *self.kernel;
+        let ActivatedPoolBackward { activation, saved, pool } = *self.kernel;
+        let PoolBackward { pool, input, output, grad, target, start, end } = pool;
+        let row = |row| pool.output_row(row, target.shape().height, grad.shape().height);
         let lanes = S::Register::<T>::LANES;
-        each_window(lanes, grad.shape(), start..end, |window| {
+        each_window(lanes, grad.shape(), row(start)..row(end), |window| {
             // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
             unsafe {
                 let gradient = S::Register::<T>::load(window.place(grad));
                 let shares = match pool.kind {
-                    PoolKind::Average => Four::new([pool.divide(gradient); 4]),
+                    PoolKind::Average => [pool.divide(gradient); 4],
                     PoolKind::Max => {
                         let largest = S::Register::<T>::load(window.place(output));
-                        first_equal(window.load(input), largest, gradient)
+                        let mut left = gradient;
+                        let mut shares = window.load(input).vectors();
+                        for share in &mut shares {
+                            *share = take_if_largest(*share, largest, &mut left);
+                        }
+                        shares
                     }
                 };
                 let slopes = curve.derivative(window.load::<T, S::Register<T>>(saved));
-                window.store(target, shares.mul(slopes).flush(), false);
+                window.store(target, Four::new(shares).mul(slopes).flush(), false);
             }
         });
-        each_other(target.shape(), grad.shape(), start..end, |pixels| {
-            let (saved, grad) = (pixels.of(saved), pixels.of(target));
+        each_other(grad.shape(), start..end, saved, target, |saved, grad| {
             for pixel in 0..grad.rows() {
                 // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
                 unsafe { S::Lanes::<T>::zero().store(grad.row(0, pixel)) };
@@ -192,19 +161,6 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
             S::call(ActivationBackward { activation, saved, grad });
         });
     }
-}
-
-/// `gradient` for the first of the pixels that equals the largest, 0 for the others.
-#[inline(always)]
-fn first_equal<T: Real, V: Vector<T>>(pixels: Four<V>, largest: V, gradient: V) -> Four<V> {
-    let mut left = gradient;
-    let mut shares = pixels.vectors();
-    for share in &mut shares {
-        let is_largest = share.eq(largest);
-        *share = V::select(is_largest, left, V::zero());
-        left = V::select(is_largest, V::zero(), left);
-    }
-    Four::new(shares)
 }
 
 /// A window of 2 x 2 pixels, in a register's lanes from `lane` on.
@@ -261,16 +217,10 @@ impl Window {
     }
 }
 
-/// All windows of rows `start..end` of the pool's input, in registers of so many lanes.
+/// All windows of some rows, in registers of so many lanes.
 #[inline(always)]
-fn each_window(
-    lanes: usize,
-    windows: ImageShape,
-    rows: Range<usize>,
-    mut work: impl FnMut(Window),
-) {
-    let end = if rows.end / 2 < windows.height { rows.end / 2 } else { windows.height };
-    for row in rows.start / 2..end {
+fn each_window(lanes: usize, windows: ImageShape, rows: Range<usize>, work: impl Fn(Window)) {
+    for row in rows {
         for channel in 0..windows.channels {
             for col in 0..windows.width {
                 let mut lane = 0;
@@ -283,39 +233,25 @@ fn each_window(
     }
 }
 
-/// Pixels that follow each other: some of a channel's row, or a row of all channels.
-#[derive(Clone, Copy)]
-struct Run {
-    row: usize,
-    /// Channel and column, unless it is the whole row.
-    pixel: Option<(usize, usize)>,
-}
-
-impl Run {
-    #[inline(always)]
-    fn of<T>(self, images: Images<T>) -> Panels<T> {
-        let row = images.rows(self.row, self.row + 1);
-        match self.pixel {
-            None => row,
-            Some((channel, col)) => {
-                let at = channel * images.shape().width + col;
-                row.slice(at, at + 1)
-            }
-        }
-    }
-}
-
-/// All pixels of some rows that belong to no window.
+/// All pixels of some rows that belong to no window, in two images of one size: a pixel at a time, or a
+/// row of all channels.
 #[inline(always)]
-fn each_other(pixels: ImageShape, windows: ImageShape, rows: Range<usize>, work: impl Fn(Run)) {
+fn each_other<T>(
+    windows: ImageShape,
+    rows: Range<usize>,
+    one: Images<T>,
+    other: Images<T>,
+    work: impl Fn(Panels<T>, Panels<T>),
+) {
+    let ImageShape { channels, width, .. } = one.shape();
     for row in rows {
         if row >= 2 * windows.height {
-            work(Run { row, pixel: None });
+            work(one.rows(row, row + 1), other.rows(row, row + 1));
             continue;
         }
-        for channel in 0..pixels.channels {
-            for col in 2 * windows.width..pixels.width {
-                work(Run { row, pixel: Some((channel, col)) });
+        for channel in 0..channels {
+            for col in 2 * windows.width..width {
+                work(one.pixel(row, channel, col), other.pixel(row, channel, col));
             }
         }
     }

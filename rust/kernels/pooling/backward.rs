@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::window::Window;
+use super::window::{Window, take_if_largest};
 use super::{Pool, PoolKind};
 use crate::kernels::images::{ImageShape, Images};
 use crate::simd::{Kernel, Real, Simd, Vector};
@@ -30,6 +30,14 @@ pub struct PoolBackward<T> {
     pub end: usize,
 }
 
+impl<T> Clone for PoolBackward<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for PoolBackward<T> {}
+
 impl<T: Real> Kernel for PoolBackward<T> {
     type Output = ();
 
@@ -54,7 +62,6 @@ impl<T: Real> PoolBackward<T> {
         let Self { pool, input, output, grad, target, .. } = *self;
         let ImageShape { channels, height, width } = grad.shape();
         let row_of = |row| pool.output_row(row, target.shape().height, height);
-        let zero = S::Lanes::<T>::zero();
         for row in row_of(self.start)..row_of(self.end) {
             for channel in 0..channels {
                 for col in 0..width {
@@ -75,10 +82,7 @@ impl<T: Real> PoolBackward<T> {
                             to.give::<S::Lanes<T>, ADDS>(|row, col| {
                                 // SAFETY: as in `Window::fold`.
                                 let x = unsafe { S::Lanes::<T>::load(from.at(row, col)) };
-                                let is_largest = x.eq(largest);
-                                let share = S::Lanes::<T>::select(is_largest, left, zero);
-                                left = S::Lanes::<T>::select(is_largest, zero, left);
-                                share
+                                take_if_largest(x, largest, &mut left)
                             });
                         }
                     }

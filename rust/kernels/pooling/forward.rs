@@ -19,6 +19,14 @@ pub struct PoolForward<T> {
     pub end: usize,
 }
 
+impl<T> Clone for PoolForward<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for PoolForward<T> {}
+
 impl<T: Real> Kernel for PoolForward<T> {
     type Output = ();
 

@@ -73,7 +73,7 @@ impl Pool {
     }
 
     /// x divided by the number of a window's pixels. Where the reciprocal is exact a product has the
-    /// same bits, in a tenth of the time on a Zen 4.
+    /// same bits.
     #[inline(always)]
     pub(super) fn divide<T: Real, V: Vector<T>>(&self, x: V) -> V {
         let area = self.kernel.0 * self.kernel.1;

@@ -54,3 +54,13 @@ impl<T: Real> Window<T> {
         }
     }
 }
+
+/// What is left of a window's gradient, for a pixel that equals the largest; else 0. The first such pixel
+/// leaves nothing.
+#[inline(always)]
+pub(super) fn take_if_largest<T: Real, V: Vector<T>>(pixel: V, largest: V, left: &mut V) -> V {
+    let is_largest = pixel.eq(largest);
+    let share = V::select(is_largest, *left, V::zero());
+    *left = V::select(is_largest, V::zero(), *left);
+    share
+}
