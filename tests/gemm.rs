@@ -1,15 +1,16 @@
 //! Products equal a scalar loop bit for bit: the chains of N1 and the tree of N2.
 
 use crate::support::matrix::{Matrix, noise};
-use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, matmul};
+use ironmlp::kernels::gemm::{ColumnSums, Product, Transpose, TurnedProduct, matmul};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
-use ironmlp::kernels::weight::{Block, GradientBlock};
+use ironmlp::kernels::weight::{Block, GradientBlock, LanesGradient};
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
 
 fn check_product<T: Real>(m: usize, k: usize, n: usize, with_bias: bool) {
     let mut a = Matrix::new(m, k, |r, c| noise::<T>(1, r, c));
+    let mut turned = Matrix::new(k, m, |r, c| noise::<T>(1, c, r));
     let mut b = Matrix::new(k, n, |r, c| noise::<T>(2, r, c));
     let mut bias = if with_bias {
         (0..n.next_multiple_of(LANES)).map(|c| noise::<T>(3, 0, c)).collect()
@@ -17,22 +18,27 @@ fn check_product<T: Real>(m: usize, k: usize, n: usize, with_bias: bool) {
         Vec::new()
     };
     for isa in Isa::all() {
-        let mut c = Matrix::new(m, n, |_, _| T::from_f64(f64::NAN));
+        let nan = || Matrix::new(m, n, |_, _| T::from_f64(f64::NAN));
+        let (mut c, mut of_turned) = (nan(), nan());
         // SAFETY: `bias` outlives the call.
         let start = unsafe { Span::from_raw(bias.as_mut_ptr(), bias.len()) };
         isa.run(Product { a: a.view(), b: b.view(), c: c.view(), bias: start });
+        let (left, right, result) = (turned.view(), b.view(), of_turned.view());
+        isa.run(TurnedProduct { a: left, b: right, c: result, bias: start });
         for row in 0..m {
             for col in 0..n {
                 let mut chain = if with_bias { bias[col] } else { T::ZERO };
                 for i in 0..k {
                     chain = a.at(row, i).fma(b.at(i, col), chain);
                 }
-                assert!(
-                    c.at(row, col) == chain,
-                    "{} {m}x{k}x{n} ({row}, {col}): {} is not {chain}",
-                    isa.name(),
-                    c.at(row, col)
-                );
+                for (what, c) in [("", &c), ("turned ", &of_turned)] {
+                    assert!(
+                        c.at(row, col) == chain,
+                        "{} {what}{m}x{k}x{n} ({row}, {col}): {} is not {chain}",
+                        isa.name(),
+                        c.at(row, col)
+                    );
+                }
             }
         }
     }
@@ -52,6 +58,7 @@ fn tree<T: Real>(blocks: &[T]) -> T {
 
 fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
     let mut a = Matrix::new(rows, k, |r, c| noise::<T>(1, r, c));
+    let mut turned = Matrix::new(k, rows, |r, c| noise::<T>(1, c, r));
     let mut d = Matrix::new(rows, n, |r, c| noise::<T>(2, r, c));
     let chain = |element: &dyn Fn(usize) -> (T, T)| {
         let blocks: Vec<T> = (0..rows.div_ceil(BLOCK_ROWS))
@@ -67,29 +74,51 @@ fn check_gradient<T: Real>(rows: usize, k: usize, n: usize) {
     };
     for isa in Isa::all() {
         for outputs in 1..=2 {
-            let mut g = Matrix::new(k, n, |_, _| T::ZERO);
+            let zeros = || Matrix::new(k, n, |_, _| T::ZERO);
+            let (mut g, mut of_lanes) = (zeros(), zeros());
+            let mut sums = vec![T::ZERO; n.next_multiple_of(LANES)];
+            // SAFETY: `sums` outlives the calls.
+            let bias = unsafe { Span::from_raw(sums.as_mut_ptr(), sums.len()) };
             for output in (0..n.div_ceil(LANES)).step_by(outputs) {
                 for input in 0..k.div_ceil(LANES) {
                     let outputs = outputs.min(n.div_ceil(LANES) - output);
+                    let block = Block { input, output, outputs };
                     isa.run(GradientBlock {
                         input: a.view(),
                         grad: d.view(),
-                        block: Block { input, output, outputs },
+                        block,
                         weight: g.view(),
                         bias: None,
                     });
+                    if rows <= BLOCK_ROWS {
+                        let part = bias.slice(output * LANES, (output + outputs) * LANES);
+                        isa.run(LanesGradient {
+                            input: turned.view(),
+                            grad: d.view(),
+                            block,
+                            weight: block.of_weight(of_lanes.view()),
+                            bias: Some(part),
+                        });
+                    }
                 }
             }
             for i in 0..k {
                 for j in 0..n {
                     let expected = chain(&|r| (a.at(r, i), d.at(r, j)));
-                    assert!(
-                        g.at(i, j) == expected,
-                        "{} {rows}x{k}x{n} ({i}, {j}): {} is not {expected}",
-                        isa.name(),
-                        g.at(i, j)
-                    );
+                    let lanes = (rows <= BLOCK_ROWS).then_some(("lanes ", &of_lanes));
+                    for (what, g) in [("", &g)].into_iter().chain(lanes) {
+                        assert!(
+                            g.at(i, j) == expected,
+                            "{} {what}{rows}x{k}x{n} ({i}, {j}): {} is not {expected}",
+                            isa.name(),
+                            g.at(i, j)
+                        );
+                    }
                 }
+            }
+            for j in 0..if rows <= BLOCK_ROWS { n } else { 0 } {
+                let expected = chain(&|r| (d.at(r, j), T::ONE));
+                assert!(sums[j] == expected, "{} sum of column {j} beside lanes", isa.name());
             }
         }
         for outputs in [1, 2] {

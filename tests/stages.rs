@@ -1,5 +1,5 @@
-//! Ops on images give the same bits together, band by band, as each by itself: a trace keeps every
-//! tensor and goes op by op, the other plans do not.
+//! Ops on images give the same bits together, band by band, as each by itself, and a Linear layer the same
+//! bits of images as of rows: a trace keeps every tensor and goes op by op, the other plans do not.
 
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::convolution::Stencil;
@@ -13,8 +13,6 @@ use ironmlp::network::{
     Shape, Spec, State,
 };
 use ironmlp::simd::Isa;
-
-const ROWS: usize = 18;
 
 fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
     Stencil { kernel, stride, padding, dilation }
@@ -38,8 +36,8 @@ fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
     Layer::Pool(Pool { kind, kernel: (kernel, kernel), stride: (stride, stride) })
 }
 
-/// A network of these layers, and of a Linear one behind them.
-fn network(mut layers: Vec<Layer>, image: ImageShape) -> Spec {
+/// A network of these layers, and of a Linear one with so many outputs behind them.
+fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
     layers.push(Layer::Flatten);
     let mut spec = Spec {
         layers,
@@ -50,7 +48,7 @@ fn network(mut layers: Vec<Layer>, image: ImageShape) -> Spec {
     let shapes = spec.shapes(Some(image)).expect("layers that fit");
     spec.layers.push(Layer::Linear(Linear {
         in_features: shapes.last().copied().map_or(0, Shape::features),
-        out_features: 3,
+        out_features: outputs,
         bias: true,
         init: Init::TorchLinear,
         trainable: true,
@@ -59,42 +57,62 @@ fn network(mut layers: Vec<Layer>, image: ImageShape) -> Spec {
     spec
 }
 
-fn check<T: Elementary>(spec: &Spec, image: ImageShape) {
-    let features = image.features();
-    let number = |i: usize| T::from_f64((i * 37 % 101) as f64 / 101.0 - 0.4);
-    let x: Vec<T> = (0..ROWS * features).map(number).collect();
-    let y: Vec<T> = (0..ROWS * 3).map(number).collect();
-    let batch = Batch {
-        source: Source::of_slice(&x, features),
-        order: Rows::From(0),
-        rows: ROWS,
-        labels: Labels::Values(&y),
-        weights: None,
-    };
-    // The plan is the same for all, and plain Rust, slowest first, takes 20 s where it is not alone.
+/// X and targets of so many rows.
+struct Numbers<T> {
+    x: Vec<T>,
+    y: Vec<T>,
+    rows: usize,
+}
+
+impl<T: Elementary> Numbers<T> {
+    fn new(spec: &Spec, image: ImageShape, rows: usize) -> Self {
+        let number = |i: usize| T::from_f64((i * 37 % 101) as f64 / 101.0 - 0.4);
+        let numbers = |cols: usize| (0..rows * cols).map(number).collect();
+        Self { x: numbers(image.features()), y: numbers(spec.out_features()), rows }
+    }
+
+    fn batch(&self) -> Batch<'_, T> {
+        Batch {
+            source: Source::of_slice(&self.x, self.x.len() / self.rows),
+            order: Rows::From(0),
+            rows: self.rows,
+            labels: Labels::Values(&self.y),
+            weights: None,
+        }
+    }
+}
+
+/// The plan is the same for all, and plain Rust, slowest first, takes 20 s where it is not alone.
+fn fast() -> Vec<Isa> {
     let all = Isa::all();
-    for &isa in if all.len() > 1 { &all[1..] } else { &all } {
+    if all.len() > 1 { all[1..].to_vec() } else { all }
+}
+
+fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
+    let numbers = Numbers::new(spec, image, rows);
+    let batch = numbers.batch();
+    for isa in fast() {
         let what = format!("{} {:?}", isa.name(), spec.layers);
         let state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
-        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, ROWS, isa);
+        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa);
 
         let alone = plan(Purpose::Trace);
-        let mut workspace = alone.workspace(ROWS).expect("memory");
+        let mut workspace = alone.workspace(rows).expect("memory");
         let (tensors, loss) = alone.trace(1, &state, &mut workspace, &batch).expect("a trace");
         let must = state.layout.export(workspace.gradient());
-        let must_input = alone.input_grad(&workspace, ROWS).expect("asked for");
+        let must_input = alone.input_grad(&workspace, rows).expect("asked for");
         let last = tensors.iter().find(|tensor| tensor.name == "loss").map(|loss| loss.shape.len());
         assert_eq!(last, Some(0));
 
         let together = plan(Purpose::Gradients { input_grad: true });
-        let mut workspace = together.workspace(ROWS).expect("memory");
+        let mut workspace = together.workspace(rows).expect("memory");
         let is = together.gradients(2, &state, &mut workspace, &batch, Head::Loss, false);
         assert!(is.expect("gradients").reduced == loss, "{what}");
         assert!(state.layout.export(workspace.gradient()) == must, "{what}");
-        assert!(together.input_grad(&workspace, ROWS).expect("asked for") == must_input, "{what}");
+        assert!(together.input_grad(&workspace, rows).expect("asked for") == must_input, "{what}");
 
         let forward = plan(Purpose::Forward);
-        let mut workspace = forward.workspace(ROWS).expect("memory");
+        let mut workspace = forward.workspace(rows).expect("memory");
         let is = forward.loss(1, &state, &mut workspace, &batch).expect("a loss");
         assert!(is.reduced == loss, "{what}");
     }
@@ -166,11 +184,118 @@ fn bands_of_stages_change_no_bit() {
     // Images of 20 MB, which go past the caches.
     let (relu, wide) = (relu(), conv5((1, 16), 2));
     let large = (vec![wide, relu, pool(Max, 2, 2)], image(1, 141, 140));
-    let spec = network(large.0, large.1);
-    check::<f32>(&spec, large.1);
+    let spec = network(large.0, large.1, 3);
+    check::<f32>(&spec, large.1, 18);
     for (layers, image) in cases {
-        let spec = network(layers, image);
-        check::<f32>(&spec, image);
-        check::<f64>(&spec, image);
+        let spec = network(layers, image, 3);
+        check::<f32>(&spec, image, 18);
+        check::<f64>(&spec, image, 18);
     }
+}
+
+/// A convolution, a pool, and a Linear layer that takes the pool's images; its 28 outputs are no
+/// multiple of a register.
+fn joined(kind: PoolKind) -> (Spec, ImageShape) {
+    let image = ImageShape { channels: 2, height: 14, width: 11 };
+    let [rows, cols] = [stencil(3, 1, 1, 1); 2];
+    let layers =
+        vec![conv((2, 5), 1, rows, cols), Layer::Activation(Activation::Sigmoid), pool(kind, 2, 2)];
+    (network(layers, image, 28), image)
+}
+
+#[test]
+fn a_linear_layer_takes_images_as_it_takes_rows() {
+    for (kind, rows) in [(PoolKind::Average, 1), (PoolKind::Max, 16), (PoolKind::Average, 77)] {
+        let (spec, image) = joined(kind);
+        check::<f32>(&spec, image, rows);
+        check::<f64>(&spec, image, rows);
+    }
+    // 13 outputs are as few as there may be; pools whose windows overlap; no convolution.
+    let image = ImageShape { channels: 3, height: 9, width: 7 };
+    let spec = network(vec![pool(PoolKind::Max, 3, 2)], image, 13);
+    check::<f32>(&spec, image, 33);
+    // More features than the gradient at them takes at a time.
+    let image = ImageShape { channels: 8, height: 24, width: 22 };
+    let spec = network(vec![pool(PoolKind::Average, 2, 2)], image, 20);
+    check::<f32>(&spec, image, 40);
+}
+
+/// Three steps of training, with the gradient in registers and with all of it first, from where a trace
+/// takes over.
+fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
+    let numbers = Numbers::new(spec, image, rows);
+    let batch = numbers.batch();
+    for isa in fast() {
+        let what = format!("{} {rows} {spec:?}", isa.name());
+        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa);
+        let trained = |plan: Plan<T>, threads: usize| {
+            let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
+            let mut workspace = plan.workspace(rows).expect("memory");
+            for _ in 0..3 {
+                plan.train(threads, &mut state, &mut workspace, &batch).expect("a step");
+            }
+            state
+        };
+        let state = trained(plan(Purpose::Train), 1);
+        let must = state.layout.export(&state.parameters);
+        for (plan, threads) in [(plan(Purpose::Train).unfused(), 1), (plan(Purpose::Train), 2)] {
+            let other = trained(plan, threads);
+            assert!(other.layout.export(&other.parameters) == must, "{what}");
+        }
+        // Rows instead of lanes: a trace of these weights, step by step.
+        let by_rows = plan(Purpose::Trace);
+        let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
+        let mut workspace = by_rows.workspace(rows).expect("memory");
+        for _ in 0..3 {
+            by_rows.trace(1, &other, &mut workspace, &batch).expect("a trace");
+            by_rows.apply(1, &mut other, workspace.gradient()).expect("an update");
+        }
+        assert!(other.layout.export(&other.parameters) == must, "{what}: by rows");
+    }
+}
+
+#[test]
+fn training_on_images_has_the_bits_of_training_on_rows() {
+    let sgd = |momentum| Optimizer::Sgd { momentum, weight_decay: 0.0, nesterov: false };
+    let adam = Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 };
+    for optimizer in [sgd(0.0), sgd(0.9), adam] {
+        let (spec, image) = joined(PoolKind::Max);
+        let spec = Spec { optimizer, ..spec };
+        check_training::<f32>(&spec, image, 35);
+        check_training::<f64>(&spec, image, 35);
+    }
+    // Either layer frozen: the other is trained all the same.
+    for frozen in 0..2 {
+        let (mut spec, image) = joined(PoolKind::Average);
+        for layer in &mut spec.layers {
+            match layer {
+                Layer::Conv2d(conv) if frozen == 0 => conv.trainable = false,
+                Layer::Linear(linear) if frozen == 1 => linear.trainable = false,
+                _ => {}
+            }
+        }
+        check_training::<f32>(&spec, image, 20);
+    }
+    // Features of 8 MB in all, whose blocks come in another order.
+    let image = ImageShape { channels: 8, height: 64, width: 66 };
+    let spec = network(vec![pool(PoolKind::Average, 2, 2)], image, 20);
+    check_training::<f32>(&spec, image, 256);
+}
+
+#[test]
+fn slabs_of_images_meet_in_the_tree_of_all_rows() {
+    let (spec, image) = joined(PoolKind::Average);
+    let (rows, isa) = (300, fast()[0]);
+    let numbers = Numbers::<f32>::new(&spec, image, rows);
+    let gradient = |input_grad: bool| {
+        let purpose = Purpose::Gradients { input_grad };
+        let plan = Plan::of_images(&spec, image, purpose, rows, isa);
+        let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
+        let mut workspace = plan.workspace(rows).expect("memory");
+        plan.gradients(1, &state, &mut workspace, &numbers.batch(), Head::Loss, false)
+            .expect("gradients");
+        state.layout.export(workspace.gradient())
+    };
+    // Those at X too: all rows are one slab, whose features are rows.
+    assert!(gradient(false) == gradient(true));
 }

@@ -49,6 +49,9 @@ impl ImageShape {
 pub struct Images<T> {
     panel: Panels<T>,
     shape: ImageShape,
+    /// Panel rows from one image row to the next, and from one channel to the next.
+    row_stride: usize,
+    channel_stride: usize,
 }
 
 impl<T> Clone for Images<T> {
@@ -65,7 +68,22 @@ impl<T> Images<T> {
     #[must_use]
     pub fn new(panels: Panels<T>, block: usize, shape: ImageShape) -> Self {
         assert!(panels.rows() >= shape.panel_rows());
-        Self { panel: panels.from(block, 0), shape }
+        Self::in_rows(panels.from(block, 0), shape)
+    }
+
+    /// Block `block` of the panels of a batch of features: channel after channel, without gaps. Row `i` of
+    /// a panel is feature `i`, so that a product takes the panels as they are.
+    #[inline]
+    #[must_use]
+    pub fn of_features(panels: Panels<T>, block: usize, shape: ImageShape) -> Self {
+        assert!(panels.rows() == shape.features());
+        let (row_stride, channel_stride) = (shape.width, shape.height * shape.width);
+        Self { panel: panels.from(block, 0), shape, row_stride, channel_stride }
+    }
+
+    #[inline(always)]
+    fn in_rows(panel: Panels<T>, shape: ImageShape) -> Self {
+        Self { panel, shape, row_stride: shape.row_stride(), channel_stride: shape.width }
     }
 
     /// As [`Self::new`] of memory that holds only rows from `origin` on, as many as fit in: a window on
@@ -73,10 +91,8 @@ impl<T> Images<T> {
     #[inline]
     #[must_use]
     pub fn window(panels: Panels<T>, shape: ImageShape, origin: usize) -> Self {
-        Self {
-            panel: panels.first_panel().moved(origin * shape.row_stride(), shape.panel_rows()),
-            shape,
-        }
+        let moved = panels.first_panel().moved(origin * shape.row_stride(), shape.panel_rows());
+        Self::in_rows(moved, shape)
     }
 
     /// The images' size.
@@ -91,7 +107,13 @@ impl<T> Images<T> {
     #[must_use]
     pub fn at(self, row: usize, channel: usize, col: usize) -> *mut T {
         debug_assert!(channel < self.shape.channels && col < self.shape.width);
-        self.panel.row(0, row * self.shape.row_stride() + channel * self.shape.width + col)
+        self.panel.row(0, row * self.row_stride + channel * self.channel_stride + col)
+    }
+
+    /// Elements from one channel to the next.
+    #[inline(always)]
+    pub(super) fn channel_stride(self) -> usize {
+        self.channel_stride * LANES
     }
 
     /// The first pixel of a channel.
@@ -106,7 +128,8 @@ impl<T> Images<T> {
     #[inline]
     #[must_use]
     pub fn rows(self, start: usize, end: usize) -> Panels<T> {
-        let stride = self.shape.row_stride();
+        let stride = self.row_stride;
+        debug_assert_eq!(stride, self.shape.row_stride(), "all channels of a row lie together");
         self.panel.slice(start * stride, end * stride).first_panel()
     }
 
@@ -114,7 +137,7 @@ impl<T> Images<T> {
     #[inline]
     #[must_use]
     pub fn pixel(self, row: usize, channel: usize, col: usize) -> Panels<T> {
-        let at = channel * self.shape.width + col;
+        let at = channel * self.channel_stride + col;
         self.rows(row, row + 1).slice(at, at + 1)
     }
 }

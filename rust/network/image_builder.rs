@@ -14,6 +14,7 @@ use crate::kernels::convolution::{Axis, ConvolutionGradient};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::{Pool, PoolKind};
+use crate::kernels::reduce::BLOCK_ROWS;
 use crate::simd::LANES;
 
 /// Bytes of a network's Linear weights up to which a tile has one block of 16 samples: they are in a
@@ -88,6 +89,8 @@ pub(super) struct ImageBuilder<'a> {
     spec: &'a Spec,
     purpose: Purpose,
     tile_blocks: usize,
+    /// The last pool, whose images a Linear layer takes as they are.
+    last_pool: Option<usize>,
     memory: Memory,
     gathered: BufferId,
     input: ImageBuffer,
@@ -121,10 +124,14 @@ impl<'a> ImageBuilder<'a> {
         let mut memory = Memory { keeps_all, slab_blocks, tile: Buffers::default() };
         let gathered = memory.tile.add::<T>(LANES, image.features().min(GATHERED));
         let input = memory.images::<T>(image, tile_blocks, batch);
+        // A trace shows rows of features. The weight gradient is one chain, and not a tree of them.
+        let joins = !keeps_all && slab_rows <= BLOCK_ROWS;
+        let last_pool = spec.linear_on_images().filter(|_| joins).map(|linear| linear - 2);
         let mut builder = Self {
             spec,
             purpose,
             tile_blocks,
+            last_pool,
             memory,
             gathered,
             input,
@@ -143,15 +150,23 @@ impl<'a> ImageBuilder<'a> {
         builder
     }
 
-    /// Flatten: rows of features in the workspace, and how many convolutions come before them.
+    /// Flatten: features in the workspace, and how many convolutions come before them.
     pub(super) fn flatten<T: Elementary>(
         &mut self,
         slab_rows: usize,
         batch: &mut Buffers,
     ) -> (BufferId, usize) {
-        let flat = batch.add::<T>(slab_rows, self.output.shape.features());
+        let flat = match self.output.home {
+            Home::Features(id) => id,
+            _ => batch.add::<T>(slab_rows, self.output.shape.features()),
+        };
         self.outputs.push(Traced::Rows(flat));
         (flat, self.convolutions.len())
+    }
+
+    /// Whether the features are images, which a Linear layer takes as they are.
+    pub(super) fn joins(&self) -> bool {
+        matches!(self.output.home, Home::Features(_))
     }
 
     /// Layers that belong to images, Flatten included.
@@ -192,7 +207,13 @@ impl<'a> ImageBuilder<'a> {
                     way
                 }
                 Layer::Pool(pool) => {
-                    let output = self.memory.images::<T>(shape, blocks, batch);
+                    let output = if self.last_pool == Some(layer) {
+                        let lanes = self.memory.slab_blocks * LANES;
+                        let home = Home::Features(batch.add::<T>(shape.features(), lanes));
+                        ImageBuffer { home, shape }
+                    } else {
+                        self.memory.images::<T>(shape, blocks, batch)
+                    };
                     let op = PoolOp { pool, input: at, output };
                     self.forward.push(ImageOp::Pool(op), None);
                     let way = Way::Pool(op);
@@ -227,7 +248,7 @@ impl<'a> ImageBuilder<'a> {
         self.output = at;
     }
 
-    /// The way back from the gradient at the rows of features, if it is wanted there.
+    /// The way back from the gradient at the features, if it is wanted there.
     pub(super) fn finish<T: Elementary>(
         mut self,
         (flat, flat_grad): (BufferId, Option<BufferId>),
@@ -235,9 +256,14 @@ impl<'a> ImageBuilder<'a> {
         wanted_below: impl Fn(usize) -> bool,
     ) -> (ImagePlan, Vec<Traced>, Vec<WeightOp>) {
         let shape = self.output.shape;
+        let joins = self.joins();
         let (mut output_grad, mut input_grad) = (self.output, None);
-        if flat_grad.is_some() {
-            output_grad = self.memory.images::<T>(shape, 1, batch);
+        if let Some(flat_grad) = flat_grad {
+            output_grad = if joins {
+                ImageBuffer { home: Home::Features(flat_grad), shape }
+            } else {
+                self.memory.images::<T>(shape, 1, batch)
+            };
             input_grad = self.backward_pass::<T>(output_grad, batch, wanted_below);
         }
         let scratch = (self.memory.tile.reserve(self.scratch_len), self.scratch_len);
@@ -249,9 +275,8 @@ impl<'a> ImageBuilder<'a> {
             input: self.input,
             forward: self.forward.finish(),
             output: self.output,
-            flat,
-            flat_grad: flat_grad.unwrap_or(flat),
             output_grad,
+            flat: (!joins).then(|| (flat, flat_grad.unwrap_or(flat))),
             backward: self.backward.finish(),
             input_grad,
             convolutions: self.convolutions,

@@ -70,6 +70,9 @@ impl<T: Elementary> ImageContext<'_, T> {
     fn images(&self, buffer: ImageBuffer, band: Band) -> Images<T> {
         match buffer.home {
             Home::Batch(id) => Images::new(self.workspace.buffer(id), self.block, buffer.shape),
+            Home::Features(id) => {
+                Images::of_features(self.workspace.buffer(id), self.block, buffer.shape)
+            }
             Home::Tile(id, blocks) => {
                 let panels = self.plan.tile.view(self.memory, id);
                 Images::new(panels, self.position % blocks, buffer.shape)
@@ -101,7 +104,7 @@ impl<T: Elementary> ImageContext<'_, T> {
         self.workspace.buffer(buffer).slice(self.first(), self.first() + self.rows())
     }
 
-    /// From rows of X to rows of features.
+    /// From rows of X to features.
     pub(super) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
         let (images, order) = (self.all(self.plan.input), self.plan.order);
         let (features, gathered) = (images.shape().features(), self.tile_rows(self.plan.gathered));
@@ -114,19 +117,22 @@ impl<T: Elementary> ImageContext<'_, T> {
         for stage in &self.plan.forward {
             self.stage(stage);
         }
-        let (images, rows) = (self.all(self.plan.output), self.batch_rows(self.plan.flat));
-        self.isa.run(Flatten { images, rows, order: PixelOrder::ChannelsFirst });
+        if let Some((flat, _)) = self.plan.flat {
+            let (images, rows) = (self.all(self.plan.output), self.batch_rows(flat));
+            self.isa.run(Flatten { images, rows, order: PixelOrder::ChannelsFirst });
+        }
     }
 
-    /// From the gradient at rows of features to the convolutions' weight gradients, and to the
+    /// From the gradient at features to the convolutions' weight gradients, and to the
     /// gradient at X.
     pub(super) fn backward(&self, plan: &Plan<T>) {
         if self.plan.backward.is_empty() && self.plan.input_grad.is_none() {
             return;
         }
-        let rows = self.batch_rows(self.plan.flat_grad);
-        let images = self.all(self.plan.output_grad);
-        self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst, first: 0 });
+        if let Some((_, flat_grad)) = self.plan.flat {
+            let (rows, images) = (self.batch_rows(flat_grad), self.all(self.plan.output_grad));
+            self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst, first: 0 });
+        }
         for stage in &self.plan.backward {
             self.stage(stage);
         }

@@ -35,6 +35,8 @@ pub(super) struct ImageBuffer {
 pub(super) enum Home {
     /// In the workspace, for all blocks of the slab.
     Batch(BufferId),
+    /// In the workspace, for all blocks of the slab, as features: what a Linear layer takes as they are.
+    Features(BufferId),
     /// In the tile's memory, for so many blocks; the next ones use it again.
     Tile(BufferId, usize),
     /// In the tile's memory, a band and some rows before it.
@@ -186,10 +188,10 @@ pub(super) struct ImagePlan {
     pub input: ImageBuffer,
     pub forward: Vec<Stage>,
     pub output: ImageBuffer,
-    /// Rows of features, in the workspace.
-    pub flat: BufferId,
-    pub flat_grad: BufferId,
     pub output_grad: ImageBuffer,
+    /// Rows of features in the workspace, and of gradients at them, unless a Linear layer takes the images
+    /// as they are.
+    pub flat: Option<(BufferId, BufferId)>,
     pub backward: Vec<Stage>,
     /// The gradient with respect to X, if it is wanted.
     pub input_grad: Option<ImageBuffer>,

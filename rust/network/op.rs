@@ -6,7 +6,9 @@ use super::parameters::LayerLayout;
 use super::workspace::Workspace;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gemm::Product;
+use crate::kernels::flatten::Unflatten;
+use crate::kernels::gemm::{Product, TurnedProduct};
+use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::random::DropoutMask;
 use crate::network::state::State;
@@ -46,6 +48,10 @@ pub(super) fn whole<T: Plain>(arena: &Arena<T>) -> Span<T> {
     view(arena, 0, 1, arena.len(), LANES).flat()
 }
 
+/// Rows of a weight that go together through the product with several blocks of 16 samples: an L2 holds
+/// them until the last of these has read them.
+const PART: usize = 512;
+
 /// Which buffer of the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferId(pub usize);
@@ -67,6 +73,15 @@ pub enum RowOp {
         /// Which of the layers with parameters.
         linear: usize,
         /// Read.
+        input: BufferId,
+        /// Written.
+        output: BufferId,
+    },
+    /// As `Linear`, of features with a sample in each lane.
+    ImageLinear {
+        /// Which of the layers with parameters.
+        linear: usize,
+        /// Read: (features, samples).
         input: BufferId,
         /// Written.
         output: BufferId,
@@ -104,6 +119,17 @@ pub enum RowOp {
         /// W.
         weight: BackwardWeight,
     },
+    /// As `InputGradient`, with a sample in each lane: target = W^T grad^T.
+    ImageGradient {
+        /// Which of the layers with parameters.
+        linear: usize,
+        /// Read.
+        grad: BufferId,
+        /// Written: `grad` turned, (outputs, samples).
+        turned: BufferId,
+        /// Written: (features, samples).
+        target: BufferId,
+    },
     /// target = flush(grad * f'(saved)).
     ActivationGradient {
         /// f; the identity only flushes.
@@ -129,6 +155,8 @@ pub enum RowOp {
 /// The kernels of the row phase, compiled for one instruction set.
 pub(super) struct RowKernels<T: Elementary> {
     product: Entry<Product<T>>,
+    turned_product: Entry<TurnedProduct<T>>,
+    unflatten: Entry<Unflatten<T>>,
     pub activation: Entry<ActivationForward<T>>,
     pub activation_gradient: Entry<ActivationBackward<T>>,
     pub dropout_mask: Entry<DropoutMask<T>>,
@@ -139,6 +167,8 @@ impl<T: Elementary> RowKernels<T> {
     pub(super) fn new(isa: Isa) -> Self {
         Self {
             product: isa.entry(),
+            turned_product: isa.entry(),
+            unflatten: isa.entry(),
             activation: isa.entry(),
             activation_gradient: isa.entry(),
             dropout_mask: isa.entry(),
@@ -198,6 +228,15 @@ impl<T: Elementary> RowContext<'_, T> {
                     bias: self.columns(layout.bias(&self.state.parameters)).flat(),
                 });
             }
+            RowOp::ImageLinear { linear, input, output } => {
+                let layout = self.linear(linear);
+                self.kernels.turned_product.call(TurnedProduct {
+                    a: self.lanes(input),
+                    b: layout.weight(&self.state.parameters),
+                    c: self.rows(output),
+                    bias: layout.bias(&self.state.parameters).flat(),
+                });
+            }
             RowOp::Activation { activation, input, output } => {
                 self.kernels.activation.call(ActivationForward {
                     activation,
@@ -233,6 +272,21 @@ impl<T: Elementary> RowContext<'_, T> {
                     bias: Span::empty(),
                 });
             }
+            RowOp::ImageGradient { linear, grad, turned, target } => {
+                let (grad, turned) = (self.rows(grad), self.lanes(turned));
+                self.turn(grad, turned);
+                let (weight, target) =
+                    (self.linear(linear).weight(&self.state.parameters), self.lanes(target));
+                for start in (0..weight.rows()).step_by(PART) {
+                    let end = weight.rows().min(start + PART);
+                    self.kernels.product.call(Product {
+                        a: weight.slice(start, end),
+                        b: turned,
+                        c: target.slice(start, end),
+                        bias: Span::empty(),
+                    });
+                }
+            }
             RowOp::ActivationGradient { activation, saved, grad, target } => {
                 self.copy(grad, target);
                 self.kernels.activation_gradient.call(ActivationBackward {
@@ -247,6 +301,25 @@ impl<T: Elementary> RowContext<'_, T> {
                     self.multiply(target, mask);
                 }
             }
+        }
+    }
+
+    /// This context's rows of a buffer that has them in the lanes, 16 in each panel.
+    fn lanes(&self, buffer: BufferId) -> Panels<T> {
+        self.workspace.buffer(buffer).columns(self.start / LANES, self.end.div_ceil(LANES))
+    }
+
+    /// Writes rows into lanes; those of the last panel that no row has become +0.
+    fn turn(&self, rows: Panels<T>, lanes: Panels<T>) {
+        let shape = ImageShape { channels: 1, height: 1, width: rows.cols() };
+        for block in 0..lanes.panels() {
+            let first = block * LANES;
+            self.kernels.unflatten.call(Unflatten {
+                rows: rows.slice(first, first + block_rows(block, rows.rows())),
+                images: Images::of_features(lanes, block, shape),
+                order: PixelOrder::ChannelsFirst,
+                first: 0,
+            });
         }
     }
 

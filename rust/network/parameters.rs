@@ -3,10 +3,10 @@
 //! Inside, a weight is kept transposed and in panels: rows are inputs, columns outputs, the right
 //! operand of the forward product as it is. Gradients and moments share that layout, so that the
 //! update of 16 inputs x 16 outputs is one pass over consecutive elements. A second copy of the
-//! weights, not transposed, is the right operand of the input gradient. At every boundary the
-//! layout is canonical: per layer the weight (out, in), row-major, then the bias (out). A
-//! convolution's inputs are (channel of the group, kernel row, kernel column); plans make its second
-//! copy.
+//! weights, not transposed, is the right operand of the input gradient; a layer that reads images needs
+//! none, and plans make that of a convolution. At every boundary the layout is canonical: per layer the
+//! weight (out, in), row-major, then the bias (out). A convolution's inputs are (channel of the group,
+//! kernel row, kernel column).
 
 use super::op::view;
 use super::spec::{Spec, Weighted};
@@ -33,6 +33,8 @@ pub struct LayerLayout {
     pub trainable: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+    /// Whether its weight has a second copy.
+    pub(super) copied: bool,
     pub(super) weight_at: usize,
     weight_stride: usize,
     pub(super) bias_at: usize,
@@ -77,11 +79,12 @@ impl Layout {
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
                 outputs.div_ceil(LANES).checked_mul(weight_stride).ok_or_else(too_large)?;
-            let backward = match is_convolution {
-                true => 0,
-                false => {
+            let copied = spec.is_copied(layer);
+            let backward = match copied {
+                true => {
                     inputs.div_ceil(LANES).checked_mul(backward_stride).ok_or_else(too_large)?
                 }
+                false => 0,
             };
             let bias_at = len.checked_add(weight_len).ok_or_else(too_large)?;
             layers.push(LayerLayout {
@@ -92,6 +95,7 @@ impl Layout {
                 bias,
                 trainable,
                 lr_scale,
+                copied,
                 weight_at: len,
                 weight_stride,
                 bias_at,
@@ -218,13 +222,7 @@ impl LayerLayout {
         view(buffer, self.bias_at, 1, self.outputs, LANES)
     }
 
-    /// Whether it is a convolution.
-    #[must_use]
-    pub fn is_convolution(&self) -> bool {
-        self.shape.len() == 4
-    }
-
-    /// The weight (out, in) of a Linear layer in the buffer of [`Layout::backward_buffer`].
+    /// The weight (out, in) of a layer that is copied, in the buffer of [`Layout::backward_buffer`].
     #[must_use]
     pub fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)

@@ -108,8 +108,10 @@ impl Parts {
                 self.weights += weights;
                 self.list.push(std::mem::replace(part, Part { panels, ..Part::default() }));
             }
-            // Its mask is drawn row by row.
-            RowOp::Dropout { .. } => self.by_rows(part),
+            // Its mask is drawn row by row; rows of images are in the lanes.
+            RowOp::Dropout { .. } | RowOp::ImageLinear { .. } | RowOp::ImageGradient { .. } => {
+                self.by_rows(part);
+            }
             RowOp::Activation { .. }
             | RowOp::ActivationGradient { .. }
             | RowOp::DropoutGradient { .. } => {}

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::loss::Loss;
+use crate::kernels::reduce::BLOCK_ROWS;
 use crate::kernels::weight::Block;
 use crate::simd::{Isa, LANES};
 
@@ -28,7 +29,7 @@ pub const SLAB_ROWS: usize = 4096;
 
 /// Rows of a slab of images: one of N2's blocks. Each 16 rows leave gradients of their own for the
 /// convolutions, which would be many in a larger slab.
-const IMAGE_SLAB_ROWS: usize = 256;
+const IMAGE_SLAB_ROWS: usize = BLOCK_ROWS;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +62,8 @@ pub(super) struct WeightOp {
 pub(super) enum WeightSource {
     /// The layer's input, and the gradient with respect to its output.
     Rows { input: BufferId, grad: BufferId },
+    /// As `Rows`, of an input with a sample in each lane.
+    Lanes { input: BufferId, grad: BufferId },
     /// What blocks of images have left.
     Images,
 }
@@ -163,6 +166,7 @@ impl<T: Elementary> Plan<T> {
             rows: slab_rows,
             first: 0,
             convolutions: 0,
+            on_images: false,
             buffers: Buffers::default(),
             forward: Vec::new(),
             backward: Vec::new(),
@@ -182,6 +186,7 @@ impl<T: Elementary> Plan<T> {
                 let (flat, convolutions) = images.flatten::<T>(slab_rows, &mut builder.buffers);
                 builder.first = images.layers();
                 builder.convolutions = convolutions;
+                builder.on_images = images.joins();
                 builder.layer_outputs.append(&mut images.outputs);
                 flat
             }
@@ -195,7 +200,7 @@ impl<T: Elementary> Plan<T> {
         builder.layer_grads.reverse();
         let images = images.map(|images| {
             let mut buffers = std::mem::take(&mut builder.buffers);
-            // Flatten's own gradient is at the rows of features.
+            // Flatten's own gradient is at its features.
             let flat_grad = input_grad;
             let below = |layer| builder.wanted_below(layer);
             let (plan, mut grads, weights) =
@@ -209,7 +214,7 @@ impl<T: Elementary> Plan<T> {
             builder.buffers = buffers;
             plan
         });
-        let blocks = builder.blocks();
+        let blocks = builder.blocks::<T>();
         let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
         let whole = Part::whole(images.is_none(), forward.len(), backward.len());
         let parts = Parts::new((&forward, &backward), &buffers, false);

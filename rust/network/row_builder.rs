@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::op::{BackwardWeight, BufferId, RowOp};
 use super::plan::{Purpose, Traced, WeightOp, WeightSource};
-use super::spec::{Layer, Spec};
+use super::spec::{Layer, Linear, Spec};
 use super::update::{blocks_of, keeps_backward};
 use super::workspace::Buffers;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::weight::Block;
+use crate::kernels::weight::{Block, is_far};
 use crate::simd::LANES;
 
 /// How the gradient goes back through a layer.
@@ -29,6 +29,8 @@ pub(super) struct RowBuilder<'a> {
     /// The first layer that works on rows, and the convolutions before it.
     pub first: usize,
     pub convolutions: usize,
+    /// Whether that layer is a Linear one and reads images.
+    pub on_images: bool,
     pub buffers: Buffers,
     pub forward: Vec<RowOp>,
     pub backward: Vec<RowOp>,
@@ -45,6 +47,16 @@ pub(super) struct RowBuilder<'a> {
 impl RowBuilder<'_> {
     pub(super) fn buffer<T: Elementary>(&mut self, cols: usize) -> BufferId {
         self.buffers.add::<T>(self.rows, cols)
+    }
+
+    /// A buffer with a row of the batch in each lane.
+    fn lanes<T: Elementary>(&mut self, rows: usize) -> BufferId {
+        self.buffers.add::<T>(rows, self.rows.next_multiple_of(LANES))
+    }
+
+    /// Whether a layer takes images as they are.
+    fn reads_images(&self, layer: usize) -> bool {
+        self.on_images && layer == self.first
     }
 
     /// A buffer for what is computed from `from`: the same one unless its content is still `needed`.
@@ -65,13 +77,17 @@ impl RowBuilder<'_> {
         let mut linears = self.convolutions;
         for (layer, kind) in spec.layers.iter().enumerate().skip(self.first) {
             let way = match *kind {
-                Layer::Linear(ref linear) => {
-                    let output = self.buffer::<T>(linear.out_features);
-                    self.forward.push(RowOp::Linear { linear: linears, input: at, output });
-                    let way = Way::Linear { linear: linears, input: at };
+                Layer::Linear(ref data) => {
+                    let (linear, input) = (linears, at);
+                    let output = self.buffer::<T>(data.out_features);
+                    self.forward.push(if self.reads_images(layer) {
+                        RowOp::ImageLinear { linear, input, output }
+                    } else {
+                        RowOp::Linear { linear, input, output }
+                    });
                     linears += 1;
                     (at, needed) = (output, false);
-                    way
+                    Way::Linear { linear, input }
                 }
                 Layer::Activation(Activation::Identity)
                 | Layer::Flatten
@@ -152,37 +168,58 @@ impl RowBuilder<'_> {
                             target: at,
                         });
                     }
-                    let below = self.trainable_below(layer);
+                    let lanes = self.reads_images(layer);
                     if data.trainable || self.purpose != Purpose::Train {
                         self.weights.push(WeightOp {
                             index: linear,
-                            source: WeightSource::Rows { input, grad: at },
+                            source: if lanes {
+                                WeightSource::Lanes { input, grad: at }
+                            } else {
+                                WeightSource::Rows { input, grad: at }
+                            },
                             keep_backward: keeps_backward(spec, linear),
                         });
                     }
                     if !self.wanted_below(layer) {
                         return None;
                     }
-                    // Updates keep the second copy only where training reads it.
-                    let kept = below || !data.trainable;
-                    let weight = if kept && !self.tiny {
-                        BackwardWeight::State
+                    let grad = at;
+                    (at, flushed) = if lanes {
+                        let turned = self.lanes::<T>(data.out_features);
+                        let target = self.lanes::<T>(data.in_features);
+                        let op = RowOp::ImageGradient { linear, grad, turned, target };
+                        self.backward.push(op);
+                        (target, false)
                     } else {
-                        let copy = self.buffers.add::<T>(data.out_features, data.in_features);
-                        self.copies.push((linear, copy));
-                        BackwardWeight::Copy(copy)
+                        let weight = self.backward_weight::<T>((layer, linear), data);
+                        let target = self.buffer::<T>(data.in_features);
+                        self.backward.push(RowOp::InputGradient { linear, grad, target, weight });
+                        (target, false)
                     };
-                    let target = self.buffer::<T>(data.in_features);
-                    self.backward.push(RowOp::InputGradient { linear, grad: at, target, weight });
-                    (at, flushed) = (target, false);
                 }
             }
         }
         Some(at)
     }
 
+    /// Where the input gradient of a layer finds its weight.
+    fn backward_weight<T: Elementary>(
+        &mut self,
+        (layer, linear): (usize, usize),
+        data: &Linear,
+    ) -> BackwardWeight {
+        // Updates keep the copy where training reads it; what none changes is up to date.
+        let kept = self.trainable_below(layer) || !data.trainable;
+        if kept && self.spec.is_copied(layer) && !self.tiny {
+            return BackwardWeight::State;
+        }
+        let copy = self.buffers.add::<T>(data.out_features, data.in_features);
+        self.copies.push((linear, copy));
+        BackwardWeight::Copy(copy)
+    }
+
     /// The tiles of the weight phase.
-    pub(super) fn blocks(&self) -> Vec<(usize, Block)> {
+    pub(super) fn blocks<T: Elementary>(&self) -> Vec<(usize, Block)> {
         let layers: Vec<_> = self.spec.weighted().collect();
         let mut blocks = Vec::new();
         for (index, op) in self.weights.iter().enumerate() {
@@ -190,10 +227,16 @@ impl RowBuilder<'_> {
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
-        // the row phase by columns (`parts.rs`).
+        // the row phase by columns (`parts.rs`). Inputs that no cache has kept come first instead: all
+        // outputs of some after each other, so that memory is read once.
+        let far = self.on_images && is_far::<T>(layers[self.convolutions].inputs, self.rows);
         blocks.sort_by(|&(a, first), &(b, second)| {
             let outputs = |op: usize| layers[self.weights[op].index].outputs.div_ceil(LANES);
-            (first.output * outputs(b)).cmp(&(second.output * outputs(a)))
+            if far {
+                (a, first.input).cmp(&(b, second.input))
+            } else {
+                (first.output * outputs(b)).cmp(&(second.output * outputs(a)))
+            }
         });
         debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
         blocks

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
+use crate::kernels::gemm::THIN;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::pooling::Pool;
@@ -227,6 +228,22 @@ impl Spec {
     /// The layers with parameters.
     pub fn weighted(&self) -> impl Iterator<Item = Weighted> {
         self.layers.iter().enumerate().filter_map(|(index, layer)| layer.weighted(index))
+    }
+
+    /// The layer that can take a pool's images as they are: a Linear one behind the pool and Flatten, with
+    /// so many outputs that its gradient has them in the lanes.
+    pub(super) fn linear_on_images(&self) -> Option<usize> {
+        let joins = |layers: &[Layer]| {
+            matches!(layers, [Layer::Pool(_), Layer::Flatten, Layer::Linear(linear)]
+                if linear.out_features > THIN)
+        };
+        self.layers.windows(3).position(joins).map(|pool| pool + 2)
+    }
+
+    /// Whether a layer's weight has a second copy, for the gradient at its input: a Linear one's that reads
+    /// rows. Convolutions make theirs anew for each step, and who reads images needs none.
+    pub(super) fn is_copied(&self, layer: usize) -> bool {
+        matches!(self.layers[layer], Layer::Linear(_)) && Some(layer) != self.linear_on_images()
     }
 
     /// Columns of the output.

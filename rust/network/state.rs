@@ -85,7 +85,7 @@ impl<T: Elementary> State<T> {
 
     /// Makes the second copy of the weights from the first.
     fn refresh_backward(&mut self, isa: Isa) {
-        for linear in self.layout.layers.iter().filter(|layer| !layer.is_convolution()) {
+        for linear in self.layout.layers.iter().filter(|layer| layer.copied) {
             let source = linear.weight(&self.parameters);
             let target = linear.backward_weight(&self.backward);
             for block in 0..linear.inputs.div_ceil(LANES) {

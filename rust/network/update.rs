@@ -2,7 +2,7 @@
 
 use super::cost::weight_team;
 use super::parameters::LayerLayout;
-use super::spec::{Optimizer, Spec, Weighted};
+use super::spec::{Optimizer, Spec};
 use super::state::State;
 use super::tiny;
 use crate::error::Result;
@@ -80,19 +80,18 @@ pub(super) fn apply_block<T: Elementary>(
     block: Block,
 ) {
     isa.run(ApplyBlock {
-        weight: layout.weight(gradient),
-        bias: layout.bias.then(|| layout.bias(gradient)),
+        weight: block.of_weight(layout.weight(gradient)),
+        bias: layout.bias.then(|| block.of_bias(layout.bias(gradient))),
         block,
         state,
     });
 }
 
 /// Whether updates of a layer keep the second copy of its weight: where training reads it. Small
-/// networks and convolutions make theirs anew for each step.
+/// networks make theirs anew for each step.
 pub(super) fn keeps_backward(spec: &Spec, index: usize) -> bool {
-    let is_linear = |layer: Weighted| layer.shape.len() == 2;
     spec.weighted().take(index).any(|below| below.trainable)
-        && spec.weighted().nth(index).is_some_and(is_linear)
+        && spec.weighted().nth(index).is_some_and(|weighted| spec.is_copied(weighted.layer))
         && !tiny::fits(spec)
 }
 

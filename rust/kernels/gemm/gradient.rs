@@ -57,6 +57,12 @@ pub trait Finish<T: Real>: Copy {
         col: usize,
         sums: &[[V; NV]; MR],
     );
+
+    /// What else is done, half of it before the first tile and half before another.
+    #[inline(always)]
+    fn between<V: Vector<T>>(self, half: usize) {
+        let _ = half;
+    }
 }
 
 impl<T: Real> WeightGradient<T> {
@@ -85,23 +91,33 @@ impl<T: Real> WeightGradient<T> {
     fn rows_of<S: Simd, F: Finish<T>, const MR: usize, const NV: usize>(self, finish: F) {
         let rows = self.a.rows();
         if rows <= BLOCK_ROWS {
-            let part = Part { start: 0, len: rows, slot: None, last: true };
+            let part = Part { start: 0, len: rows, slot: None };
             return self.tiles::<S, F, MR, NV>(finish, part);
         }
-        S::call(Tree::<T, F, MR, NV> { gradient: self, finish });
+        let mut sums = Scratch::<T, BLOCK>::new();
+        let sums = sums.ptr();
+        finish.between::<S::Register<T>>(0);
+        S::call(Tree::<T, MR, NV> { gradient: self, sums });
+        finish.between::<S::Register<T>>(1);
+        self.each_kept::<S, _>(Give { sums, finish });
     }
 
-    /// Adds the slot after this one to it: what the tiles wrote, and no more.
+    /// Does the work for each register that tiles leave in a slot.
     #[inline(always)]
-    fn merge<V: Vector<T>>(self, slot: *mut T) {
+    fn each_kept<S: Simd, W: Kept<T>>(self, work: W) {
         for panel in 0..self.outputs {
+            let width = self.d.width(self.output + panel);
             for row in 0..self.a.width(self.input) {
                 let mut lane = 0;
-                while lane < self.d.width(self.output + panel) {
-                    let at = slot.wrapping_add((panel * LANES + row) * LANES + lane);
-                    // SAFETY: both slots lie in the array of `rows_of`, and tiles wrote these places.
-                    unsafe { V::load(at).add(V::load(at.add(BLOCK))).store(at) };
-                    lane += V::LANES;
+                while lane < width {
+                    let col = panel * LANES + lane;
+                    if width - lane > S::Half::<T>::LANES {
+                        work.register::<S::Register<T>>(row, col);
+                        lane += S::Register::<T>::LANES;
+                    } else {
+                        work.register::<S::Half<T>>(row, col);
+                        lane += S::Half::<T>::LANES;
+                    }
                 }
             }
         }
@@ -148,53 +164,127 @@ impl<T: Real> WeightGradient<T> {
     }
 }
 
-/// A gradient over more rows than a block has.
-struct Tree<T, F, const MR: usize, const NV: usize> {
+/// A gradient over more rows than a block has, left in one slot.
+struct Tree<T, const MR: usize, const NV: usize> {
     gradient: WeightGradient<T>,
-    finish: F,
+    sums: *mut T,
 }
 
-impl<T: Real, F: Finish<T>, const MR: usize, const NV: usize> Kernel for Tree<T, F, MR, NV> {
+impl<T: Real, const MR: usize, const NV: usize> Kernel for Tree<T, MR, NV> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { gradient, finish } = self;
+        let Self { gradient, sums } = self;
         let rows = gradient.a.rows();
-        // Slot i holds the sums of a whole subtree; not initialised, since 2 KB a slot would cost as
-        // much as a hundred rows.
-        let mut slots = Scratch::<T, { SLOTS * BLOCK }>::new();
-        let first = slots.ptr();
+        // Not initialised, since 2 KB a slot would cost as much as a hundred rows.
+        let mut others = Scratch::<T, { (SLOTS - 1) * BLOCK }>::new();
+        let slots = Slots { first: sums, others: others.ptr() };
         let mut tree = BlockTree::default();
         let blocks = rows.div_ceil(BLOCK_ROWS);
         assert!(BlockTree::slots(blocks) <= SLOTS, "too many rows for one slab");
         for block in 0..blocks {
-            let slot = first.wrapping_add(tree.slot() * BLOCK);
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
-            let part = Part { start, len, slot: Some(slot), last: false };
-            gradient.tiles::<S, F, MR, NV>(finish, part);
+            let part = Part { start, len, slot: Some(slots.at(tree.slot())) };
+            gradient.tiles::<S, Nothing, MR, NV>(Nothing, part);
             for i in tree.push() {
-                gradient.merge::<S::Half<T>>(first.wrapping_add(i * BLOCK));
+                gradient.each_kept::<S, _>(slots.merge(i));
             }
         }
         for i in tree.finish() {
-            gradient.merge::<S::Half<T>>(first.wrapping_add(i * BLOCK));
+            gradient.each_kept::<S, _>(slots.merge(i));
         }
-        let part = Part { start: 0, len: 0, slot: Some(first), last: true };
-        gradient.tiles::<S, F, MR, NV>(finish, part);
     }
 }
 
-/// A block of rows of the batch, and where the sums over them go; or no rows, and the sums over all.
+/// Slot i holds the sums of a whole subtree; the first is where the last sums go.
+#[derive(Clone, Copy)]
+struct Slots<T> {
+    first: *mut T,
+    others: *mut T,
+}
+
+impl<T: Copy> Slots<T> {
+    #[inline(always)]
+    fn at(self, i: usize) -> *mut T {
+        if i == 0 { self.first } else { self.others.wrapping_add((i - 1) * BLOCK) }
+    }
+
+    /// Adds the slot after this one to it.
+    #[inline(always)]
+    fn merge(self, i: usize) -> Merge<T> {
+        Merge { to: self.at(i), from: self.at(i + 1) }
+    }
+}
+
+/// What is done with registers that tiles have left in a slot.
+trait Kept<T: Real>: Copy {
+    /// The register of one row of the block, from column `col` on.
+    fn register<V: Vector<T>>(self, row: usize, col: usize);
+}
+
+/// Where a slot keeps it.
+#[inline(always)]
+fn place(row: usize, col: usize) -> usize {
+    (col / LANES * LANES + row) * LANES + col % LANES
+}
+
+/// Adds one slot to another.
+#[derive(Clone, Copy)]
+struct Merge<T> {
+    to: *mut T,
+    from: *const T,
+}
+
+impl<T: Real> Kept<T> for Merge<T> {
+    #[inline(always)]
+    fn register<V: Vector<T>>(self, row: usize, col: usize) {
+        let at = place(row, col);
+        let (to, from) = (self.to.wrapping_add(at), self.from.wrapping_add(at));
+        // SAFETY: tiles wrote these places of both slots.
+        unsafe { V::load(to).add(V::load(from)).store(to) };
+    }
+}
+
+/// Gives the sums of a slot to what finishes them.
+#[derive(Clone, Copy)]
+struct Give<T, F> {
+    sums: *const T,
+    finish: F,
+}
+
+impl<T: Real, F: Finish<T>> Kept<T> for Give<T, F> {
+    #[inline(always)]
+    fn register<V: Vector<T>>(self, row: usize, col: usize) {
+        // SAFETY: the tree left a sum there.
+        let sum = unsafe { V::load(self.sums.wrapping_add(place(row, col))) };
+        self.finish.tile(row, col, &[[sum]]);
+    }
+}
+
+/// For tiles whose sums rest in a slot.
+#[derive(Clone, Copy)]
+struct Nothing;
+
+impl<T: Real> Finish<T> for Nothing {
+    #[inline(always)]
+    fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
+        self,
+        _: usize,
+        _: usize,
+        _: &[[V; NV]; MR],
+    ) {
+    }
+}
+
+/// A block of rows of the batch, and where the sums over them rest unless they are complete.
 #[derive(Clone, Copy)]
 struct Part<T> {
     start: usize,
     len: usize,
-    /// Two panels of 16 rows where the sums rest.
+    /// Two panels of 16 rows.
     slot: Option<*mut T>,
-    /// Whether the sums are complete.
-    last: bool,
 }
 
 /// Elements of a slot: a block of the gradient.
@@ -211,21 +301,6 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
 ) {
     let WeightGradient { a, d, input, output, .. } = gradient;
     let mut sums: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
-    let resting = |i: usize, v: usize| {
-        let at = col + v * V::LANES;
-        let place = (at / LANES - output) * LANES * LANES + (row + i) * LANES + at % LANES;
-        part.slot.map(|slot| slot.wrapping_add(place))
-    };
-    if part.len == 0 {
-        for i in 0..MR {
-            for v in 0..NV {
-                if let Some(place) = resting(i, v) {
-                    // SAFETY: the slot holds what this tile wrote there, and the tree's sums.
-                    sums[i][v] = unsafe { V::load(place) };
-                }
-            }
-        }
-    }
     if part.len > 0 {
         let right = registers::<T, V, NV>(d, part.start, col);
         let left = a.row(input, part.start).wrapping_add(row);
@@ -242,15 +317,15 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
             }
         }
     }
-    if part.last {
+    let Some(slot) = part.slot else {
+        finish.between::<V>(usize::from(row > 0));
         return finish.tile(row, col - output * LANES, &sums);
-    }
+    };
     for i in 0..MR {
         for v in 0..NV {
-            if let Some(place) = resting(i, v) {
-                // SAFETY: the slot holds two panels of 16 rows.
-                unsafe { sums[i][v].store(place) };
-            }
+            let at = place(row + i, col - output * LANES + v * V::LANES);
+            // SAFETY: the slot holds two panels of 16 rows.
+            unsafe { sums[i][v].store(slot.wrapping_add(at)) };
         }
     }
 }

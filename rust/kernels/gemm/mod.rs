@@ -2,6 +2,7 @@
 //!
 //! - `tile.rs`: the register tile, one chain of fused multiply-adds for each element.
 //! - `product.rs`: C = bias + A B by rows of A: the forward pass and the input gradient.
+//! - `turned.rs`: the same with A turned; `ahead.rs`: what both fetch beside their work.
 //! - `gradient.rs`: G = A^T D summed over the rows of a batch: the weight gradient.
 //! - `pack.rs`: row-major memory to panels and back, and 16 x 16 transposes.
 //! - `matmul.rs`: the product of two row-major matrices.
@@ -9,14 +10,17 @@
 //! Every element of a product is one chain acc = fma(a_k, b_k, acc) with k ascending (N1), so
 //! blocking, tile shapes and instruction sets give the same bits.
 
+mod ahead;
 mod gradient;
 mod matmul;
 mod pack;
 mod product;
 pub(super) mod tile;
+mod turned;
 
 pub use gradient::{ColumnSums, Finish, THIN, WeightGradient};
 pub use matmul::matmul;
 pub(super) use pack::turn;
 pub use pack::{Transpose, pack, unpack};
 pub use product::Product;
+pub use turned::TurnedProduct;

@@ -1,12 +1,12 @@
 //! C = bias + A B, by rows of A.
 
+use super::ahead::next_part;
 use super::tile::{Balanced, Tile, Width, accumulate, by_height, registers};
-use crate::kernels::fetch::LINE;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// k in one sweep over C: 256 rows of a panel of B are 16 KB of f32, half of a 32 KB L1.
-const KC: usize = 256;
+pub(super) const KC: usize = 256;
 
 /// C = bias + A B with A (m, k), B (k, n), C (m, n) in panels; bias (n) or empty for +0.
 ///
@@ -80,7 +80,7 @@ impl<T: Real> Product<T> {
         end: usize,
     ) {
         let (split, tiles) = Balanced::new(self.c.rows(), MR);
-        let ahead = self.ahead(NV * V::LANES, col, start, end);
+        let ahead = next_part(self.b, NV * V::LANES, col, start, end);
         for tile in 0..tiles {
             let (row, height) = split.range(tile);
             let left = tiles - 1 - tile;
@@ -93,27 +93,6 @@ impl<T: Real> Product<T> {
             };
             by_height!(height, MR, tile_of::<T, V; NV>(self, row, col, start, end, ahead));
         }
-    }
-
-    /// What the last tile, the one before it and others fetch into L1 beside their work, a line
-    /// each step: the last two get the part of B that comes after `width` columns from `col` on, so
-    /// that the next tile finds it there (1024 x 1024 x 1024, with B in L3: 1.15x). Where there is
-    /// nothing to fetch they ask for what they load anyway.
-    #[inline(always)]
-    fn ahead(self, width: usize, col: usize, start: usize, end: usize) -> [*const T; 3] {
-        let Self { b, .. } = self;
-        if start == end {
-            return [std::ptr::null(); 3];
-        }
-        let at = |row: usize, col: usize| b.row(col / LANES, row).wrapping_add(col % LANES);
-        let here = at(start, col).cast_const();
-        let (row, next) = if col + width < b.cols() { (start, col + width) } else { (end, 0) };
-        if row == b.rows() {
-            return [here; 3];
-        }
-        let second = next + LINE / size_of::<T>();
-        let both = LINE / size_of::<T>() < width && second < b.cols();
-        [at(row, next), if both { at(row, second) } else { here }, here]
     }
 }
 
