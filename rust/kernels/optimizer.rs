@@ -170,9 +170,12 @@ pub fn update_lanes<T: Real, V: Vector<T>>(rule: &Rule<T>, w: V, g: V, m: &mut V
 #[inline(always)]
 pub fn quotient<T: Real, V: Vector<T>>(a: V, b: V) -> V {
     let reciprocal = V::splat(T::ONE).div(b);
-    let corrected = |q: V| b.neg().fma(q, a).fma(reciprocal, q);
+    let mut q = a.mul(reciprocal);
+    for _ in 0..2 {
+        q = b.neg().fma(q, a).fma(reciprocal, q);
+    }
     // Of an infinite a the correction makes a NaN, and for that `max` gives a.
-    corrected(corrected(a.mul(reciprocal))).max(a)
+    q.max(a)
 }
 
 /// SGD's step from `w`, as it is to be stored.
