@@ -1,9 +1,10 @@
 """Finds vector instructions that became functions of their own.
 
-What is not inlined into the functions that enable an instruction set (`rust/simd/dispatch.rs`) cannot take
-the instructions in: it calls a function for each of them, which gives the same bits ten times as slowly.
-A closure may stay outside so, whatever its function is marked. `outlined(lines)` takes what `objdump -d`
-prints and gives the addresses of such functions: a few moves, one vector operation, and a return.
+What is not inlined into the functions that enable an instruction set (`rust/simd/dispatch.rs`)
+cannot take the instructions in: it calls a function for each of them, which gives the same bits ten
+times as slowly. A closure may stay outside so, whatever its function is marked. `outlined(lines)`
+takes what `objdump -d` prints and gives the addresses of such functions: a few moves, one vector
+operation, and a return.
 """
 
 import re
@@ -36,9 +37,8 @@ def outlined(lines: Iterable[str]) -> list[str]:
             code.append((address, name, operands))
             if name.startswith("call") and (target := _TARGET.match(operands)):
                 called.add(target[1])
-    return [
-        address for at, (address, _, _) in enumerate(code) if address in called and _is_one(code, at)
-    ]
+    starts = [at for at, (address, _, _) in enumerate(code) if address in called]
+    return [code[at][0] for at in starts if _is_one(code, at)]
 
 
 def _is_one(code: list[tuple[str, str, str]], start: int) -> bool:

@@ -4,8 +4,9 @@ import platform
 import shutil
 from pathlib import Path
 
-import ironmlp._core
 import pytest
+
+import ironmlp._core
 from outlined import disassembled, outlined
 
 # A function that calls one of a single addition, and one that is longer.
