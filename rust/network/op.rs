@@ -15,6 +15,10 @@ use crate::network::state::State;
 use crate::runtime::{Arena, Plain};
 use crate::simd::{Entry, Isa, LANES};
 
+/// Rows of a weight that go together through the product with several blocks of 16 samples: an L2 holds
+/// them until the last of these has read them (of 120 outputs in f32, 245 KB).
+const PART: usize = 512;
+
 /// A view into a buffer.
 ///
 /// Every pointer that a kernel works on is made here. That tiles running at the same time write
@@ -47,10 +51,6 @@ pub(super) fn view<T: Plain>(
 pub(super) fn whole<T: Plain>(arena: &Arena<T>) -> Span<T> {
     view(arena, 0, 1, arena.len(), LANES).flat()
 }
-
-/// Rows of a weight that go together through the product with several blocks of 16 samples: an L2 holds
-/// them until the last of these has read them.
-const PART: usize = 512;
 
 /// Which buffer of the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

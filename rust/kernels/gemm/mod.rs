@@ -4,6 +4,7 @@
 //! - `product.rs`: C = bias + A B by rows of A: the forward pass and the input gradient.
 //! - `turned.rs`: the same with A turned; `ahead.rs`: what both fetch beside their work.
 //! - `gradient.rs`: G = A^T D summed over the rows of a batch: the weight gradient.
+//!   `tree.rs`: over more rows than a block of sums has.
 //! - `pack.rs`: row-major memory to panels and back, and 16 x 16 transposes.
 //! - `matmul.rs`: the product of two row-major matrices.
 //!
@@ -16,6 +17,7 @@ mod matmul;
 mod pack;
 mod product;
 pub(super) mod tile;
+mod tree;
 mod turned;
 
 pub use gradient::{ColumnSums, Finish, THIN, WeightGradient};

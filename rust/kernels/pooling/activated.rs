@@ -173,7 +173,8 @@ impl<T: Elementary, C: Curve<T>> OnWindow<T> for BackwardWindow<T, C> {
         unsafe {
             let place = window.place(grad);
             let gradient = V::load(place);
-            // Channels may lie far apart, where no hardware looks (LeNet-5 at 227 x 227: 1.01x).
+            // Channels may lie far apart, where no hardware looks: at 227 x 227 LeNet-5 spends 3.2 % of a
+            // step here, 4.1 % without this.
             V::prefetch(place.wrapping_add(grad.channel_stride()));
             let shares = match pool.kind {
                 PoolKind::Average => [pool.divide(gradient); 4],

@@ -1,7 +1,7 @@
 //! The gradient of a block, and its update, where the layer's input has a row of the batch in each lane.
 //!
-//! The sum over the rows is then a product as any other: its left operand's rows are inputs. So nothing
-//! here is compiled for it, only called; the gradient goes through 2 KB of scratch.
+//! The sum over the rows is then a product as any other, whose left operand's rows are inputs: kernels that
+//! exist are called, and the gradient goes through 2 KB of scratch.
 
 use super::apply::ApplyBlock;
 use super::block::{Block, LinearState, fetch_block, is_far};
