@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Axis;
+use super::axis::{Alone, Course};
 use crate::kernels::gemm::tile::{Balanced, Tile, by_height};
 use crate::kernels::images::Images;
 use crate::kernels::panels::{Panels, Span};
@@ -11,9 +12,14 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// Rows of the weight that all pixels of an image row go over before the next are read: 256 rows of a
 /// panel are 16 KB of f32, half of a 32 KB L1.
 const CHUNK_TAPS: usize = 256;
-/// Bytes of the source that a row of the result then meets. The next row meets most of them again, and
-/// should find them in L2: with 560 KB of them a wide image took 1.4 times as long.
-const CHUNK_BYTES: usize = 96 << 10;
+/// Bytes of the source that a row of the result then meets: its tiles, one for each 8 channels, find them
+/// in an L1 of 32 KB (24 and 96 channels of 3 x 3: 1.05x of 96 KB, AVX2 1.08x).
+const L1_BYTES: usize = 28 << 10;
+/// Fewer taps cost more, for loads and stores of the sums, than that gains.
+const LEAST_TAPS: usize = 72;
+/// In any case the next row, which meets most of the source again, should find it in L2: with 560 KB a
+/// wide image took 1.4 times as long.
+const L2_BYTES: usize = 96 << 10;
 
 /// result[o, y, x] = bias[o] + sum over the channels c of the group and the taps (u, v) of
 /// weight[(c, u, v), o] * source[c, y', x'], where (y', x') is what the tap meets at (y, x).
@@ -70,11 +76,7 @@ impl<T: Real> Correlate<'_, T> {
     fn sweep<V: Vector<T>, const MR: usize, const NV: usize>(&self) {
         let sources = self.source.shape().channels / self.groups;
         let results = self.result.shape().channels / self.groups;
-        let taps = self.kernel.0 * self.kernel.1;
-        let bytes = self.kernel.0 * self.source.shape().width * LANES * size_of::<T>();
-        let (by_taps, by_bytes) = (CHUNK_TAPS / taps, CHUNK_BYTES / bytes);
-        let most = if by_taps < by_bytes { by_taps } else { by_bytes };
-        let chunks = if most == 0 { sources } else { sources.div_ceil(most) };
+        let chunks = self.chunks(sources);
         for row in self.range.clone() {
             for group in 0..self.groups {
                 for chunk in 0..chunks {
@@ -84,6 +86,16 @@ impl<T: Real> Correlate<'_, T> {
                 }
             }
         }
+    }
+
+    /// In how many chunks `sources` channels go.
+    #[inline(always)]
+    fn chunks(&self, sources: usize) -> usize {
+        let taps = self.kernel.0 * self.kernel.1;
+        let bytes = self.kernel.0 * self.source.shape().width * LANES * size_of::<T>();
+        let enough = LEAST_TAPS.div_ceil(taps).min(L2_BYTES / bytes);
+        let most = enough.max(L1_BYTES / bytes).min(CHUNK_TAPS / taps);
+        if most == 0 { sources } else { sources.div_ceil(most) }
     }
 
     /// `count` channels of the result from `first` on, in tiles that stay within a panel.
@@ -117,35 +129,37 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     row: usize,
     chunk: Chunk,
 ) {
-    // Registers of a pixel. Where that is fewer than a tile has, two pixels with the same taps go
-    // together.
+    // Registers of a pixel. Where that is fewer than a tile has, pixels go together: with few channels four,
+    // for a broadcast weight is then used more often (LeNet-5's 6 channels: 1.13x), and at an image's borders
+    // two that meet different taps, since one has too few chains (1.06x).
     let registers = LANES / V::LANES;
     let width = of.cols.len();
     let mut col = 0;
     while col < width {
         let place = Place { output, row, col };
+        let course = of.cols.course(col);
+        let alike = of.cols.at(col).alike;
         if NV <= registers {
             let mut lane = 0;
             while lane < LANES {
-                tile_of::<T, V, MR, NV>(of, place, lane, chunk);
+                tile_of::<T, V, MR, NV, false>(of, place, lane, chunk, course);
                 lane += NV * V::LANES;
             }
             col += 1;
-        } else if col + 1 < width && same_taps(of.cols, col) {
-            tile_of::<T, V, MR, NV>(of, place, 0, chunk);
+        } else if MR <= 6 && alike >= 4 {
+            tile_of::<T, V, MR, 4, false>(of, place, 0, chunk, course);
+            col += 4;
+        } else if alike >= 2 {
+            tile_of::<T, V, MR, 2, false>(of, place, 0, chunk, course);
+            col += 2;
+        } else if let Some(course) = of.cols.course_of_two(col) {
+            tile_of::<T, V, MR, 2, true>(of, place, 0, chunk, course);
             col += 2;
         } else {
-            tile_of::<T, V, MR, 1>(of, place, 0, chunk);
+            tile_of::<T, V, MR, 1, false>(of, place, 0, chunk, course);
             col += 1;
         }
     }
-}
-
-/// Whether a position and the next are made with the same taps.
-#[inline(always)]
-fn same_taps(axis: &Axis, at: usize) -> bool {
-    let (one, two) = (axis.at(at), axis.at(at + 1));
-    one.tap == two.tap && one.count == two.count
 }
 
 /// The first of the pixels that a tile makes.
@@ -156,13 +170,15 @@ struct Place {
     col: usize,
 }
 
-/// One tile: `MR` channels, `NV` registers from a lane of a pixel on.
+/// One tile: `MR` channels, `NV` registers from a lane of a pixel on. `TWO` says that these are two pixels,
+/// which meet different taps.
 #[inline(always)]
-fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
+fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize, const TWO: bool>(
     of: &Correlate<'_, T>,
     Place { output, row, col }: Place,
     lane: usize,
     chunk: Chunk,
+    course: Course,
 ) {
     let Correlate { source, result, weight, bias, .. } = *of;
     let pixel = LANES / V::LANES;
@@ -182,33 +198,33 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
             }
         }
     }
-    let (rows, cols) = (of.rows.at(row), of.cols.at(col));
-    if rows.count > 0 && cols.count > 0 {
-        let next = of.cols.at(if NV > pixel { col + 1 } else { col }).source;
+    let rows = of.rows.at(row);
+    if rows.count > 0 && course.count > 0 {
         let weight = weight.from(output / LANES, 0).first_panel();
-        let (left_step, right_step) =
-            (of.cols.tap_step * LANES, of.cols.source_step * LANES as isize);
+        let lanes = LANES as isize;
+        let steps = (of.cols.tap_step * LANES, of.cols.source_step * lanes);
+        let next = if NV > pixel { course.apart * lanes } else { V::LANES as isize };
         for channel in chunk.start..chunk.end {
-            let mut tap = (channel * of.kernel.0 + rows.tap) * of.kernel.1 + cols.tap;
+            let mut tap = (channel * of.kernel.0 + rows.tap) * of.kernel.1 + course.tap;
             let mut at = rows.source;
             for _ in 0..rows.count {
-                let mut left = weight.row(0, tap).wrapping_add(output % LANES);
-                let start = source.at(at, chunk.first + channel, cols.source).wrapping_add(lane);
-                let mut right = [start; NV];
+                let first = source.at(at, chunk.first + channel, 0).wrapping_add(lane);
+                let mut operands = Operands {
+                    left: weight.row(0, tap).wrapping_add(output % LANES),
+                    right: [first.wrapping_offset(course.source * lanes); NV],
+                };
                 for v in 1..NV {
-                    right[v] = if NV > pixel {
-                        source.at(at, chunk.first + channel, next)
-                    } else {
-                        start.wrapping_add(v * V::LANES)
-                    };
+                    operands.right[v] = operands.right[v - 1].wrapping_offset(next);
                 }
-                for _ in 0..cols.count {
-                    // SAFETY: the axes name taps of the kernel and pixels of the source only; the
-                    // views' makers vouch for them.
-                    unsafe { multiply_add(&mut acc, left, right) };
-                    left = left.wrapping_add(left_step);
-                    for v in 0..NV {
-                        right[v] = right[v].wrapping_offset(right_step);
+                // SAFETY: a course names taps of the kernel and pixels of the source only; the views'
+                // makers vouch for them.
+                unsafe {
+                    if TWO {
+                        operands.multiply_add_one(&mut acc, steps, course.before);
+                    }
+                    operands.multiply_add(&mut acc, steps, course.count);
+                    if TWO {
+                        operands.multiply_add_one(&mut acc, steps, course.after);
                     }
                 }
                 tap += of.rows.tap_step * of.kernel.1;
@@ -224,26 +240,76 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     }
 }
 
-/// acc[i][v] = fma(left[i], right[v], acc[i][v])
-///
-/// # Safety
-/// All that it reads may be read.
-#[inline(always)]
-unsafe fn multiply_add<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
-    acc: &mut Tile<V, MR, NV>,
+/// Where a tap's weights lie, and what it meets.
+struct Operands<T, const NV: usize> {
     left: *const T,
     right: [*mut T; NV],
-) {
-    let mut x = [V::zero(); NV];
-    for v in 0..NV {
-        // SAFETY: the caller vouches for the address.
-        x[v] = unsafe { V::load(right[v]) };
+}
+
+impl<T: Real, const NV: usize> Operands<T, NV> {
+    /// acc[i][v] = fma(left[i], right[v], acc[i][v]) for `count` taps, and steps behind them.
+    ///
+    /// # Safety
+    /// All that it reads may be read.
+    #[inline(always)]
+    unsafe fn multiply_add<V: Vector<T>, const MR: usize>(
+        &mut self,
+        acc: &mut Tile<V, MR, NV>,
+        steps: (usize, isize),
+        count: usize,
+    ) {
+        for _ in 0..count {
+            let mut x = [V::zero(); NV];
+            for v in 0..NV {
+                // SAFETY: the caller vouches for the address.
+                x[v] = unsafe { V::load(self.right[v]) };
+            }
+            for i in 0..MR {
+                // SAFETY: the caller vouches for the address.
+                let w = V::splat(unsafe { *self.left.add(i) });
+                for v in 0..NV {
+                    acc[i][v] = w.fma(x[v], acc[i][v]);
+                }
+            }
+            self.step(steps);
+        }
     }
-    for i in 0..MR {
-        // SAFETY: the caller vouches for the address.
-        let w = V::splat(unsafe { *left.add(i) });
+
+    /// As [`Self::multiply_add`] for one of two pixels.
+    ///
+    /// # Safety
+    /// All that it reads may be read.
+    #[inline(always)]
+    unsafe fn multiply_add_one<V: Vector<T>, const MR: usize>(
+        &mut self,
+        acc: &mut Tile<V, MR, NV>,
+        steps: (usize, isize),
+        alone: Alone,
+    ) {
+        for _ in 0..alone.count {
+            // An index that is not a constant would put the accumulators into memory.
+            for v in 0..NV {
+                if alone.second != (v == 1) {
+                    continue;
+                }
+                // SAFETY: the caller vouches for the addresses.
+                unsafe {
+                    let x = V::load(self.right[v]);
+                    for i in 0..MR {
+                        acc[i][v] = V::splat(*self.left.add(i)).fma(x, acc[i][v]);
+                    }
+                }
+            }
+            self.step(steps);
+        }
+    }
+
+    /// On to the next tap.
+    #[inline(always)]
+    fn step(&mut self, (left, right): (usize, isize)) {
+        self.left = self.left.wrapping_add(left);
         for v in 0..NV {
-            acc[i][v] = w.fma(x[v], acc[i][v]);
+            self.right[v] = self.right[v].wrapping_offset(right);
         }
     }
 }

@@ -108,20 +108,26 @@ impl<T: Real> Line<'_, T> {
         end: usize,
     ) {
         let Stencil { stride, padding, dilation, .. } = self.cols;
-        for col in start..end {
+        let apart = if TAPS > 1 { 1 } else { dilation };
+        let mut first = (start * stride + self.tap * dilation).wrapping_sub(padding);
+        let mut grad = self.grad.wrapping_add(start * LANES);
+        for _ in start..end {
+            let input = self.input.wrapping_add(first.wrapping_mul(LANES));
             for tap in 0..TAPS {
-                let at = col * stride + (self.tap + tap) * dilation;
-                let Some(at) = at.checked_sub(padding).filter(|&at| at < self.width) else {
+                // What lies before the first column is, without a sign, past the last.
+                if first.wrapping_add(tap * apart) >= self.width {
                     continue;
-                };
-                // SAFETY: at is a column of the input.
-                let x = unsafe { V::load(self.input.add(at * LANES)) };
+                }
+                // SAFETY: a column of the input.
+                let x = unsafe { V::load(input.wrapping_add(tap * apart * LANES)) };
                 for i in 0..OUTPUTS {
                     // SAFETY: a pixel of output channel i.
-                    let g = unsafe { V::load(self.grad.add(i * self.grad_apart + col * LANES)) };
+                    let g = unsafe { V::load(grad.add(i * self.grad_apart)) };
                     sums[tap][i] = g.fma(x, sums[tap][i]);
                 }
             }
+            first = first.wrapping_add(stride);
+            grad = grad.wrapping_add(LANES);
         }
     }
 }
