@@ -96,7 +96,7 @@ impl<T: Real> Line<'_, T> {
         }
     }
 
-    /// Columns `start..end`, at which some taps may meet padding.
+    /// Columns `start..end`, at which some taps may meet padding. Several taps lie side by side.
     ///
     /// # Safety
     /// The rows that the pointers begin exist.
