@@ -38,36 +38,6 @@ pub struct Taps {
     pub alike: usize,
 }
 
-/// The taps that some positions side by side meet, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Course {
-    /// The first tap.
-    pub tap: usize,
-    /// What it meets at the first position, or would meet if that had it.
-    pub source: isize,
-    /// From there to what it meets at the next position.
-    pub apart: isize,
-    /// First come taps that only one of two positions meets,
-    pub before: Alone,
-    /// then taps that all meet,
-    pub count: usize,
-    /// and at the end again those that one meets.
-    pub after: Alone,
-}
-
-/// Taps that only one of two positions meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alone {
-    /// How many.
-    pub count: usize,
-    /// Whether it is the second position.
-    pub second: bool,
-}
-
-impl Alone {
-    const NONE: Self = Self { count: 0, second: false };
-}
-
 /// One axis of a correlation: what each position of the result is made from.
 ///
 /// Taps that would meet padding are left out: padding costs no time, and no product with 0 is
@@ -75,8 +45,6 @@ impl Alone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axis {
     taps_of: Vec<Taps>,
-    /// Positions of the source from one position to the next, where both meet the same taps.
-    apart: isize,
     /// From one tap to the next.
     pub tap_step: usize,
     /// Positions of the source from one tap to the next.
@@ -91,7 +59,7 @@ impl Axis {
         let source = |output: usize, tap: usize| {
             (output * stride + tap * dilation).checked_sub(padding).filter(|&at| at < inputs)
         };
-        Self::new(stencil.kernel, (outputs, stride), (1, dilation as isize), source)
+        Self::new(stencil.kernel, outputs, (1, dilation as isize), source)
     }
 
     /// The gradient at the input: the result is the input, the source the gradient at the output.
@@ -104,13 +72,12 @@ impl Axis {
         };
         let common = gcd(stride, dilation);
         let steps = (stride / common, -((dilation / common) as isize));
-        // Neighbours meet the same taps only where the stride is 1.
-        Self::new(stencil.kernel, (inputs, 1), steps, source)
+        Self::new(stencil.kernel, inputs, steps, source)
     }
 
     fn new(
         taps: usize,
-        (positions, apart): (usize, usize),
+        positions: usize,
         (tap_step, source_step): (usize, isize),
         source: impl Fn(usize, usize) -> Option<usize>,
     ) -> Self {
@@ -129,7 +96,7 @@ impl Axis {
                 taps_of[at - 1].alike += after.alike;
             }
         }
-        Self { taps_of, apart: apart as isize, tap_step, source_step }
+        Self { taps_of, tap_step, source_step }
     }
 
     /// Positions of the result.
@@ -151,41 +118,6 @@ impl Axis {
     pub fn at(&self, position: usize) -> Taps {
         self.taps_of[position]
     }
-
-    /// The taps of a position, and of the next ones that meet the same.
-    #[inline(always)]
-    #[must_use]
-    pub fn course(&self, position: usize) -> Course {
-        let Taps { tap, count, source, .. } = self.at(position);
-        let (source, apart) = (source as isize, self.apart);
-        Course { tap, source, apart, before: Alone::NONE, count, after: Alone::NONE }
-    }
-
-    /// The taps of a position and the next one, which meet others, if some are met by both.
-    #[inline(always)]
-    #[must_use]
-    pub fn course_of_two(&self, position: usize) -> Option<Course> {
-        if self.tap_step > 1 || position + 1 == self.len() {
-            return None;
-        }
-        let (one, two) = (self.at(position), self.at(position + 1));
-        let ends = (one.tap + one.count, two.tap + two.count);
-        let (start, end) = (one.tap.max(two.tap), ends.0.min(ends.1));
-        if start >= end {
-            return None;
-        }
-        let first = one.tap.min(two.tap);
-        let source =
-            |taps: Taps| taps.source as isize - self.source_step * (taps.tap - first) as isize;
-        Some(Course {
-            tap: first,
-            source: source(one),
-            apart: source(two) - source(one),
-            before: Alone { count: start - first, second: two.tap < one.tap },
-            count: end - start,
-            after: Alone { count: ends.0.max(ends.1) - end, second: ends.1 > ends.0 },
-        })
-    }
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -194,7 +126,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Course, Stencil};
+    use super::{Axis, Stencil};
 
     /// All that an axis says, as (result, tap, source).
     fn meetings(axis: &Axis) -> Vec<(usize, usize, usize)> {
@@ -243,44 +175,24 @@ mod tests {
             must.iter().map(|&(output, tap, input)| (input, tap, output)).collect();
         back.sort_unstable();
         assert_eq!(meetings(&Axis::backward(stencil, inputs, outputs)), back, "{stencil:?}");
-        for axis in
-            [Axis::forward(stencil, inputs, outputs), Axis::backward(stencil, inputs, outputs)]
-        {
-            check_courses(&axis);
-        }
+        check_alike(&Axis::forward(stencil, inputs, outputs));
+        check_alike(&Axis::backward(stencil, inputs, outputs));
     }
 
-    /// What a course says, for each of `positions` positions as (tap, source).
-    fn expand(axis: &Axis, course: Course, positions: usize) -> Vec<Vec<(usize, usize)>> {
-        let mut met = vec![Vec::new(); positions];
-        let (first, last) = (course.before.count, course.before.count + course.count);
-        for i in 0..last + course.after.count {
-            let alone = if i < first { course.before } else { course.after };
-            for (position, met) in met.iter_mut().enumerate() {
-                if (first..last).contains(&i) || alone.second == (position == 1) {
-                    let from = course.source + position as isize * course.apart;
-                    let source = from + i as isize * axis.source_step;
-                    met.push((course.tap + i * axis.tap_step, source as usize));
+    /// Positions that are alike meet the same taps, their sources lie evenly apart, and the next
+    /// position is another.
+    fn check_alike(axis: &Axis) {
+        for first in 0..axis.len() {
+            let of = |at: usize| (axis.at(at).tap, axis.at(at).count);
+            let end = first + axis.at(first).alike;
+            assert!((first..end).all(|at| of(at) == of(first)), "{axis:?} at {first}");
+            assert!(end == axis.len() || of(end) != of(first), "{axis:?} at {first}");
+            if axis.at(first).count > 0 && end - first > 1 {
+                let apart = axis.at(first + 1).source - axis.at(first).source;
+                for at in first..end {
+                    let must = axis.at(first).source + (at - first) * apart;
+                    assert_eq!(axis.at(at).source, must, "{axis:?} at {first}");
                 }
-            }
-        }
-        met
-    }
-
-    fn check_courses(axis: &Axis) {
-        let all = meetings(axis);
-        let of =
-            |at| all.iter().filter(|met| met.0 == at).map(|met| (met.1, met.2)).collect::<Vec<_>>();
-        for at in 0..axis.len() {
-            let alike = axis.at(at).alike;
-            let must: Vec<_> = (at..at + alike).map(of).collect();
-            assert_eq!(expand(axis, axis.course(at), alike), must, "{axis:?} at {at}");
-            if let Some(course) = axis.course_of_two(at) {
-                assert_eq!(expand(axis, course, 2), [of(at), of(at + 1)], "{axis:?} at {at}");
-            } else {
-                let shared = |tap| of(at + 1).iter().any(|met| met.0 == tap);
-                let shares = at + 1 < axis.len() && of(at).iter().any(|met| shared(met.0));
-                assert!(!shares || axis.tap_step > 1, "{axis:?} at {at}");
             }
         }
     }

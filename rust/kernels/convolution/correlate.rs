@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::Axis;
-use super::axis::{Alone, Course};
 use crate::kernels::gemm::tile::{Balanced, Tile, by_height};
 use crate::kernels::images::Images;
 use crate::kernels::panels::{Panels, Span};
@@ -129,34 +128,28 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     row: usize,
     chunk: Chunk,
 ) {
-    // Registers of a pixel. Where that is fewer than a tile has, pixels go together: with few channels four,
-    // for a broadcast weight is then used more often (LeNet-5's 6 channels: 1.13x), and at an image's borders
-    // two that meet different taps, since one has too few chains (1.06x).
+    // Registers of a pixel. Where that is fewer than a tile has, pixels with the same taps go together: two,
+    // or four of few channels, whose broadcast weights are then used more often (6 channels: 1.13x).
     let registers = LANES / V::LANES;
-    let width = of.cols.len();
     let mut col = 0;
-    while col < width {
+    while col < of.cols.len() {
         let place = Place { output, row, col };
-        let course = of.cols.course(col);
         let alike = of.cols.at(col).alike;
         if NV <= registers {
             let mut lane = 0;
             while lane < LANES {
-                tile_of::<T, V, MR, NV, false>(of, place, lane, chunk, course);
+                tile_of::<T, V, MR, NV>(of, place, lane, chunk);
                 lane += NV * V::LANES;
             }
             col += 1;
         } else if MR <= 6 && alike >= 4 {
-            tile_of::<T, V, MR, 4, false>(of, place, 0, chunk, course);
+            tile_of::<T, V, MR, 4>(of, place, 0, chunk);
             col += 4;
         } else if alike >= 2 {
-            tile_of::<T, V, MR, 2, false>(of, place, 0, chunk, course);
-            col += 2;
-        } else if let Some(course) = of.cols.course_of_two(col) {
-            tile_of::<T, V, MR, 2, true>(of, place, 0, chunk, course);
+            tile_of::<T, V, MR, 2>(of, place, 0, chunk);
             col += 2;
         } else {
-            tile_of::<T, V, MR, 1, false>(of, place, 0, chunk, course);
+            tile_of::<T, V, MR, 1>(of, place, 0, chunk);
             col += 1;
         }
     }
@@ -170,15 +163,13 @@ struct Place {
     col: usize,
 }
 
-/// One tile: `MR` channels, `NV` registers from a lane of a pixel on. `TWO` says that these are two pixels,
-/// which meet different taps.
+/// One tile: `MR` channels, `NV` registers from a lane of a pixel on.
 #[inline(always)]
-fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize, const TWO: bool>(
+fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     of: &Correlate<'_, T>,
     Place { output, row, col }: Place,
     lane: usize,
     chunk: Chunk,
-    course: Course,
 ) {
     let Correlate { source, result, weight, bias, .. } = *of;
     let pixel = LANES / V::LANES;
@@ -198,33 +189,31 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize, const TWO: b
             }
         }
     }
-    let rows = of.rows.at(row);
-    if rows.count > 0 && course.count > 0 {
+    let (rows, cols) = (of.rows.at(row), of.cols.at(col));
+    if rows.count > 0 && cols.count > 0 {
+        // From a register to the next: of the same pixel, or of pixels that lie evenly apart.
+        let next =
+            if NV > pixel { (of.cols.at(col + 1).source - cols.source) * LANES } else { V::LANES };
         let weight = weight.from(output / LANES, 0).first_panel();
-        let lanes = LANES as isize;
-        let steps = (of.cols.tap_step * LANES, of.cols.source_step * lanes);
-        let next = if NV > pixel { course.apart * lanes } else { V::LANES as isize };
+        let (left_step, right_step) =
+            (of.cols.tap_step * LANES, of.cols.source_step * LANES as isize);
         for channel in chunk.start..chunk.end {
-            let mut tap = (channel * of.kernel.0 + rows.tap) * of.kernel.1 + course.tap;
+            let mut tap = (channel * of.kernel.0 + rows.tap) * of.kernel.1 + cols.tap;
             let mut at = rows.source;
             for _ in 0..rows.count {
-                let first = source.at(at, chunk.first + channel, 0).wrapping_add(lane);
-                let mut operands = Operands {
-                    left: weight.row(0, tap).wrapping_add(output % LANES),
-                    right: [first.wrapping_offset(course.source * lanes); NV],
-                };
+                let mut left = weight.row(0, tap).wrapping_add(output % LANES);
+                let start = source.at(at, chunk.first + channel, cols.source).wrapping_add(lane);
+                let mut right = [start; NV];
                 for v in 1..NV {
-                    operands.right[v] = operands.right[v - 1].wrapping_offset(next);
+                    right[v] = start.wrapping_add(v * next);
                 }
-                // SAFETY: a course names taps of the kernel and pixels of the source only; the views'
-                // makers vouch for them.
-                unsafe {
-                    if TWO {
-                        operands.multiply_add_one(&mut acc, steps, course.before);
-                    }
-                    operands.multiply_add(&mut acc, steps, course.count);
-                    if TWO {
-                        operands.multiply_add_one(&mut acc, steps, course.after);
+                for _ in 0..cols.count {
+                    // SAFETY: the axes name taps of the kernel and pixels of the source only; the
+                    // views' makers vouch for them.
+                    unsafe { multiply_add(&mut acc, left, right) };
+                    left = left.wrapping_add(left_step);
+                    for v in 0..NV {
+                        right[v] = right[v].wrapping_offset(right_step);
                     }
                 }
                 tap += of.rows.tap_step * of.kernel.1;
@@ -240,76 +229,26 @@ fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize, const TWO: b
     }
 }
 
-/// Where a tap's weights lie, and what it meets.
-struct Operands<T, const NV: usize> {
+/// acc[i][v] = fma(left[i], right[v], acc[i][v])
+///
+/// # Safety
+/// All that it reads may be read.
+#[inline(always)]
+unsafe fn multiply_add<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
+    acc: &mut Tile<V, MR, NV>,
     left: *const T,
     right: [*mut T; NV],
-}
-
-impl<T: Real, const NV: usize> Operands<T, NV> {
-    /// acc[i][v] = fma(left[i], right[v], acc[i][v]) for `count` taps, and steps behind them.
-    ///
-    /// # Safety
-    /// All that it reads may be read.
-    #[inline(always)]
-    unsafe fn multiply_add<V: Vector<T>, const MR: usize>(
-        &mut self,
-        acc: &mut Tile<V, MR, NV>,
-        steps: (usize, isize),
-        count: usize,
-    ) {
-        for _ in 0..count {
-            let mut x = [V::zero(); NV];
-            for v in 0..NV {
-                // SAFETY: the caller vouches for the address.
-                x[v] = unsafe { V::load(self.right[v]) };
-            }
-            for i in 0..MR {
-                // SAFETY: the caller vouches for the address.
-                let w = V::splat(unsafe { *self.left.add(i) });
-                for v in 0..NV {
-                    acc[i][v] = w.fma(x[v], acc[i][v]);
-                }
-            }
-            self.step(steps);
-        }
+) {
+    let mut x = [V::zero(); NV];
+    for v in 0..NV {
+        // SAFETY: the caller vouches for the address.
+        x[v] = unsafe { V::load(right[v]) };
     }
-
-    /// As [`Self::multiply_add`] for one of two pixels.
-    ///
-    /// # Safety
-    /// All that it reads may be read.
-    #[inline(always)]
-    unsafe fn multiply_add_one<V: Vector<T>, const MR: usize>(
-        &mut self,
-        acc: &mut Tile<V, MR, NV>,
-        steps: (usize, isize),
-        alone: Alone,
-    ) {
-        for _ in 0..alone.count {
-            // An index that is not a constant would put the accumulators into memory.
-            for v in 0..NV {
-                if alone.second != (v == 1) {
-                    continue;
-                }
-                // SAFETY: the caller vouches for the addresses.
-                unsafe {
-                    let x = V::load(self.right[v]);
-                    for i in 0..MR {
-                        acc[i][v] = V::splat(*self.left.add(i)).fma(x, acc[i][v]);
-                    }
-                }
-            }
-            self.step(steps);
-        }
-    }
-
-    /// On to the next tap.
-    #[inline(always)]
-    fn step(&mut self, (left, right): (usize, isize)) {
-        self.left = self.left.wrapping_add(left);
+    for i in 0..MR {
+        // SAFETY: the caller vouches for the address.
+        let w = V::splat(unsafe { *left.add(i) });
         for v in 0..NV {
-            self.right[v] = self.right[v].wrapping_offset(right);
+            acc[i][v] = w.fma(x[v], acc[i][v]);
         }
     }
 }

@@ -10,8 +10,7 @@
 use super::Stencil;
 use super::line::{Line, inside};
 use crate::kernels::fetch::Fetch;
-use crate::kernels::gemm::tile::{Balanced, Tile, by_height};
-use crate::kernels::images::Images;
+use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Sum, fold_rows};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
@@ -286,21 +285,39 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         }
     }
 
-    /// The bias: as many outputs at a time as hide each other's latency, eight chains in registers.
+    /// The bias: four outputs at a time, whose chains hide each other's latency.
     #[inline(always)]
     fn biases<S: Simd>(self) {
-        match S::REGISTERS {
-            32 => self.bias_tiles::<S::Lanes<T>, 8>(),
-            _ => self.bias_tiles::<S::Lanes<T>, 4>(),
-        }
-    }
-
-    #[inline(always)]
-    fn bias_tiles<V: Vector<T>, const MOST: usize>(self) {
-        let (split, tiles) = Balanced::new(self.grad.shape().channels, MOST);
-        for tile in 0..tiles {
-            let (output, count) = split.range(tile);
-            by_height!(count, MOST, bias_tile::<T, V; 1>(self, output));
+        let ImageShape { channels, width, .. } = self.grad.shape();
+        let mut output = 0;
+        while output < channels {
+            let count = if channels - output < 4 { channels - output } else { 4 };
+            let place = self.sums(output, self.weight.rows());
+            let mut chains = [S::Lanes::<T>::zero(); 4];
+            if self.start > 0 {
+                for (j, chain) in chains.iter_mut().enumerate() {
+                    // SAFETY: an earlier call left 16 vectors for the outputs of a panel, of which
+                    // these are four; what lies past the last output goes nowhere.
+                    *chain = unsafe { S::Lanes::<T>::load(place.add(j * LANES)) };
+                }
+            }
+            for row in self.start..self.end {
+                for col in 0..width {
+                    for (j, chain) in chains.iter_mut().enumerate() {
+                        if j < count {
+                            // SAFETY: a pixel of the gradient, whose maker vouches for it.
+                            let grad =
+                                unsafe { S::Lanes::<T>::load(self.grad.at(row, output + j, col)) };
+                            *chain = chain.add(grad);
+                        }
+                    }
+                }
+            }
+            for (j, chain) in chains.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { chain.store(place.add(j * LANES)) };
+            }
+            output += 4;
         }
     }
 
@@ -323,36 +340,5 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let lanes = self.sums(panel * LANES, row);
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
         unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
-    }
-}
-
-/// The chains of `MR` outputs' biases, a vector each.
-#[inline(always)]
-fn bias_tile<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
-    of: ConvolutionGradient<'_, T>,
-    output: usize,
-) {
-    let mut acc: Tile<V, MR, NV> = [[V::zero(); NV]; MR];
-    let place = |i: usize| of.sums(output + i, of.weight.rows());
-    if of.start > 0 {
-        for i in 0..MR {
-            // SAFETY: an earlier call left them there.
-            acc[i][0] = unsafe { V::load(place(i)) };
-        }
-    }
-    let apart = of.grad.shape().width * LANES;
-    for row in of.start..of.end {
-        let mut grad = of.grad.at(row, output, 0);
-        for _ in 0..of.grad.shape().width {
-            for i in 0..MR {
-                // SAFETY: a pixel of the gradient, whose maker vouches for it.
-                acc[i][0] = acc[i][0].add(unsafe { V::load(grad.add(i * apart)) });
-            }
-            grad = grad.wrapping_add(LANES);
-        }
-    }
-    for i in 0..MR {
-        // SAFETY: the scratch holds 16 elements for each sum.
-        unsafe { acc[i][0].store(place(i)) };
     }
 }
