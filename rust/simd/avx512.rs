@@ -44,7 +44,8 @@ macro_rules! register {
      $maskload:ident, $maskstore:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blend:ident, $sign:ident,
-     $int:ident, $float:ident, $set_int:ident, $add_int:ident, $shl:ident, $shr:ident, $to_float:ident,
+     $int:ident, $float:ident, $set_int:ident, $add_int:ident, $shl:ident, $shr:ident, $sra:ident, $to_float:ident,
+     $scale:ident,
      $mantissa_bits:literal, $bias:literal) => {
         impl Vector<$T> for $V {
             const LANES: usize = $lanes;
@@ -164,6 +165,11 @@ macro_rules! register {
                 }
             }
             #[inline(always)]
+            fn scale(self, k: Self) -> Option<Self> {
+                // SAFETY: the host has AVX-512.
+                Some(Self(unsafe { $scale(self.0, k.0) }))
+            }
+            #[inline(always)]
             fn exponent(self) -> Self {
                 // SAFETY: the host has AVX-512.
                 unsafe {
@@ -227,6 +233,15 @@ macro_rules! register {
                 unsafe { turn::$turn_four(source, target, stride) }
             }
             #[inline(always)]
+            fn unless_negative(self, sign: Self) -> Self {
+                // Not by a mask, which takes the place of one of Zen 4's multiply-adds.
+                // SAFETY: the host has AVX-512.
+                unsafe {
+                    let negative = $sra::<{ 8 * size_of::<$T>() as u32 - 1 }>($int(sign.0));
+                    Self($float(_mm512_andnot_si512(negative, $int(self.0))))
+                }
+            }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.and(Self::splat(<$T>::from_bits(!0 >> 1)))
             }
@@ -268,7 +283,9 @@ register!(
     _mm512_add_epi32,
     _mm512_slli_epi32,
     _mm512_srli_epi32,
+    _mm512_srai_epi32,
     _mm512_cvtepi32_ps,
+    _mm512_scalef_ps,
     23,
     127
 );
@@ -306,7 +323,9 @@ register!(
     _mm512_add_epi64,
     _mm512_slli_epi64,
     _mm512_srli_epi64,
+    _mm512_srai_epi64,
     _mm512_cvtepi64_pd,
+    _mm512_scalef_pd,
     52,
     1023
 );

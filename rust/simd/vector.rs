@@ -168,6 +168,12 @@ pub trait Vector<T: Real>: Copy {
     fn xor(self, b: Self) -> Self;
     /// 2^self for integers from -126 to 127 (f64: -1022 to 1023).
     fn pow2(self) -> Self;
+    /// `self * 2^k` for integers k, rounded once, where there is an instruction for it.
+    #[inline(always)]
+    fn scale(self, k: Self) -> Option<Self> {
+        let _ = k;
+        None
+    }
     /// The exponent field of a positive normal number, unbiased: `floor(log2(self))`.
     fn exponent(self) -> Self;
     /// A positive normal number scaled by a power of two into [1, 2).
@@ -251,6 +257,11 @@ pub trait Vector<T: Real>: Copy {
     }
     /// Where the sign bit is set: negative numbers and -0.
     fn sign_mask(self) -> Self::Mask;
+    /// `self` where the sign bit of `sign` is clear, +0 elsewhere.
+    #[inline(always)]
+    fn unless_negative(self, sign: Self) -> Self {
+        Self::select(sign.sign_mask(), Self::zero(), self)
+    }
     /// The magnitude of `self` with the sign of `sign`.
     #[inline(always)]
     fn copysign(self, sign: Self) -> Self {

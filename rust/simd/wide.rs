@@ -146,8 +146,18 @@ impl<T: Real, V: Vector<T>, const N: usize> Vector<T> for Wide<V, N> {
         fn mantissa(a);
         fn neg(a);
         fn abs(a);
+        fn unless_negative(a, b);
     }
     comparison! { lt le eq }
+
+    #[inline(always)]
+    fn scale(self, k: Self) -> Option<Self> {
+        let mut out = self;
+        for i in 0..N {
+            out.0[i] = self.0[i].scale(k.0[i])?;
+        }
+        Some(out)
+    }
 
     #[inline(always)]
     fn select(mask: Self::Mask, a: Self, b: Self) -> Self {

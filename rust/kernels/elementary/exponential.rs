@@ -37,6 +37,17 @@ pub(super) fn reduce<T: Coefficients, V: Vector<T>>(x: V) -> Reduced<V> {
     Reduced { k, head, curve }
 }
 
+/// p 2^-k, rounded once, for p in [1/2, 2) and integers k from 0 to where that rounds to +0.
+#[inline(always)]
+pub(super) fn lower<T: Coefficients, V: Vector<T>>(p: V, k: V) -> V {
+    if let Some(scaled) = p.scale(k.neg()) {
+        return scaled;
+    }
+    // 2^-k itself need not be a normal number: the factor is split so that the first product is
+    // exact and the second one alone rounds.
+    p.mul(V::splat(T::SHIFT).sub(k).pow2()).mul(V::splat(T::UNSHIFT))
+}
+
 /// e^x.
 #[inline(always)]
 pub(super) fn exp<T: Coefficients, V: Vector<T>>(x: V) -> V {
@@ -44,8 +55,7 @@ pub(super) fn exp<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let x = V::splat(T::EXP_LOW).max(x);
     let x = V::splat(T::EXP_HIGH).min(x);
     let reduced = reduce(x);
-    // 2^k itself need not be a normal number: the factor is split so that the first product is
-    // exact and the second one alone rounds.
+    // As in `lower`, in either direction.
     let down = x.sign_mask();
     let shift = V::splat(T::SHIFT);
     let unshift = V::splat(T::UNSHIFT);
@@ -58,8 +68,7 @@ pub(super) fn exp<T: Coefficients, V: Vector<T>>(x: V) -> V {
 #[inline(always)]
 pub(super) fn exp_nonpositive<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let reduced = reduce(V::splat(T::EXP_LOW).max(x));
-    let first = reduced.k.add(V::splat(T::SHIFT)).pow2();
-    reduced.q().add(V::splat(T::ONE)).mul(first).mul(V::splat(T::UNSHIFT))
+    lower(reduced.q().add(V::splat(T::ONE)), reduced.k.neg())
 }
 
 /// e^x - 1.

@@ -5,7 +5,7 @@
 //! leaves the last rounding and the error of e^r: one division, and less than 1 ULP.
 
 use super::Coefficients;
-use super::exponential::{Reduced, reduce};
+use super::exponential::{Reduced, lower, reduce};
 use crate::simd::Vector;
 
 /// 1 / (1 + e^-x).
@@ -18,15 +18,16 @@ pub(super) fn sigmoid<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let one = V::splat(T::ONE);
     let reduced = reduce(V::splat(T::SIGMOID_LIMIT).min(x.abs()));
     let q = reduced.q();
-    let m = V::splat(T::SHIFT).sub(reduced.k).pow2().mul(V::splat(T::UNSHIFT));
+    let m = lower(one, reduced.k);
     // e^r = p + rest exactly.
     let p = q.add(one);
     let rest = q.sub(p.sub(one));
     let y = one.div(m.add(p));
     let minus_y = y.neg();
     let residual = minus_y.fma(rest, minus_y.fma(m, minus_y.fma(p, one)));
-    let small = y.fma(residual, y).mul(m);
-    V::select(x.sign_mask(), small, one.sub(small))
+    // abs(0 - y m), or 1 - y m: the product is exact, or too small to change 1.
+    let y = y.fma(residual, y);
+    y.neg().fma(m, one.unless_negative(x)).abs()
 }
 
 /// The hyperbolic tangent.
