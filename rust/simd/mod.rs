@@ -5,6 +5,7 @@
 //! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets; `turn.rs`: their transposes.
 //! - `dispatch.rs`: [`Isa`], the proof that the host runs an instruction set, and the only
 //!   `#[target_feature]` functions of the program.
+//! - `units.rs`: how wide the units behind the registers are.
 //! - `environment.rs`: the floating-point environment (MXCSR) of a call.
 //!
 //! A kernel is a struct that implements [`Kernel`]; its `#[inline(always)]` body is generic over
@@ -21,10 +22,12 @@ pub(crate) mod environment;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod turn;
+mod units;
 mod vector;
 mod wide;
 
 pub use dispatch::{Entry, Isa, Kernel};
 pub use environment::FloatEnvironment;
+pub use units::halve_registers;
 pub use vector::{LANES, Narrow, Real, Simd, Vector};
 pub use wide::Wide;

@@ -8,19 +8,24 @@
 //! This file makes the sums of one block.
 
 use super::Stencil;
-use super::line::{Line, inside};
+use super::line::{Line, Sums, inside};
 use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Sum, fold_rows};
-use crate::simd::{Kernel, LANES, Real, Simd, Vector};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector, halve_registers};
 
 /// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
 /// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB, or more of one
 /// of 48 KB, which most machines with 32 registers have (there with 96 channels 40 KB are 1.06x of 24 KB,
-/// 96 KB 1.01x).
-const fn band_bytes(registers: usize) -> usize {
-    if registers == 32 { 40 << 10 } else { 24 << 10 }
+/// 96 KB 1.01x). Where a store takes 1.5 multiply-adds and L2 is fast enough for one a cycle, bands go
+/// far beyond L1 (Zen 4: LeNet-5's gradients 1.04x, with 24 to 96 channels 1.06x of 40 KB).
+fn band_bytes(registers: usize) -> usize {
+    match registers {
+        32 if halve_registers() => 512 << 10,
+        32 => 40 << 10,
+        _ => 24 << 10,
+    }
 }
 /// Bytes of the sums of the outputs that go over all pixels together: half of an L2 of 256 KB.
 const SUMS_BYTES: usize = 128 << 10;
@@ -64,8 +69,8 @@ impl<T: Real> Kernel for ConvolutionGradient<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        self.taps::<S>();
-        if self.bias.is_some() {
+        let with_bias = self.taps::<S>();
+        if self.bias.is_some() && !with_bias {
             self.biases::<S>();
         }
         if self.end == self.grad.shape().height {
@@ -90,6 +95,13 @@ struct Corner {
     channel: usize,
     row: usize,
     col: usize,
+    /// The row of the first channel whose tiles sum the bias, too.
+    bias_row: Option<usize>,
+}
+
+/// Whether a tile of so many outputs and taps has registers for the sums of biases, too.
+const fn has_room(registers: usize, outputs: usize, taps: usize) -> bool {
+    (taps + 1) * outputs + taps < registers
 }
 
 impl<T: Real> ConvolutionGradient<'_, T> {
@@ -108,13 +120,14 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         self.scratch.at(((panel * (self.weight.rows() + 1) + row) * LANES + i) * LANES)
     }
 
-    /// All taps, a few columns of the kernel at a time.
+    /// All taps, a few columns of the kernel at a time; whether the bias went along.
     ///
     /// A tile has a register for each of its sums, one for each tap's input, and one for a gradient.
     /// It has 5 taps, 3 or 1, since each shape is compiled for each type and instruction set; its
     /// outputs are a power of two. Taps that lie apart go alone: their addresses would need a register each.
     #[inline(always)]
-    fn taps<S: Simd>(self) {
+    fn taps<S: Simd>(self) -> bool {
+        let mut with_bias = false;
         let mut col = 0;
         while col < self.cols.kernel {
             let count = match self.cols.kernel - col {
@@ -123,7 +136,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
                 3 | 4 | 6 | 7 => 3,
                 _ => 5,
             };
-            match (S::REGISTERS, count) {
+            with_bias |= match (S::REGISTERS, count) {
                 (32, 1) => self.outputs::<S, 8, 1>(col),
                 (32, 3) => self.outputs::<S, 8, 3>(col),
                 (32, _) => self.outputs::<S, 4, 5>(col),
@@ -133,14 +146,35 @@ impl<T: Real> ConvolutionGradient<'_, T> {
                 (_, 1) => self.outputs::<S, 1, 1>(col),
                 (_, 3) => self.outputs::<S, 1, 3>(col),
                 _ => self.outputs::<S, 1, 5>(col),
-            }
+            };
             col += count;
         }
+        with_bias
     }
 
-    /// All outputs, as many at a time as have their sums in L2 while all pixels go by.
+    /// The first row of the kernel that meets a row of the input at every row of the gradient.
     #[inline(always)]
-    fn outputs<S: Simd, const MOST: usize, const TAPS: usize>(self, col: usize) {
+    fn whole_row(self) -> Option<usize> {
+        let (inputs, all) = (self.input.shape().height, (0, self.grad.shape().height));
+        let mut row = 0;
+        while row < self.rows.kernel {
+            if inside(self.rows, (row, 1), inputs, all) == all {
+                return Some(row);
+            }
+            row += 1;
+        }
+        None
+    }
+
+    /// All outputs, as many at a time as have their sums in L2 while all pixels go by; whether the bias
+    /// went along.
+    ///
+    /// By itself a bias waits for L2: its gradients went by in other tiles a while ago (LeNet-5's first
+    /// convolution at 28 x 28: 8 % of its gradient).
+    #[inline(always)]
+    fn outputs<S: Simd, const MOST: usize, const TAPS: usize>(self, col: usize) -> bool {
+        let along = col == 0 && has_room(S::REGISTERS, MOST, TAPS) && self.bias.is_some();
+        let bias_row = if along { self.whole_row() } else { None };
         let outputs = self.grad.shape().channels / self.groups;
         let sums = self.weight.rows() * LANES * size_of::<T>();
         let most = (SUMS_BYTES / sums / MOST + 1) * MOST;
@@ -148,11 +182,12 @@ impl<T: Real> ConvolutionGradient<'_, T> {
             let (mut output, end) = (group * outputs, (group + 1) * outputs);
             while output < end {
                 let next = if end - output < most { end } else { output + most };
-                let corner = Corner { group, output, channel: 0, row: 0, col };
+                let corner = Corner { group, output, channel: 0, row: 0, col, bias_row };
                 self.bands::<S, MOST, TAPS>(corner, next);
                 output = next;
             }
         }
+        bias_row.is_some()
     }
 
     /// All pixels, a band at a time, for the outputs from the corner's to `end`.
@@ -220,32 +255,39 @@ impl<T: Real> ConvolutionGradient<'_, T> {
                 let corner = Corner { channel, row, ..corner };
                 let mut lane = 0;
                 while lane < LANES {
-                    self.tile::<V, OUTPUTS, TAPS>(band, corner, lane);
+                    if channel == 0 && corner.bias_row == Some(row) {
+                        self.tile::<V, OUTPUTS, TAPS, true>(band, corner, lane);
+                    } else {
+                        self.tile::<V, OUTPUTS, TAPS, false>(band, corner, lane);
+                    }
                     lane += V::LANES;
                 }
             }
         }
     }
 
-    /// One tile: some lanes of its sums, over the pixels of a band.
+    /// One tile: some lanes of its sums, and perhaps of its outputs' biases, over the pixels of a band.
     #[inline(always)]
-    fn tile<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
+    fn tile<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize, const BIAS: bool>(
         self,
         band: Band,
         corner: Corner,
         lane: usize,
     ) {
-        let Corner { group, output, channel, row: tap_row, col: tap_col } = corner;
+        let Corner { group, output, channel, row: tap_row, col: tap_col, .. } = corner;
         let (input, grad) = (self.input.shape(), self.grad.shape());
         let channel_of_input = group * (input.channels / self.groups) + channel;
         let weight_row = (channel * self.rows.kernel + tap_row) * self.cols.kernel + tap_col;
-        let mut sums = [[V::zero(); OUTPUTS]; TAPS];
+        let mut sums = Sums { taps: [[V::zero(); OUTPUTS]; TAPS], bias: [V::zero(); OUTPUTS] };
+        let place = |row: usize| self.sums(output, row).wrapping_add(lane);
         if band.rows.0 + band.cols.0 > 0 {
-            for (tap, sums) in sums.iter_mut().enumerate() {
-                let place = self.sums(output, weight_row + tap).wrapping_add(lane);
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: an earlier band left them there.
-                    *sum = unsafe { V::load(place.add(i * LANES)) };
+            // SAFETY: an earlier band left them there.
+            unsafe {
+                for (tap, sums) in sums.taps.iter_mut().enumerate() {
+                    load(sums, place(weight_row + tap));
+                }
+                if BIAS {
+                    load(&mut sums.bias, place(self.weight.rows()));
                 }
             }
         }
@@ -269,23 +311,25 @@ impl<T: Real> ConvolutionGradient<'_, T> {
             // SAFETY: the line's pointers are to the first pixels of rows that exist; `inside` says
             // where all taps meet pixels, and `border` looks itself.
             unsafe {
-                line.border(&mut sums, band.cols.0, cols.0);
-                line.inside(&mut sums, cols.0, cols.1);
-                line.border(&mut sums, cols.1, band.cols.1);
+                line.border::<V, OUTPUTS, TAPS, BIAS>(&mut sums, band.cols.0, cols.0);
+                line.inside::<V, OUTPUTS, TAPS, BIAS>(&mut sums, cols.0, cols.1);
+                line.border::<V, OUTPUTS, TAPS, BIAS>(&mut sums, cols.1, band.cols.1);
             }
             line.grad = line.grad.wrapping_add(grad.row_stride() * LANES);
             line.input = line.input.wrapping_add(self.rows.stride * input.row_stride() * LANES);
         }
-        for (tap, sums) in sums.iter().enumerate() {
-            let place = self.sums(output, weight_row + tap).wrapping_add(lane);
-            for (i, sum) in sums.iter().enumerate() {
-                // SAFETY: the scratch holds 16 elements for each sum.
-                unsafe { sum.store(place.add(i * LANES)) };
+        // SAFETY: the scratch holds 16 elements for each sum.
+        unsafe {
+            for (tap, sums) in sums.taps.iter().enumerate() {
+                store(sums, place(weight_row + tap));
+            }
+            if BIAS {
+                store(&sums.bias, place(self.weight.rows()));
             }
         }
     }
 
-    /// The bias: four outputs at a time, whose chains hide each other's latency.
+    /// The bias by itself: four outputs at a time, whose chains hide each other's latency.
     #[inline(always)]
     fn biases<S: Simd>(self) {
         let ImageShape { channels, width, .. } = self.grad.shape();
@@ -340,5 +384,25 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let lanes = self.sums(panel * LANES, row);
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
         unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
+    }
+}
+
+/// # Safety
+/// 16 elements for each register may be read, of which it takes the first.
+#[inline(always)]
+unsafe fn load<T: Real, V: Vector<T>, const N: usize>(sums: &mut [V; N], place: *const T) {
+    for (i, sum) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the memory.
+        *sum = unsafe { V::load(place.add(i * LANES)) };
+    }
+}
+
+/// # Safety
+/// 16 elements for each register may be written, of which it takes the first.
+#[inline(always)]
+unsafe fn store<T: Real, V: Vector<T>, const N: usize>(sums: &[V; N], place: *mut T) {
+    for (i, sum) in sums.iter().enumerate() {
+        // SAFETY: the caller vouches for the memory.
+        unsafe { sum.store(place.add(i * LANES)) };
     }
 }

@@ -24,6 +24,12 @@ pub(super) fn inside(
     (first, if beyond < first { first } else { beyond })
 }
 
+/// Sums over pixels for some outputs: of each tap, and of the bias.
+pub(super) struct Sums<V, const OUTPUTS: usize, const TAPS: usize> {
+    pub taps: [[V; OUTPUTS]; TAPS],
+    pub bias: [V; OUTPUTS],
+}
+
 /// A row of the gradient and the row of the input that one row of the kernel meets there.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a, T> {
@@ -39,14 +45,20 @@ pub(super) struct Line<'a, T> {
 }
 
 impl<T: Real> Line<'_, T> {
-    /// Columns `start..end`, at which all taps meet pixels. Several taps lie side by side.
+    /// Columns `start..end`, at which all taps meet pixels. Several taps lie side by side. With `BIAS` the
+    /// gradients are summed, too.
     ///
     /// # Safety
     /// They do.
     #[inline(always)]
-    pub(super) unsafe fn inside<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
+    pub(super) unsafe fn inside<
+        V: Vector<T>,
+        const OUTPUTS: usize,
+        const TAPS: usize,
+        const BIAS: bool,
+    >(
         self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
+        sums: &mut Sums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
     ) {
@@ -56,8 +68,8 @@ impl<T: Real> Line<'_, T> {
         // SAFETY: the caller vouches for all of these columns.
         unsafe {
             let middle = start + lines.count;
-            self.pixels(sums, start, middle, |i| lines.fetch::<V>(i));
-            self.pixels(sums, middle, end, |_| ());
+            self.pixels::<V, OUTPUTS, TAPS, BIAS>(sums, start, middle, |i| lines.fetch::<V>(i));
+            self.pixels::<V, OUTPUTS, TAPS, BIAS>(sums, middle, end, |_| ());
         }
     }
 
@@ -66,9 +78,9 @@ impl<T: Real> Line<'_, T> {
     /// # Safety
     /// As for [`Self::inside`].
     #[inline(always)]
-    unsafe fn pixels<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
+    unsafe fn pixels<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize, const BIAS: bool>(
         self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
+        sums: &mut Sums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
         beside: impl Fn(usize),
@@ -88,7 +100,10 @@ impl<T: Real> Line<'_, T> {
                 // SAFETY: a pixel of output channel i.
                 let g = unsafe { V::load(grad.add(i * self.grad_apart)) };
                 for tap in 0..TAPS {
-                    sums[tap][i] = g.fma(x[tap], sums[tap][i]);
+                    sums.taps[tap][i] = g.fma(x[tap], sums.taps[tap][i]);
+                }
+                if BIAS {
+                    sums.bias[i] = sums.bias[i].add(g);
                 }
             }
             input = input.wrapping_add(stride * LANES);
@@ -101,9 +116,14 @@ impl<T: Real> Line<'_, T> {
     /// # Safety
     /// The rows that the pointers begin exist.
     #[inline(always)]
-    pub(super) unsafe fn border<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
+    pub(super) unsafe fn border<
+        V: Vector<T>,
+        const OUTPUTS: usize,
+        const TAPS: usize,
+        const BIAS: bool,
+    >(
         self,
-        sums: &mut [[V; OUTPUTS]; TAPS],
+        sums: &mut Sums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
     ) {
@@ -113,6 +133,13 @@ impl<T: Real> Line<'_, T> {
         let mut grad = self.grad.wrapping_add(start * LANES);
         for _ in start..end {
             let input = self.input.wrapping_add(first.wrapping_mul(LANES));
+            if BIAS {
+                for i in 0..OUTPUTS {
+                    // SAFETY: a pixel of output channel i.
+                    let g = unsafe { V::load(grad.add(i * self.grad_apart)) };
+                    sums.bias[i] = sums.bias[i].add(g);
+                }
+            }
             for tap in 0..TAPS {
                 // What lies before the first column is, without a sign, past the last.
                 if first.wrapping_add(tap * apart) >= self.width {
@@ -123,7 +150,7 @@ impl<T: Real> Line<'_, T> {
                 for i in 0..OUTPUTS {
                     // SAFETY: a pixel of output channel i.
                     let g = unsafe { V::load(grad.add(i * self.grad_apart)) };
-                    sums[tap][i] = g.fma(x, sums[tap][i]);
+                    sums.taps[tap][i] = g.fma(x, sums.taps[tap][i]);
                 }
             }
             first = first.wrapping_add(stride);

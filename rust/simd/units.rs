@@ -1,0 +1,28 @@
+//! How wide the units are that work on registers.
+
+/// Whether 512-bit registers go through units of 256 bits, half by half, as Zen 4's do. Such a CPU makes
+/// one multiply-add of 512 bits a cycle, and a store takes 1.5 of them.
+#[must_use]
+pub fn halve_registers() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::sync::OnceLock;
+        // A virtual machine takes microseconds to answer.
+        static ANSWER: OnceLock<bool> = OnceLock::new();
+        *ANSWER.get_or_init(amd_says_256)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Only AMD has the leaf: bit 2 stands for units of 256 bits, bit 3 for 512.
+#[cfg(target_arch = "x86_64")]
+fn amd_says_256() -> bool {
+    use core::arch::x86_64::__cpuid;
+    const LAST: u32 = 0x8000_0000;
+    const UNITS: u32 = 0x8000_001a;
+    // SAFETY: all of x86-64 has the instruction.
+    #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+    let leaf = |leaf| unsafe { __cpuid(leaf) }.eax;
+    leaf(LAST) >= UNITS && leaf(UNITS) >> 2 & 3 == 1
+}
