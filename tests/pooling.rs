@@ -6,7 +6,7 @@ use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::flatten::{Flatten, Unflatten};
-use ironmlp::kernels::images::{ImageShape, PixelOrder};
+use ironmlp::kernels::images::{ImageShape, Images, PixelOrder};
 use ironmlp::kernels::pooling::{
     ActivatedPoolBackward, ActivatedPoolForward, Pool, PoolBackward, PoolForward, PoolKind,
 };
@@ -197,22 +197,31 @@ fn check_activated<T: Elementary>(activation: Activation, kind: PoolKind, input:
             }
             activated.assert_same(&a, &what);
             pooled.assert_same(&y, &what);
-            for (start, end) in bands {
-                isa.run(ActivatedPoolBackward {
-                    activation,
-                    saved: if activation.needs_input() { z.view() } else { activated.view() },
-                    pool: PoolBackward {
-                        pool,
-                        input: activated.view(),
-                        output: pooled.view(),
-                        grad: grad.view(),
-                        target: target.view(),
-                        start,
-                        end,
-                    },
-                });
-            }
+            let images = activated.view();
+            let saved = if activation.needs_input() { z.view() } else { images };
+            let mut backward = |target: Images<T>| {
+                for (start, end) in bands {
+                    isa.run(ActivatedPoolBackward {
+                        activation,
+                        saved,
+                        pool: PoolBackward {
+                            pool,
+                            input: images,
+                            output: pooled.view(),
+                            grad: grad.view(),
+                            target,
+                            start,
+                            end,
+                        },
+                    });
+                }
+            };
+            backward(target.view());
             target.assert_same(&dz, &what);
+            if ActivatedPoolBackward::<T>::is_in_place(activation, isa) {
+                backward(images);
+                activated.assert_same(&dz, &format!("{what} in place"));
+            }
         }
     }
 }

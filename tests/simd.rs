@@ -49,6 +49,7 @@ impl<T: Real> Operations<T> {
             a.neg(),
             a.abs(),
             a.copysign(b),
+            a.unless_negative(b),
             a.flush(),
             V::select(a.lt(b), a, c),
             V::select(a.le(b), a, c),
@@ -262,6 +263,35 @@ fn pow2_exponent_and_mantissa_are_exact() {
             assert!((1.0..2.0).contains(&mantissa));
             assert_eq!(mantissa * power, x);
             assert_eq!(exponent, x.log2().floor().min(1023.0));
+        }
+    }
+}
+
+#[test]
+fn scale_rounds_once() {
+    struct Scale(f32, f32);
+    impl Kernel for Scale {
+        type Output = Option<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> Option<f32> {
+            let scaled = S::Lanes::<f32>::splat(self.0).scale(S::Lanes::<f32>::splat(self.1))?;
+            let mut out = [0.0; LANES];
+            // SAFETY: `out` holds LANES values.
+            unsafe { scaled.store(out.as_mut_ptr()) };
+            Some(out[0])
+        }
+    }
+    for isa in Isa::all() {
+        for x in [1.0, 0.7, 1.3333334, -1.999_999_9, f32::NAN] {
+            for k in -160..=130 {
+                // Of f64 the product is exact.
+                let must = (f64::from(x) * 2f64.powi(k)) as f32;
+                if let Some(scaled) = isa.run(Scale(x, k as f32)) {
+                    assert!(scaled.to_bits() == must.to_bits() || x.is_nan() && scaled.is_nan());
+                } else {
+                    assert_ne!(isa.name(), "avx512");
+                }
+            }
         }
     }
 }

@@ -9,15 +9,17 @@
 //! Even a block's images may be larger than any cache: 20 MB behind the first convolution at
 //! 227 x 227. So the ops from a convolution to its pool form a [`Stage`], which goes over the images in
 //! bands of rows, each through all ops before the next; and so do the ops back from the pool. The
-//! gradient between pool and convolution then exists as a window of rows alone.
+//! gradient between pool and convolution takes the place of what the forward pass has kept there, or
+//! exists as a window of rows alone.
 //!
 //! This file has the ops and plans, `image_run.rs` runs them.
 
 use super::op::BufferId;
+use super::spec::Conv2d;
 use super::state::State;
 use super::workspace::{Buffers, Workspace};
 use crate::kernels::activation::Activation;
-use crate::kernels::convolution::{Axis, Stencil, TransposeChannels};
+use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeChannels};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::kernels::pooling::Pool;
@@ -158,6 +160,32 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
+    /// Of layer `layer`, the `index`-th with parameters.
+    pub(super) fn new<T: Elementary>(
+        conv: &Conv2d,
+        (layer, index): (usize, usize),
+        input: ImageShape,
+        output: ImageShape,
+    ) -> Self {
+        let Conv2d { rows, cols, groups, .. } = *conv;
+        let inputs = conv.in_channels / groups * conv.taps();
+        let axes = |make: fn(_, _, _) -> Axis| {
+            [make(rows, input.height, output.height), make(cols, input.width, output.width)]
+        };
+        Self {
+            layer,
+            index,
+            output,
+            sums: ConvolutionGradient::<T>::scratch_len(inputs, conv.out_channels),
+            groups,
+            rows,
+            cols,
+            forward: axes(Axis::forward),
+            backward: axes(Axis::backward),
+            transposed: None,
+        }
+    }
+
     /// The rows of the input whose gradient is complete when that of so many rows of the output is
     /// known.
     pub(super) fn input_rows(&self, known: usize) -> usize {

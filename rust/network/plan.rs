@@ -179,7 +179,7 @@ impl<T: Elementary> Plan<T> {
         };
         let mut images = image.map(|image| {
             let batch = &mut builder.buffers;
-            ImageBuilder::new::<T>(spec, image, &shapes, purpose, slab_rows, batch)
+            ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
         });
         let input = match &mut images {
             Some(images) => {

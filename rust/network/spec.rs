@@ -68,6 +68,13 @@ pub struct Conv2d {
     pub lr_scale: f64,
 }
 
+impl Conv2d {
+    /// Taps of the kernel.
+    pub(super) fn taps(&self) -> usize {
+        self.rows.kernel.saturating_mul(self.cols.kernel)
+    }
+}
+
 /// What layers with parameters have in common: a weight of (outputs, inputs), or of that many in more
 /// dimensions, and perhaps a bias of (outputs).
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +124,7 @@ impl Layer {
                 lr_scale: linear.lr_scale,
             },
             Self::Conv2d(conv) => {
-                let taps = conv.rows.kernel.saturating_mul(conv.cols.kernel);
+                let taps = conv.taps();
                 let channels = conv.in_channels / conv.groups;
                 Weighted {
                     layer,

@@ -92,8 +92,13 @@ impl Activation {
         }
     }
 
-    /// As [`Self::with`], for those that networks of images have most; `None` of others. Each is a copy
-    /// of the work.
+    /// Whether it is among those that networks of images have most.
+    #[must_use]
+    pub fn is_frequent(self) -> bool {
+        matches!(self, Self::Sigmoid | Self::Tanh | Self::Relu)
+    }
+
+    /// As [`Self::with`], for the frequent ones; `None` of others. Each is a copy of the work.
     #[inline(always)]
     pub fn with_frequent<T: Elementary, W: CurveWork<T>>(self, work: W) -> Option<W::Output> {
         match self {

@@ -17,7 +17,7 @@ use crate::kernels::activation::{
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::Panels;
-use crate::simd::{Kernel, LANES, Real, Simd, Vector, Wide};
+use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector, Wide};
 
 /// The registers of a window.
 type Four<V> = Wide<V, 4>;
@@ -106,7 +106,7 @@ impl<T: Elementary, C: Curve<T>> OnWindow<T> for ForwardWindow<T, C> {
 }
 
 /// dz = da f'(z), where da is the gradient at the pool's input; windows are 2 x 2. Small results become
-/// +0 (N5).
+/// +0 (N5). The target may be the memory of `saved` where [`Self::is_in_place`].
 pub struct ActivatedPoolBackward<T> {
     /// f.
     pub activation: Activation,
@@ -114,6 +114,25 @@ pub struct ActivatedPoolBackward<T> {
     pub saved: Images<T>,
     /// The pool's gradient, whose target takes dz.
     pub pool: PoolBackward<T>,
+}
+
+impl<T: Elementary> ActivatedPoolBackward<T> {
+    /// Whether windows are done one by one, so that each can take the place of what it is made from.
+    #[must_use]
+    pub fn is_in_place(activation: Activation, isa: Isa) -> bool {
+        isa.run(ByWindow::<T>(PhantomData)) && activation.is_frequent()
+    }
+}
+
+struct ByWindow<T>(PhantomData<T>);
+
+impl<T: Elementary> Kernel for ByWindow<T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> bool {
+        is_one::<S, T>()
+    }
 }
 
 impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
@@ -127,8 +146,9 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
             return;
         }
         let Self { activation, saved, pool } = self;
-        S::call(pool);
         let [saved, grad] = [saved, pool.target].map(|images| images.rows(pool.start, pool.end));
+        debug_assert!(!saved.is_same(grad));
+        S::call(pool);
         S::call(ActivationBackward { activation, saved, grad });
     }
 }
@@ -143,17 +163,19 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolBackward { activation, saved, pool } = *self.kernel;
+        let ActivatedPoolBackward { saved, pool, .. } = *self.kernel;
         let PoolBackward { grad, target, start, end, .. } = pool;
         let row = |row| pool.pool.output_row(row, target.shape().height, grad.shape().height);
         let work = BackwardWindow { curve, saved, pool };
         each_window::<T, S::Register<T>, _>(grad.shape(), row(start)..row(end), work);
-        each_other(grad.shape(), start..end, saved, target, |saved, grad| {
-            for pixel in 0..grad.rows() {
-                // SAFETY: a pixel has 16 elements, for which the view's maker vouches.
-                unsafe { S::Lanes::<T>::zero().store(grad.row(0, pixel)) };
+        each_other(grad.shape(), start..end, saved, target, |saved, target| {
+            for pixel in 0..target.rows() {
+                // SAFETY: a pixel has 16 elements, for which the views' makers vouch.
+                unsafe {
+                    let slope = curve.derivative(S::Lanes::<T>::load(saved.row(0, pixel)));
+                    S::Lanes::<T>::zero().mul(slope).flush().store(target.row(0, pixel));
+                }
             }
-            S::call(ActivationBackward { activation, saved, grad });
         });
     }
 }
