@@ -169,14 +169,31 @@ impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
         let work = BackwardWindow { curve, saved, pool };
         each_window::<T, S::Register<T>, _>(grad.shape(), row(start)..row(end), work);
         each_other(grad.shape(), start..end, saved, target, |saved, target| {
-            for pixel in 0..target.rows() {
-                // SAFETY: a pixel has 16 elements, for which the views' makers vouch.
-                unsafe {
-                    let slope = curve.derivative(S::Lanes::<T>::load(saved.row(0, pixel)));
-                    S::Lanes::<T>::zero().mul(slope).flush().store(target.row(0, pixel));
-                }
-            }
+            S::call(NoGradient { curve, saved, target });
         });
+    }
+}
+
+/// Of pixels that belong to no window: 0 f'(z), which is NaN where the slope is.
+struct NoGradient<T, C> {
+    curve: C,
+    saved: Panels<T>,
+    target: Panels<T>,
+}
+
+impl<T: Elementary, C: Curve<T>> Kernel for NoGradient<T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for pixel in 0..self.target.rows() {
+            // SAFETY: a pixel has 16 elements, for which the views' makers vouch.
+            unsafe {
+                let saved = S::Lanes::<T>::load(self.saved.row(0, pixel));
+                let slope = self.curve.derivative(saved);
+                S::Lanes::<T>::zero().mul(slope).flush().store(self.target.row(0, pixel));
+            }
+        }
     }
 }
 
