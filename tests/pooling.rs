@@ -240,6 +240,45 @@ fn activations_and_pools_as_one_have_the_same_bits() {
     }
 }
 
+/// 0 f'(z) is not 0 where f'(z) is not finite, on every instruction set, and in place.
+#[test]
+fn the_gradient_of_a_pixel_outside_windows_is_nan_where_its_slope_is() {
+    let pool = Pool { kind: PoolKind::Average, kernel: (2, 2), stride: (2, 2) };
+    let input = ImageShape { channels: 2, height: 3, width: 5 };
+    let output = pool.output(input).unwrap();
+    let outside = |row: usize, col: usize| row == 2 || col == 4;
+    for isa in Isa::all() {
+        let activation = Activation::Sigmoid;
+        let able = ActivatedPoolBackward::<f32>::is_in_place(activation, isa);
+        for in_place in [false, true].into_iter().filter(|&wanted| able || !wanted) {
+            let pixel = |_, _, row, col| if outside(row, col) { f32::NAN } else { 0.25 };
+            let mut saved = Block::<f32>::new(input, pixel);
+            let mut pooled = Block::<f32>::noise(1, output);
+            let mut grad = Block::<f32>::noise(2, output);
+            let mut apart = Block::<f32>::new(input, |_, _, _, _| 7.0);
+            let target = if in_place { saved.view() } else { apart.view() };
+            isa.run(ActivatedPoolBackward {
+                activation,
+                saved: saved.view(),
+                pool: PoolBackward {
+                    pool,
+                    input: saved.view(),
+                    output: pooled.view(),
+                    grad: grad.view(),
+                    target,
+                    start: 0,
+                    end: input.height,
+                },
+            });
+            let result = if in_place { &saved } else { &apart };
+            for (row, col) in (0..3).flat_map(|row| (0..5).map(move |col| (row, col))) {
+                let value = result.at(3, 1, row, col);
+                assert_eq!(value.is_nan(), outside(row, col), "{} {row} {col}", isa.name());
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -22,7 +22,7 @@ fn amd_says_256() -> bool {
     const LAST: u32 = 0x8000_0000;
     const UNITS: u32 = 0x8000_001a;
     // SAFETY: all of x86-64 has the instruction.
-    #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+    #[allow(unused_unsafe, reason = "newer versions of Rust have a safe function")]
     let leaf = |leaf| unsafe { __cpuid(leaf) }.eax;
     leaf(LAST) >= UNITS && leaf(UNITS) >> 2 & 3 == 1
 }

@@ -19,7 +19,8 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector, halve_registers};
 /// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB, or more of one
 /// of 48 KB, which most machines with 32 registers have (there with 96 channels 40 KB are 1.06x of 24 KB,
 /// 96 KB 1.01x). Where a store takes 1.5 multiply-adds and L2 is fast enough for one a cycle, bands go
-/// far beyond L1 (Zen 4: LeNet-5's gradients 1.04x, with 24 to 96 channels 1.06x of 40 KB).
+/// far beyond L1 (Zen 4: of 40 KB LeNet-5's two weight gradients are 1.04x and 1.00x, with 24 to 96 channels
+/// 1.04 to 1.07x).
 fn band_bytes(registers: usize) -> usize {
     match registers {
         32 if halve_registers() => 512 << 10,

@@ -39,7 +39,7 @@ pub(super) fn reduce<T: Coefficients, V: Vector<T>>(x: V) -> Reduced<V> {
 
 /// p 2^-k, rounded once, for p in [1/2, 2) and integers k from 0 to where that rounds to +0.
 #[inline(always)]
-pub(super) fn lower<T: Coefficients, V: Vector<T>>(p: V, k: V) -> V {
+pub(super) fn scale_down<T: Coefficients, V: Vector<T>>(p: V, k: V) -> V {
     if let Some(scaled) = p.scale(k.neg()) {
         return scaled;
     }
@@ -55,7 +55,7 @@ pub(super) fn exp<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let x = V::splat(T::EXP_LOW).max(x);
     let x = V::splat(T::EXP_HIGH).min(x);
     let reduced = reduce(x);
-    // As in `lower`, in either direction.
+    // As in `scale_down`, in either direction.
     let down = x.sign_mask();
     let shift = V::splat(T::SHIFT);
     let unshift = V::splat(T::UNSHIFT);
@@ -68,7 +68,7 @@ pub(super) fn exp<T: Coefficients, V: Vector<T>>(x: V) -> V {
 #[inline(always)]
 pub(super) fn exp_nonpositive<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let reduced = reduce(V::splat(T::EXP_LOW).max(x));
-    lower(reduced.q().add(V::splat(T::ONE)), reduced.k.neg())
+    scale_down(reduced.q().add(V::splat(T::ONE)), reduced.k.neg())
 }
 
 /// e^x - 1.

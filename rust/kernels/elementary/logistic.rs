@@ -5,7 +5,7 @@
 //! leaves the last rounding and the error of e^r: one division, and less than 1 ULP.
 
 use super::Coefficients;
-use super::exponential::{Reduced, lower, reduce};
+use super::exponential::{Reduced, reduce, scale_down};
 use crate::simd::Vector;
 
 /// 1 / (1 + e^-x).
@@ -18,7 +18,7 @@ pub(super) fn sigmoid<T: Coefficients, V: Vector<T>>(x: V) -> V {
     let one = V::splat(T::ONE);
     let reduced = reduce(V::splat(T::SIGMOID_LIMIT).min(x.abs()));
     let q = reduced.q();
-    let m = lower(one, reduced.k);
+    let m = scale_down(one, reduced.k);
     // e^r = p + rest exactly.
     let p = q.add(one);
     let rest = q.sub(p.sub(one));
