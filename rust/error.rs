@@ -47,6 +47,15 @@ pub enum Error {
         /// Zero-based batch within the epoch.
         batch: u64,
     },
+    /// A step with a finite loss has left parameters or moments that are not (`FloatingPointError`).
+    Overflow {
+        /// Which of them.
+        tensor: String,
+        /// Zero-based epoch of the model in which it was found.
+        epoch: u64,
+        /// Zero-based batch after which it was found.
+        batch: u64,
+    },
     /// A defect of this crate, a caught panic among them (`RuntimeError`).
     Internal(String),
 }
@@ -77,6 +86,11 @@ impl fmt::Display for Error {
                 f,
                 "training diverged: the loss of epoch {epoch}, batch {batch} is not finite; \
                  the model is as it was before that batch (a lower learning rate may help)"
+            ),
+            Self::Overflow { tensor, epoch, batch } => write!(
+                f,
+                "training diverged: {tensor} has NaN or infinite values, found after epoch {epoch}, \
+                 batch {batch}; the model keeps them until reset() (a lower learning rate may help)"
             ),
         }
     }

@@ -146,9 +146,12 @@ class Sequential(Architecture):
         False or 0 show nothing. `check_finite=False` saves a pass over X that looks for NaN.
 
         All arguments are checked first, and such an error leaves the model as it was. Raises
-        FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
-        KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
-        begins the interrupted epoch again. X must not be changed while training.
+        FloatingPointError (attributes `epoch` and `batch`) when a loss is not finite, whose step
+        is then not applied, or when steps with finite losses have left parameters or moments that
+        are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
+        and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
+        then finished steps stay, and the next `fit` begins the interrupted epoch again. X must not
+        be changed while training.
         """
         X = self._samples(X)
         targets, reading = self._reading.fit(y, len(X))
@@ -264,7 +267,11 @@ class Sequential(Architecture):
         return (self._named(listed), by_input) if input_grad else self._named(listed)
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
-        """One update of the optimizer with gradients under the keys of `state_dict`."""
+        """One update of the optimizer with gradients under the keys of `state_dict`.
+
+        ValueError, and an unchanged model, for gradients that are not finite. FloatingPointError if
+        parameters or moments are not finite after the update, which the model then keeps.
+        """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
@@ -272,7 +279,8 @@ class Sequential(Architecture):
         """One step on these rows; the loss under its reduction, before the update.
 
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
-        finite raises FloatingPointError, and nothing is updated.
+        finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
+        are not finite after the update, which the model then keeps.
         """
         X = self._samples(X)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
@@ -339,7 +347,8 @@ class Sequential(Architecture):
 
         The file is in the safetensors format (docs/files.md). It appears complete or not at all,
         and a file of that name is replaced. TypeError for a loss function or labels that a file
-        cannot hold, OSError if it cannot be written.
+        cannot hold, ValueError for a parameter or moment that is not finite (pickle holds those),
+        OSError if it cannot be written.
         """
         from ironmlp.persistence import save  # with it comes json, which few programs need
 
@@ -403,9 +412,10 @@ class Sequential(Architecture):
         core = self._core.copy()
         return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
 
-    def _set_trained(self, trained: Mapping[str, Any]) -> None:
-        self._core.set_parameters(trained["parameters"])
-        self._core.set_optimizer_state(trained["optimizer_state"])
+    def _set_trained(self, trained: Mapping[str, Any], check_finite: bool = True) -> None:
+        """Take over what `_trained` gave: of a model of ours whatever it is, of a file if finite."""
+        self._core.set_parameters(trained["parameters"], check_finite)
+        self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -416,7 +426,7 @@ class Sequential(Architecture):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
-        self._set_trained(state)
+        self._set_trained(state, check_finite=False)
 
     def __repr__(self) -> str:
         (_, first), *named = self._arguments().items()

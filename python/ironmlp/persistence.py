@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ironmlp import _atomic, layers, losses, optimizers
+from ironmlp._arrays import Array
 from ironmlp._configuration import config
 from ironmlp._labels import Reading, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
@@ -65,6 +66,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     tensors = dict(zip(keys, trained["parameters"], strict=True))
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
     found = {
         "format_version": FORMAT_VERSION,
         "version": config()["version"],
@@ -76,6 +78,16 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     }
     metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
     _atomic.write(path, chunks(tensors, metadata))
+
+
+def check_finite(tensors: Mapping[str, Array]) -> None:
+    """Refuse what `load` would: the file of that name stays as it is."""
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{name!r} has NaN or infinite values, training has diverged: a file holds finite ones "
+                "alone (reset() the model, or keep it with pickle)"
+            )
 
 
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
