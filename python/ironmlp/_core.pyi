@@ -228,8 +228,8 @@ class Model:
         and `steps`, the `learning_rate`, and the optimizer's moments as copies."""
 
     def set_optimizer_state(self, state: dict[str, Any], check_finite: bool = True) -> None:
-        """Take over what `optimizer_state` returned; checked as `set_parameters` does before anything
-        is written."""
+        """Take over what `optimizer_state` returned; checked, as `set_parameters` does, before
+        anything is written."""
 
     def reset(self, seed: int) -> None:
         """Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate."""

@@ -15,8 +15,8 @@ __all__ = ["History"]
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 
-    An entry is the row-weighted mean loss over the epoch, each batch before its update. Numbers
-    that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
+    An entry is the mean loss over the epoch, weighted as the rows are, each batch before its
+    update. Numbers that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
     none. `stop_reason` is "epochs" when all epochs were trained, else what stopped the training.
     """
 

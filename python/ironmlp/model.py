@@ -413,7 +413,7 @@ class Sequential(Architecture):
         return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
 
     def _set_trained(self, trained: Mapping[str, Any], check_finite: bool = True) -> None:
-        """Take over what `_trained` gave: of a model of ours whatever it is, of a file if finite."""
+        """Take over what `_trained` gave: what a file holds is to be finite."""
         self._core.set_parameters(trained["parameters"], check_finite)
         self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
 

@@ -86,8 +86,8 @@ def check_finite(tensors: Mapping[str, Array]) -> None:
     for name, values in tensors.items():
         if not np.isfinite(values).all():
             raise ValueError(
-                f"{name!r} has NaN or infinite values, training has diverged: a file holds finite ones "
-                "alone (reset() the model, or keep it with pickle)"
+                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training has "
+                "diverged (pickle keeps such a model, reset() mends it)"
             )
 
 
@@ -97,7 +97,7 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Seque
     `n_threads` is the most threads that it uses here; no result depends on it. ValueError for a
     file that is damaged, made by hand and wrong, or of a newer format; OSError if it cannot be
     read, or is a folder, a pipe, a socket or a device. A file of other `numerics` gives the same
-    parameters and a warning: more training gives other bits than it would there.
+    parameters and a warning: more training may give other bits than it would there.
     """
     path = os.fspath(path)
     threads = None if n_threads is None else size("n_threads", n_threads)
@@ -160,7 +160,7 @@ def read_metadata(header: Header) -> dict[str, Any]:
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
-            f"{config()['numerics']}: more training gives other bits than it would there",
+            f"{config()['numerics']}: more training may give other bits than it would there",
             stacklevel=4,
         )
     return found

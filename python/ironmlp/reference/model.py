@@ -10,7 +10,7 @@ import numpy as np
 
 from .activations import sigmoid
 from .draws import shuffled
-from .losses import reduced, softmax
+from .losses import mean, reduced, softmax, unit
 from .network import Network
 from .specs import Array, kind
 
@@ -60,31 +60,36 @@ class Sequential(Network):
         sample_weight: Any = None, callbacks: Sequence[Any] = (), verbose: Any = "auto",
         check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
-        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,)."""
+        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,).
+
+        Each batch's is that before its update, and counts as much as its rows' weights.
+        """
         X, targets, history = np.asarray(X), self._targets(y, learn=True), []
         self.flat = np.ndim(y) == 1
         n = len(X)
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
+        size_of_weights = unit(weight)
         size = n if batch_size is None else min(batch_size, n)
         for _ in range(epochs):
             order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
-            total = 0.0
+            total, weights = 0.0, 0.0
             for start in range(0, n, size):  # the last batch may be short
                 rows = order[start : start + size]
                 found = self._step(X[rows], targets[rows], weight[rows], True)
                 if not math.isfinite(found["loss"]):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
-                total += len(rows) * self._mean_loss(y_rows, targets[rows], weight[rows])
+                shares = weight[rows] / size_of_weights
+                loss, counts = mean(y_rows, targets[rows], shares, self.loss)
+                total, weights = total + counts * loss, weights + counts
                 self.apply_gradients(self._keyed(found))
+            if not self.is_finite():
+                raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
-            history.append(total / n)
+            history.append(total / weights if weights else 0.0)
             for callback in callbacks:
                 callback.on_epoch_end(self, {"epoch": self.epoch - 1, "loss": history[-1]})
         return {"loss": np.array(history)}
-
-    def _mean_loss(self, y: Array, targets: Array, weight: Any = None) -> float:
-        return reduced(y, targets, weight, self.loss, "mean")[0]
 
     def _targets(self, y: Any, learn: bool = False) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K)."""
@@ -134,7 +139,7 @@ class Sequential(Network):
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
         t, outputs = self._targets(y), self(X)
-        result = {"loss": self._mean_loss(outputs, t)}
+        result = {"loss": mean(outputs, t, None, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
             right = outputs.argmax(axis=1) == (t if t.ndim == 1 else t.argmax(axis=1))

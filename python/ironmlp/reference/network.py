@@ -159,3 +159,8 @@ class Network:
                 lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
                 new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
                 self.parameters[key], self.memory[key] = new
+
+    def is_finite(self) -> bool:
+        """Whether parameters and the optimizer's memory are."""
+        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        return all(bool(np.isfinite(tensor).all()) for tensor in tensors)
