@@ -53,7 +53,7 @@ pub enum Error {
         tensor: String,
         /// Zero-based epoch of the model in which it was found.
         epoch: u64,
-        /// Zero-based batch after which it was found.
+        /// Zero-based batch at which it was found.
         batch: u64,
     },
     /// A defect of this crate, a caught panic among them (`RuntimeError`).
@@ -89,7 +89,7 @@ impl fmt::Display for Error {
             ),
             Self::Overflow { tensor, epoch, batch } => write!(
                 f,
-                "training diverged: {tensor} has NaN or infinite values, found after epoch {epoch}, \
+                "training diverged: {tensor} has NaN or infinite values, found at epoch {epoch}, \
                  batch {batch}; the model keeps them until reset() (a lower learning rate may help)"
             ),
         }

@@ -86,8 +86,8 @@ def check_finite(tensors: Mapping[str, Array]) -> None:
     for name, values in tensors.items():
         if not np.isfinite(values).all():
             raise ValueError(
-                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training has "
-                "diverged (pickle keeps such a model, reset() mends it)"
+                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
+                "has diverged (pickle keeps such a model, reset() mends it)"
             )
 
 

@@ -114,14 +114,18 @@ impl<'x, T: Elementary> Run<'x, T> {
         deadline: Instant,
         stop_at_epoch: bool,
     ) -> Result<Pause> {
-        match self.train(state, deadline, stop_at_epoch) {
-            // What was applied before may be why the loss is not finite.
-            Err(Error::Diverged { epoch, batch }) => {
-                self.plan.check_finite(self.threads, state, epoch, batch)?;
-                Err(Error::Diverged { epoch, batch })
-            }
-            Ok(pause) => self.look(state).map(|()| pause),
-            error => error,
+        let pause = self.train(state, deadline, stop_at_epoch)?;
+        self.look(state)?;
+        Ok(pause)
+    }
+
+    /// The error for a loss of the present batch that is not finite.
+    fn diverged(&self, state: &State<T>) -> Error {
+        let (epoch, batch) = (state.epoch, self.batch as u64);
+        // What was applied before may be why.
+        match self.plan.check_finite(self.threads, state, epoch, batch) {
+            Ok(()) => Error::Diverged { epoch, batch },
+            Err(error) => error,
         }
     }
 
@@ -182,7 +186,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         let (plan, workspace) = (&self.plan, &mut self.workspace);
         let loss = plan.train_before(self.threads, state, workspace, &batch, next.as_ref())?;
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+            return Err(self.diverged(state));
         }
         Ok(self.count(loss.mean, loss.weight, state))
     }
@@ -202,11 +206,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each);
         // Also of those before an error.
         state.epoch += (self.losses.len() - before) as u64;
-        if last?.is_finite() {
-            Ok(())
-        } else {
-            Err(Error::Diverged { epoch: state.epoch, batch: 0 })
-        }
+        if last?.is_finite() { Ok(()) } else { Err(self.diverged(state)) }
     }
 
     /// The outputs of the next batch, row-major, and its rows of X: for a loss of the caller's.
@@ -249,7 +249,7 @@ impl<'x, T: Elementary> Run<'x, T> {
             )));
         }
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+            return Err(self.diverged(state));
         }
         let batch = self.data.batch(order, rows);
         let head = Head::Gradient(grad);
