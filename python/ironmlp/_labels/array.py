@@ -30,7 +30,9 @@ def label_array(y: Any, name: str = "y") -> Array:
     if values.dtype.kind in "OT":
         values = of_objects(values, values.astype(object), name)
     elif was_guessed(y) and may_differ(values):
-        values = of_objects(values, np.array(y, dtype=object), name)
+        objects = np.array(y, dtype=object)
+        if objects.shape == values.shape:  # else these are no labels but what holds some
+            values = of_objects(values, objects, name)
     if values.dtype.kind in "cV":
         raise TypeError(f"{name} has dtype {values.dtype}, it must hold real numbers or labels")
     if values.dtype.kind in "biuf" and values.dtype.char != "g":  # float64 is shorter
