@@ -535,7 +535,11 @@ fn softmax_is_its_definition() {
                 }
                 // What np.random.multinomial allows.
                 let total: f64 = (0..cols).map(|c| p.at(row, c).to_f64()).sum();
-                assert!(total <= 1.0 + 1e-12, "row {row} of {cols} columns sums to 1 + {}", total - 1.0);
+                assert!(
+                    total <= 1.0 + 1e-12,
+                    "row {row} of {cols} columns sums to 1 + {}",
+                    total - 1.0
+                );
             }
             bits_of.push(bits(&p.memory));
             let place = x.view();

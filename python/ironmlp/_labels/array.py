@@ -115,8 +115,8 @@ def check_present(objects: Array, kinds: set[type], name: str) -> None:
         if type(label) not in PRESENT and is_missing(label):
             row = place * len(objects) // objects.size if objects.ndim else 0
             raise ValueError(
-                f"{name} has {label!r} in row {row}, which is no label but a missing one: drop "
-                "such rows, or give them a label of their own"
+                f"{name} has {label!r} in row {row}, which is missing: drop such rows, or give "
+                "missing labels one of their own"
             )
 
 
