@@ -109,11 +109,11 @@ def several_types(name: str, kinds: set[type]) -> TypeError:
 
 def check_present(objects: Array, kinds: set[type], name: str) -> None:
     """Refuse None, NaN, NaT and pandas.NA among Python objects of these types."""
-    if kinds <= PRESENT:
+    if kinds <= PRESENT or objects.ndim == 0:
         return
     for place, label in enumerate(objects.ravel().tolist()):
         if type(label) not in PRESENT and is_missing(label):
-            row = place * len(objects) // objects.size if objects.ndim else 0
+            row = place * len(objects) // objects.size
             raise ValueError(
                 f"{name} has {label!r} in row {row}, which is missing: drop such rows, or give "
                 "missing labels one of their own"
