@@ -543,6 +543,13 @@ fn softmax_is_its_definition() {
                 for col in cols..cols.next_multiple_of(LANES) {
                     assert_eq!(p.at(row, col).to_f64().to_bits(), 0);
                 }
+                // What np.random.multinomial allows.
+                let total: f64 = (0..cols).map(|c| p.at(row, c).to_f64()).sum();
+                assert!(
+                    total <= 1.0 + 1e-12,
+                    "row {row} of {cols} columns sums to 1 + {}",
+                    total - 1.0
+                );
             }
             bits_of.push(bits(&p.memory));
             let place = x.view();
@@ -551,9 +558,23 @@ fn softmax_is_its_definition() {
         }
         assert!(bits_of.iter().all(|bits| *bits == bits_of[0]));
     }
-    for (rows, cols) in [(1, 1), (3, 2), (17, 10), (2, 16), (5, 17), (3, 33)] {
+    for (rows, cols) in [(1, 1), (3, 2), (17, 10), (2, 16), (5, 17), (3, 33), (200, 3), (9, 1000)] {
         run::<f32>(rows, cols);
         run::<f64>(rows, cols);
+    }
+}
+
+#[test]
+fn equal_logits_have_equal_probabilities() {
+    for isa in Isa::all() {
+        for cols in [1, 2, 4, 16, 64] {
+            let mut p = Matrix::new(1, cols, |_, _| 1e-9_f32);
+            let place = p.view();
+            isa.run(Softmax { input: place, output: place });
+            for col in 0..cols {
+                assert_eq!(p.at(0, col), 1.0 / cols as f32);
+            }
+        }
     }
 }
 

@@ -51,7 +51,9 @@ class Sequential(Architecture):
       probabilities
     - the others: (n,) for one output, or (n, K)
 
-    Labels of other types than indices become known in the first `fit`.
+    Labels of other types than indices become known in the first `fit`, or by its `classes`. They
+    keep their type and are compared by their values, integers without rounding. A missing one
+    (None, NaN, NaT, pandas.NA) is refused.
 
     Raises ValueError (shapes, labels, values), TypeError (dtypes and kinds), MemoryError (more
     parameters than memory), and RuntimeError when another thread trains the model.
@@ -131,6 +133,7 @@ class Sequential(Architecture):
         batch_size: int | None = 32,
         shuffle: bool = True,
         sample_weight: Any = None,
+        classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         verbose: bool | int | Literal["auto"] = "auto",
         check_finite: bool = True,
@@ -140,6 +143,11 @@ class Sequential(Architecture):
         Each epoch goes through the rows in batches of `batch_size`, in a new order unless
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
         rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
+
+        `classes` lists all labels, in the order of the outputs and of `predict_proba`'s columns,
+        where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
+        cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
+        the first time takes the sorted ones of y. ValueError if the model knows others.
 
         `callbacks`: see `ironmlp.callbacks`. `verbose` True shows a progress line on stderr,
         "auto" does if that is a terminal, a number n writes a line for epochs 0, n, 2n, ...;
@@ -154,7 +162,7 @@ class Sequential(Architecture):
         be changed while training.
         """
         X = self._samples(X)
-        targets, reading = self._reading.fit(y, len(X))
+        targets, reading = self._reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
         epochs = integer("epochs", epochs)
         if not 0 <= epochs < SIZE_LIMIT:
@@ -197,7 +205,9 @@ class Sequential(Architecture):
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
 
-        AttributeError for a model without a cross-entropy loss.
+        No row of them over K classes sums to more than 1, also in float64, so that samplers take
+        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
+        `predict` and `evaluate`, for a row of X whose outputs are NaN.
         """
         if not isinstance(self._reading, Classification):
             raise AttributeError(
@@ -206,8 +216,9 @@ class Sequential(Architecture):
         return self._reading.probabilities(self.forward(X))
 
     def predict(self, X: Any) -> Array:
-        """The more probable class of each row (n,), 0 or 1 for each output (n, K), or for other
-        losses the output in the shape of y."""
+        """The class of each row that `predict_proba` gives the largest probability (n,), of equal
+        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
+        shape of y."""
         return self._reading.labels(self.forward(X))
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
@@ -216,11 +227,12 @@ class Sequential(Architecture):
         X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
+        score = self._reading.score(outputs, targets)
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
-        return {"loss": loss, **self._reading.score(outputs, targets)}
+        return {"loss": loss, **score}
 
     def loss_and_grad(
         self,
@@ -275,17 +287,26 @@ class Sequential(Architecture):
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
         """One step on these rows; the loss under its reduction, before the update.
 
+        `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
         finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
         are not finite after the update, which the model then keeps.
         """
-        X = self._samples(X)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        X, reading = self._samples(X), self._reading
+        if classes is None:
+            targets = reading.encode(y, len(X))
+        else:
+            targets, reading = reading.fit(y, len(X), classes)
+        weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            return self._core.train_on_batch(X, targets, weights)
+            loss = self._core.train_on_batch(X, targets, weights)
+            self._reading = reading
+            return loss
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")

@@ -17,7 +17,7 @@ import numpy as np
 from ironmlp import _atomic, layers, losses, optimizers
 from ironmlp._arrays import Array
 from ironmlp._configuration import config
-from ironmlp._labels import Reading, reading_of
+from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
 from ironmlp._ordinary import open_ordinary
@@ -206,8 +206,8 @@ def read_reading(value: Any, model: Sequential) -> Reading:
     learned, fresh = classes_from_json(value), model._reading
     if isinstance(learned, np.ndarray):
         expected = len(fresh.classes) if hasattr(fresh, "known") else 0
-        if len(learned) != expected or not np.all(learned[:-1] < learned[1:]):
-            raise ValueError(f"its {len(learned)} classes must be {expected}, sorted and different")
+        if len(learned) != expected or len(distinct(learned, "the file")) != expected:
+            raise ValueError(f"its {len(learned)} classes must be {expected} different ones")
     elif isinstance(learned, bool) != isinstance(fresh.learned, bool):
         raise ValueError(f"learned is {learned}, which does not go with {model.loss!r}")
     return reading_of(model.loss, fresh.outputs, learned)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .activations import sigmoid
 from .draws import shuffled
-from .losses import mean, reduced, softmax, unit
+from .labels import numbers, probabilities, read
+from .losses import mean, reduced, unit
 from .network import Network
 from .specs import Array, kind
+
+CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
 
 
 class Sequential(Network):
@@ -50,21 +52,24 @@ class Sequential(Network):
         found = self._step(X, self._targets(y), sample_weight, False)
         return {name: tensor for name, tensor in found.items() if name != "input.grad"}
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
-        loss, grads = self.loss_and_grad(X, y, sample_weight=sample_weight, training=True)
-        self.apply_gradients(grads)
-        return float(loss)
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
+        found = self._step(X, self._targets(y, classes is not None, classes), sample_weight, True)
+        self.apply_gradients(self._keyed(found))
+        return float(found["loss"])
 
     def fit(
         self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        sample_weight: Any = None, callbacks: Sequence[Any] = (), verbose: Any = "auto",
-        check_finite: bool = True,
+        sample_weight: Any = None, classes: Any = None, callbacks: Sequence[Any] = (),
+        verbose: Any = "auto", check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
         """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,).
 
         Each batch's is that before its update, and counts as much as its rows' weights.
+        `classes` lists all labels in the order of the outputs, for a y that may lack some.
         """
-        X, targets, history = np.asarray(X), self._targets(y, learn=True), []
+        X, targets, history = np.asarray(X), self._targets(y, True, classes), []
         self.flat = np.ndim(y) == 1
         n = len(X)
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
@@ -91,61 +96,45 @@ class Sequential(Network):
                 callback.on_epoch_end(self, {"epoch": self.epoch - 1, "loss": history[-1]})
         return {"loss": np.array(history)}
 
-    def _targets(self, y: Any, learn: bool = False) -> Any:
+    def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K)."""
-        y, k, loss = np.asarray(y), self.n_out, kind(self.loss)
-        indices = loss == "CrossEntropy" and y.ndim == 1
-        if y.shape[1:] != (k,) and not (y.ndim == 1 and (indices or k == 1)):
-            raise ValueError(f"y has shape {y.shape}, the network gives (n, {k})")
-        if not (indices or (loss == "BinaryCrossEntropy" and k == 1)):
-            return y.reshape(-1, k).astype(self.dtype)
-        plain, y = np.arange(k if indices else 2), y.ravel()
-        classes, number = plain if self.classes_ is None else self.classes_, False
-        if y.dtype.kind in "iufb" and np.array_equal(classes, plain):
-            # Class indices, or numbers in [0, 1].
-            fits = (y >= 0) & (y <= plain[-1]) & (not indices or np.equal(np.floor(1.0 * y), y))
-            number = bool(np.all(fits | (indices and np.equal(y, self.loss.ignore_index))))
-            if y.dtype.kind == "b" and len(plain) == 2 and self.classes_ is None:
-                classes = np.array([False, True])
-        if not number:  # labels: their positions in the sorted classes
-            classes = np.unique(y) if learn and self.classes_ is None else classes
-            if len(classes) != len(plain) or not np.isin(y, classes).all():
-                raise ValueError(f"y holds {np.unique(y)}, not {len(plain)} classes or {plain}")
-            y = np.searchsorted(classes, y)
-        self.classes_ = classes if learn else self.classes_
-        return y.astype(np.int64) if indices else y.reshape(-1, 1).astype(self.dtype)
+        targets, found = read(y, self.loss, self.n_out, self.dtype, self.classes_, learn, classes)
+        self.classes_ = found if learn else self.classes_
+        return targets
 
     def predict_proba(self, X: Any) -> Array:
         """(n, K); for binary cross-entropy of one output (n, 2), a column for each class."""
-        y = self(X)
-        if kind(self.loss) == "CrossEntropy":
-            return softmax(y)
-        if kind(self.loss) != "BinaryCrossEntropy":
+        if kind(self.loss) not in CLASSIFYING:
             raise AttributeError(f"{kind(self.loss)} gives no probabilities")
-        p, q = (sigmoid(y), sigmoid(-y)) if self.loss.from_logits else (y, 1.0 - y)
-        return (np.hstack([q, p]) if self.n_out == 1 else p).astype(self.dtype)
+        return numbers(probabilities(self(X), self.loss))
 
-    def predict(self, X: Any) -> Any:
-        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
-        if kind(self.loss) not in ("BinaryCrossEntropy", "CrossEntropy"):
-            y = self(X)
-            return y.ravel() if self.flat else y
+    def _chosen(self, X: Any) -> Array:
+        """Class indices, (n,), of equally probable ones the first; of several flags 0 or 1."""
         p = self.predict_proba(X)
         if kind(self.loss) == "BinaryCrossEntropy" and self.n_out > 1:
             return np.where(p > 0.5, 1, 0)
-        index = p.argmax(axis=1)
-        return index if self.classes_ is None else self.classes_[index]
+        return np.asarray(p.argmax(axis=1))
+
+    def predict(self, X: Any) -> Any:
+        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
+        if kind(self.loss) not in CLASSIFYING:
+            y = numbers(self(X))
+            return y.ravel() if self.flat else y
+        chosen = self._chosen(X)
+        return chosen if self.classes_ is None else self.classes_[chosen]
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
-        t, outputs = self._targets(y), self(X)
+        t, outputs = self._targets(y), numbers(self(X))
         result = {"loss": mean(outputs, t, None, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
-            right = outputs.argmax(axis=1) == (t if t.ndim == 1 else t.argmax(axis=1))
+            right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
             return result | {"accuracy": float(right[kept].mean())}
         if kind(self.loss) == "BinaryCrossEntropy":
-            right = (outputs > (0.0 if self.loss.from_logits else 0.5)) == (t > 0.5)
+            right = self._chosen(X).reshape(t.shape) == (t > 0.5)
             return result | {"accuracy": float(right.mean())}
-        spread = ((t - t.mean(axis=0)) ** 2).sum(axis=0)  # (K,)
-        return result | {"r2": float(np.mean(1.0 - ((t - outputs) ** 2).sum(axis=0) / spread))}
+        spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - outputs) ** 2).sum(axis=0)
+        # (K,); a constant target counts 1 if it is met exactly, else 0.
+        r2 = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
+        return result | {"r2": float(r2.mean())}

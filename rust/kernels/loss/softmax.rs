@@ -16,7 +16,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
 use crate::kernels::scratch::Scratch;
-use crate::simd::{Kernel, LANES, Simd, Vector};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// What the logits are compared with.
 #[derive(Clone, Copy)]
@@ -217,7 +217,12 @@ fn row_maxima<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usi
     to_array(unsafe { fold_rows::<T, S, Largest>(place) })
 }
 
-/// e^x / sum(e^x) of each row: m, e and S as above, e / S.
+/// e^x / sum(e^x) of each row, rounded so that a row never sums to more than 1.
+///
+/// m and e are as above. S is a sum over 16 lanes (N3) in f64, rounded up to the element type, and
+/// e / S is rounded towards 0. So what samplers check after a conversion to f64 holds, equal logits
+/// have equal probabilities, and a larger logit never has the smaller one. An element is at most 3
+/// units in the last place below its value.
 pub struct Softmax<T> {
     /// Logits (rows, K).
     pub input: Panels<T>,
@@ -240,30 +245,54 @@ pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output:
     while first < input.rows() {
         let left = input.rows() - first;
         let count = if left < LANES { left } else { LANES };
-        let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
+        let mut lanes = Scratch::<f64, { LANES * LANES }>::zeros();
         let place = lanes.ptr();
         let largest = row_maxima::<T, S, R>(input, first, count);
         for i in 0..count {
             let m = S::Lanes::<T>::splat(largest[i]);
-            let mut sum = S::Lanes::<T>::zero();
+            let mut sums = [0.0; LANES];
             for block in 0..input.blocks() {
                 let x: S::Lanes<T> = input.load(first + i, block);
                 let e = keep(T::exp(x.sub(m)), input.width(block));
-                sum = sum.add(e);
+                accumulate(&mut sums, e);
                 output.store(first + i, block, e);
             }
             // SAFETY: row i of 16.
-            unsafe { sum.store(place.add(i * LANES)) };
+            unsafe { from_array::<f64, S::Lanes<f64>>(&sums).store(place.add(i * LANES)) };
         }
         // SAFETY: 16 rows of 16 elements.
-        let sums = to_array(unsafe { fold_rows::<T, S, Sum>(place) });
+        let sums = to_array(unsafe { fold_rows::<f64, S, Sum>(place) });
         for i in 0..count {
-            let sum = S::Lanes::<T>::splat(sums[i]);
+            let sum = S::Lanes::<T>::splat(rounded_up(sums[i]));
             for block in 0..input.blocks() {
                 let e: S::Lanes<T> = output.load(first + i, block);
-                output.store(first + i, block, keep(e.div(sum), input.width(block)));
+                let p = quotient_below::<T, S::Lanes<T>>(e, sum);
+                output.store(first + i, block, keep(p, input.width(block)));
             }
         }
         first += LANES;
     }
+}
+
+/// The smallest value that is at least x, a positive number.
+#[inline(always)]
+fn rounded_up<T: Real>(x: f64) -> T {
+    let nearest = T::from_f64(x);
+    if nearest.to_f64() < x {
+        // Between 3/4 and 3/2 of a unit in the last place more, which rounds to one.
+        nearest.add(nearest.mul(T::from_f64(0.75)).mul(T::EPSILON))
+    } else {
+        nearest
+    }
+}
+
+/// a / b rounded towards 0, of a >= 0 and b > 0; subnormal quotients may be rounded up.
+#[inline(always)]
+fn quotient_below<T: Real, V: Vector<T>>(a: V, b: V) -> V {
+    let nearest = a.div(b);
+    // a - nearest b, whose sign is exact.
+    let rest = nearest.neg().fma(b, a);
+    // Less half a unit to a whole one, which rounds to the value before.
+    let below = nearest.fma(V::splat(T::EPSILON.mul(T::from_f64(-0.5))), nearest);
+    V::select(rest.lt(V::zero()), below, nearest)
 }
