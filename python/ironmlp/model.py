@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp import _core
+from ironmlp import _core, _repr
 from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
@@ -104,6 +104,11 @@ class Sequential(Architecture):
     def epoch(self) -> int:
         """The number of finished epochs, of all calls of `fit`."""
         return self._core.epoch
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, with the present `learning_rate`."""
+        return self._optimizer._with_lr(self.learning_rate)
 
     @property
     def learning_rate(self) -> float:
@@ -419,6 +424,4 @@ class Sequential(Architecture):
         self._set_trained(state)
 
     def __repr__(self) -> str:
-        (_, first), *named = self._arguments().items()
-        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
-        return f"{type(self).__name__}({', '.join(words)})"
+        return _repr.call(type(self), self._arguments() | {"optimizer": self.optimizer})
