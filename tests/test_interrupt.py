@@ -101,11 +101,11 @@ def test_ctrl_c_in_a_loss_function(call: int, callbacks: Any) -> None:
     ("moment", "epoch", "finished"),
     [
         ("on_train_begin", None, 0),
-        ("on_epoch_begin", 0, 0),
-        ("on_epoch_begin", 2, 2),
-        ("on_epoch_end", 0, 1),
-        ("on_epoch_end", 3, 4),
-        ("on_train_end", 3, 4),
+        ("on_epoch_begin", 2, 0),
+        ("on_epoch_begin", 4, 2),
+        ("on_epoch_end", 2, 1),
+        ("on_epoch_end", 5, 4),
+        ("on_train_end", 5, 4),
     ],
 )
 @pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
@@ -223,6 +223,9 @@ class Progress:
 
     def flush(self):
         pass
+
+    def isatty(self):
+        return True
 
 def watched(model, *data, **settings):
     sys.stderr = Progress()

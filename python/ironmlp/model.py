@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from ironmlp import _core, _repr
 from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
-from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
+from ironmlp._fitting import Advance, Training, by_core, checked_course
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import out_features, parameter_shapes
+from ironmlp._own_loss import by_function, call_loss
 from ironmlp._progress import progress
-from ironmlp._spec import SIZE_LIMIT, checked_seed, flag, integer, real, size
+from ironmlp._spec import checked_seed, flag, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
+from ironmlp.callbacks.checks import checked_callbacks
+from ironmlp.callbacks.progress_bar import above_bar
 from ironmlp.history import History
 from ironmlp.layers import Flatten, Layer
 from ironmlp.losses import Loss, LossFunction
@@ -76,6 +79,7 @@ class Sequential(Architecture):
             None if n_threads is None else size("n_threads", n_threads),
         )
         self.stop_training = False
+        self._history: History | None = None
 
     def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
         loss = self._loss if isinstance(self._loss, Loss) else None
@@ -120,6 +124,12 @@ class Sequential(Architecture):
         self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
 
     @property
+    def history(self) -> History | None:
+        """What the last `fit` returned, or what it had reached when it ended by an exception; None
+        before the first."""
+        return self._history
+
+    @property
     def classes_(self) -> Array:
         """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y.
 
@@ -137,7 +147,8 @@ class Sequential(Architecture):
         shuffle: bool = True,
         sample_weight: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
-        verbose: bool | int | Literal["auto"] = "auto",
+        verbose: bool | Literal["auto"] = "auto",
+        log_every: int = 0,
         check_finite: bool = True,
     ) -> History:
         """Train for `epochs` more epochs, from the present parameters and optimizer state on.
@@ -146,42 +157,38 @@ class Sequential(Architecture):
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
         rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
 
-        `callbacks`: see `ironmlp.callbacks`. `verbose` True shows a progress line on stderr,
-        "auto" does if that is a terminal, a number n writes a line for epochs 0, n, 2n, ...;
-        False or 0 show nothing. `check_finite=False` saves a pass over X that looks for NaN.
+        `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
+        "auto" does on a terminal and in a notebook, in one line that is written again and again;
+        True elsewhere too, there in lines, fewer as time goes on. A `ProgressBar` takes its place.
+        `log_every` n writes a line for the epochs 0, n, 2n, ..., counted from the model's birth.
+        `check_finite=False` saves a pass over X that looks for NaN.
 
         All arguments are checked first, and such an error leaves the model as it was. Raises
         FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
         KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
-        begins the interrupted epoch again. X must not be changed while training.
+        begins the interrupted epoch again. What was reached is in `history`. A call that makes no
+        step learns no labels. X must not be changed while training.
         """
         X = self._samples(X)
         targets, reading = self._reading.fit(y, len(X))
         weights = self._weights(sample_weight, len(X))
-        epochs = integer("epochs", epochs)
-        if not 0 <= epochs < SIZE_LIMIT:
-            raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
-        if batch_size is not None:
-            batch_size = integer("batch_size", batch_size)
-            if batch_size < 1:
-                raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
-            if batch_size >= len(X):
-                batch_size = None
+        epochs, batch_size = checked_course(epochs, batch_size, len(X))
         shuffle = flag("shuffle", shuffle)
         checked = checked_callbacks(callbacks)
-        shown = progress(verbose, epochs)
+        shown = progress(verbose, log_every, epochs, above_bar(checked))
         check_finite = flag("check_finite", check_finite)
         advance: Advance = by_core
         passed: Array | None = targets
         if not isinstance(self._loss, Loss):
             advance, passed = by_function(self._loss, in_dtype(targets, self._dtype)), None
         with self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite) as run:
-            self._reading = reading
-            self.stop_training = False
+            known, steps = self._reading, self._core.steps
             try:
-                return train(self, run, advance, epochs, checked, shown)
+                self._reading, self.stop_training = reading, False
+                return Training(self, run, advance, epochs, checked, shown).train()
             finally:
-                shown.close(run)
+                if self._core.steps == steps:
+                    self._reading = known
 
     def forward(
         self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
@@ -330,9 +337,10 @@ class Sequential(Architecture):
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels, the optimizer's own learning rate."""
+        epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading_of(self._loss, self._core.out_features)
+        self._history = None
 
     def copy(self) -> Self:
         """An independent model in the same state."""
