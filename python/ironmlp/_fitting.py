@@ -61,7 +61,10 @@ class Training:
         self.record = Record()
         # Why and with which words callbacks stopped the training; the first of them counts.
         self.stops: list[tuple[str, str]] = []
+        # The callbacks that have more in a hook of epochs than the base.
+        self.listeners: dict[str, list[Callback]] = {}
         self.diverged: FloatingPointError | None = None
+        self.history: History | None = None
 
     def train(self) -> History:
         """Train to the end of the run, or until something stops it."""
@@ -71,15 +74,17 @@ class Training:
                 self.epoch_by_epoch()
             else:
                 self.in_slices()
+            failures = self.end(*(self.stops or [("epochs", "")])[0])
         except BaseException as error:
-            _, failures = self.end(self.reason(error), "")
-            note(error, failures)
+            # A Ctrl-C may come in the moment before the ending begins; what comes later is a
+            # failure of it.
+            if self.history is None:
+                note(error, self.end(self.reason(error), ""))
             raise
-        history, failures = self.end(*(self.stops or [("epochs", "")])[0])
         if failures:
             note(failures[0], failures[1:])
             raise failures[0]
-        return history
+        return self.history
 
     def in_slices(self) -> None:
         """Without callbacks as many epochs as fit into a slice go by."""
@@ -92,6 +97,8 @@ class Training:
 
     def epoch_by_epoch(self) -> None:
         self.call("on_train_begin", {"epochs": self.epochs})
+        for moment in ("on_epoch_begin", "on_epoch_end"):
+            self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):
             row = self.run.epochs_done
             self.call("on_epoch_begin", self.record.begin(self.model.epoch))
@@ -115,10 +122,12 @@ class Training:
 
     def call(self, moment: str, logs: Logs) -> None:
         """Call a hook of each callback; one that stops the training does not stop the others."""
+        listeners = self.listeners.get(moment, self.callbacks)
         # Those of the user's own, which come first, may print.
-        if self.callbacks[0]._rank == OWN:
+        aside = bool(listeners) and listeners[0]._rank == OWN
+        if aside:
             self.shown.step_aside()
-        for callback in self.callbacks:
+        for callback in listeners:
             try:
                 getattr(callback, moment)(self.model, logs)
             except StopTraining as stop:
@@ -127,36 +136,39 @@ class Training:
                 self.record.note(callback)
         if self.model.stop_training:
             self.stops.append(("stopped", ""))
-        self.shown.update(self.run, logs if moment == "on_epoch_end" else None)
+        ended = moment == "on_epoch_end"
+        if aside or ended:
+            self.shown.update(self.run, logs if ended else None)
 
     def reason(self, error: BaseException) -> str:
         if isinstance(error, KeyboardInterrupt):
             return "interrupted"
         return "diverged" if error is self.diverged else "error"
 
-    def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
-        """The history, which is the model's from here on, and what the last hooks raised."""
-        losses, record, failures = self.run.losses(0), self.record, list[BaseException]()
-        count = len(losses)
-        epochs = record.epochs if self.callbacks else range(self.first, self.first + count)
-        history = History(record.columns(losses), epochs[:count], reason, message)
-        self.model._history = history
+    def end(self, reason: str, message: str) -> list[BaseException]:
+        """Make the history, which is the model's from here on, and call the last hooks; what they
+        raise."""
+        losses, record = self.run.losses(0), self.record
+        epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
+        history = History(record.columns(losses), epochs[: len(losses)], reason, message)
         logs = {**record.finished, "stop_reason": reason, "stop_message": message}
-
-        def attempt(hook: Callable[..., object], *arguments: object) -> None:
+        self.history = self.model._history = history
+        failures: list[BaseException] = []
+        try:
+            self.shown.close(self.run)
+        except BaseException as error:
+            failures.append(error)
+        for callback in self.callbacks:
             try:
-                hook(*arguments)
+                callback.on_train_end(self.model, logs)
+                record.note_ending(logs, len(losses))
             except StopTraining:
                 pass  # It has stopped.
             except BaseException as error:
                 failures.append(error)
-
-        attempt(self.shown.close, self.run)
-        for callback in self.callbacks:
-            attempt(callback.on_train_end, self.model, logs)
-            attempt(record.note_ending, logs, count)
-        history._columns = record.columns(losses)
-        return history, failures
+        if self.callbacks:
+            history._columns = record.columns(losses)
+        return failures
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

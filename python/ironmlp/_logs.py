@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp.callbacks import Logs
+from ironmlp.callbacks.base import Logs, number
 
 # Entries that say what the epoch is, not what callbacks found.
 OF_THE_EPOCH = ("epoch", "loss")
@@ -77,17 +77,3 @@ def padded(values: list[float], length: int) -> list[float]:
     """NaN for the epochs in which a number was not logged."""
     values.extend([math.nan] * (length - len(values)))
     return values
-
-
-def number(name: str, value: Any) -> float:
-    """What `float` makes of a logged value."""
-    if isinstance(value, np.ndarray) and value.size == 1:
-        # NumPy's own conversion warns if there are axes.
-        value = value.item()
-    try:
-        return float(value)
-    except Exception as error:
-        raise TypeError(
-            f"logs[{name!r}] is {value!r:.60} ({type(value).__name__}), it must be a number "
-            f"that float() takes: {error}"
-        ) from error

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from ironmlp._core import Run
 from ironmlp._spec import flag, integer
+from ironmlp.callbacks.base import number
 
 # Seconds between two states of the progress line: ten a second look smooth.
 REFRESH = 0.1
@@ -162,7 +163,7 @@ class SparseLines(Watch):
 
 def numbers(logs: Numbers) -> str:
     """The loss and what else was logged."""
-    return "".join(f"  {name} {float(n):.6g}" for name, n in logs.items() if name != "epoch")
+    return "".join(f"  {k} {number(k, value):.6g}" for k, value in logs.items() if k != "epoch")
 
 
 def columns(stream: TextIO) -> int:

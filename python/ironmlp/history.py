@@ -17,7 +17,7 @@ class History:
 
     An entry is the row-weighted mean loss over the epoch, each batch before its update. Numbers
     that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
-    none. `epochs`, an int64 array, numbers the entries from 0 at the model's birth.
+    none.
 
     `stop_reason` tells how the training ended: "epochs" (all were trained), "early_stopping",
     "stopped" (by `model.stop_training` or `StopTraining`), "interrupted" (Ctrl-C), "diverged" or
@@ -32,10 +32,15 @@ class History:
         stop_reason: str,
         stop_message: str = "",
     ) -> None:
-        self._columns = dict(columns)
-        self.epochs = np.array(epochs, dtype=np.int64)
+        self._columns = columns
+        self._epochs = epochs
         self.stop_reason = stop_reason
         self.stop_message = stop_message
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """The number of each entry's epoch, from 0 at the model's birth."""
+        return np.array(self._epochs, dtype=np.int64)
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         if name not in self._columns:

@@ -413,7 +413,11 @@ class Sequential(Architecture):
 
         It is taken from a copy, so that no other thread trains between its halves.
         """
-        core = self._core.copy()
+        return self.copy()._snapshot()
+
+    def _snapshot(self) -> dict[str, Any]:
+        """The same while no other thread can train, as in a callback."""
+        core = self._core
         return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:

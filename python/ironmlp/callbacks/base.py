@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 if TYPE_CHECKING:
     from ironmlp.model import Sequential
 
@@ -45,6 +47,10 @@ class Callback:
         comes out of `fit` afterwards, unless another one ended the training.
         """
 
+    def _overrides(self, hook: str) -> bool:
+        """Whether this hook is another than the base's, which does nothing."""
+        return getattr(getattr(self, hook), "__func__", None) is not getattr(Callback, hook)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} callback>"
 
@@ -75,3 +81,17 @@ class LambdaCallback(Callback):
     def __repr__(self) -> str:
         named = (f"{name}={getattr(f, '__name__', repr(f))}" for name, f in self._hooks.items())
         return f"LambdaCallback({', '.join(named)})"
+
+
+def number(name: str, value: Any) -> float:
+    """What `float` makes of a logged value."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        # NumPy's own conversion warns if there are axes.
+        value = value.item()
+    try:
+        return float(value)
+    except Exception as error:
+        raise TypeError(
+            f"logs[{name!r}] is {value!r:.60} ({type(value).__name__}), it must be a number "
+            f"that float() takes: {error}"
+        ) from error

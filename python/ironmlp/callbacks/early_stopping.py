@@ -79,7 +79,7 @@ class EarlyStopping(Callback):
         if self.best is None or self._monitor.gain(self.best, value) > self.min_delta:
             self.best, self.best_epoch, self._waited = value, logs["epoch"], 0
             if self.restore_best_weights:
-                self._best_state = model._trained()
+                self._best_state = model._snapshot()
             return
         self._waited += 1
         if self._waited >= self.patience:

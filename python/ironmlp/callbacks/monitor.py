@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ironmlp._spec import choice
+from ironmlp.callbacks.base import number
 
 # The numbers of which it is known whether smaller or larger is better, with or without "val_".
 SMALLER = ("loss", "log_loss", "mae", "mse", "rmse", "penalty")
@@ -65,7 +66,7 @@ class Monitor:
                     f"monitor is {self.name!r}, which nothing has logged by the end of the first "
                     f"epoch; the logs hold {known}"
                 )
-        value = float(logs.get(self.name, math.nan))
+        value = number(self.name, logs.get(self.name, math.nan))
         return None if math.isnan(value) else value
 
     def gain(self, before: float, after: float) -> float:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ironmlp.callbacks.base import DISPLAY, Callback, Logs
+from ironmlp.callbacks.base import DISPLAY, Callback, Logs, number
 
 if TYPE_CHECKING:
     from ironmlp.model import Sequential
@@ -33,8 +33,8 @@ class ProgressBar(Callback):
         self._bar = self._tqdm(initial=first, total=first + logs["epochs"], unit="epoch")
 
     def on_epoch_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
-        numbers = {name: f"{float(value):.6g}" for name, value in logs.items() if name != "epoch"}
-        self._bar.set_postfix(numbers, refresh=False)
+        shown = {k: f"{number(k, value):.6g}" for k, value in logs.items() if k != "epoch"}
+        self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
     def on_train_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002

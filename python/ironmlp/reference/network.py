@@ -86,10 +86,10 @@ class Network:
             raise ValueError(f"the model has {old}, the state has {got}")
         self.parameters = {key: new[key] for key in have}
 
-    def _trained(self) -> dict[str, Any]:
+    def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
-        trained = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
-        return trained | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
+        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
+        return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
