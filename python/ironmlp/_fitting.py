@@ -64,7 +64,7 @@ class Training:
         # The callbacks that have more in a hook of epochs than the base.
         self.listeners: dict[str, list[Callback]] = {}
         self.diverged: FloatingPointError | None = None
-        self.history: History | None = None
+        self.ended = False
 
     def train(self) -> History:
         """Train to the end of the run, or until something stops it."""
@@ -74,17 +74,17 @@ class Training:
                 self.epoch_by_epoch()
             else:
                 self.in_slices()
-            failures = self.end(*(self.stops or [("epochs", "")])[0])
+            history, failures = self.end(*(self.stops or [("epochs", "")])[0])
         except BaseException as error:
-            # A Ctrl-C may come in the moment before the ending begins; what comes later is a
-            # failure of it.
-            if self.history is None:
-                note(error, self.end(self.reason(error), ""))
+            # A Ctrl-C may come when the ending has begun.
+            if not self.ended:
+                _, failures = self.end(self.reason(error), "")
+                note(error, failures)
             raise
         if failures:
             note(failures[0], failures[1:])
             raise failures[0]
-        return self.history
+        return history
 
     def in_slices(self) -> None:
         """Without callbacks as many epochs as fit into a slice go by."""
@@ -145,14 +145,14 @@ class Training:
             return "interrupted"
         return "diverged" if error is self.diverged else "error"
 
-    def end(self, reason: str, message: str) -> list[BaseException]:
-        """Make the history, which is the model's from here on, and call the last hooks; what they
-        raise."""
+    def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
+        """Make the history, which is the model's from here on, and call the last hooks; it, and
+        what they raise."""
         losses, record = self.run.losses(0), self.record
         epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
         history = History(record.columns(losses), epochs[: len(losses)], reason, message)
         logs = {**record.finished, "stop_reason": reason, "stop_message": message}
-        self.history = self.model._history = history
+        self.model._history, self.ended = history, True
         failures: list[BaseException] = []
         try:
             self.shown.close(self.run)
@@ -168,7 +168,7 @@ class Training:
                 failures.append(error)
         if self.callbacks:
             history._columns = record.columns(losses)
-        return failures
+        return history, failures
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

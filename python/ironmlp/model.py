@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core, _repr
-from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, Training, by_core, checked_course
 from ironmlp._labels import Classification, in_dtype, reading_of
-from ironmlp._network import out_features, parameter_shapes
+from ironmlp._network import parameter_shapes
 from ironmlp._own_loss import by_function, call_loss
 from ironmlp._progress import progress
-from ironmlp._spec import checked_seed, flag, real, size
+from ironmlp._spec import checked_seed, flag, size
 from ironmlp._state import Summary, named_arrays, summary
+from ironmlp._trained import Trained
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -30,7 +30,7 @@ from ironmlp.optimizers import Optimizer
 __all__ = ["Sequential"]
 
 
-class Sequential(Architecture):
+class Sequential(Trained):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
@@ -72,56 +72,10 @@ class Sequential(Architecture):
         scale: float | None = None,
         channels_last: bool = False,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last)
-        self._reading = reading_of(self._loss, out_features(self._layers))
-        self._core = self._make_core(
-            int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
-            None if n_threads is None else size("n_threads", n_threads),
-        )
+        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        self._reading = reading_of(self._loss, self._core.out_features)
         self.stop_training = False
         self._history: History | None = None
-
-    def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
-        loss = self._loss if isinstance(self._loss, Loss) else None
-        return _core.Model(
-            self._layers,
-            loss,
-            self._optimizer,
-            dtype=self._dtype,
-            seed=seed,
-            n_threads=n_threads,
-            scale=self._scale,
-            channels_last=self._channels_last,
-        )
-
-    @property
-    def n_threads(self) -> int | None:
-        """The argument of this name."""
-        return self._core.n_threads
-
-    @property
-    def seed(self) -> int:
-        """The seed, also if it was drawn."""
-        return self._core.seed
-
-    @property
-    def epoch(self) -> int:
-        """The number of finished epochs, of all calls of `fit`."""
-        return self._core.epoch
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer, with the present `learning_rate`."""
-        return self._optimizer._with_lr(self.learning_rate)
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate; assign to change it, in callbacks too."""
-        return self._core.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
 
     @property
     def history(self) -> History | None:
@@ -320,31 +274,12 @@ class Sequential(Architecture):
         """
         return self._core.predictor(size("max_rows", max_rows))
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copies of the parameters, weights as (out, in), under the keys that the equal
-        `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight", ..."""
-        return self._named(self._core.parameters())
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Take parameters from arrays or tensors; the optimizer's state stays as it is.
-
-        ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
-        False), for another shape, and for values that are not finite.
-        """
-        shapes = parameter_shapes(self._layers)
-        given = named_arrays("state_dict", state_dict, shapes, flag("strict", strict))
-        self._core.set_parameters(list({**self.state_dict(), **given}.values()))
-
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
         epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading_of(self._loss, self._core.out_features)
         self._history = None
-
-    def copy(self) -> Self:
-        """An independent model in the same state."""
-        return self._with_core(self._core.copy())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,
@@ -362,18 +297,9 @@ class Sequential(Architecture):
         """A table of the layers, their outputs and parameters; a string to print."""
         return summary(self)
 
-    def _with_core(self, core: _core.Model) -> Self:
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._core = core
-        return twin
-
     def _samples(self, X: Any) -> Array:
         """X as the core takes it."""
         return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
-
-    def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        return dict(zip(parameter_shapes(self._layers), listed, strict=True))
 
     def _call_loss(
         self, function: LossFunction, X: Array, targets: Array, training: bool
@@ -407,33 +333,6 @@ class Sequential(Architecture):
         """Those that say how X is read, where they are not the defaults."""
         given = {"scale": self._scale, "channels_last": self._channels_last}
         return {name: value for name, value in given.items() if value}
-
-    def _trained(self) -> dict[str, Any]:
-        """What training changes, but for the labels: the part that files and pickles share.
-
-        It is taken from a copy, so that no other thread trains between its halves.
-        """
-        return self.copy()._snapshot()
-
-    def _snapshot(self) -> dict[str, Any]:
-        """The same while no other thread can train, as in a callback."""
-        core = self._core
-        return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
-
-    def _set_trained(self, trained: Mapping[str, Any]) -> None:
-        self._core.set_parameters(trained["parameters"])
-        self._core.set_optimizer_state(trained["optimizer_state"])
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        core = state.pop("_core")
-        made = {"seed": core.seed, "n_threads": core.n_threads}
-        return {"attributes": state, "made": made, **self._trained()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state["attributes"])
-        self._core = self._make_core(**state["made"])
-        self._set_trained(state)
 
     def __repr__(self) -> str:
         return _repr.call(type(self), self._arguments() | {"optimizer": self.optimizer})
