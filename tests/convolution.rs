@@ -79,12 +79,12 @@ fn check<T: Real>(case: &Case) {
     let mut bias: Vec<T> = (0..padded).map(|c| noise(3, 0, c)).collect();
     let kernel = (case.rows.kernel, case.cols.kernel);
     let forward = [
-        Axis::forward(case.rows, input.height, output.height),
-        Axis::forward(case.cols, input.width, output.width),
+        Axis::forward(case.rows, input.height, output.height).expect("memory"),
+        Axis::forward(case.cols, input.width, output.width).expect("memory"),
     ];
     let backward = [
-        Axis::backward(case.rows, input.height, output.height),
-        Axis::backward(case.cols, input.width, output.width),
+        Axis::backward(case.rows, input.height, output.height).expect("memory"),
+        Axis::backward(case.cols, input.width, output.width).expect("memory"),
     ];
     let back_rows = per_group * kernel.0 * kernel.1;
     let nan = |_: usize, _: usize| T::from_f64(f64::NAN);

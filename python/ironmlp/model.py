@@ -326,8 +326,9 @@ class Sequential(Architecture):
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
         epoch 0, no known labels, the optimizer's own learning rate."""
+        reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
-        self._reading = reading_of(self._loss, self._core.out_features)
+        self._reading = reading
 
     def copy(self) -> Self:
         """An independent model in the same state."""
