@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironmlp._tensors import in_own_dtype, without_tensors
+
 Array = NDArray[Any]
 
 # The dtypes that the compiled part reads in place: bool, integers, float16, float32, float64.
@@ -26,7 +28,7 @@ def as_array(name: str, value: Any) -> Array:
     if hasattr(value, "mask") and hasattr(value, "filled"):
         raise TypeError(f"{name} is a masked array, it must be a plain one: fill or drop the mask")
     try:
-        return np.asarray(value)
+        return in_own_dtype(np.asarray(without_tensors(name, value)))
     except ValueError as error:
         raise ValueError(f"{name} is not an array of one shape: {error}") from None
 

@@ -74,7 +74,8 @@ class Numbers(Reading):
         return self.flat
 
     def fit(self, y: Any, rows: int) -> tuple[Array, Reading]:
-        return self.encode(y, rows), Numbers(self.outputs, np.ndim(y) == 1)
+        values = real_array("y", y)
+        return self.encode(values, rows), Numbers(self.outputs, values.ndim == 1)
 
     def encode(self, y: Any, rows: int) -> Array:
         targets = columns(real_array("y", y), rows, self.outputs)

@@ -19,6 +19,7 @@ from ironmlp._configuration import config
 from ironmlp._labels import Reading, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
+from ironmlp._ordinary import open_ordinary
 from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
 from ironmlp._spec import Spec, checked_seed, integer, real, size
 from ironmlp.mlp import MLP, dense_layers
@@ -83,12 +84,12 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Seque
 
     `n_threads` is the most threads that it uses here; no result depends on it. ValueError for a
     file that is damaged, made by hand and wrong, or of a newer format; OSError if it cannot be
-    read. A file of other `numerics` gives the same parameters and a warning: more training gives
-    other bits than it would there.
+    read, or is a folder, a pipe, a socket or a device. A file of other `numerics` gives the same
+    parameters and a warning: more training gives other bits than it would there.
     """
     path = os.fspath(path)
     threads = None if n_threads is None else size("n_threads", n_threads)
-    with open(path, "rb") as file:
+    with open_ordinary(path) as file:
         try:
             return read_model(file, threads)
         except RecursionError:
