@@ -33,7 +33,31 @@ ROOMS = {
         "rust/kernels/",
         "rust/runtime/",
         "rust/python/array.rs",
+        "rust/python/output.rs",
         "rust/network/op.rs",
+    ),
+}
+# What ends the process where there is no memory; `runtime::memory` has what gives an error. It may
+# stand where the result has an entry for each layer or dimension, or fewer.
+UNCHECKED = {
+    "vec![value; count]": (),
+    "Vec::with_capacity": (),
+    ".to_vec": ("rust/python/array.rs",),
+    ".sort_by": (),
+    ".sort": (),
+    ".concat": (),
+    ".repeat": (),
+    ".collect": (
+        "rust/network/row_builder.rs",
+        "rust/network/state.rs",
+        "rust/network/step.rs",
+        "rust/network/update.rs",
+        "rust/python/array.rs",
+        "rust/python/config.rs",
+        "rust/python/model.rs",
+        "rust/python/spec.rs",
+        "rust/python/state.rs",
+        "rust/simd/dispatch.rs",
     ),
 }
 MAX_LINES = 450
@@ -133,6 +157,31 @@ def _allowed(floor: str, path: tuple[str, ...]) -> bool:
     )
 
 
+def _allocations(code: list[Token]) -> Iterator[tuple[str, int]]:
+    """Each of `UNCHECKED` in the code before its tests, with its line."""
+    words = [word for word, _ in code]
+    for i, (word, line) in enumerate(code):
+        if words[i : i + 6] == ["#", "[", "cfg", "(", "test", ")"]:
+            return
+        before = words[i - 1] if i else ""
+        if words[i : i + 3] == ["vec", "!", "["] and _is_repeated(words[i + 3 :]):
+            yield "vec![value; count]", line
+        elif before == "." and f".{word}" in UNCHECKED:
+            yield f".{word}", line
+        elif before == "::" and f"Vec::{word}" in UNCHECKED:
+            yield f"Vec::{word}", line
+
+
+def _is_repeated(words: list[str]) -> bool:
+    """Whether a vector of one value begins here, and not a list."""
+    depth = 0
+    for word in words:
+        if depth == 0 and word in (";", "]"):
+            return word == ";"
+        depth += (word in "([{") - (word in ")]}")
+    return False
+
+
 def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
     module = tuple(part for part in Path(name).with_suffix("").parts[1:] if part != "mod")
     floor = module[0]
@@ -140,6 +189,9 @@ def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
         yield 1, f"{floor} is no floor; known are {', '.join(FLOORS)}"
         return
     code = tokens(source)
+    for what, line in _allocations(code):
+        if not name.startswith(("rust/runtime/memory.rs", *UNCHECKED[what])):
+            yield line, f"{what} aborts without memory: use runtime::memory"
     for path, line in paths(code, () if floor == "lib" else module):
         if path[0] == "crate" and len(path) > 1 and floor != "lib":
             if path[1] not in FLOORS:

@@ -585,12 +585,12 @@ fn labels_become_classes() {
         label_smoothing: 0.0,
         ignore_index,
     };
-    assert_eq!(loss(None).classes("y", [0, 2, 1], 3), Ok(vec![0, 2, 1]));
-    assert_eq!(loss(Some(1)).classes("y", [0, 2, 1], 3), Ok(vec![0, 2, IGNORED]));
-    assert_eq!(loss(Some(-100)).classes("y", [-100, 2], 3), Ok(vec![IGNORED, 2]));
+    assert_eq!(loss(None).classes("y", &[0, 2, 1], 3), Ok(vec![0, 2, 1]));
+    assert_eq!(loss(Some(1)).classes("y", &[0, 2, 1], 3), Ok(vec![0, 2, IGNORED]));
+    assert_eq!(loss(Some(-100)).classes("y", &[-100, 2], 3), Ok(vec![IGNORED, 2]));
     for label in [-1, 3, i64::from(u32::MAX) + 2, i64::MIN, i64::MAX] {
         let error = Error::Label { argument: "y", row: 1, label, classes: 3 };
-        assert_eq!(loss(Some(-100)).classes("y", [0, label], 3), Err(error));
+        assert_eq!(loss(Some(-100)).classes("y", &[0, label], 3), Err(error));
     }
 }
 

@@ -141,6 +141,19 @@ fn available_memory_is_the_least_that_anyone_leaves() {
         ],
     );
     assert_eq!(memory::available_under(full.root()), Some(0));
+
+    // The process's own limits: of addresses and of data, in bytes; what it uses in kilobytes.
+    let head = "Limit                     Soft Limit           Hard Limit           Units\n";
+    let space = "Max address space         3000000              unlimited            bytes\n";
+    let data = "Max data size             900000               unlimited            bytes\n";
+    let unlimited = "Max data size             unlimited            unlimited            bytes\n";
+    let status = ("proc/self/status", "VmPeak: 9000 kB\nVmSize: 1000 kB\nVmData: 500 kB\n");
+    for (second, left) in [(data, 388_000), (unlimited, 1_976_000)] {
+        let limits = format!("{head}{second}{space}");
+        let name = format!("limits {left}");
+        let own = System::new(&name, &[MEMINFO, status, ("proc/self/limits", &limits)]);
+        assert_eq!(memory::available_under(own.root()), Some(left));
+    }
 }
 
 #[test]

@@ -306,8 +306,9 @@ class Sequential(Trained):
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
         epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
-        self._reading = reading_of(self._loss, self._core.out_features)
+        self._reading = reading
         self._history = None
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -21,14 +21,15 @@ impl<T: Elementary> State<T> {
     /// Refuses parameters and moments that are not finite, as found at a batch of an epoch.
     ///
     /// # Errors
-    /// `Error::Overflow` names the first such tensor; `Error::Internal` if a tile panicked.
+    /// `Error::Overflow` names the first such tensor; `Error::Internal` if a tile panicked,
+    /// `Error::Memory` if there is no room to look for its name.
     pub fn check_finite(&self, isa: Isa, threads: usize, epoch: u64, batch: u64) -> Result<()> {
         for (index, buffer) in std::iter::once(&self.parameters).chain(&self.moments).enumerate() {
             if is_finite(buffer, isa, threads)? {
                 continue;
             }
             // What lies beside the tensors is nobody's value.
-            let tensors = self.layout.export(buffer);
+            let tensors = self.layout.export(buffer)?;
             let wrong = tensors.iter().position(|tensor| tensor.iter().any(|x| !x.is_finite()));
             if let Some(wrong) = wrong {
                 let name = &self.layout.names()[wrong];

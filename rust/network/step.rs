@@ -242,12 +242,9 @@ impl<T: Elementary> Plan<T> {
         (index, block): (usize, Block),
     ) {
         let layout = &state.layout.layers[index];
-        let parts = &workspace.image_gradients[..rows.div_ceil(LANES)];
-        let weights: Vec<_> = parts.iter().map(|part| layout.weight(part)).collect();
-        let biases: Vec<_> = parts.iter().map(|part| layout.bias(part)).collect();
         self.isa.run(SumBlocks {
-            weights: &weights,
-            biases: &biases,
+            parts: &workspace.image_gradients[..rows.div_ceil(LANES)],
+            sum: gradient,
             block,
             weight: layout.weight(gradient),
             bias: layout.bias.then(|| layout.bias(gradient)),

@@ -7,7 +7,7 @@ use super::parameters::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::{Arena, Pace};
+use crate::runtime::{Arena, Pace, memory};
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
@@ -175,6 +175,7 @@ impl<T: Elementary> Workspace<T> {
                 .push(TileMemory { memory: buffers.memory()?, taken: AtomicBool::new(false) });
         }
         while self.image_gradients.len() < blocks {
+            memory::reserve(&mut self.image_gradients, 1)?;
             self.image_gradients.push(layout.convolutions_buffer()?);
         }
         Ok(())

@@ -1,17 +1,10 @@
-//! NumPy arrays, in and out.
+//! NumPy arrays that come in; `output.rs` has those that go out.
 //!
 //! Another thread may write to an array at any time, so no reference to its memory is ever made:
-//! elements are copied out with raw reads ([`crate::kernels::gather`]) and in with one raw copy.
+//! elements are copied out with raw reads ([`crate::kernels::gather`]).
 //! What keeps the memory in place is a reference to the array, which also makes its `resize` fail.
 
-use std::marker::PhantomData;
-
-use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::npyffi::NPY_ARRAY_WRITEABLE;
-use numpy::{
-    Element, PyArray, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray,
-    PyUntypedArrayMethods,
-};
+use numpy::{Element, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -203,89 +196,8 @@ impl View {
     }
 }
 
-/// A user's array to write results to.
-pub struct Out<'py, T> {
-    array: Bound<'py, PyUntypedArray>,
-    element: PhantomData<T>,
-}
-
-impl<'py, T: Float> Out<'py, T> {
-    /// Checks type, shape, order and that it may be written to.
-    pub fn new(array: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
-        let py = array.py();
-        let array = ndarray("out", array)?;
-        let must = numpy::dtype::<T>(py);
-        if !array.dtype().is_equiv_to(&must) {
-            let message = format!("out has dtype {}, the network has {must}", array.dtype());
-            return Err(Error::Type(message).into());
-        }
-        if array.shape() != shape {
-            return Err(Error::Shape(format!(
-                "out has shape {}, the output has {}",
-                tuple(array.shape()),
-                tuple(shape)
-            ))
-            .into());
-        }
-        // SAFETY: the pointer is to a live array, of which only a field is read.
-        let writeable = unsafe { (*array.as_array_ptr()).flags } & NPY_ARRAY_WRITEABLE != 0;
-        let faults = [
-            (writeable, "read-only, it must be writable"),
-            (array.is_c_contiguous(), "not C-contiguous, it must be"),
-            (array.is_aligned(), "not aligned, it must be"),
-        ];
-        match faults.iter().find(|(good, _)| !good) {
-            Some((_, fault)) => Err(Error::Value(format!("out is {fault}")).into()),
-            None => Ok(Self { array: array.clone(), element: PhantomData }),
-        }
-    }
-
-    /// Fills the array and gives it back.
-    pub fn fill(self, values: &[T]) -> Bound<'py, PyAny> {
-        assert_eq!(values.len(), self.array.len());
-        // SAFETY: the array is contiguous, aligned, writable, of type T and of that many elements
-        // (see `new`); its memory is not ours, so it does not overlap `values`.
-        unsafe {
-            let target = (*self.array.as_array_ptr()).data.cast::<T>();
-            target.copy_from_nonoverlapping(values.as_ptr(), values.len());
-        }
-        self.array.into_any()
-    }
-}
-
-/// A new array that takes over the memory of `values`, which are row-major.
-pub fn array<'py, T: Element>(
-    py: Python<'py>,
-    values: Vec<T>,
-    shape: &[usize],
-) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
-    let array = ArrayD::from_shape_vec(IxDyn(shape), values)
-        .map_err(|error| Error::Internal(format!("a result of shape {shape:?}: {error}")))?;
-    Ok(PyArray::from_owned_array(py, array))
-}
-
-/// A new array of NumPy's own memory with a copy of `values`: for few of them the faster way.
-pub fn copied<'py, T: Float>(
-    py: Python<'py>,
-    values: &[T],
-    shape: &[usize],
-) -> Result<Bound<'py, PyAny>> {
-    let size = shape.iter().product::<usize>();
-    if size != values.len() {
-        return Err(Error::Internal(format!("{} values of shape {shape:?}", values.len())));
-    }
-    // SAFETY: T is a plain number, and all elements are written before anyone reads them; the new
-    // array is contiguous, aligned and of that many elements.
-    let array = unsafe {
-        let array = PyArrayDyn::<T>::new(py, IxDyn(shape), false);
-        array.data().copy_from_nonoverlapping(values.as_ptr(), size);
-        array
-    };
-    Ok(array.into_any())
-}
-
 /// `object` if it is an array.
-fn ndarray<'a, 'py>(
+pub fn ndarray<'a, 'py>(
     name: &str,
     object: &'a Bound<'py, PyAny>,
 ) -> PyResult<&'a Bound<'py, PyUntypedArray>> {

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
 use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
+use crate::runtime::Team;
 use crate::runtime::pool::{Pool, caught};
-use crate::runtime::{Team, memory};
 use crate::simd::{FloatEnvironment, Isa};
 use crate::training::Targets;
 
@@ -62,7 +62,7 @@ impl Inputs {
                     return Err(Error::Type("y holds floats, class indices are integers".into()));
                 }
                 y.check_shape("y", &[self.rows()])?;
-                let classes = loss.classes("y", gather::to_i64(&source)?, outputs)?;
+                let classes = loss.classes("y", &gather::to_i64(&source)?, outputs)?;
                 Ok(Targets::Classes(classes))
             }
             _ => {
@@ -141,13 +141,6 @@ pub fn tensors<T: Float>(
         tensors.push(values);
     }
     Ok(tensors)
-}
-
-/// Zeros to write results to.
-pub fn zeros<T: Float>(len: usize) -> Result<Vec<T>> {
-    let mut zeros = memory::vector(len)?;
-    zeros.resize(len, T::ZERO);
-    Ok(zeros)
 }
 
 /// Does work of ours: in the default floating-point environment, with panics as errors.

@@ -2,8 +2,9 @@
 
 use pyo3::prelude::*;
 
-use super::array::{Float, View, array};
-use super::data::{compute, zeros};
+use super::array::{Float, View};
+use super::data::compute;
+use super::output::array;
 use crate::error::{Error, Result};
 use crate::kernels::activation::{SigmoidBackwardElements, SigmoidElements};
 use crate::kernels::gather::{DType, to_i64, to_vec};
@@ -13,6 +14,7 @@ use crate::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
+use crate::runtime::memory;
 use crate::simd::Isa;
 
 type Any<'py> = Bound<'py, PyAny>;
@@ -50,11 +52,11 @@ fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Any<'
     }
     let product = compute(py, || {
         let (a, b) = (to_vec::<T>(&a.source())?, to_vec::<T>(&b.source())?);
-        let mut product = zeros(m.saturating_mul(n))?;
+        let mut product = memory::filled(T::ZERO, m.saturating_mul(n))?;
         gemm::matmul(Isa::chosen()?, (m, k, n), &a, &b, &mut product)?;
         Ok(product)
     })?;
-    Ok(array(py, product, &[m, n])?.into_any())
+    array(py, product, &[m, n])
 }
 
 /// 1 / (1 + exp(-x)) of a float32 or float64 array of any shape.
@@ -70,11 +72,11 @@ pub fn sigmoid<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
 fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let output = compute(py, || {
         let input = to_vec::<T>(&x.source())?;
-        let mut output = zeros(input.len())?;
+        let mut output = memory::filled(T::ZERO, input.len())?;
         Isa::chosen()?.run(SigmoidElements { input: &input, output: &mut output });
         Ok(output)
     })?;
-    Ok(array(py, output, x.shape())?.into_any())
+    array(py, output, x.shape())
 }
 
 /// exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array.
@@ -91,12 +93,12 @@ fn softmax_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let classes = columns("x", x)?;
     let probabilities = compute(py, || {
         let logits = to_vec::<T>(&x.source())?;
-        let mut probabilities = zeros(logits.len())?;
+        let mut probabilities = memory::filled(T::ZERO, logits.len())?;
         let target = &mut probabilities;
         Isa::chosen()?.run(SoftmaxElements { logits: &logits, classes, probabilities: target });
         Ok(probabilities)
     })?;
-    Ok(array(py, probabilities, x.shape())?.into_any())
+    array(py, probabilities, x.shape())
 }
 
 /// grad_output * output * (1 - output), two arrays of one shape and dtype.
@@ -117,12 +119,12 @@ pub fn sigmoid_backward<'py>(
 fn sigmoid_backward_of<'py, T: Float>(py: Python<'py>, y: &View, dy: &View) -> PyResult<Any<'py>> {
     let grad = compute(py, || {
         let (output, grad_output) = (to_vec::<T>(&y.source())?, to_vec::<T>(&dy.source())?);
-        let mut grad = zeros(output.len())?;
+        let mut grad = memory::filled(T::ZERO, output.len())?;
         let (output, grad_output, target) = (&output, &grad_output, &mut grad);
         Isa::chosen()?.run(SigmoidBackwardElements { output, grad_output, grad: target });
         Ok(grad)
     })?;
-    Ok(array(py, grad, y.shape())?.into_any())
+    array(py, grad, y.shape())
 }
 
 /// Value, gradient or both of the binary cross-entropy of probabilities.
@@ -267,7 +269,7 @@ fn softmax_loss<'py, T: Float>(
         let values = to_vec::<T>(&logits.source())?;
         let (labels, probabilities);
         let targets = if indices {
-            labels = loss.classes("targets", to_i64(&targets.source())?, classes)?;
+            labels = loss.classes("targets", &to_i64(&targets.source())?, classes)?;
             SoftmaxTargets::Classes(&labels)
         } else {
             probabilities = to_vec::<T>(&targets.source())?;
@@ -340,8 +342,8 @@ impl<T: Float> Answer<T> {
         let each = request.value && request.reduction == Reduction::None;
         Ok(Self {
             reduced: (request.value && !each).then_some(0.0),
-            each: each.then(|| zeros(losses)).transpose()?,
-            grad: request.grad.then(|| zeros(elements)).transpose()?,
+            each: each.then(|| memory::filled(T::ZERO, losses)).transpose()?,
+            grad: request.grad.then(|| memory::filled(T::ZERO, elements)).transpose()?,
         })
     }
 
@@ -362,13 +364,12 @@ impl<T: Float> Answer<T> {
         elements: &[usize],
     ) -> PyResult<Any<'py>> {
         let value = match (self.each, self.reduced) {
-            (Some(each), _) => Some(array(py, each, losses)?.into_any()),
+            (Some(each), _) => Some(array(py, each, losses)?),
             (None, reduced) => {
                 reduced.map(|value| value.into_pyobject(py)).transpose()?.map(Bound::into_any)
             }
         };
         let grad = self.grad.map(|grad| array(py, grad, elements)).transpose()?;
-        let grad = grad.map(Bound::into_any);
         match (value, grad) {
             (Some(value), Some(grad)) => Ok((value, grad).into_pyobject(py)?.into_any()),
             (Some(one), None) | (None, Some(one)) => Ok(one),

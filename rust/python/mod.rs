@@ -4,8 +4,8 @@
 //!   models of all element types have in common; `typed.rs`: a model of one of them.
 //! - `run.rs`: `Run`, a fit in progress. `predictor.rs`: `Predictor`.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
-//! - `array.rs`: NumPy arrays, in and out; all `unsafe` of this floor. `data.rs`: arguments as
-//!   numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
+//!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
 //! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces, cached.
 //! - `error.rs`: errors as exceptions.
 
@@ -17,6 +17,7 @@ mod error;
 mod functional;
 mod model;
 mod network;
+mod output;
 mod plans;
 mod predictor;
 mod run;

@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, Out, View, copied};
-use super::data::{compute, guarded, zeros};
+use super::array::{Float, View};
+use super::data::{compute, guarded};
+use super::output::{Out, copied};
 use super::plans::Key;
 use super::typed::{Typed, batch};
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, Workspace};
+use crate::runtime::memory;
 
 /// A call of so many floating-point operations or fewer, about 20 us, keeps the GIL: letting go of
 /// it takes 0.1 us, but to have it back may take the 5 ms that other threads keep it.
@@ -54,8 +56,8 @@ impl<T: Float> TypedPredictor<T> {
 impl<T: Float> Memory<T> {
     fn new(model: &Typed<T>, image: Option<ImageShape>, rows: usize) -> Result<Self> {
         let key = Key::exactly(Purpose::Forward, (rows, image), model.route());
-        let plan = model.plans.plan(key);
-        let outputs = zeros(rows.saturating_mul(plan.outputs()))?;
+        let plan = model.plans.plan(key)?;
+        let outputs = memory::filled(T::ZERO, rows.saturating_mul(plan.outputs()))?;
         Ok(Self { image, workspace: plan.workspace(0)?, plan, outputs })
     }
 }
@@ -103,7 +105,7 @@ impl<T: Float> Predict for TypedPredictor<T> {
         }
         match out {
             Some(out) => Ok(out.fill(values)),
-            None => Ok(copied(py, values, shape)?),
+            None => copied(py, values, shape),
         }
     }
 }

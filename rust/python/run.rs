@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, Held, View, array};
+use super::array::{Float, Held, View};
 use super::data::{Inputs, compute, finite, finite_x};
 use super::network::Course;
+use super::output::array;
 use super::plans::Key;
 use super::typed::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
 use crate::network::{Purpose, State};
+use crate::runtime::memory;
 use crate::training::{self, Data, Sampler};
 
 /// A run whose element type its caller does not know.
@@ -28,8 +30,8 @@ pub trait Training: Send + Sync {
         loss: f64,
         grad_output: &Bound<'_, PyAny>,
     ) -> PyResult<()>;
-    /// Gives the model back.
-    fn close(self: Box<Self>);
+    /// Gives the model back, and the losses.
+    fn close(self: Box<Self>) -> Vec<f64>;
 }
 
 /// Outputs, and rows of X.
@@ -90,7 +92,7 @@ impl<T: Float> TypedRun<T> {
                 if course.check_finite {
                     finite_x::<T>(isa, threads, &source)?;
                 }
-                let plan = plans.plan(key);
+                let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
                 let data = Data { source, targets, weights };
                 let sampler = Sampler::new(rows, batch, course.shuffle)?;
@@ -141,7 +143,7 @@ impl<T: Float> Training for TypedRun<T> {
         let shape = [rows.len(), model.plans.spec.out_features()];
         self.pending = Some(rows.len());
         let (outputs, rows) = (array(py, outputs, &shape)?, array(py, rows, &shape[..1])?);
-        Ok(Some((outputs.into_any(), rows.into_any())))
+        Ok(Some((outputs, rows)))
     }
 
     fn finish_batch(
@@ -171,9 +173,11 @@ impl<T: Float> Training for TypedRun<T> {
         Ok(())
     }
 
-    fn close(self: Box<Self>) {
+    fn close(self: Box<Self>) -> Vec<f64> {
         let Self { run, key, trainer, .. } = *self;
-        trainer.0.plans.keep(key, run.end(training::Run::into_workspace));
+        let (workspace, losses) = run.end(training::Run::into_parts);
+        trainer.0.plans.keep(key, workspace);
+        losses
     }
 }
 
@@ -285,9 +289,9 @@ impl Run {
 
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.
     fn losses<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyAny>> {
-        let losses = self.stage()?.progress().losses.get(start..).unwrap_or(&[]).to_vec();
+        let losses = memory::copied(self.stage()?.progress().losses.get(start..).unwrap_or(&[]))?;
         let count = losses.len();
-        Ok(array(py, losses, &[count])?.into_any())
+        array(py, losses, &[count])
     }
 
     /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
@@ -309,10 +313,14 @@ impl Run {
     /// Give the model back; harmless when called again.
     fn close(&self) -> PyResult<()> {
         let mut stage = self.stage()?;
-        let Progress { epochs, losses, batches_done, batches } = stage.progress();
-        let closed = Stage::Closed { epochs, losses: losses.to_vec(), batches_done, batches };
-        if let Stage::Open(training) = std::mem::replace(&mut *stage, closed) {
-            training.close();
+        let Progress { epochs, batches_done, batches, .. } = stage.progress();
+        let closed = Stage::Closed { epochs, losses: Vec::new(), batches_done, batches };
+        match std::mem::replace(&mut *stage, closed) {
+            Stage::Open(training) => {
+                let losses = training.close();
+                *stage = Stage::Closed { epochs, losses, batches_done, batches };
+            }
+            closed => *stage = closed,
         }
         Ok(())
     }

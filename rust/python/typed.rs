@@ -7,9 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::access::Access;
-use super::array::{Float, Out, View, array};
-use super::data::{Inputs, compute, finite, finite_x, tensors, zeros};
+use super::array::{Float, View};
+use super::data::{Inputs, compute, finite, finite_x, tensors};
 use super::network::{Counters, Course, Gradients, Network};
+use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
 use super::predictor::{Predict, TypedPredictor};
 use super::run::{Training, TypedRun};
@@ -17,7 +18,7 @@ use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
 use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
-use crate::runtime::threads;
+use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
 
@@ -43,7 +44,7 @@ impl<T: Float> Typed<T> {
     ) -> Result<Self> {
         let isa = Isa::chosen()?;
         let state = State::new(&spec, learning_rate, seed, isa)?;
-        Ok(Self::of(Arc::new(Plans::new(spec, isa)), state, learning_rate, n_threads))
+        Ok(Self::of(Arc::new(Plans::new(spec, isa)?), state, learning_rate, n_threads))
     }
 
     fn of(
@@ -103,8 +104,8 @@ impl<T: Float> Typed<T> {
         let key = self.key(Purpose::Gradients { input_grad }, x);
         self.plans.run(key, rows, |plan, workspace| {
             let result = work(plan, workspace)?;
-            let gradients = state.layout.export(workspace.gradient());
-            Ok((result, gradients, plan.input_grad(workspace, rows)))
+            let gradients = state.layout.export(workspace.gradient())?;
+            Ok((result, gradients, plan.input_grad(workspace, rows)?))
         })
     }
 }
@@ -133,7 +134,7 @@ impl<T: Float> Network for Typed<T> {
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
         let shapes = state.layout.shapes();
-        let tensors = compute(py, || Ok(state.layout.export(&state.parameters)))?;
+        let tensors = compute(py, || state.layout.export(&state.parameters))?;
         drop(state);
         list(py, tensors, &shapes)
     }
@@ -157,7 +158,7 @@ impl<T: Float> Network for Typed<T> {
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = self.access.read(py)?;
-        let exported = compute(py, || Ok(state::Exported::new(&state)))?;
+        let exported = compute(py, || state::Exported::new(&state))?;
         drop(state);
         exported.dict(py)
     }
@@ -179,7 +180,8 @@ impl<T: Float> Network for Typed<T> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            state.reset(&self.plans.spec, seed, self.plans.isa);
+            memory::room(state.layout.layers.len())?;
+            state.reset(&self.plans.spec, seed, self.plans.isa)?;
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -221,7 +223,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let values = compute(py, || {
-            let mut values = zeros(shape[0].saturating_mul(shape[1]))?;
+            let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Purpose::Forward, x);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
@@ -231,7 +233,7 @@ impl<T: Float> Network for Typed<T> {
         drop(state);
         match out {
             Some(out) => Ok(out.fill(&values)),
-            None => Ok(array(py, values, &shape)?.into_any()),
+            None => array(py, values, &shape),
         }
     }
 
@@ -390,5 +392,5 @@ fn lists<'py, T: Float>(
 ) -> PyResult<Gradients<'py>> {
     let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
     let gradients = list(py, gradients, shapes)?;
-    Ok((gradients, by_input.map(Bound::into_any)))
+    Ok((gradients, by_input))
 }

@@ -87,6 +87,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         epochs: usize,
         threads: usize,
     ) -> Result<Self> {
+        memory::room(0)?;
         let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
         Ok(Self {
             plan,
@@ -174,6 +175,7 @@ impl<'x, T: Elementary> Run<'x, T> {
 
     /// One step; whether it ended an epoch.
     fn step(&mut self, state: &mut State<T>) -> Result<bool> {
+        memory::reserve(&mut self.losses, 1)?;
         if self.batch == 0 {
             self.sampler.begin(state.seed, state.epoch);
         }
@@ -195,6 +197,7 @@ impl<'x, T: Elementary> Run<'x, T> {
     fn epochs_of_one(&mut self, state: &mut State<T>, times: usize) -> Result<()> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
+        memory::reserve(&mut self.losses, times)?;
         let before = self.losses.len();
         let losses = &mut self.losses;
         let mut each = |loss: StepLoss| {
@@ -213,7 +216,7 @@ impl<'x, T: Elementary> Run<'x, T> {
     /// `None` at the end of the run.
     ///
     /// # Errors
-    /// `Error::Internal` if a tile panicked.
+    /// `Error::Memory` if there is no room for them, `Error::Internal` if a tile panicked.
     pub fn next_batch(&mut self, state: &State<T>) -> Result<Option<(Vec<T>, Vec<i64>)>> {
         if self.done() {
             return Ok(None);
@@ -222,13 +225,13 @@ impl<'x, T: Elementary> Run<'x, T> {
             self.sampler.begin(state.seed, state.epoch);
         }
         let (order, rows) = self.sampler.batch(self.batch);
-        let mut outputs = vec![T::ZERO; rows * self.plan.outputs()];
+        let mut outputs = memory::filled(T::ZERO, rows * self.plan.outputs())?;
         let batch = self.data.batch(order, rows);
         self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
         let indices = match order {
-            Rows::List(indices) => indices.iter().map(|&row| i64::from(row)).collect(),
-            Rows::From(first) => (first..first + rows).map(|row| row as i64).collect(),
-        };
+            Rows::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
+            Rows::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
+        }?;
         Ok(Some((outputs, indices)))
     }
 
@@ -251,6 +254,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         if !loss.is_finite() {
             return Err(self.diverged(state));
         }
+        memory::reserve(&mut self.losses, 1)?;
         let batch = self.data.batch(order, rows);
         let head = Head::Gradient(grad);
         self.plan.gradients(self.threads, state, &mut self.workspace, &batch, head, true)?;
@@ -300,9 +304,9 @@ impl<'x, T: Elementary> Run<'x, T> {
         self.sampler.batches()
     }
 
-    /// Gives the memory of a step back for the next run.
+    /// The memory of a step, for the next run, and the mean loss of each finished epoch.
     #[must_use]
-    pub fn into_workspace(self) -> Workspace<T> {
-        self.workspace
+    pub fn into_parts(self) -> (Workspace<T>, Vec<f64>) {
+        (self.workspace, self.losses)
     }
 }

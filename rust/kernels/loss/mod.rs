@@ -30,6 +30,7 @@ use self::weights::{ClassWeights, Scales};
 use super::elementary::Elementary;
 use super::panels::{Panels, Span};
 use crate::error::{Error, Result};
+use crate::runtime::memory;
 use crate::simd::{Kernel, LANES, Simd};
 
 /// A loss as data.
@@ -86,11 +87,11 @@ impl Loss {
     /// Labels as classes, those of `ignore_index` as [`IGNORED`].
     ///
     /// # Errors
-    /// `Error::Label` names the argument, the row, the label and the classes.
+    /// `Error::Label` names the argument, the row, the label and the classes; `Error::Memory`.
     pub fn classes(
         &self,
         argument: &'static str,
-        labels: impl IntoIterator<Item = i64>,
+        labels: &[i64],
         outputs: usize,
     ) -> Result<Vec<i32>> {
         let ignored = match self {
@@ -106,7 +107,34 @@ impl Loss {
                 _ => Err(Error::Label { argument, row, label, classes: outputs }),
             }
         };
-        labels.into_iter().enumerate().map(class).collect()
+        let mut all = memory::vector(labels.len())?;
+        for found in labels.iter().copied().enumerate() {
+            all.push(class(found)?);
+        }
+        Ok(all)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for its weights.
+    pub fn duplicate(&self) -> Result<Self> {
+        Ok(match self {
+            Self::SigmoidCrossEntropy { pos_weight } => {
+                Self::SigmoidCrossEntropy { pos_weight: memory::copied(pos_weight)? }
+            }
+            Self::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index } => {
+                Self::SoftmaxCrossEntropy {
+                    class_weight: memory::copied(class_weight)?,
+                    label_smoothing: *label_smoothing,
+                    ignore_index: *ignore_index,
+                }
+            }
+            Self::BinaryCrossEntropy => Self::BinaryCrossEntropy,
+            Self::Mse => Self::Mse,
+            Self::Mae => Self::Mae,
+            Self::Huber { delta } => Self::Huber { delta: *delta },
+        })
     }
 }
 
