@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ironmlp as im
+from networks import with_workers
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 several_cores = pytest.mark.skipif(CORES < 2, reason="one core: every op stays on its caller")
@@ -130,9 +131,13 @@ def test_bits_do_not_depend_on_threads(n_threads: int, rows: int) -> None:
 
     def results(n_threads: int) -> list[Any]:
         model = im.MLP([70, 90, 5], loss="cross_entropy", seed=1, n_threads=n_threads)
-        losses = [model.train_on_batch(x, y) for _ in range(3)]
-        loss, grads = model.loss_and_grad(x, y)
-        arrays = [*model.state_dict().values(), *grads.values(), model.predict_proba(x)]
+        with with_workers(n_threads > 1):
+            losses = [model.train_on_batch(x, y) for _ in range(3)]
+        with with_workers(n_threads > 1):
+            loss, grads = model.loss_and_grad(x, y)
+        with with_workers(n_threads > 1 and rows > 16):
+            probabilities = model.predict_proba(x)
+        arrays = [*model.state_dict().values(), *grads.values(), probabilities]
         return [losses, loss, *(array.tobytes() for array in arrays)]
 
     assert results(n_threads) == results(1)
