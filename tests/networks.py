@@ -16,8 +16,16 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp import _core, _selfcheck_networks
-from ironmlp._selfcheck_networks import DTYPES, Array, Data, Network, dense, digest, unit
-from ironmlp._selfcheck_networks import forced_threads
+from ironmlp._selfcheck_networks import (
+    DTYPES,
+    Array,
+    Data,
+    Network,
+    dense,
+    digest,
+    forced_threads,
+    unit,
+)
 from ironmlp.losses import Loss
 
 __all__ = ["CASES", "DTYPES", "NETWORKS", "build", "data", "digest", "fit", "trained", "unit"]

@@ -221,8 +221,10 @@ def test_verbose_n_shows_every_nth_epoch(
 
 
 def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = regressor().fit(X, Y, epochs=3, verbose=False)
     monkeypatch.setattr("sys.stderr", None)
-    regressor().fit(X, Y, verbose=True)
+    shown = regressor().fit(X, Y, epochs=3, verbose=True)
+    np.testing.assert_array_equal(shown["loss"], silent["loss"])
 
 
 # Interruptions

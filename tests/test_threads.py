@@ -69,7 +69,8 @@ print(workers(), im.config()["num_threads"])
     "end", ["", "sys.exit(0)", "os._exit(0)", "threading.Thread(target=fitted, args=(3,)).start()"]
 )
 def test_the_interpreter_ends_whatever_the_workers_do(pause: str, end: str) -> None:
-    run(f"import os, sys, threading, time\nfitted(7); time.sleep({pause})\n{end}")
+    done = run(f"import os, sys, threading, time\nfitted(7); time.sleep({pause})\n{end}")
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_an_interpreter_ends_while_a_daemon_thread_trains() -> None:
@@ -78,7 +79,8 @@ import threading, time
 threading.Thread(target=fitted, args=(3, 10**9), daemon=True).start()
 time.sleep(0.1)
 """
-    run(code)
+    done = run(code)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -94,8 +96,9 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert fitted(3) == expected
+print("all equal")
 """
-    run(code)
+    assert run(code).stdout == "all equal\n"
 
 
 def test_threads_that_train_at_the_same_time() -> None:

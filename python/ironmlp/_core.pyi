@@ -46,7 +46,7 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """The number of threads that models made without `n_threads` may use."""
 
-def _force_threads(all: bool) -> bool:
+def _force_threads(on: bool) -> bool:
     """For tests: whether ops of models that this thread calls run on all threads of their setting,
     whatever their cost and the cores, each thread on a share of its own. Gives what was said
     before."""

@@ -37,8 +37,8 @@ pub fn get_num_threads() -> PyResult<usize> {
 /// For tests: whether ops of models that this thread calls run on all threads of their setting,
 /// whatever their cost and the cores, each thread on a share of its own. Gives what was said before.
 #[pyfunction(name = "_force_threads")]
-pub fn force_threads(all: bool) -> bool {
-    team::force(all)
+pub fn force_threads(on: bool) -> bool {
+    team::force(on)
 }
 
 /// For tests: chunks of work that workers have run for this thread while it forced threads.

@@ -17,8 +17,8 @@ thread_local! {
 /// the cores, each thread on the whole of its share and on nothing else: for tests, which would
 /// compare one thread with itself on a host of few cores and in networks of little work. Gives what
 /// was said before.
-pub fn force(all: bool) -> bool {
-    FORCED.replace(all)
+pub fn force(on: bool) -> bool {
+    FORCED.replace(on)
 }
 
 /// What [`force`] said last on this thread.

@@ -51,7 +51,7 @@ def wrong_x(draw: Draw, model: Model, rows: int) -> str:
         [
             draw.one(NO_NUMBERS),
             f"normal(1, {shape_of(rows, longer)})",
-            f"normal(1, {shape_of(rows, (*model.sample, 1))})",
+            f"normal(1, {shape_of(rows, (2, *model.sample))})",
             f"np.zeros(({shape_of(0, model.sample)}))",
             f"np.where({good} == {good}.max(), {bad}, {good})",
             f"{good}.astype({draw.one(['O', 'U', 'S', 'c8'])!r})",
@@ -99,7 +99,8 @@ def wrong_y(draw: Draw, model: Model, rows: int) -> str:
     k = model.outputs
     return draw.one(
         [
-            *("'text'", "None", "object()", "{}", "[]", "np.zeros(3, complex)", "[[1.0], [2.0, 3.0]]"),
+            *("'text'", "None", "object()", "{}", "[]"),
+            *("np.zeros(3, complex)", "[[1.0], [2.0, 3.0]]"),
             f"normal(2, {rows + 1}, {k})",
             f"normal(2, {rows}, {k + 1})",
             f"np.full(({rows}, {k}), np.nan)",

@@ -1,8 +1,8 @@
 """What a program shows to be wrong."""
 
 
-class Failure(Exception):  # noqa: N818: it is no error of the judge
-    """The package broke a promise."""
+class Failure(Exception):  # noqa: N818
+    """The package broke a promise; an error would be one of the judge."""
 
 
 def require(condition: object, what: str) -> None:

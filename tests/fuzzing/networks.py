@@ -89,10 +89,9 @@ def image_layers(draw: Draw) -> tuple[list[str], tuple[int, ...], int]:
         if draw.maybe(0.7):
             padding, groups = draw.one([0, 0, 1]), draw.one([1, 1, channels])
             more = groups * draw.one([1, 2, 3])
-            options = {"padding": padding or None, "groups": groups if groups > 1 else None}
-            layers.append(
-                call("im.Conv2d", f"{channels}, {more}, {kernel}", **options, **weight_options(draw))
-            )
+            options: dict[str, object] = {"padding": padding or None} | weight_options(draw)
+            options["groups"] = groups if groups > 1 else None
+            layers.append(call("im.Conv2d", f"{channels}, {more}, {kernel}", **options))
             channels = more
             height, width = (side + 2 * padding - kernel + 1 for side in (height, width))
             layers.append(draw.one(ACTIVATIONS))

@@ -24,11 +24,18 @@ def replace(name: str, changed: Callable[..., Any]) -> None:
 def wrong_gradient() -> None:
     """Gradients a thousandth too large, on every way to them."""
 
-    def scaled(original: Any, model: Any, *values: Any, **named: Any) -> Any:
-        loss, grads, *rest = original(model, *values, **named)
-        return (loss, {key: grad * 1.001 for key, grad in grads.items()}, *rest)
+    def larger(grads: dict[str, Any]) -> dict[str, Any]:
+        ends = (".weight", ".bias", ".weight.grad", ".bias.grad")
+        return {key: grads[key] * 1.001 if key.endswith(ends) else grads[key] for key in grads}
 
-    replace("loss_and_grad", scaled)
+    def scaled(original: Any, model: Any, *values: Any, **named: Any) -> Any:
+        given = original(model, *values, **named)
+        if isinstance(given, dict):
+            return larger(given)
+        return tuple(larger(part) if isinstance(part, dict) else part for part in given)
+
+    for name in ("loss_and_grad", "trace", "backward"):
+        replace(name, scaled)
 
 
 def wrong_bit() -> None:

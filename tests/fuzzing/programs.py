@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fuzzing import arrays, networks
 from fuzzing.draw import Draw
@@ -30,12 +30,18 @@ METHODS = {
 
 # Options that are refused whatever the rest is.
 WRONG_OPTIONS = {
-    "fit": ["epochs=-1", "epochs=1.5", "epochs='2'", "batch_size=0", "batch_size=-3"]
-    + ["batch_size=2.5", "shuffle='yes'", "callbacks=[3]", "check_finite=2"],
+    "fit": [
+        *("epochs=-1", "epochs=1.5", "epochs='2'", "batch_size=0", "batch_size=-3"),
+        *("batch_size=2.5", "shuffle='yes'", "callbacks=[3]", "check_finite=2"),
+    ],
     "loss_and_grad": ["training='no'", "input_grad=2"],
     "forward": ["training=3", "out=np.zeros(3)", "out=[]"],
     "reset": ["seed=-1", "seed=2**64", "seed=1.5", "seed='a'"],
 }
+
+
+# Sources of arguments, and whether they are right: True, False, or None where either may be.
+Arguments = tuple[dict[str, str], bool | None]
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,8 @@ class Writer:
         lines = [Line("", value=f"model = {self.model.source}")]
         if self.draw.maybe(0.15):
             lines.append(Line("", value="force_threads()"))
-        for _ in range(1 + self.draw.below(5)):
-            lines.append(getattr(self, self.draw.weighted(METHODS))())
-        return lines
+        methods = [self.draw.weighted(METHODS) for _ in range(1 + self.draw.below(5))]
+        return [*lines, *(getattr(self, method)() for method in methods)]
 
     def rows(self) -> int:
         return self.draw.weighted(arrays.ROWS)
@@ -92,7 +97,7 @@ class Writer:
             arguments, right = {**arguments, name: value}, False
         return Line(method, arguments, right=right)
 
-    def data(self, weighted: bool = True, named: bool = False) -> tuple[dict[str, str], bool | None]:
+    def data(self, weighted: bool = True, named: bool = False) -> Arguments:
         """X, y and perhaps weights, and whether they are right."""
         draw, model, n = self.draw, self.model, self.rows()
         right: bool | None = None if self.named else True
@@ -115,9 +120,7 @@ class Writer:
             right = False
         return found, right
 
-    def unchecked(
-        self, arguments: dict[str, str], right: bool | None
-    ) -> tuple[dict[str, str], bool | None]:
+    def unchecked(self, arguments: dict[str, str], right: bool | None) -> Arguments:
         """As `data`, for a call that need not look for what is not finite in X."""
         finite = "np.nan" not in arguments["X"] and "np.inf" not in arguments["X"]
         return arguments, right if finite or right is not False else None
@@ -160,7 +163,8 @@ class Writer:
         wrong = self.draw.maybe(0.1)
         make = arrays.wrong_x if wrong else arrays.right_x
         # Rows that are not finite are computed as they are.
-        return self.call(method, {"X": make(self.draw, self.model, self.rows())}, None if wrong else True)
+        X = make(self.draw, self.model, self.rows())
+        return self.call(method, {"X": X}, None if wrong else True)
 
     def forward(self) -> Line:
         return self.one_x("forward")
@@ -170,7 +174,8 @@ class Writer:
 
     def predict_proba(self) -> Line:
         line = self.one_x("predict_proba")
-        return line if "numbers" != self.model.targets else Line("predict_proba", line.arguments, right=False)
+        numbers = self.model.targets == "numbers"
+        return replace(line, right=False) if numbers else line
 
     def backward(self) -> Line:
         n = self.rows()
@@ -184,13 +189,14 @@ class Writer:
             arguments["input_grad"] = "True"
         return self.call("backward", arguments, not wrong)
 
-    def state(self, name: str, wrong_values: list[str]) -> tuple[dict[str, str], bool]:
+    def state(self, name: str, wrong_values: list[str]) -> Arguments:
         """A dict like `state_dict`."""
         each = "for k, v in model.state_dict().items()"
         if not self.draw.maybe(0.25):
             factor = self.draw.one(["0.5", "-1.0", "2.0"])
             return {name: f"{{k: {factor} * v {each}}}"}, True
-        return {name: self.draw.one(["None", "3", "{}", f"{{k + 'x': v {each}}}", *wrong_values])}, False
+        wrong = ["None", "3", "{}", f"{{k + 'x': v {each}}}", *wrong_values]
+        return {name: self.draw.one(wrong)}, False
 
     def apply_gradients(self) -> Line:
         each = "for k, v in model.state_dict().items()"

@@ -19,7 +19,8 @@ STEPS = 60
 def same(one: Any, other: Any) -> bool:
     """Equal bits; NaN equals NaN."""
     one, other = np.asarray(one), np.asarray(other)
-    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    alike = one.dtype == other.dtype and one.shape == other.shape
+    return alike and one.tobytes() == other.tobytes()
 
 
 def require_same(one: dict[str, Any], other: dict[str, Any], what: str) -> None:
@@ -88,7 +89,7 @@ def check_fit(twin: Any, model: Any, given: dict[str, Any], history: Any) -> Non
     weight = given.get("sample_weight")
     n = len(X)
     size = n if given.get("batch_size", 32) is None else min(given.get("batch_size", 32), n)
-    if epochs * math.ceil(n / size) > STEPS or "classes_" in dir(model) and not plain(model):
+    if epochs * math.ceil(n / size) > STEPS or not plain(model):
         return
     for epoch in range(epochs):
         ordered = size == n or not given.get("shuffle", True)
