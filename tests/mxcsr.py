@@ -59,7 +59,8 @@ def train_flushing() -> dict[str, Any]:
         before = register.get()
         register.set(before | FLUSH)
         flushed = bool((smallest * np.float32(2.0)).item() == 0.0)
-        losses = networks.fit(name, model)
+        with networks.forced_threads():
+            losses = networks.fit(name, model)
         after = register.get()
         register.set(before)
         kept = after & FLUSH == FLUSH

@@ -12,6 +12,7 @@ use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
     Shape, Spec, State,
 };
+use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
 
 fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
@@ -242,10 +243,16 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         };
         let state = trained(plan(Purpose::Train), 1);
         let must = state.layout.export(&state.parameters).expect("memory");
-        for (plan, threads) in [(plan(Purpose::Train).unfused(), 1), (plan(Purpose::Train), 2)] {
-            let other = trained(plan, threads);
-            assert!(other.layout.export(&other.parameters).expect("memory") == must, "{what}");
+        let before_all = team::force(true);
+        for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
+            let before = chunks_of_workers();
+            let plan = plan(Purpose::Train);
+            let other = trained(if unfused { plan.unfused() } else { plan }, threads);
+            let found = other.layout.export(&other.parameters).expect("memory");
+            assert!(found == must, "{what}, {threads} threads");
+            assert_eq!(chunks_of_workers() > before, threads > 1, "{what}, {threads} threads");
         }
+        team::force(before_all);
         // Rows instead of lanes: a trace of these weights, step by step.
         let by_rows = plan(Purpose::Trace);
         let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");

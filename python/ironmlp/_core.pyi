@@ -46,6 +46,14 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """The number of threads that models made without `n_threads` may use."""
 
+def _force_threads(on: bool) -> bool:
+    """For tests: whether ops of models that this thread calls run on all threads of their setting,
+    whatever their cost and the cores, each thread on a share of its own. Gives what was said
+    before."""
+
+def _chunks_of_workers() -> int:
+    """For tests: chunks of work that workers have run for this thread while it forced threads."""
+
 def matmul(a: _Float, b: _Float) -> _Float:
     """a (m, k) times b (k, n), both float32 or both float64."""
 

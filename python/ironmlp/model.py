@@ -214,26 +214,32 @@ class Sequential(Trained):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
+        shape = np.shape(X) if input_grad else ()
         X = self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
             loss, gradient = self._call_loss(self._loss, X, targets, training)
             gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            return (loss, *gradients) if input_grad else (loss, gradients)
+            if not input_grad:
+                return loss, gradients
+            named, by_input = gradients
+            return loss, named, by_input.reshape(shape)
         loss, listed, by_input = self._core.loss_and_grad(
             X, targets, weights, training, flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return (loss, named, by_input) if input_grad else (loss, named)
+        return (loss, named, by_input.reshape(shape)) if input_grad else (loss, named)
 
     def backward(
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
     ) -> Any:
         """The gradients for a loss of yours, whose gradient by the output is `grad_output` (n, K).
 
-        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X.
+        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
+        in its shape.
         """
+        shape = np.shape(X) if input_grad else ()
         X = self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
@@ -242,7 +248,8 @@ class Sequential(Trained):
         listed, by_input = self._core.backward(
             X, gradient, flag("training", training), flag("input_grad", input_grad)
         )
-        return (self._named(listed), by_input) if input_grad else self._named(listed)
+        named = self._named(listed)
+        return (named, by_input.reshape(shape)) if input_grad else named
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         """One update of the optimizer with gradients under the keys of `state_dict`.

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::runtime::threads;
+use crate::runtime::{pool, team, threads};
 use crate::simd::Isa;
 
 /// The version of the formulas that decide every bit.
@@ -32,4 +32,17 @@ pub fn set_num_threads(n: usize) -> PyResult<()> {
 #[pyfunction]
 pub fn get_num_threads() -> PyResult<usize> {
     Ok(threads::num_threads()?)
+}
+
+/// For tests: whether ops of models that this thread calls run on all threads of their setting,
+/// whatever their cost and the cores, each thread on a share of its own. Gives what was said before.
+#[pyfunction(name = "_force_threads")]
+pub fn force_threads(on: bool) -> bool {
+    team::force(on)
+}
+
+/// For tests: chunks of work that workers have run for this thread while it forced threads.
+#[pyfunction(name = "_chunks_of_workers")]
+pub fn chunks_of_workers() -> u64 {
+    pool::chunks_of_workers()
 }

@@ -29,7 +29,9 @@ mod typed;
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::config::{config, get_num_threads, set_num_threads};
+    use super::config::{
+        chunks_of_workers, config, force_threads, get_num_threads, set_num_threads,
+    };
     #[pymodule_export]
     use super::functional::{
         binary_cross_entropy, matmul, sigmoid, sigmoid_backward, sigmoid_cross_entropy_with_logits,

@@ -14,7 +14,7 @@ pub mod fork;
 pub mod memory;
 mod pace;
 pub mod pool;
-mod team;
+pub mod team;
 pub mod threads;
 mod worker;
 
