@@ -13,14 +13,17 @@ import numpy as np
 
 from ironmlp import _core
 from ironmlp._arrays import Array, as_array, plural, real_array
+from ironmlp._environment import Computed, computed
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 
 # How far a row of class probabilities may be from summing to 1: float16 rounds each by 5e-4.
 SUM_TOLERANCE = 1e-3
 
 
-class Reading(ABC):
+class Reading(Computed, ABC):
     """The base: how to read y for a network with `outputs` outputs."""
+
+    _computed = ("fit", "encode", "labels", "probabilities", "score")
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
@@ -318,10 +321,10 @@ def check_finite(values: Array) -> None:
         raise ValueError(f"y has a NaN or infinite value in row {row}, all must be finite")
 
 
+@computed
 def in_dtype(values: Array, dtype: str) -> Array:
     """Targets in a model's dtype, which must hold them."""
-    with np.errstate(over="ignore"):
-        values = values.astype(dtype)
+    values = values.astype(dtype)
     check_finite(values)
     return values
 
@@ -414,10 +417,9 @@ def r2(outputs: Array, targets: Array) -> float:
     1 - sum (y - t)^2 / sum (t - mean t)^2; a constant target counts 1 if met exactly, else 0.
     """
     wanted = targets.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        residual = np.sum((outputs.astype(np.float64) - wanted) ** 2, axis=0)
-        total = np.sum((wanted - wanted.mean(axis=0)) ** 2, axis=0)
-        varied = total > 0.0
-        constant = (residual == 0.0).astype(np.float64)
-        scores = np.where(varied, 1.0 - residual / np.where(varied, total, 1.0), constant)
-        return float(scores.mean())
+    residual = np.sum((outputs.astype(np.float64) - wanted) ** 2, axis=0)
+    total = np.sum((wanted - wanted.mean(axis=0)) ** 2, axis=0)
+    varied = total > 0.0
+    constant = (residual == 0.0).astype(np.float64)
+    scores = np.where(varied, 1.0 - residual / np.where(varied, total, 1.0), constant)
+    return float(scores.mean())

@@ -16,6 +16,7 @@ import numpy as np
 
 from ironmlp import _atomic, layers, losses, optimizers
 from ironmlp._configuration import config
+from ironmlp._environment import computed
 from ironmlp._labels import Reading, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
@@ -52,6 +53,7 @@ METADATA = (
 COUNTER_LIMIT = 2**63
 
 
+@computed
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """`Sequential.save`."""
     name = type(model).__name__
@@ -78,6 +80,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     _atomic.write(path, chunks(tensors, metadata))
 
 
+@computed
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
     """The model that `Sequential.save` wrote to `path`, in the state that it had.
 
@@ -148,7 +151,7 @@ def read_metadata(header: Header) -> dict[str, Any]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
             f"{config()['numerics']}: more training gives other bits than it would there",
-            stacklevel=4,
+            stacklevel=5,
         )
     return found
 

@@ -55,12 +55,17 @@ impl<T: Elementary> State<T> {
             steps: 0,
             beta_powers: (1.0, 1.0),
         };
-        state.reset(spec, seed, isa);
+        state.reset(spec, seed, isa)?;
         Ok(state)
     }
 
     /// Starts anew: initial values from `seed`, moments and counters zero.
-    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the initial values, `Error::Interrupted`; nothing has
+    /// changed then.
+    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) -> Result<()> {
+        let parameters = initialize::parameters(spec, seed, isa)?;
         self.seed = seed;
         self.epoch = 0;
         self.steps = 0;
@@ -74,7 +79,8 @@ impl<T: Elementary> State<T> {
         for moment in &self.moments {
             self.layout.import(&zeros, moment);
         }
-        self.set_parameters(&initialize::parameters(spec, seed, isa), isa);
+        self.set_parameters(&parameters, isa);
+        Ok(())
     }
 
     /// Replaces all parameters; tensors as in [`Layout::export`].

@@ -5,6 +5,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
+use super::entry::raised;
 use crate::error::Error;
 
 impl From<Error> for PyErr {
@@ -18,6 +19,7 @@ impl From<Error> for PyErr {
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Busy(_) | Error::Internal(_) => PyRuntimeError::new_err(message),
             Error::Diverged { epoch, batch } => diverged(message, epoch, batch),
+            Error::Interrupted => raised(),
         }
     }
 }
