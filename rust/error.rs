@@ -49,6 +49,15 @@ pub enum Error {
     },
     /// The call was to end early, by Ctrl-C (`KeyboardInterrupt`, or what a signal's handler raised).
     Interrupted,
+    /// A step with a finite loss has left parameters or moments that are not (`FloatingPointError`).
+    Overflow {
+        /// Which of them.
+        tensor: String,
+        /// Zero-based epoch of the model in which it was found.
+        epoch: u64,
+        /// Zero-based batch at which it was found.
+        batch: u64,
+    },
     /// A defect of this crate, a caught panic among them (`RuntimeError`).
     Internal(String),
 }
@@ -80,6 +89,11 @@ impl fmt::Display for Error {
                 f,
                 "training diverged: the loss of epoch {epoch}, batch {batch} is not finite; \
                  the model is as it was before that batch (a lower learning rate may help)"
+            ),
+            Self::Overflow { tensor, epoch, batch } => write!(
+                f,
+                "training diverged: {tensor} has NaN or infinite values, found at epoch {epoch}, \
+                 batch {batch}; the model keeps them until reset() (a lower learning rate may help)"
             ),
         }
     }

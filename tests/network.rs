@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
-use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::loss::{Loss, RowWeights};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec,
@@ -315,7 +315,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     let y: Vec<T> = (0..ROWS * outputs).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
     let classes: Vec<i32> =
         (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
-    let weights: Vec<T> = (0..ROWS).map(|i| T::from_f64((i % 4) as f64)).collect();
+    let weights = RowWeights::new((0..ROWS).map(|i| (i % 4) as f64).collect());
     let order: Vec<u32> = (0..rows).map(|i| (i * 263 % ROWS) as u32).collect();
     let values = Labels::Values(&y);
     let labels = match loss {
@@ -323,7 +323,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
         _ => vec![values],
     };
     for labels in labels {
-        for weights in [None, Some(&weights[..])] {
+        for weights in [None, Some(&weights)] {
             let order = Rows::List(&order);
             let batch =
                 Batch { source: Source::of_slice(&x, inputs), order, rows, labels, weights };
@@ -460,7 +460,7 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
             let batch = Batch { source, ..batch };
             let plan = Plan::new(&spec, Purpose::Forward, 10, isa);
             let mut workspace = plan.workspace(10).unwrap();
-            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean()
+            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean
         };
         let h = 1e-6;
         let close = |found: f64, up: f64, down: f64| {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-import ironmlp.functional as F  # noqa: N812
+import ironmlp.functional as F
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4))
@@ -117,9 +117,9 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "evaluate, wide": lambda _: net(dtype="float64").evaluate(X, np.stack([WIDE, WIDE], axis=1)),
     "evaluate, own loss": lambda _: net(loss=own).evaluate(X, SMALL_GOALS),
     "evaluate, classes": lambda _: net(3, loss="cross_entropy").evaluate(X, LABELS),
-    "evaluate, nothing counts": lambda _: net(
-        3, loss=im.CrossEntropy(ignore_index=-1)
-    ).evaluate(X, np.full(12, -1)),
+    "evaluate, nothing counts": lambda _: net(3, loss=im.CrossEntropy(ignore_index=-1)).evaluate(
+        X, np.full(12, -1)
+    ),
     "predict": lambda _: [
         net(3, loss="cross_entropy").predict(X),
         net(1, loss="binary_cross_entropy").predict(X),

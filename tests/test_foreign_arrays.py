@@ -97,8 +97,9 @@ def moments(moment):
     return model._core.optimizer_state()["moments"]
 
 def graded(gradient):
-    model = dense(loss=lambda outputs, targets: (1.0, gradient))
-    return fitted(model, DENSE, GOALS, batch_size=None), stepped(dense(loss=model.loss), DENSE, GOALS)
+    loss = lambda outputs, targets: (1.0, gradient)
+    model = dense(loss=loss)
+    return fitted(model, DENSE, GOALS, batch_size=None), stepped(dense(loss=loss), DENSE, GOALS)
 
 W = np.asfortranarray(RNG.normal(size=(5, 12)).astype(np.float32))
 """

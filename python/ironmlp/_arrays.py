@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._environment import computed
+from ironmlp._tensors import in_own_dtype, without_tensors
 
 Array = NDArray[Any]
 
@@ -24,14 +25,15 @@ def plural(count: int, noun: str) -> str:
 
 
 def as_array(name: str, value: Any) -> Array:
-    """`value` as a plain array, without a copy where it is an array; masked arrays and ragged lists
-    fail. Of an array of a user's own class it is a view, and nothing of that class is asked again."""
+    """`value` as a plain array, without a copy where it is an array: of one of a user's own class a
+    view, so that nothing of that class is asked again. Masked arrays and ragged lists fail.
+    """
     if type(value) is np.ndarray:
-        return value
+        return in_own_dtype(value)
     if hasattr(value, "mask") and hasattr(value, "filled"):
         raise TypeError(f"{name} is a masked array, it must be a plain one: fill or drop the mask")
     try:
-        return np.asarray(value)
+        return in_own_dtype(np.asarray(without_tensors(name, value)))
     except ValueError as error:
         raise ValueError(f"{name} is not an array of one shape: {error}") from None
 

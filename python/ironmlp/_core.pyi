@@ -234,15 +234,17 @@ class Model:
     def parameters(self) -> list[_Float]:
         """Copies of all parameters."""
 
-    def set_parameters(self, parameters: Sequence[_Array]) -> None:
-        """Replace all parameters. Shapes and finiteness are checked before the first is written."""
+    def set_parameters(self, parameters: Sequence[_Array], check_finite: bool = True) -> None:
+        """Replace all parameters. Shapes and, with `check_finite`, values are checked before the
+        first is written."""
 
     def optimizer_state(self) -> dict[str, Any]:
         """What, with `parameters`, lets training continue with the same bits: the counters `epoch`
         and `steps`, the `learning_rate`, and the optimizer's moments as copies."""
 
-    def set_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over what `optimizer_state` returned; checked before anything is written."""
+    def set_optimizer_state(self, state: dict[str, Any], check_finite: bool = True) -> None:
+        """Take over what `optimizer_state` returned; checked, as `set_parameters` does, before
+        anything is written."""
 
     def reset(self, seed: int) -> None:
         """Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate."""

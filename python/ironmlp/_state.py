@@ -37,11 +37,7 @@ def named_arrays(
     for key, shape in shapes.items():
         if key not in given:
             continue
-        value = given[key]
-        if hasattr(value, "detach"):
-            # A torch tensor may need gradients or live on a device.
-            value = value.detach().cpu()
-        array = real_array(f"{argument}[{key!r}]", value)
+        array = real_array(f"{argument}[{key!r}]", given[key])
         if array.shape != shape:
             raise ValueError(f"{argument}[{key!r}] has shape {array.shape}, the model has {shape}")
         arrays[key] = array

@@ -15,9 +15,10 @@ __all__ = ["History"]
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 
-    An entry is the row-weighted mean loss over the epoch, each batch before its update. Numbers
-    that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
-    none. `stop_reason` is "epochs" when all epochs were trained, else what stopped the training.
+    An entry is the mean loss over the epoch, weighted as the rows are, each batch before its
+    update. Numbers that callbacks added to their `logs` have a column of their own name, NaN where
+    an epoch had none. `stop_reason` is "epochs" when all epochs were trained, else what stopped
+    the training.
     """
 
     def __init__(self, columns: Mapping[str, NDArray[np.float64]], stop_reason: str) -> None:

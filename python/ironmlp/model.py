@@ -51,7 +51,9 @@ class Sequential(Architecture):
       probabilities
     - the others: (n,) for one output, or (n, K)
 
-    Labels of other types than indices become known in the first `fit`.
+    Labels of other types than indices become known in the first `fit`, or by its `classes`. They
+    keep their type and are compared by their values, integers without rounding. A missing one
+    (None, NaN, NaT, pandas.NA) is refused.
 
     Raises ValueError (shapes, labels, values), TypeError (dtypes and kinds), MemoryError (more
     parameters than memory), and RuntimeError when another thread trains the model.
@@ -131,6 +133,7 @@ class Sequential(Architecture):
         batch_size: int | None = 32,
         shuffle: bool = True,
         sample_weight: Any = None,
+        classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         verbose: bool | int | Literal["auto"] = "auto",
         check_finite: bool = True,
@@ -141,17 +144,25 @@ class Sequential(Architecture):
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
         rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
 
+        `classes` lists all labels, in the order of the outputs and of `predict_proba`'s columns,
+        where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
+        cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
+        the first time takes the sorted ones of y. ValueError if the model knows others.
+
         `callbacks`: see `ironmlp.callbacks`. `verbose` True shows a progress line on stderr,
         "auto" does if that is a terminal, a number n writes a line for epochs 0, n, 2n, ...;
         False or 0 show nothing. `check_finite=False` saves a pass over X that looks for NaN.
 
         All arguments are checked first, and such an error leaves the model as it was. Raises
-        FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
-        KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
-        begins the interrupted epoch again. X must not be changed while training.
+        FloatingPointError (attributes `epoch` and `batch`) when a loss is not finite, whose step
+        is then not applied, or when steps with finite losses have left parameters or moments that
+        are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
+        and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
+        then finished steps stay, and the next `fit` begins the interrupted epoch again. X must not
+        be changed while training.
         """
         X = self._samples(X)
-        targets, reading = self._reading.fit(y, len(X))
+        targets, reading = self._reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
         epochs = integer("epochs", epochs)
         if not 0 <= epochs < SIZE_LIMIT:
@@ -194,7 +205,9 @@ class Sequential(Architecture):
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
 
-        AttributeError for a model without a cross-entropy loss.
+        No row of them over K classes sums to more than 1, also in float64, so that samplers take
+        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
+        `predict` and `evaluate`, for a row of X whose outputs are NaN.
         """
         if not isinstance(self._reading, Classification):
             raise AttributeError(
@@ -203,8 +216,9 @@ class Sequential(Architecture):
         return self._reading.probabilities(self.forward(X))
 
     def predict(self, X: Any) -> Array:
-        """The more probable class of each row (n,), 0 or 1 for each output (n, K), or for other
-        losses the output in the shape of y."""
+        """The class of each row that `predict_proba` gives the largest probability (n,), of equal
+        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
+        shape of y."""
         return self._reading.labels(self.forward(X))
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
@@ -213,11 +227,12 @@ class Sequential(Architecture):
         X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
+        score = self._reading.score(outputs, targets)
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
-        return {"loss": loss, **self._reading.score(outputs, targets)}
+        return {"loss": loss, **score}
 
     def loss_and_grad(
         self,
@@ -264,20 +279,34 @@ class Sequential(Architecture):
         return (self._named(listed), by_input) if input_grad else self._named(listed)
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
-        """One update of the optimizer with gradients under the keys of `state_dict`."""
+        """One update of the optimizer with gradients under the keys of `state_dict`.
+
+        ValueError, and an unchanged model, for gradients that are not finite. FloatingPointError if
+        parameters or moments are not finite after the update, which the model then keeps.
+        """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
         """One step on these rows; the loss under its reduction, before the update.
 
+        `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
-        finite raises FloatingPointError, and nothing is updated.
+        finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
+        are not finite after the update, which the model then keeps.
         """
-        X = self._samples(X)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        X, reading = self._samples(X), self._reading
+        if classes is None:
+            targets = reading.encode(y, len(X))
+        else:
+            targets, reading = reading.fit(y, len(X), classes)
+        weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            return self._core.train_on_batch(X, targets, weights)
+            loss = self._core.train_on_batch(X, targets, weights)
+            self._reading = reading
+            return loss
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")
@@ -339,7 +368,8 @@ class Sequential(Architecture):
 
         The file is in the safetensors format (docs/files.md). It appears complete or not at all,
         and a file of that name is replaced. TypeError for a loss function or labels that a file
-        cannot hold, OSError if it cannot be written.
+        cannot hold, ValueError for a parameter or moment that is not finite (pickle holds those),
+        OSError if it cannot be written.
         """
         from ironmlp.persistence import save  # with it comes json, which few programs need
 
@@ -403,9 +433,10 @@ class Sequential(Architecture):
         core = self._core.copy()
         return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
 
-    def _set_trained(self, trained: Mapping[str, Any]) -> None:
-        self._core.set_parameters(trained["parameters"])
-        self._core.set_optimizer_state(trained["optimizer_state"])
+    def _set_trained(self, trained: Mapping[str, Any], check_finite: bool = True) -> None:
+        """Take over what `_trained` gave: what a file holds is to be finite."""
+        self._core.set_parameters(trained["parameters"], check_finite)
+        self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -416,7 +447,7 @@ class Sequential(Architecture):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
-        self._set_trained(state)
+        self._set_trained(state, check_finite=False)
 
     def __repr__(self) -> str:
         (_, first), *named = self._arguments().items()

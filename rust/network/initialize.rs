@@ -68,14 +68,8 @@ mod tests {
 
     fn spec(units: usize, init: Init) -> Spec {
         let (bias, trainable, lr_scale) = (true, true, 1.0);
-        let linear = Linear {
-            in_features: units,
-            out_features: units,
-            bias,
-            init,
-            trainable,
-            lr_scale,
-        };
+        let linear =
+            Linear { in_features: units, out_features: units, bias, init, trainable, lr_scale };
         Spec {
             layers: vec![Layer::Linear(linear)],
             loss: Some((Loss::Mse, Reduction::Mean)),

@@ -177,7 +177,7 @@ impl RowBuilder<'_> {
                             } else {
                                 WeightSource::Rows { input, grad: at }
                             },
-                            keep_backward: keeps_backward(spec, linear),
+                            keep_backward: keeps_backward(spec, layer),
                         });
                     }
                     if !self.wanted_below(layer) {

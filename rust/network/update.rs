@@ -39,7 +39,7 @@ impl Updates {
             if weighted.trainable {
                 let block = |block| (layers.len(), block);
                 blocks.extend(blocks_of(weighted.inputs, weighted.outputs).map(block));
-                layers.push(Updated { index, keep_backward: keeps_backward(spec, index) });
+                layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
         Self { isa, optimizer: spec.optimizer, layers, blocks }
@@ -89,9 +89,9 @@ pub(super) fn apply_block<T: Elementary>(
 
 /// Whether updates of a layer keep the second copy of its weight: where training reads it. Small
 /// networks make theirs anew for each step.
-pub(super) fn keeps_backward(spec: &Spec, index: usize) -> bool {
-    spec.weighted().take(index).any(|below| below.trainable)
-        && spec.weighted().nth(index).is_some_and(|weighted| spec.is_copied(weighted.layer))
+pub(super) fn keeps_backward(spec: &Spec, layer: usize) -> bool {
+    spec.weighted().take_while(|below| below.layer < layer).any(|below| below.trainable)
+        && spec.is_copied(layer)
         && !tiny::fits(spec)
 }
 

@@ -8,7 +8,7 @@ use crate::runtime::threads;
 use crate::simd::Isa;
 
 /// The version of the formulas that decide every bit.
-const NUMERICS: u32 = 1;
+const NUMERICS: u32 = 2;
 
 /// The package's version, the version of its formulas (`numerics`), the instruction set in use,
 /// all that this host can run, and the number of threads.

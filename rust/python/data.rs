@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use super::array::{Float, View};
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
-use crate::kernels::loss::Loss;
+use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
 use crate::runtime::{Team, memory, watch};
 use crate::simd::Isa;
@@ -74,16 +74,16 @@ impl Inputs {
     }
 
     /// The weights of the rows.
-    pub fn weights<T: Float>(&self) -> Result<Option<Vec<T>>> {
+    pub fn weights(&self) -> Result<Option<RowWeights>> {
         let Some(view) = &self.weights else { return Ok(None) };
         view.check_shape("sample_weight", &[self.rows()])?;
-        let weights: Vec<T> = gather::to_vec(&view.source())?;
-        match weights.iter().position(|weight| !weight.is_finite() || *weight < T::ZERO) {
+        let weights: Vec<f64> = gather::to_vec(&view.source())?;
+        match weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
             Some(row) => Err(Error::Value(format!(
                 "sample_weight[{row}] is {}, it must be finite and at least 0",
-                weights[row].to_f64()
+                weights[row]
             ))),
-            None => Ok(Some(weights)),
+            None => Ok(Some(RowWeights::new(weights))),
         }
     }
 }
@@ -114,12 +114,12 @@ pub fn finite<T: Float>(argument: &'static str, isa: Isa, values: &[T], cols: us
     }
 }
 
-/// Tensors as a layout has them, all finite.
+/// Tensors as a layout has them, all finite if `check` is there.
 pub fn tensors<T: Float>(
     name: &str,
     views: &[View],
     layout: &Layout,
-    isa: Isa,
+    check: Option<Isa>,
 ) -> Result<Vec<Vec<T>>> {
     let (keys, shapes) = (layout.names(), layout.shapes());
     if views.len() != shapes.len() {
@@ -130,7 +130,9 @@ pub fn tensors<T: Float>(
     for ((view, key), shape) in views.iter().zip(&keys).zip(&shapes) {
         view.check_shape(&format!("{name}['{key}']"), shape)?;
         let values: Vec<T> = gather::to_vec(&view.source())?;
-        if first_non_finite::<T>(isa, &Source::of_slice(&values, 1), 0..values.len()).is_some() {
+        let source = Source::of_slice(&values, 1);
+        let wrong = |isa| first_non_finite::<T>(isa, &source, 0..values.len()).is_some();
+        if check.is_some_and(wrong) {
             return Err(Error::Value(format!(
                 "{name}['{key}'] has a NaN or infinite value, all must be finite"
             )));

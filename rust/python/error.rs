@@ -18,7 +18,9 @@ impl From<Error> for PyErr {
             Error::Type(_) => PyTypeError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Busy(_) | Error::Internal(_) => PyRuntimeError::new_err(message),
-            Error::Diverged { epoch, batch } => diverged(message, epoch, batch),
+            Error::Diverged { epoch, batch } | Error::Overflow { epoch, batch, .. } => {
+                diverged(message, epoch, batch)
+            }
             Error::Interrupted => raised(),
         }
     }

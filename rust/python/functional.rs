@@ -154,7 +154,7 @@ fn sigmoid_backward_of<'py, T: Float>(py: Python<'py>, y: &View, dy: &View) -> P
 
 /// Value, gradient or both of the binary cross-entropy of probabilities.
 ///
-/// All arrays have one shape and dtype. The value is a float, or with reduction "none" an array;
+/// All arrays have one shape, and but for `weight` one dtype. The value is a float, or with reduction "none" an array;
 /// the gradient an array; "both" a tuple of the two. The other losses return the same.
 #[pyfunction]
 #[pyo3(signature = (probabilities, targets, weight, reduction, want))]
@@ -230,7 +230,7 @@ fn binary_of<'py, T: Float>(
     let answer = compute(py, || {
         let values = |view: &View| to_vec::<T>(&view.source());
         let [targets, weight, pos_weight] = others;
-        let weight = weight.as_ref().map(values).transpose()?;
+        let weight = weight.as_ref().map(|view| to_vec::<f64>(&view.source())).transpose()?;
         let pos_weight = pos_weight.as_ref().map(values).transpose()?;
         let targets = targets.as_ref().map(values).transpose()?.unwrap_or_default();
         let outputs_of = values(outputs)?;

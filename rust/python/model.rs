@@ -151,9 +151,16 @@ impl Model {
         entry(|| self.0.parameters(py))
     }
 
-    /// Replace all parameters. Shapes and finiteness are checked before the first is written.
-    fn set_parameters(&self, py: Python<'_>, parameters: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        entry(|| self.0.set_parameters(py, &views("state_dict", &parameters)?))
+    /// Replace all parameters. Shapes and, with `check_finite`, values are checked before the first is
+    /// written.
+    #[pyo3(signature = (parameters, check_finite=true))]
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: Vec<Bound<'_, PyAny>>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        entry(|| self.0.set_parameters(py, &views("state_dict", &parameters)?, check_finite))
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
@@ -162,9 +169,16 @@ impl Model {
         entry(|| self.0.optimizer_state(py))
     }
 
-    /// Take over what `optimizer_state` returned; checked before anything is written.
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
-        entry(|| self.0.set_optimizer_state(py, state))
+    /// Take over what `optimizer_state` returned; checked as `set_parameters` does before anything is
+    /// written.
+    #[pyo3(signature = (state, check_finite=true))]
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        entry(|| self.0.set_optimizer_state(py, state, check_finite))
     }
 
     /// Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate.

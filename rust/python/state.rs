@@ -83,11 +83,11 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Checks the moments' shapes and values, then replaces the state's.
-    pub fn import<T: Float>(&self, state: &mut State<T>, isa: Isa) -> Result<()> {
+    /// Checks the moments' shapes and, if `check` is there, values, then replaces the state's.
+    pub fn import<T: Float>(&self, state: &mut State<T>, check: Option<Isa>) -> Result<()> {
         let mut moments = Vec::new();
         for (index, views) in self.moments.iter().enumerate() {
-            moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, isa)?);
+            moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, check)?);
         }
         state.set_optimizer_state(&moments, self.steps, self.epoch, self.beta_powers)?;
         state.learning_rate = self.learning_rate;

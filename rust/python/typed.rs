@@ -143,12 +143,18 @@ impl<T: Float> Network for Typed<T> {
         list(py, tensors, &shapes)
     }
 
-    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()> {
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: &[View],
+        check_finite: bool,
+    ) -> PyResult<()> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let tensors = tensors("state_dict", parameters, &state.layout, isa)?;
+            let check = check_finite.then_some(isa);
+            let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
@@ -161,11 +167,17 @@ impl<T: Float> Network for Typed<T> {
         exported.dict(py)
     }
 
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        let check = check_finite.then_some(self.plans.isa);
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, self.plans.isa))?)
+        Ok(compute(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
@@ -235,7 +247,7 @@ impl<T: Float> Network for Typed<T> {
             let data = self.data(inputs)?;
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Forward, &inputs.x), rows, |plan, workspace| {
-                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean())
+                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
             })
         })?)
     }
@@ -291,10 +303,11 @@ impl<T: Float> Network for Typed<T> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let tensors = tensors("grads", gradients, &state.layout, self.plans.isa)?;
+            let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
-            self.plans.updates.apply(threads, state, &gradient)
+            self.plans.updates.apply(threads, state, &gradient)?;
+            state.check_finite(self.plans.isa, threads, state.epoch, 0)
         })?)
     }
 
@@ -307,6 +320,8 @@ impl<T: Float> Network for Typed<T> {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
+                // What came before may be why the loss is not finite.
+                plan.check_finite(threads, state, state.epoch, 0)?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
                 } else {
