@@ -37,7 +37,7 @@ def test_unchanged_sees_every_change(change: Any) -> None:
 def test_unchanged_sees_moments_and_labels() -> None:
     model = im.MLP([4, 5, 3], loss="cross_entropy", seed=1)
     with pytest.raises(AssertionError, match="classes_"), unchanged(model):
-        model.fit(X, LABELS + 5, epochs=0)
+        _, model._reading = model._reading.fit(LABELS + 5, N)
     twin = model.copy()
     twin.train_on_batch(X, LABELS + 5)
     state = twin._core.optimizer_state() | {"steps": 0, "beta_powers": (1.0, 1.0)}

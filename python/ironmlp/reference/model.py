@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from .labels import numbers, probabilities, read
 from .losses import mean, reduced, unit
 from .network import Network
 from .specs import Array, kind
+from .training import Training
 
 CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
 
@@ -29,6 +30,8 @@ class Sequential(Network):
         super().reset(seed)
         self.classes_: Array | None = None  # found by the first fit
         self.flat = False  # whether fit's y was (n,), so that predict's is too
+        self.history: dict[str, Array] | None = None  # of the last fit
+        self.stop_training = False  # for callbacks to set
 
     def _step(self, X: Any, targets: Array, weight: Any, training: bool) -> dict[str, Any]:
         """Every tensor of a step by name: the outputs, the loss, then the gradients."""
@@ -61,21 +64,23 @@ class Sequential(Network):
 
     def fit(
         self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        sample_weight: Any = None, classes: Any = None, callbacks: Sequence[Any] = (),
-        verbose: Any = "auto", check_finite: bool = True,
+        sample_weight: Any = None, classes: Any = None, callbacks: Iterable[Any] = (),
+        verbose: Any = "auto", log_every: int = 0, check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
-        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,).
+        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), and what
+        callbacks log. `history` is the same, also after an exception.
 
-        Each batch's is that before its update, and counts as much as its rows' weights.
+        A batch's loss is that before its update, and counts as much as its rows' weights.
         `classes` lists all labels in the order of the outputs, for a y that may lack some.
         """
-        X, targets, history = np.asarray(X), self._targets(y, True, classes), []
-        self.flat = np.ndim(y) == 1
+        X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
+        targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
         size_of_weights = unit(weight)
         size = n if batch_size is None else min(batch_size, n)
-        for _ in range(epochs):
+
+        def epoch() -> float:
             order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
             total, weights = 0.0, 0.0
             for start in range(0, n, size):  # the last batch may be short
@@ -91,10 +96,14 @@ class Sequential(Network):
             if not self.is_finite():
                 raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
-            history.append(total / weights if weights else 0.0)
-            for callback in callbacks:
-                callback.on_epoch_end(self, {"epoch": self.epoch - 1, "loss": history[-1]})
-        return {"loss": np.array(history)}
+            return total / weights if weights else 0.0
+
+        self.stop_training = False
+        try:
+            return Training(self, epochs, epoch, callbacks).train()
+        finally:
+            if self.steps == known[2]:  # no step was made, so no labels were learned
+                self.classes_, self.flat, _ = known
 
     def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K)."""
