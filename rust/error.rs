@@ -47,6 +47,8 @@ pub enum Error {
         /// Zero-based batch within the epoch.
         batch: u64,
     },
+    /// The call was to end early, by Ctrl-C (`KeyboardInterrupt`, or what a signal's handler raised).
+    Interrupted,
     /// A step with a finite loss has left parameters or moments that are not (`FloatingPointError`).
     Overflow {
         /// Which of them.
@@ -71,6 +73,7 @@ impl fmt::Display for Error {
             | Self::Type(message)
             | Self::Busy(message)
             | Self::Internal(message) => f.write_str(message),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Label { argument, row, label, classes } => write!(
                 f,
                 "{argument}[{row}] is {label}, the network has classes 0 to {}",

@@ -168,6 +168,13 @@ fn the_environment_gives_the_number_of_threads() {
         (Some(""), Some("5"), 5),
         (None, Some("4,2,1"), 4),
         (Some("2"), Some("nonsense"), 2),
+        (None, Some("0"), 6),
+        (None, Some("1.0"), 6),
+        (None, Some("abc"), 6),
+        (None, Some("-3"), 6),
+        (None, Some(",3"), 6),
+        (None, Some("4,x"), 4),
+        (None, Some("1000000000"), 6),
     ] {
         assert_eq!(threads::from_environment(own, omp, 6), Ok(expected), "{own:?} {omp:?}");
     }
@@ -179,13 +186,23 @@ fn the_environment_gives_the_number_of_threads() {
         (Some("4,2"), None, "IRONMLP_NUM_THREADS"),
         (Some("1000000000"), None, "IRONMLP_NUM_THREADS"),
         (Some("99999999999999999999999"), None, "IRONMLP_NUM_THREADS"),
-        (None, Some("0"), "OMP_NUM_THREADS"),
-        (None, Some(",3"), "OMP_NUM_THREADS"),
     ] {
         match threads::from_environment(own, omp, 6) {
             Err(Error::Value(message)) => assert!(message.starts_with(name), "{message}"),
             other => panic!("{own:?} {omp:?}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_variable_that_is_ignored_is_named() {
+    for omp in ["0", "1.0", "abc", "-3", ",3", "1000000000"] {
+        let complaint = threads::complaint_about(None, Some(omp)).unwrap();
+        assert!(complaint.starts_with(&format!("OMP_NUM_THREADS is {omp:?}")), "{complaint}");
+        assert_eq!(threads::complaint_about(Some("2"), Some(omp)), None);
+    }
+    for (own, omp) in [(None, None), (None, Some(" ")), (None, Some("4,2")), (Some("x"), None)] {
+        assert_eq!(threads::complaint_about(own, omp), None, "{own:?} {omp:?}");
     }
 }
 

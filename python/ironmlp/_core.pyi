@@ -53,6 +53,20 @@ def _force_threads(on: bool) -> bool:
 
 def _chunks_of_workers() -> int:
     """For tests: chunks of work that workers have run for this thread while it forced threads."""
+def thread_complaint() -> str | None:
+    """What to tell a user whose `OMP_NUM_THREADS` is ignored because it is no number of threads."""
+
+@final
+class Environment:
+    """`with Environment():` computes in the default floating-point environment (rounding to
+    nearest, no flushing to zero); at its end the caller's is in force again. For one block and one
+    thread.
+
+    It enters and leaves in C functions, between which no signal handler runs."""
+
+    def __new__(cls) -> Environment: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, _kind: object, _error: object, _traceback: object) -> None: ...
 
 def matmul(a: _Float, b: _Float) -> _Float:
     """a (m, k) times b (k, n), both float32 or both float64."""

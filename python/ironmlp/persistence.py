@@ -17,6 +17,7 @@ import numpy as np
 from ironmlp import _atomic, layers, losses, optimizers
 from ironmlp._arrays import Array
 from ironmlp._configuration import config
+from ironmlp._environment import computed
 from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
@@ -54,6 +55,7 @@ METADATA = (
 COUNTER_LIMIT = 2**63
 
 
+@computed
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """`Sequential.save`."""
     name = type(model).__name__
@@ -91,6 +93,7 @@ def check_finite(tensors: Mapping[str, Array]) -> None:
             )
 
 
+@computed
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
     """The model that `Sequential.save` wrote to `path`, in the state that it had.
 
@@ -161,7 +164,7 @@ def read_metadata(header: Header) -> dict[str, Any]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
             f"{config()['numerics']}: more training may give other bits than it would there",
-            stacklevel=4,
+            stacklevel=5,
         )
     return found
 

@@ -19,7 +19,7 @@ use crate::kernels::gather::{Divide, Gather, Rows, Source};
 use crate::kernels::loss::{Divisor, Divisors, LossRows, Targets};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::sum_rows;
-use crate::runtime::pool::Pool;
+use crate::runtime::watch;
 use crate::simd::LANES;
 
 /// How far a pass goes.
@@ -51,7 +51,7 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<Divisors> {
         let rows = batch.rows;
         assert!(rows <= workspace.batch_rows());
-        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+        watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
             let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
             batch.gather_labels(start..end, workspace.classes(), workspace.weights());
         })?;
@@ -104,7 +104,8 @@ impl<T: Elementary> Plan<T> {
         workspace.reserve_images(&images.tile, tiles, &state.layout, blocks)
     }
 
-    /// All tiles of a slab; memory for images is reserved.
+    /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
+    /// be left out when the call is to end early.
     pub(super) fn row_phase(
         &self,
         threads: usize,
@@ -112,10 +113,13 @@ impl<T: Elementary> Plan<T> {
         slab: usize,
         rows: usize,
     ) -> Result<()> {
+        if slab > 0 {
+            watch::check()?;
+        }
         let team = self.row_team(threads, pass.reach, rows);
         let tiles = self.row_tiles(team, rows);
         if let Some(images) = &self.images {
-            return Pool::run(team, tiles.count, &|tile| {
+            return watch::run(team, tiles.count, &|tile| {
                 self.image_tile(images, pass, slab, tiles.range(tile), rows);
             });
         }
@@ -129,7 +133,7 @@ impl<T: Elementary> Plan<T> {
                 0 => Grid::by_rows(tiles),
                 panels => self.parts.grid(team, panels, rows),
             };
-            Pool::run(team, grid.count(), &|tile| {
+            watch::run(team, grid.count(), &|tile| {
                 let (rows, columns) = grid.tile(tile);
                 self.row_tile(pass, part, slab, rows, columns);
             })?;

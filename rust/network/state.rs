@@ -63,7 +63,8 @@ impl<T: Elementary> State<T> {
     /// Starts anew: initial values from `seed`, moments and counters zero.
     ///
     /// # Errors
-    /// `Error::Memory` if there is no room for the values; nothing has changed then.
+    /// `Error::Memory` if there is no room for the initial values, `Error::Interrupted`; nothing has
+    /// changed then.
     pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) -> Result<()> {
         let parameters = initialize::parameters(spec, seed, isa)?;
         self.seed = seed;

@@ -21,6 +21,7 @@ use crate::kernels::weight::{
 };
 use crate::runtime::Arena;
 use crate::runtime::pool::{Pool, caught};
+use crate::runtime::watch;
 use crate::simd::LANES;
 
 impl<T: Elementary> Plan<T> {
@@ -329,7 +330,7 @@ impl<T: Elementary> Plan<T> {
         slot: usize,
     ) -> Result<()> {
         let gradient = &workspace.gradients[slot];
-        Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
+        watch::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
             let (op, block) = self.blocks[tile];
             let op = &self.weights[op];
             let layout = &state.layout.layers[op.index];

@@ -3,7 +3,14 @@
 //! Another thread may write to an array at any time, so no reference to its memory is ever made:
 //! elements are copied out with raw reads ([`crate::kernels::gather`]).
 //! What keeps the memory in place is a reference to the array, which also makes its `resize` fail.
+//!
+//! An array may be of a class of the user's own, whose methods and attributes say what they like. So a
+//! plain array of the same memory is taken first, sizes are read from that alone, and copies are made
+//! by NumPy's own functions.
 
+use std::ptr;
+
+use numpy::npyffi::{NPY_ORDER, NpyTypes, PY_ARRAY_API, get_type_object};
 use numpy::{Element, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -53,7 +60,7 @@ impl<R> Held<R> {
 impl View {
     /// An array of one dimension, as a column, or of two.
     pub fn matrix(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
+        let array = &ndarray(name, array)?;
         let (shape, strides) = (array.shape(), array.strides());
         match (shape, strides) {
             (&[rows], &[stride]) => Self::new(name, array, (rows, 1), (stride, 0)),
@@ -64,7 +71,7 @@ impl View {
 
     /// X of a network, at least one row: rows of its columns, or images that fit its layers.
     pub fn x(array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
-        let array = ndarray("X", array)?;
+        let array = &ndarray("X", array)?;
         if array.ndim() > 0 && array.shape()[0] == 0 {
             return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
         }
@@ -87,7 +94,7 @@ impl View {
 
     /// One row of a network's X or one image, or some of them.
     pub fn rows(name: &str, array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
+        let array = &ndarray(name, array)?;
         if spec.takes_images() {
             return match array.ndim() {
                 3 | 4 => Self::images(name, array, spec),
@@ -124,24 +131,20 @@ impl View {
         let view = if contiguous {
             Self::new(name, array, (rows, image.features()), (row, size))?
         } else {
-            let copy = array.call_method0("copy")?;
-            Self::new(name, ndarray(name, &copy)?, (rows, image.features()), (step, size))?
+            let copy = &contiguous_copy(array)?;
+            Self::new(name, copy, (rows, image.features()), (step, size))?
         };
         Ok(Self { image: Some(image), ..view })
     }
 
     /// An array of any shape, as one row of its elements in row-major order.
     pub fn flat(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
-        let len = array.len();
+        let mut array = ndarray(name, array)?;
+        if !array.is_c_contiguous() {
+            array = contiguous_copy(&array)?;
+        }
         let size = array.dtype().itemsize() as isize;
-        let view = if array.is_c_contiguous() {
-            Self::new(name, array, (1, len), (0, size))?
-        } else {
-            let copy = array.call_method0("ravel")?;
-            Self::new(name, ndarray(name, &copy)?, (1, len), (0, size))?
-        };
-        Ok(Self { shape: array.shape().to_vec(), ..view })
+        Self::new(name, &array, (1, array.len()), (0, size))
     }
 
     fn new(
@@ -196,25 +199,53 @@ impl View {
     }
 }
 
-/// `object` if it is an array.
-pub fn ndarray<'a, 'py>(
+/// `object`, if it is an array, as a plain one: of an instance of a subclass a view of its memory, for
+/// which nothing of the subclass is called.
+pub fn ndarray<'py>(
     name: &str,
-    object: &'a Bound<'py, PyAny>,
-) -> PyResult<&'a Bound<'py, PyUntypedArray>> {
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = object.py();
     let array = object.cast::<PyUntypedArray>().map_err(|_| match object.get_type().name() {
         Ok(kind) => {
             PyTypeError::new_err(format!("{name} is of type {kind}, it must be a NumPy array"))
         }
         Err(error) => error,
     })?;
-    if !array.is_exact_instance_of::<PyUntypedArray>()
-        && array.hasattr("mask")?
-        && array.hasattr("filled")?
-    {
+    if array.is_exact_instance_of::<PyUntypedArray>() {
+        return Ok(array.clone());
+    }
+    if array.hasattr("mask")? && array.hasattr("filled")? {
         let message = "a masked array, it must be a plain one: fill or drop the mask";
         return Err(PyTypeError::new_err(format!("{name} is {message}")));
     }
-    Ok(array)
+    // SAFETY: NumPy gets a live array and its own type, and gives a new reference to a new array, or
+    // null with an exception set.
+    let view = unsafe {
+        let plain = get_type_object(py, NpyTypes::PyArray_Type);
+        let view = PY_ARRAY_API.PyArray_View(py, array.as_array_ptr(), ptr::null_mut(), plain);
+        Bound::from_owned_ptr_or_err(py, view)?
+    };
+    Ok(view.cast_into::<PyUntypedArray>()?)
+}
+
+/// A copy of a plain array in row-major order, without gaps.
+fn contiguous_copy<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = array.py();
+    // SAFETY: NumPy gets a live array, and gives a new reference to a new array, or null with an
+    // exception set.
+    let copy = unsafe {
+        let copy = PY_ARRAY_API.PyArray_NewCopy(py, array.as_array_ptr(), NPY_ORDER::NPY_CORDER);
+        Bound::from_owned_ptr_or_err(py, copy)?
+    };
+    let copy = copy.cast_into::<PyUntypedArray>()?;
+    if copy.is_c_contiguous() && copy.shape() == array.shape() {
+        Ok(copy)
+    } else {
+        Err(Error::Internal(format!("a copy of shape {}", tuple(copy.shape()))).into())
+    }
 }
 
 /// The element type of an array.

@@ -9,9 +9,8 @@ use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
 use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
-use crate::runtime::Team;
-use crate::runtime::pool::{Pool, caught};
-use crate::simd::{FloatEnvironment, Isa};
+use crate::runtime::{Team, watch};
+use crate::simd::Isa;
 use crate::training::Targets;
 
 /// Elements of a tile of the search for NaNs: 1 MB of f32, about 50 us.
@@ -94,7 +93,7 @@ pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()
     let found = AtomicUsize::new(usize::MAX);
     let elements = x.rows().saturating_mul(x.cols());
     let tiles = elements.div_ceil(TILE).min(x.rows());
-    Pool::run(Team::for_cost(threads, ELEMENT * elements as f64), tiles, &|tile| {
+    watch::run(Team::for_cost(threads, ELEMENT * elements as f64), tiles, &|tile| {
         let at = |tile: usize| (x.rows() as u128 * tile as u128 / tiles as u128) as usize;
         if let Some(row) = first_non_finite::<T>(isa, x, at(tile)..at(tile + 1)) {
             found.fetch_min(row, Ordering::Relaxed);
@@ -141,15 +140,4 @@ pub fn tensors<T: Float>(
         tensors.push(values);
     }
     Ok(tensors)
-}
-
-/// Does work of ours: in the default floating-point environment, with panics as errors.
-pub fn guarded<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
-    let _environment = FloatEnvironment::enter();
-    caught(work)?
-}
-
-/// Does work of ours without the GIL.
-pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-    py.detach(|| guarded(work))
 }

@@ -5,6 +5,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
+use super::entry::raised;
 use crate::error::Error;
 
 impl From<Error> for PyErr {
@@ -20,6 +21,7 @@ impl From<Error> for PyErr {
             Error::Diverged { epoch, batch } | Error::Overflow { epoch, batch, .. } => {
                 diverged(message, epoch, batch)
             }
+            Error::Interrupted => raised(),
         }
     }
 }

@@ -17,15 +17,17 @@ use crate::runtime::memory;
 
 /// A user's array to write results to.
 pub struct Out<'py, T> {
+    /// What was given, to be given back.
+    given: Bound<'py, PyAny>,
     array: Bound<'py, PyUntypedArray>,
     element: PhantomData<T>,
 }
 
 impl<'py, T: Float> Out<'py, T> {
     /// Checks type, shape, order and that it may be written to.
-    pub fn new(array: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
-        let py = array.py();
-        let array = ndarray("out", array)?;
+    pub fn new(given: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        let py = given.py();
+        let array = ndarray("out", given)?;
         let must = numpy::dtype::<T>(py);
         if !array.dtype().is_equiv_to(&must) {
             let message = format!("out has dtype {}, the network has {must}", array.dtype());
@@ -48,7 +50,7 @@ impl<'py, T: Float> Out<'py, T> {
         ];
         match faults.iter().find(|(good, _)| !good) {
             Some((_, fault)) => Err(Error::Value(format!("out is {fault}")).into()),
-            None => Ok(Self { array: array.clone(), element: PhantomData }),
+            None => Ok(Self { given: given.clone(), array, element: PhantomData }),
         }
     }
 
@@ -61,7 +63,7 @@ impl<'py, T: Float> Out<'py, T> {
             let target = (*self.array.as_array_ptr()).data.cast::<T>();
             target.copy_from_nonoverlapping(values.as_ptr(), values.len());
         }
-        self.array.into_any()
+        self.given
     }
 }
 

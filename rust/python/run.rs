@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use super::array::{Float, Held, View};
-use super::data::{Inputs, compute, finite, finite_x};
+use super::data::{Inputs, finite, finite_x};
+use super::entry::{compute, entry};
 use super::network::Course;
 use super::output::array;
 use super::plans::Key;
@@ -233,27 +234,29 @@ impl Run {
     /// True when all epochs have been trained.
     #[getter]
     fn done(&self) -> PyResult<bool> {
-        let stage = self.stage()?;
-        let progress = stage.progress();
-        Ok(progress.losses.len() >= progress.epochs)
+        entry(|| {
+            let stage = self.stage()?;
+            let progress = stage.progress();
+            Ok(progress.losses.len() >= progress.epochs)
+        })
     }
 
     /// Finished epochs of this run.
     #[getter]
     fn epochs_done(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().losses.len())
+        entry(|| Ok(self.stage()?.progress().losses.len()))
     }
 
     /// Finished batches of the present epoch.
     #[getter]
     fn batches_done(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().batches_done)
+        entry(|| Ok(self.stage()?.progress().batches_done))
     }
 
     /// Batches of an epoch, a short last one included.
     #[getter]
     fn batches_per_epoch(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().batches)
+        entry(|| Ok(self.stage()?.progress().batches))
     }
 
     /// Train until about `seconds` have passed or all epochs are done.
@@ -261,19 +264,21 @@ impl Run {
     /// With `stop_at_epoch` it returns at the end of an epoch too, and True exactly then; without,
     /// as many epochs as fit into the time go by, and it returns False.
     fn advance(&self, py: Python<'_>, seconds: f64, stop_at_epoch: bool) -> PyResult<bool> {
-        let deadline = Duration::try_from_secs_f64(seconds)
-            .ok()
-            .and_then(|time| Instant::now().checked_add(time))
-            .ok_or_else(|| {
-                Error::Value(format!("seconds is {seconds}, it must be a time from 0 on"))
-            })?;
-        self.stage()?.open()?.advance(py, deadline, stop_at_epoch)
+        entry(|| {
+            let deadline = Duration::try_from_secs_f64(seconds)
+                .ok()
+                .and_then(|time| Instant::now().checked_add(time))
+                .ok_or_else(|| {
+                    Error::Value(format!("seconds is {seconds}, it must be a time from 0 on"))
+                })?;
+            self.stage()?.open()?.advance(py, deadline, stop_at_epoch)
+        })
     }
 
     /// For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
     /// holds; None when an epoch has ended, which then counts in `epochs_done`.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>> {
-        self.stage()?.open()?.next_batch(py)
+        entry(|| self.stage()?.open()?.next_batch(py))
     }
 
     /// The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
@@ -284,20 +289,23 @@ impl Run {
         loss: f64,
         grad_output: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.stage()?.open()?.finish_batch(py, loss, grad_output)
+        entry(|| self.stage()?.open()?.finish_batch(py, loss, grad_output))
     }
 
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.
     fn losses<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyAny>> {
-        let losses = memory::copied(self.stage()?.progress().losses.get(start..).unwrap_or(&[]))?;
-        let count = losses.len();
-        array(py, losses, &[count])
+        entry(|| {
+            let stage = self.stage()?;
+            let losses = memory::copied(stage.progress().losses.get(start..).unwrap_or(&[]))?;
+            let count = losses.len();
+            array(py, losses, &[count])
+        })
     }
 
     /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
     /// context manager written in Python: no Ctrl-C comes between a run and its close.
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__(slf: Py<Self>) -> PyResult<Py<Self>> {
+        entry(|| Ok(slf))
     }
 
     /// As `close`.
@@ -307,21 +315,23 @@ impl Run {
         _error: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.close()
+        entry(|| self.close())
     }
 
     /// Give the model back; harmless when called again.
     fn close(&self) -> PyResult<()> {
-        let mut stage = self.stage()?;
-        let Progress { epochs, batches_done, batches, .. } = stage.progress();
-        let closed = Stage::Closed { epochs, losses: Vec::new(), batches_done, batches };
-        match std::mem::replace(&mut *stage, closed) {
-            Stage::Open(training) => {
-                let losses = training.close();
-                *stage = Stage::Closed { epochs, losses, batches_done, batches };
+        entry(|| {
+            let mut stage = self.stage()?;
+            let Progress { epochs, batches_done, batches, .. } = stage.progress();
+            let closed = Stage::Closed { epochs, losses: Vec::new(), batches_done, batches };
+            match std::mem::replace(&mut *stage, closed) {
+                Stage::Open(training) => {
+                    let losses = training.close();
+                    *stage = Stage::Closed { epochs, losses, batches_done, batches };
+                }
+                closed => *stage = closed,
             }
-            closed => *stage = closed,
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

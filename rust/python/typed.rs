@@ -8,7 +8,8 @@ use pyo3::types::{PyDict, PyList};
 
 use super::access::Access;
 use super::array::{Float, View};
-use super::data::{Inputs, compute, finite, finite_x, tensors};
+use super::data::{Inputs, finite, finite_x, tensors};
+use super::entry::compute;
 use super::network::{Counters, Course, Gradients, Network};
 use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
@@ -36,15 +37,19 @@ pub struct Typed<T: Float> {
 }
 
 impl<T: Float> Typed<T> {
+    /// A model with initial values from `seed`, which are made without the GIL.
     pub fn new(
+        py: Python<'_>,
         spec: Spec,
         learning_rate: f64,
         seed: u64,
         n_threads: Option<usize>,
     ) -> Result<Self> {
         let isa = Isa::chosen()?;
-        let state = State::new(&spec, learning_rate, seed, isa)?;
-        Ok(Self::of(Arc::new(Plans::new(spec, isa)?), state, learning_rate, n_threads))
+        compute(py, || {
+            let state = State::new(&spec, learning_rate, seed, isa)?;
+            Ok(Self::of(Arc::new(Plans::new(spec, isa)?), state, learning_rate, n_threads))
+        })
     }
 
     fn of(
