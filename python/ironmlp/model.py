@@ -13,9 +13,11 @@ from ironmlp import _core
 from ironmlp._architecture import Architecture
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
+from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import out_features, parameter_shapes
 from ironmlp._progress import progress
+from ironmlp._rounding import rounded
 from ironmlp._spec import SIZE_LIMIT, checked_seed, flag, integer, real, size
 from ironmlp._state import Summary, named_arrays, summary
 from ironmlp.callbacks import Callback
@@ -57,6 +59,7 @@ class Sequential(Architecture):
     parameters than memory), and RuntimeError when another thread trains the model.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -112,7 +115,8 @@ class Sequential(Architecture):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
+        rate = real("learning_rate", value, at_least=0.0)
+        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
 
     @property
     def classes_(self) -> Array:
@@ -122,6 +126,7 @@ class Sequential(Architecture):
         """
         return self._reading.classes.copy()
 
+    @explains_keywords
     def fit(
         self,
         X: Any,
@@ -207,6 +212,7 @@ class Sequential(Architecture):
         losses the output in the shape of y."""
         return self._reading.labels(self.forward(X))
 
+    @explains_keywords
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
         coefficient of determination, its mean over the outputs) for models without classes."""
@@ -219,6 +225,7 @@ class Sequential(Architecture):
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
         return {"loss": loss, **self._reading.score(outputs, targets)}
 
+    @explains_keywords
     def loss_and_grad(
         self,
         X: Any,
@@ -268,6 +275,7 @@ class Sequential(Architecture):
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
+    @explains_keywords
     def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
         """One step on these rows; the loss under its reduction, before the update.
 
