@@ -53,6 +53,7 @@ def _force_threads(on: bool) -> bool:
 
 def _chunks_of_workers() -> int:
     """For tests: chunks of work that workers have run for this thread while it forced threads."""
+
 def thread_complaint() -> str | None:
     """What to tell a user whose `OMP_NUM_THREADS` is ignored because it is no number of threads."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ironmlp import _core
 from ironmlp._architecture import Architecture
 from ironmlp._network import parameter_shapes
+from ironmlp._rounding import rounded
 from ironmlp._spec import checked_seed, flag, real, size
 from ironmlp._state import named_arrays
 from ironmlp.layers import Layer
@@ -79,7 +80,8 @@ class Trained(Architecture):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
+        rate = real("learning_rate", value, at_least=0.0)
+        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copies of the parameters, weights as (out, in), under the keys that the equal

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ironmlp import _core, _repr
 from ironmlp._arrays import Array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, Training, by_core, checked_course
+from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import parameter_shapes
 from ironmlp._own_loss import by_function, call_loss
@@ -62,6 +63,7 @@ class Sequential(Trained):
     parameters than memory), and RuntimeError when another thread trains the model.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -93,6 +95,7 @@ class Sequential(Trained):
         """
         return self._reading.classes.copy()
 
+    @explains_keywords
     def fit(
         self,
         X: Any,
@@ -187,6 +190,7 @@ class Sequential(Trained):
         shape of y."""
         return self._reading.labels(self.forward(X))
 
+    @explains_keywords
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
         coefficient of determination, its mean over the outputs) for models without classes."""
@@ -200,6 +204,7 @@ class Sequential(Trained):
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
         return {"loss": loss, **score}
 
+    @explains_keywords
     def loss_and_grad(
         self,
         X: Any,
@@ -260,6 +265,7 @@ class Sequential(Trained):
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
+    @explains_keywords
     def train_on_batch(
         self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
     ) -> float:
