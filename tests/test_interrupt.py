@@ -250,7 +250,7 @@ class Progress:
         self.shown = False
 
     def write(self, text):
-        if not self.shown and "epoch" in text:
+        if not self.shown and ("loss" in text or "batch" in text):
             self.shown = True
             ready()
 

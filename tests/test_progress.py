@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp import _progress
+from ironmlp import _displays
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
@@ -57,7 +57,7 @@ def test_screen() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds, which stands still."""
     now = [0.0]
-    monkeypatch.setattr(_progress, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(_displays, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
@@ -71,16 +71,45 @@ def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, **settings: Any)
 
 
 @pytest.mark.parametrize("verbose", ["auto", True, 1, np.True_])
-@pytest.mark.parametrize("stream", [Terminal, Notebook])
-def test_one_line_that_is_written_again(
-    stream: Any, verbose: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = shown(monkeypatch, stream(), verbose=verbose)
+def test_one_line_that_is_written_again(verbose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, Terminal(), verbose=verbose)
     assert text.startswith("\r")
     assert text.count("\n") == 1
     line, end = screen(text)
     assert re.fullmatch(r"epoch 3/3  loss \d\.\d+  \d+\.\d s", line)
     assert end == ""
+
+
+@pytest.mark.parametrize("verbose", ["auto", True])
+def test_a_notebooks_line_is_updated_where_it_stands(
+    verbose: Any, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    outputs: list[list[str]] = []
+
+    class Handle:
+        def update(self, data: dict[str, str], raw: bool) -> None:
+            assert raw
+            outputs[-1].append(data["text/plain"])
+
+    def display(data: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        assert raw
+        assert display_id
+        outputs.append([data["text/plain"]])
+        return Handle()
+
+    def wait(model: im.Sequential, logs: dict[str, Any]) -> None:
+        clock[0] += 1.0
+
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    module = types.SimpleNamespace(display=display)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    settings: Any = {"epochs": 3, "verbose": verbose, "log_every": 2, "callbacks": [wait]}
+    lines = shown(monkeypatch, Notebook(), **settings).splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 0", "epoch 2"]
+    (line,) = outputs
+    states = ["epoch 0/3", "epoch 1/3", "epoch 2/3", "epoch 3/3", "epoch 3/3"]
+    assert [text.split("  ")[0] for text in line] == states
+    assert shown(monkeypatch, Notebook(), verbose=False) == ""
 
 
 def test_auto_is_silent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

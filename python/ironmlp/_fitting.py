@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ironmlp._core import Run
+from ironmlp._displays import Silent
 from ironmlp._logs import Record
-from ironmlp._progress import Silent
 from ironmlp._spec import SIZE_LIMIT, integer
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
