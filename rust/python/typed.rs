@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use super::access::Access;
 use super::array::{Float, Out, View, array};
 use super::data::{Inputs, finite, finite_x, tensors, zeros};
-use super::entry::compute;
+use super::entry::{change, compute};
 use super::network::{Counters, Course, Gradients, Network};
 use super::plans::{Key, Plans, Route};
 use super::predictor::{Predict, TypedPredictor};
@@ -17,7 +17,9 @@ use super::run::{Training, TypedRun};
 use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
-use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
+use crate::network::{
+    Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace, initial_parameters,
+};
 use crate::runtime::threads;
 use crate::simd::Isa;
 use crate::training::Data;
@@ -152,7 +154,7 @@ impl<T: Float> Network for Typed<T> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let check = check_finite.then_some(isa);
             let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
@@ -177,14 +179,16 @@ impl<T: Float> Network for Typed<T> {
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, check))?)
+        Ok(change(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        let Plans { spec, isa, .. } = &*self.plans;
+        let parameters = compute(py, || initial_parameters(spec, seed, *isa))?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            state.reset(&self.plans.spec, seed, self.plans.isa)?;
+        Ok(change(py, || {
+            state.reset(seed, &parameters, *isa);
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -302,7 +306,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
@@ -313,10 +317,10 @@ impl<T: Float> Network for Typed<T> {
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
+        let data = compute(py, || self.finite_data(threads, inputs))?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
+        Ok(change(py, || {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
