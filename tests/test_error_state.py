@@ -13,6 +13,7 @@ import pytest
 
 import ironmlp as im
 import ironmlp.functional as F
+from ironmlp import reference
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4))
@@ -30,7 +31,11 @@ def net(outputs: int = 2, **settings: Any) -> im.MLP:
     return im.MLP([4, 5, outputs], activation="sigmoid", **settings)
 
 
-def fitted(model: im.Sequential, *data: Any, **settings: Any) -> Any:
+def like_reference(loss: Any, outputs: int = 2) -> Any:
+    return reference.MLP([4, 5, outputs], activation="sigmoid", loss=loss, seed=1)
+
+
+def fitted(model: Any, *data: Any, **settings: Any) -> Any:
     history = model.fit(*data, verbose=False, **settings)
     return [history["loss"], model.state_dict()]
 
@@ -134,6 +139,17 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "digits": lambda _: im.datasets.digits(),
     "digit_images": lambda _: im.datasets.digit_images(9),
     "cracks": lambda _: im.datasets.cracks(2, 32),
+    "reference, fit": lambda _: fitted(like_reference("mse"), X, SMALL_GOALS, sample_weight=SMALL),
+    "reference, own loss": lambda _: fitted(like_reference(own), X, SMALL_GOALS),
+    "reference, flags": lambda _: like_reference("binary_cross_entropy", 1).evaluate(X, SMALL),
+    "reference, classes": lambda _: [
+        fitted(like_reference("cross_entropy", 3), X, LABELS),
+        like_reference("cross_entropy", 3).predict_proba(WIDE.reshape(3, 4)),
+        like_reference("cross_entropy", 3).predict(X),
+    ],
+    "reference, regression": lambda _: like_reference("mse").evaluate(
+        X, np.stack([WIDE, WIDE], axis=1)
+    ),
     "summary": lambda _: str(net().summary()),
 }
 
