@@ -90,7 +90,7 @@ def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple
     """The loss of a batch, and its derivative by the outputs y, (n, K)."""
     if kind(loss) not in LOSSES:  # the user's own function
         value, grad = loss(y, t)
-        return float(value), np.asarray(grad, y.dtype)
+        return float(value), silent(np.asarray)(grad, y.dtype)
     return weighed(y, t, weight, loss, reduction)
 
 
