@@ -56,24 +56,18 @@ impl<T: Elementary> State<T> {
             steps: 0,
             beta_powers: (1.0, 1.0),
         };
-        state.reset(spec, seed, isa)?;
+        state.reset(seed, &initialize::parameters(spec, seed, isa)?, isa);
         Ok(state)
     }
 
-    /// Starts anew: initial values from `seed`, moments and counters zero.
-    ///
-    /// # Errors
-    /// `Error::Memory` if there is no room for the initial values, `Error::Interrupted`; nothing has
-    /// changed then.
-    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) -> Result<()> {
-        let parameters = initialize::parameters(spec, seed, isa)?;
+    /// Starts anew: initial values, which are made from `seed`, moments and counters zero.
+    pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.steps = 0;
         self.beta_powers = (1.0, 1.0);
         self.moments.iter_mut().for_each(Arena::clear);
-        self.set_parameters(&parameters, isa);
-        Ok(())
+        self.set_parameters(parameters, isa);
     }
 
     /// Replaces all parameters; tensors as in [`Layout::export`].

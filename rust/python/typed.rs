@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use super::access::Access;
 use super::array::{Float, View};
 use super::data::{Inputs, finite, finite_x, tensors};
-use super::entry::compute;
+use super::entry::{change, compute};
 use super::network::{Counters, Course, Gradients, Network};
 use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
@@ -18,7 +18,9 @@ use super::run::{Training, TypedRun};
 use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
-use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
+use crate::network::{
+    Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace, initial_parameters,
+};
 use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
@@ -153,7 +155,7 @@ impl<T: Float> Network for Typed<T> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let check = check_finite.then_some(isa);
             let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
@@ -178,15 +180,19 @@ impl<T: Float> Network for Typed<T> {
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, check))?)
+        Ok(change(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        let Plans { spec, isa, .. } = &*self.plans;
+        let parameters = compute(py, || {
+            memory::room(spec.layers.len())?;
+            initial_parameters(spec, seed, *isa)
+        })?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            memory::room(state.layout.layers.len())?;
-            state.reset(&self.plans.spec, seed, self.plans.isa)?;
+        Ok(change(py, || {
+            state.reset(seed, &parameters, *isa);
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -304,7 +310,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
@@ -315,10 +321,10 @@ impl<T: Float> Network for Typed<T> {
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
+        let data = compute(py, || self.finite_data(threads, inputs))?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
+        Ok(change(py, || {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
