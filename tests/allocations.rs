@@ -19,7 +19,7 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Spec, State, Updates,
+    Spec, State, Updates, initial_parameters,
 };
 use ironmlp::runtime::memory::filled;
 use ironmlp::simd::Isa;
