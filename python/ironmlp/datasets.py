@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._arrays import as_array, plural
+from ironmlp._environment import computed
 from ironmlp._labels import distinct, label_array, positions
 from ironmlp._spec import checked_seed, integer, real
 from ironmlp._split import counts_for_test
@@ -24,6 +25,7 @@ def xor() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X, np.array([0, 1, 1, 0])
 
 
+@computed
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """1797 handwritten digits: X (1797, 64) in float32, 8 x 8 pixels of 0 to 16 row by row, and the
     digits y (1797,) in int64.
@@ -36,6 +38,7 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         return stored["images"].astype(np.float32), stored["labels"].astype(np.int64)
 
 
+@computed
 def digit_images(size: int = 28) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The `digits` as images: X (1797, 1, size, size) of bytes from 0 to 255, and y (1797,).
 
@@ -53,6 +56,7 @@ def digit_images(size: int = 28) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.rint(images * (255 / 16)).astype(np.uint8)[:, np.newaxis], y
 
 
+@computed
 def cracks(
     n: int = 1344, size: int = 227, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -78,6 +82,7 @@ def in_range(name: str, value: Any, least: int, most: int) -> int:
     return number
 
 
+@computed
 def stratified_split(
     X: Any, y: Any, test_size: float = 0.2, seed: int = 0
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -93,21 +93,20 @@ def exactly(values: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """Finite numbers in `dtype`, and where it holds them exactly; others are unspecified there."""
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
-    with np.errstate(all="ignore"):
-        if dtype.kind == "f":
-            cast = values.astype(dtype)
-            if values.dtype.kind == "f":
-                return cast, np.asarray(cast == values)
-            back, exact = exactly(cast, values.dtype)
-            return cast, exact & (back == values)
-        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if dtype.kind == "f":
+        cast = values.astype(dtype)
         if values.dtype.kind == "f":
-            # Both ends are powers of two, which floats hold.
-            inside = (values >= float(least)) & (values < float(most + 1))
-            exact = inside & (np.floor(values) == values)
-        else:
-            exact = (values >= least) & (values <= most)
-        return np.where(exact, values, 0).astype(dtype), exact
+            return cast, np.asarray(cast == values)
+        back, exact = exactly(cast, values.dtype)
+        return cast, exact & (back == values)
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if values.dtype.kind == "f":
+        # Both ends are powers of two, which floats hold.
+        inside = (values >= float(least)) & (values < float(most + 1))
+        exact = inside & (np.floor(values) == values)
+    else:
+        exact = (values >= least) & (values <= most)
+    return np.where(exact, values, 0).astype(dtype), exact
 
 
 def equal(values: Array, number: int) -> Array:

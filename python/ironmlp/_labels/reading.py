@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from ironmlp._arrays import Array
+from ironmlp._environment import Computed
 from ironmlp._labels.array import first_row
 from ironmlp._labels.matching import listed, listed_classes, positions
 
 
-class Reading(ABC):
+class Reading(Computed, ABC):
     """The base: how to read y for a network with `outputs` outputs.
 
     `fit` returns the targets together with the reading that the model keeps if training begins, so
     a refused y leaves the model as it was.
     """
+
+    _computed = ("fit", "encode", "labels", "probabilities", "score")
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs

@@ -45,10 +45,9 @@ def r2(outputs: Array, targets: Array) -> float:
     1 - sum (y - t)^2 / sum (t - mean t)^2; a constant target counts 1 if met exactly, else 0.
     """
     wanted = targets.astype(np.float64)
-    with np.errstate(all="ignore"):
-        residual = np.sum((outputs.astype(np.float64) - wanted) ** 2, axis=0)
-        total = np.sum((wanted - wanted.mean(axis=0)) ** 2, axis=0)
-        varied = total > 0.0
-        constant = (residual == 0.0).astype(np.float64)
-        scores = np.where(varied, 1.0 - residual / np.where(varied, total, 1.0), constant)
-        return float(scores.mean())
+    residual = np.sum((outputs.astype(np.float64) - wanted) ** 2, axis=0)
+    total = np.sum((wanted - wanted.mean(axis=0)) ** 2, axis=0)
+    varied = total > 0.0
+    constant = (residual == 0.0).astype(np.float64)
+    scores = np.where(varied, 1.0 - residual / np.where(varied, total, 1.0), constant)
+    return float(scores.mean())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ironmlp._arrays import Array, plural
+from ironmlp._environment import computed
 from ironmlp._labels.array import check_finite, first_row
 
 
+@computed
 def in_dtype(values: Array, dtype: str) -> Array:
     """Targets in a model's dtype, which must hold them."""
-    with np.errstate(all="ignore"):
-        values = values.astype(dtype)
+    values = values.astype(dtype)
     check_finite(values)
     return values
 

@@ -14,7 +14,8 @@ stands for dloss/dy, an array of y's shape. Images are (n, C, H, W): channels, h
 
 To read it from below: `specs.py` (what layers, losses and optimizers are), `draws.py` (random
 numbers), `activations.py`, `layers.py`, `losses.py`, `optimizers.py`, then `network.py` (forward
-pass, gradients, updates), `labels.py`, `model.py` (training, predictions) and `mlp.py`.
+pass, gradients, updates), `labels.py`, `training.py` (epochs and callbacks), `model.py` (steps,
+predictions) and `mlp.py`.
 """
 
 from .mlp import MLP

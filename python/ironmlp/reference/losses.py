@@ -2,6 +2,7 @@
 # Functions of one table share one signature, whether they use all of it or not.
 # ruff: noqa: ARG005
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ def cross_entropy(x: Array, targets: Array, loss: Any) -> Parts:
         t[kept, targets[kept]] = 1.0
         divisor = t @ c
     s = loss.label_smoothing
-    t = (((1.0 - s) * t + s / k) * c * kept[:, None]).astype(x.dtype)  # weighted, (n, K)
+    t = ((1.0 - s) * t + s / k) * c * kept[:, None]  # weighted, (n, K)
     z = x - x.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return -t * log_p, softmax(x) * t.sum(axis=1, keepdims=True) - t, divisor
@@ -67,13 +68,34 @@ LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
 }
 
 
+def unit(weight: Array) -> float:
+    """The power of two below the largest weight: so divided, weights of any size have a sum."""
+    exponent = math.frexp(np.max(weight))[1] - 1
+    return 2.0 ** max(exponent, -1022) if np.any(weight) else 1.0
+
+
+def row_weights(weight: Any, n: int) -> Array:
+    return np.ones(n) if weight is None else np.asarray(weight, float)
+
+
 def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
     """The loss of a batch, and its derivative by the outputs y, (n, K)."""
     if kind(loss) not in LOSSES:  # the user's own function
         value, grad = loss(y, t)
         return float(value), np.asarray(grad, y.dtype)
     value, grad, divisors = LOSSES[kind(loss)](y, t, loss)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight, float)  # (n,)
-    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0
+    weight = row_weights(weight, len(y))  # (n,)
+    size = unit(weight)
+    weight = weight / size
+    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0 / size
+    # The quotient is rounded, no weight: one that the dtype lacks may have a share that it has.
     scale = (weight / divisor if divisor > 0 else np.zeros(len(y)))[:, None]  # (n, 1)
-    return float(np.sum(scale * value)), scale.astype(y.dtype) * grad.astype(y.dtype)
+    return float(np.sum(scale * value)), (scale * grad).astype(y.dtype)
+
+
+def mean(y: Array, t: Array, weight: Any, loss: Any) -> tuple[float, float]:
+    """The mean loss of a batch, and how much it counts beside those of other batches."""
+    value = reduced(y, t, weight, loss, "mean")[0]
+    if kind(loss) not in LOSSES:
+        return value, float(len(y))
+    return value, float(np.sum(row_weights(weight, len(y)) * LOSSES[kind(loss)](y, t, loss)[2]))

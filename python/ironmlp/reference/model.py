@@ -3,16 +3,17 @@
 # ruff: noqa: ARG002
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .draws import shuffled
 from .labels import numbers, probabilities, read
-from .losses import reduced
+from .losses import mean, reduced, unit
 from .network import Network
 from .specs import Array, kind
+from .training import Training
 
 CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
 
@@ -29,6 +30,8 @@ class Sequential(Network):
         super().reset(seed)
         self.classes_: Array | None = None  # found by the first fit
         self.flat = False  # whether fit's y was (n,), so that predict's is too
+        self.history: dict[str, Array] | None = None  # of the last fit
+        self.stop_training = False  # for callbacks to set
 
     def _step(self, X: Any, targets: Array, weight: Any, training: bool) -> dict[str, Any]:
         """Every tensor of a step by name: the outputs, the loss, then the gradients."""
@@ -61,37 +64,46 @@ class Sequential(Network):
 
     def fit(
         self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        sample_weight: Any = None, classes: Any = None, callbacks: Sequence[Any] = (),
-        verbose: Any = "auto", check_finite: bool = True,
+        sample_weight: Any = None, classes: Any = None, callbacks: Iterable[Any] = (),
+        verbose: Any = "auto", log_every: int = 0, check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
-        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,).
+        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), and what
+        callbacks log. `history` is the same, also after an exception.
 
+        A batch's loss is that before its update, and counts as much as its rows' weights.
         `classes` lists all labels in the order of the outputs, for a y that may lack some.
         """
-        X, targets, history = np.asarray(X), self._targets(y, True, classes), []
-        self.flat = np.ndim(y) == 1
+        X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
+        targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
+        size_of_weights = unit(weight)
         size = n if batch_size is None else min(batch_size, n)
-        for _ in range(epochs):
+
+        def epoch() -> float:
             order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
-            total = 0.0
+            total, weights = 0.0, 0.0
             for start in range(0, n, size):  # the last batch may be short
                 rows = order[start : start + size]
                 found = self._step(X[rows], targets[rows], weight[rows], True)
                 if not math.isfinite(found["loss"]):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
-                total += len(rows) * self._mean_loss(y_rows, targets[rows], weight[rows])
+                shares = weight[rows] / size_of_weights
+                loss, counts = mean(y_rows, targets[rows], shares, self.loss)
+                total, weights = total + counts * loss, weights + counts
                 self.apply_gradients(self._keyed(found))
+            if not self.is_finite():
+                raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
-            history.append(total / n)
-            for callback in callbacks:
-                callback.on_epoch_end(self, {"epoch": self.epoch - 1, "loss": history[-1]})
-        return {"loss": np.array(history)}
+            return total / weights if weights else 0.0
 
-    def _mean_loss(self, y: Array, targets: Array, weight: Any = None) -> float:
-        return reduced(y, targets, weight, self.loss, "mean")[0]
+        self.stop_training = False
+        try:
+            return Training(self, epochs, epoch, callbacks).train()
+        finally:
+            if self.steps == known[2]:  # no step was made, so no labels were learned
+                self.classes_, self.flat, _ = known
 
     def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K)."""
@@ -123,7 +135,7 @@ class Sequential(Network):
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
         t, outputs = self._targets(y), numbers(self(X))
-        result = {"loss": self._mean_loss(outputs, t)}
+        result = {"loss": mean(outputs, t, None, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
             right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))

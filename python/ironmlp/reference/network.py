@@ -65,6 +65,12 @@ class Network:
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
 
+    def __repr__(self) -> str:
+        layers = "".join(f"    {layer!r},\n" for layer in self.layers)
+        others = ("loss", "optimizer", "learning_rate", "dtype", "seed", "scale", "channels_last")
+        named = ", ".join(f"{name}={getattr(self, name)!r}" for name in others)
+        return f"reference.Sequential([\n{layers}], {named})"
+
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
         of a Conv2d; "0.bias" is (out,)."""
@@ -79,6 +85,14 @@ class Network:
         if old != got:
             raise ValueError(f"the model has {old}, the state has {got}")
         self.parameters = {key: new[key] for key in have}
+
+    def _snapshot(self) -> dict[str, Any]:
+        """All that training changes; no array is ever changed in place, so these stay the same."""
+        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
+        return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
+
+    def _set_trained(self, trained: Mapping[str, Any]) -> None:
+        vars(self).update(trained)
 
     def _tensors(self, X: Any, training: bool) -> list[Array]:
         """X, then the output of each layer: tensor k is what layer k takes."""
@@ -159,3 +173,8 @@ class Network:
                 lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
                 new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
                 self.parameters[key], self.memory[key] = new
+
+    def is_finite(self) -> bool:
+        """Whether parameters and the optimizer's memory are."""
+        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        return all(bool(np.isfinite(tensor).all()) for tensor in tensors)

@@ -30,6 +30,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+class Spec:
+    """The base of what `spec` makes."""
+
+    def __repr__(self) -> str:
+        values = {k: v for k, v in vars(type(self)).items() if not k.startswith("__")}
+        return f"{kind(self)}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+
+
 def spec(what: Any, **values: Any) -> Any:
     """An object with the attributes `values`, its class named by the string `what`.
 
@@ -40,7 +48,7 @@ def spec(what: Any, **values: Any) -> Any:
     plain = what.replace("_", "").lower().replace("logistic", "sigmoid")
     for name, defaults in DEFAULTS.items():
         if name.lower() == plain:
-            return type(name, (), defaults | values)()
+            return type(name, (Spec,), defaults | values)()
     raise ValueError(f"{what!r} is unknown, known: {', '.join(DEFAULTS)}")
 
 

@@ -1,7 +1,8 @@
 //! Softmax cross-entropy.
 //!
 //! For logits x, class weights w and targets t (an index is the unit vector of its class), smoothed
-//! to t' = (1 - s) t + s / K, let q = w t', Q = sum(q), m = max(x), e = exp(x - m), S = sum(e):
+//! to t' = (1 - s) t + s / K, let q = w t', Q = sum(q), m = max(x), e = exp(x - m), S = sum(e). Where
+//! one class is all that a row is compared with, q is its unit vector and w a factor of the row's weight.
 //!
 //! value = sum(q (m - x)) + Q log S, gradient = e (Q / S) - q.
 //!
@@ -9,10 +10,8 @@
 //! column mod 16 (N3) in the element type; the value is in f64 (N4). Weights, smoothing and ignored
 //! rows are PyTorch's.
 
-use super::rows::{
-    Rows, accumulate, column_weights, from_array, keep, keep_or, lane_numbers, to_array,
-};
-use super::{Scale, Scales, factor_of};
+use super::rows::{Rows, accumulate, from_array, keep, keep_or, lane_numbers, to_array};
+use super::weights::{ClassWeights, Scale, Scales};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
@@ -32,7 +31,7 @@ pub(super) enum Targets<R> {
 pub(super) struct Batch<'a, T, R> {
     pub(super) outputs: R,
     pub(super) targets: Targets<R>,
-    pub(super) class_weight: &'a [f64],
+    pub(super) class_weights: ClassWeights<'a>,
     pub(super) smoothing: f64,
     pub(super) scales: Scales<T>,
     pub(super) row_loss: Span<f64>,
@@ -104,6 +103,9 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     fn scale(&self, row: usize) -> Scale<T> {
         match self.targets {
             Targets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
+            Targets::Classes(classes) if self.smoothing == 0.0 => {
+                self.scales.weighted(row, self.class_weights.of(classes.get(row)))
+            }
             _ => self.scales.at(row),
         }
     }
@@ -123,7 +125,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         let zero = V::zero();
         if let Some(class) = self.lone_class(row) {
             let here = lane_numbers::<T, V>().eq(V::constant(lane_of(class, block)));
-            return V::select(here, V::constant(factor_of(self.class_weight, class)), zero);
+            return V::select(here, V::splat(T::ONE), zero);
         }
         let share = self.smoothing / self.outputs.cols() as f64;
         let (kept, share) = (V::constant(1.0 - self.smoothing), V::constant(share));
@@ -135,7 +137,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
             }
             Targets::Values(values) => kept.fma(values.load(row, block), share),
         };
-        keep(t.mul(column_weights(self.class_weight, block)), self.outputs.width(block))
+        keep(t.mul(self.class_weights.columns(block)), self.outputs.width(block))
     }
 
     /// The first pass over a row; with a gradient wanted, e takes its place.
@@ -168,14 +170,12 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     /// Q and sum(q (m - x)) of a row with one q other than 0: what the sums over lanes give too.
     #[inline(always)]
     fn lone_sums(&self, row: usize, class: i32, largest: T) -> (T, f64) {
-        let weight = T::from_f64(factor_of(self.class_weight, class));
         match usize::try_from(class) {
-            Ok(column) if weight != T::ZERO => {
+            Ok(column) => {
                 let x = self.outputs.get(row, column);
-                let distance = largest.add(x.mul(T::from_f64(-1.0)));
-                (weight, weight.mul(distance).to_f64())
+                (T::ONE, largest.add(x.mul(T::from_f64(-1.0))).to_f64())
             }
-            _ => (weight, 0.0),
+            Err(_) => (T::ZERO, 0.0),
         }
     }
 
