@@ -283,9 +283,12 @@ class Sequential(Trained):
             targets, reading = reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            loss = self._core.train_on_batch(X, targets, weights)
-            self._reading = reading
-            return loss
+            steps = self._core.steps
+            try:
+                return self._core.train_on_batch(X, targets, weights)
+            finally:
+                if self._core.steps != steps:
+                    self._reading = reading
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")
