@@ -89,7 +89,8 @@ class Sequential(Trained):
 
     @property
     def classes_(self) -> Array:
-        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y.
+        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y,
+        or of `fit`'s `classes`.
 
         AttributeError for a model that does not choose between classes.
         """
