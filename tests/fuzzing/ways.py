@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fuzzing.failure import require
+from fuzzing.prelude import laid_out
 from ironmlp import reference
 from ironmlp.losses import Loss
 from states import everything
@@ -71,6 +72,8 @@ def check_rows(model: Any, X: Any, outputs: Any) -> None:
         plain_x = plain_x.reshape(len(X), -1)
     predictor = model.predictor(len(X))
     require(same(predictor(plain_x), outputs), "the predictor's outputs have other bits")
+    lying = laid_out(plain_x, "subclass")
+    require(same(predictor(lying), outputs), "the predictor believes what an array says of itself")
     row = len(X) // 2
     alone = model.forward(X[row : row + 1])[0]
     require(same(alone, outputs[row]), f"row {row} alone has other bits")
