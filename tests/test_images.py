@@ -160,7 +160,7 @@ def test_files_copies_and_pickles_keep_how_x_is_read(tmp_path: Path) -> None:
         twin.fit(last, Y, epochs=1, batch_size=17)
     model.fit(last, Y, epochs=1, batch_size=17)
     assert_same(model.state_dict(), loaded.state_dict())
-    assert "scale=255.0, channels_last=True" in repr(model)
+    assert "    scale=255.0,\n    channels_last=True,\n" in repr(model)
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,35 @@ def test_bits_do_not_depend_on_threads(n_threads: int, rows: int) -> None:
         return [losses, loss, *(array.tobytes() for array in arrays)]
 
     assert results(n_threads) == results(1)
+
+
+@pytest.mark.parametrize("value", ["0", "1.0", "abc", "-3", ",3", "1000000000"])
+def test_a_foreign_variable_that_is_no_number_is_ignored_with_one_warning(value: str) -> None:
+    code = """
+import ironmlp.functional
+print(im.get_num_threads())
+fitted(None)
+"""
+    environment = {**os.environ, "IRONMLP_NUM_THREADS": "", "OMP_NUM_THREADS": value}
+    ended = run(code, env=environment)
+    assert int(ended.stdout) == CORES
+    assert ended.stderr.count("RuntimeWarning") == 1, ended.stderr
+    assert f"OMP_NUM_THREADS is '{value}'" in ended.stderr.replace('"', "'")
+    assert 'File "<string>"' in ended.stderr or "<string>:2" in ended.stderr
+    # Where our own variable says the number, there is nothing to warn of.
+    ended = run(code, env={**environment, "IRONMLP_NUM_THREADS": "3"})
+    assert (ended.stdout, ended.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize(("value", "number"), [("4,2", 4), (" 3 ", 3), ("7", 7)])
+def test_openmps_number_of_the_outermost_region_counts(value: str, number: int) -> None:
+    environment = {**os.environ, "IRONMLP_NUM_THREADS": "", "OMP_NUM_THREADS": value}
+    ended = run("print(im.get_num_threads())", env=environment)
+    assert (ended.stdout, ended.stderr) == (f"{number}\n", "")
+
+
+@pytest.mark.parametrize("value", ["0", "1.0", "abc", "4,2"])
+def test_our_own_variable_must_be_a_number(value: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("", env={**os.environ, "IRONMLP_NUM_THREADS": value})
+    assert "ValueError: IRONMLP_NUM_THREADS is" in caught.value.stderr

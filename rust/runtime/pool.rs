@@ -18,6 +18,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use super::fork;
+use super::memory;
 use super::team::Team;
 use super::worker::{Line, Share, spin_until};
 use crate::error::{Error, Result};
@@ -203,7 +204,11 @@ impl Pool {
     #[cold]
     fn grow(&'static self, crew: &mut Crew, size: usize) {
         crew.asked = size;
-        let mut members = crew.members.to_vec();
+        // A thread without memory for its locals would end the process, so without room for more threads
+        // those that there are go on.
+        let members = memory::room(0).and_then(|()| memory::vector(size));
+        let Ok(mut members) = members else { return };
+        members.extend_from_slice(crew.members);
         while members.len() < size {
             let me = members.len();
             let share: &'static Share<Region> = Box::leak(Box::new(Share::new()));
