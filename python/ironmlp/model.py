@@ -219,8 +219,7 @@ class Sequential(Trained):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        shape = np.shape(X) if input_grad else ()
-        X = self._samples(X)
+        given, X = X, self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
@@ -229,12 +228,14 @@ class Sequential(Trained):
             if not input_grad:
                 return loss, gradients
             named, by_input = gradients
-            return loss, named, by_input.reshape(shape)
+            return loss, named, by_input.reshape(np.shape(given))
         loss, listed, by_input = self._core.loss_and_grad(
             X, targets, weights, training, flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return (loss, named, by_input.reshape(shape)) if input_grad else (loss, named)
+        if by_input is None:
+            return loss, named
+        return loss, named, by_input.reshape(np.shape(given))
 
     def backward(
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
@@ -244,8 +245,7 @@ class Sequential(Trained):
         A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
         in its shape.
         """
-        shape = np.shape(X) if input_grad else ()
-        X = self._samples(X)
+        given, X = X, self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -254,7 +254,7 @@ class Sequential(Trained):
             X, gradient, flag("training", training), flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return (named, by_input.reshape(shape)) if input_grad else named
+        return named if by_input is None else (named, by_input.reshape(np.shape(given)))
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         """One update of the optimizer with gradients under the keys of `state_dict`.
