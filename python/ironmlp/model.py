@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core, _repr
-from ironmlp._arrays import Array, real_array, row_weights, samples
+from ironmlp._arrays import Array, as_array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, Training, by_core, checked_course
 from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
@@ -219,7 +219,8 @@ class Sequential(Trained):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        given, X = X, self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
@@ -228,14 +229,12 @@ class Sequential(Trained):
             if not input_grad:
                 return loss, gradients
             named, by_input = gradients
-            return loss, named, by_input.reshape(np.shape(given))
+            return loss, named, by_input.reshape(shape)
         loss, listed, by_input = self._core.loss_and_grad(
             X, targets, weights, training, flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        if by_input is None:
-            return loss, named
-        return loss, named, by_input.reshape(np.shape(given))
+        return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
 
     def backward(
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
@@ -245,7 +244,8 @@ class Sequential(Trained):
         A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
         in its shape.
         """
-        given, X = X, self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -254,7 +254,7 @@ class Sequential(Trained):
             X, gradient, flag("training", training), flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return named if by_input is None else (named, by_input.reshape(np.shape(given)))
+        return named if by_input is None else (named, by_input.reshape(shape))
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         """One update of the optimizer with gradients under the keys of `state_dict`.
