@@ -59,11 +59,6 @@ class Architecture:
         return self._loss
 
     @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer as it was given; see `learning_rate`."""
-        return self._optimizer
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """The type of parameters and outputs."""
         return np.dtype(self._dtype)

@@ -146,7 +146,11 @@ def real(
 
 def reals(name: str, value: Any) -> tuple[float, ...]:
     """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
-    listed = value.tolist() if hasattr(value, "tolist") else value
+    listed = value
+    if hasattr(value, "__array__"):
+        import numpy as np  # no other check here needs it
+
+        listed = np.asarray(value).tolist()
     if isinstance(listed, str) or not isinstance(listed, Sequence):
         raise TypeError(
             f"{name} is {value!r} ({type(value).__name__}), it must be a sequence of numbers"

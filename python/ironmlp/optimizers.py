@@ -10,7 +10,7 @@ message names the argument and what it must be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ironmlp._spec import Spec, choice, flag, real, reals, refusal
 
@@ -22,6 +22,10 @@ class Optimizer(Spec):
 
     __slots__ = ()
     lr: float
+
+    def _with_lr(self, lr: float) -> Self:
+        """The same optimizer with this learning rate."""
+        return self if lr == self.lr else type(self)(**{**self._arguments(), "lr": lr})
 
 
 class SGD(Optimizer):

@@ -21,6 +21,7 @@ use crate::kernels::images::ImageShape;
 use crate::kernels::loss::Loss;
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::kernels::weight::Block;
+use crate::runtime::memory;
 use crate::simd::{Isa, LANES};
 
 /// Rows that are in memory at a time; a larger batch goes through in slabs. 16 of N2's blocks of 256
@@ -114,12 +115,14 @@ pub struct Plan<T: Elementary> {
 
 impl<T: Elementary> Plan<T> {
     /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
-    #[must_use]
-    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for it.
+    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Result<Self> {
         if purpose == Purpose::Train
-            && let Some(plan) = Self::tiny(spec, isa)
+            && let Some(plan) = Self::tiny(spec, isa)?
         {
-            return plan;
+            return Ok(plan);
         }
         let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
         Self::with_slab(spec, purpose, slab_rows, isa)
@@ -127,25 +130,26 @@ impl<T: Elementary> Plan<T> {
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
     ///
+    /// # Errors
+    /// As [`Self::new`].
+    ///
     /// # Panics
     /// If `slab_rows` is neither the whole batch nor a power of two of at least 256, as N2 needs.
-    #[must_use]
-    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Self {
+    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Result<Self> {
         Self::build(spec, None, purpose, slab_rows, isa)
     }
 
     /// A plan of a network that takes images, for images of one size.
     ///
-    /// # Panics
-    /// If the layers do not fit images of this size, which [`Spec::shapes`] tells.
-    #[must_use]
+    /// # Errors
+    /// As [`Self::new`], and as [`Spec::shapes`] if the layers do not fit images of this size.
     pub fn of_images(
         spec: &Spec,
         image: ImageShape,
         purpose: Purpose,
         slab_rows: usize,
         isa: Isa,
-    ) -> Self {
+    ) -> Result<Self> {
         let whole = matches!(purpose, Purpose::Trace | Purpose::Gradients { input_grad: true });
         let large = slab_rows > IMAGE_SLAB_ROWS && !whole;
         let slab_rows = if large { IMAGE_SLAB_ROWS } else { slab_rows };
@@ -158,8 +162,9 @@ impl<T: Elementary> Plan<T> {
         purpose: Purpose,
         slab_rows: usize,
         isa: Isa,
-    ) -> Self {
-        let shapes = spec.shapes(image).expect("layers that fit");
+    ) -> Result<Self> {
+        memory::room(spec.layers.len())?;
+        let shapes = spec.shapes(image)?;
         let mut builder = RowBuilder {
             spec,
             purpose,
@@ -177,10 +182,11 @@ impl<T: Elementary> Plan<T> {
             layer_grads: Vec::new(),
             tiny: tiny::fits(spec),
         };
-        let mut images = image.map(|image| {
+        let images = image.map(|image| {
             let batch = &mut builder.buffers;
             ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
         });
+        let mut images = images.transpose()?;
         let input = match &mut images {
             Some(images) => {
                 let (flat, convolutions) = images.flatten::<T>(slab_rows, &mut builder.buffers);
@@ -214,16 +220,18 @@ impl<T: Elementary> Plan<T> {
             builder.buffers = buffers;
             plan
         });
-        let blocks = builder.blocks::<T>();
+        let blocks = builder.blocks::<T>()?;
         let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
         let whole = Part::whole(images.is_none(), forward.len(), backward.len());
         let parts = Parts::new((&forward, &backward), &buffers, false);
-        Self {
+        let loss = spec.loss.as_ref();
+        let loss = loss.map(|(loss, reduction)| Ok((loss.duplicate()?, *reduction)));
+        Ok(Self {
             isa,
             row_kernels: RowKernels::new(isa),
-            loss: spec.loss.clone(),
+            loss: loss.transpose()?,
             scale: spec.input.scale.map(T::from_f64),
-            updates: Updates::new(spec, isa),
+            updates: Updates::new(spec, isa)?,
             buffers,
             images,
             forward,
@@ -244,14 +252,17 @@ impl<T: Elementary> Plan<T> {
             fused: true,
             tiny: None,
             flops_per_row: 6.0 * multiply_adds(spec, &shapes),
-        }
+        })
     }
 
     /// The plan of a network that fits into L1, if this one does.
-    fn tiny(spec: &Spec, isa: Isa) -> Option<Self> {
-        let mut plan = Self::with_slab(spec, Purpose::Train, LANES, isa);
-        plan.tiny = Some(Tiny::new::<T>(spec, &mut plan.buffers)?);
-        Some(plan)
+    fn tiny(spec: &Spec, isa: Isa) -> Result<Option<Self>> {
+        if !tiny::fits(spec) {
+            return Ok(None);
+        }
+        let mut plan = Self::with_slab(spec, Purpose::Train, LANES, isa)?;
+        plan.tiny = Tiny::new::<T>(spec, &mut plan.buffers);
+        Ok(Some(plan))
     }
 
     /// The same plan, in which a training step makes all gradients before it updates: for tests.

@@ -8,8 +8,8 @@ use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
-use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
+use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
 /// The updates of one network's trainable layers.
@@ -31,18 +31,21 @@ struct Updated {
 
 impl Updates {
     /// Those of a network.
-    #[must_use]
-    pub fn new(spec: &Spec, isa: Isa) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the list of tiles.
+    pub fn new(spec: &Spec, isa: Isa) -> Result<Self> {
         let mut layers = Vec::new();
         let mut blocks = Vec::new();
         for (index, weighted) in spec.weighted().enumerate() {
             if weighted.trainable {
                 let block = |block| (layers.len(), block);
+                memory::reserve(&mut blocks, count_blocks(weighted.inputs, weighted.outputs))?;
                 blocks.extend(blocks_of(weighted.inputs, weighted.outputs).map(block));
                 layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
-        Self { isa, optimizer: spec.optimizer, layers, blocks }
+        Ok(Self { isa, optimizer: spec.optimizer, layers, blocks })
     }
 
     /// The update from a gradient in the layout of the parameters.
@@ -93,6 +96,11 @@ pub(super) fn keeps_backward(spec: &Spec, layer: usize) -> bool {
     spec.weighted().take_while(|below| below.layer < layer).any(|below| below.trainable)
         && spec.is_copied(layer)
         && !tiny::fits(spec)
+}
+
+/// How many blocks a weight has.
+pub(super) fn count_blocks(inputs: usize, outputs: usize) -> usize {
+    inputs.div_ceil(LANES) * outputs.div_ceil(2 * LANES)
 }
 
 /// The blocks of a weight.

@@ -7,7 +7,7 @@ use super::parameters::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::{Arena, Pace};
+use crate::runtime::{Arena, Pace, memory};
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
@@ -92,7 +92,7 @@ pub struct Workspace<T: Elementary> {
     memory: Arena<T>,
     row_loss: Arena<f64>,
     classes: Arena<i32>,
-    weights: Arena<T>,
+    weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     pub(super) gradients: Vec<Arena<T>>,
     /// The convolutions' gradients of each block of 16 rows of a slab.
@@ -148,7 +148,7 @@ impl<T: Elementary> Workspace<T> {
     }
 
     /// The weight of each row of the batch.
-    pub(super) fn weights(&self) -> Span<T> {
+    pub(super) fn weights(&self) -> Span<f64> {
         whole(&self.weights)
     }
 
@@ -175,6 +175,7 @@ impl<T: Elementary> Workspace<T> {
                 .push(TileMemory { memory: buffers.memory()?, taken: AtomicBool::new(false) });
         }
         while self.image_gradients.len() < blocks {
+            memory::reserve(&mut self.image_gradients, 1)?;
             self.image_gradients.push(layout.convolutions_buffer()?);
         }
         Ok(())

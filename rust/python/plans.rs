@@ -85,23 +85,23 @@ pub struct Plans<T: Float> {
 }
 
 impl<T: Float> Plans<T> {
-    pub fn new(spec: Spec, isa: Isa) -> Self {
-        let updates = Updates::new(&spec, isa);
-        Self {
+    pub fn new(spec: Spec, isa: Isa) -> Result<Self> {
+        let updates = Updates::new(&spec, isa)?;
+        Ok(Self {
             spec,
             isa,
             updates,
             plans: Mutex::new(Vec::new()),
             workspaces: Mutex::new(Vec::new()),
-        }
+        })
     }
 
-    pub fn plan(&self, key: Key) -> Arc<Plan<T>> {
+    pub fn plan(&self, key: Key) -> Result<Arc<Plan<T>>> {
         let cache = self.plans.try_lock();
         if let Ok(cache) = &cache
             && let Some((_, plan)) = cache.iter().find(|(cached, _)| *cached == key)
         {
-            return Arc::clone(plan);
+            return Ok(Arc::clone(plan));
         }
         let Key { purpose, image, slab, .. } = key;
         let plan = match image {
@@ -110,7 +110,7 @@ impl<T: Float> Plans<T> {
                 Plan::new(&self.spec, purpose, slab, self.isa)
             }
             None => Plan::with_slab(&self.spec, purpose, slab, self.isa),
-        };
+        }?;
         let plan = if key.fused { plan } else { plan.unfused() };
         let plan = Arc::new(if key.columns { plan.by_columns() } else { plan });
         if let Ok(mut cache) = cache {
@@ -119,7 +119,7 @@ impl<T: Float> Plans<T> {
             }
             cache.push((key, Arc::clone(&plan)));
         }
-        plan
+        Ok(plan)
     }
 
     /// Memory for a step of a plan on up to `rows` rows.
@@ -152,7 +152,7 @@ impl<T: Float> Plans<T> {
         rows: usize,
         work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
     ) -> Result<R> {
-        let plan = self.plan(key);
+        let plan = self.plan(key)?;
         let mut workspace = self.workspace(key, &plan, rows)?;
         let result = work(&plan, &mut workspace)?;
         self.keep(key, workspace);
