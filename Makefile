@@ -110,6 +110,7 @@ endef
 # $(1): directory, $(2): extras
 define install
 $(call venv,$(1))
+@echo "Installing ironmlp$(2) into $(1)"
 $(1)/bin/pip uninstall --quiet --yes ironmlp
 $(1)/bin/pip install --quiet "$$(echo $(CURDIR)/target/wheel/*.whl)$(2)"
 touch $(1)/ready
@@ -118,10 +119,12 @@ endef
 .venv-build/ready: pyproject.toml
 	@command -v cargo > /dev/null || { echo "ironmlp needs Rust 1.89 or newer: https://rustup.rs"; exit 1; }
 	$(call venv,.venv-build)
+	@echo "Installing maturin, which builds the wheel, into .venv-build"
 	.venv-build/bin/pip install --quiet 'maturin>=1.9.4,<2'
 	touch $@
 
 $(WHEEL): $(SOURCES) .venv-build/ready
+	@echo "Building ironmlp with all optimisations: MINUTES, most of it in the last crate."
 	rm -rf target/wheel
 	.venv-build/bin/maturin build --release --interpreter $(PYO3_PYTHON) --out target/wheel
 	touch $@

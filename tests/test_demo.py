@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import ironmlp as im
-from ironmlp import _demo, _demo_measure
+from ironmlp import _demo
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +81,8 @@ def test_both_sides_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_models_of_the_demo_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ironmlp import _demo_measure
+
     made = []
 
     class Noted(im.MLP):
@@ -106,6 +108,8 @@ def test_models_of_the_demo_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_shortest_of_several_times_counts_and_sides_take_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from ironmlp import _demo_measure
+
     clock, calls = [0.0], []
     monkeypatch.setattr(_demo_measure.time, "perf_counter", lambda: clock[0])
     durations = {"ours": iter([5.0, 2.0, 3.0, 2.5, 9.0]), "numpy": iter([7.0, 8.0, 6.0, 9.0, 9.0])}

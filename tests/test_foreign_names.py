@@ -9,7 +9,7 @@ import pytest
 
 import ironmlp as im
 from hostile import X, Y, refused, regressor
-from ironmlp import _foreign, layers, losses, optimizers
+from ironmlp import layers, losses, optimizers
 from ironmlp.layers import ACTIVATIONS, INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
@@ -100,6 +100,8 @@ def test_fit(settings: dict[str, Any], words: list[str]) -> None:
 
 
 def test_what_belongs_to_validation_has_a_way() -> None:
+    from ironmlp import _foreign
+
     assert "model.evaluate" in _foreign.keyword("validation_data", [])
     assert "model.evaluate" in _foreign.keyword("validation_split", [])
 
@@ -183,6 +185,8 @@ def test_an_image_has_three_sizes() -> None:
 
 
 def test_strings_lead_to_what_exists() -> None:
+    from ironmlp import _foreign
+
     known = {
         "activation": ACTIVATIONS,
         "dtype": ["float32", "float64"],
@@ -198,6 +202,8 @@ def test_strings_lead_to_what_exists() -> None:
 
 
 def test_arguments_lead_to_what_exists() -> None:
+    from ironmlp import _foreign
+
     specs = [getattr(module, n) for module in (layers, losses, optimizers) for n in module.__all__]
     public = [*specs, im.MLP, im.Sequential, im.Sequential.fit, im.LeNet5]
     names = {name for thing in public for name in inspect.signature(thing).parameters}

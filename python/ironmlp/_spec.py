@@ -195,6 +195,6 @@ def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> 
             f"{name} is the class {value.__name__}, it must be one: {value.__name__}()"
         )
     article = "an" if base.__name__[0] in "AEIOU" else "a"
-    expected = ", ".join([f"{article} {base.__name__}", *(repr(k) for k in known)])
+    names = f" or one of {', '.join(repr(k) for k in known)}" if known else ""
     got = f"{value!r} ({type(value).__name__})"
-    return TypeError(f"{name} is {got}, it must be {'one of ' if known else ''}{expected}")
+    return TypeError(f"{name} is {got}, it must be {article} {base.__name__}{names}")

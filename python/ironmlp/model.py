@@ -112,7 +112,8 @@ class Sequential(Trained):
         log_every: int = 0,
         check_finite: bool = True,
     ) -> History:
-        """Train for `epochs` more epochs, from the present parameters and optimizer state on.
+        """Train for `epochs` more epochs (one unless you say more), from the present parameters and
+        optimizer state on; `reset` starts anew.
 
         Each epoch goes through the rows in batches of `batch_size`, in a new order unless
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all

@@ -44,6 +44,9 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                     return None;
                 }
                 weights += inputs * outputs;
+                if weights > MAX_WEIGHTS {
+                    return None;
+                }
                 pairs.push((linear, Activation::Identity));
             }
             spec::Layer::Activation(Activation::Identity) => {}
@@ -57,7 +60,7 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
             }
         }
     }
-    (weights <= MAX_WEIGHTS && spec.loss.is_some()).then_some(pairs)
+    spec.loss.is_some().then_some(pairs)
 }
 
 /// Whether a network trains in this way.
