@@ -6,7 +6,8 @@
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays, in and out; all `unsafe` of this floor. `data.rs`: arguments as
 //!   numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
-//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces, cached.
+//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces; `kept.rs`: those that are
+//!   kept for the next calls.
 //! - `error.rs`: errors as exceptions.
 
 mod access;
@@ -15,6 +16,7 @@ mod config;
 mod data;
 mod error;
 mod functional;
+mod kept;
 mod model;
 mod network;
 mod plans;

@@ -73,8 +73,19 @@ pub fn vector<T>(len: usize) -> Result<Vec<T>> {
     }
 }
 
+/// A vector of `len` times the same.
+///
+/// # Errors
+/// As [`vector`].
+pub fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>> {
+    let mut all = vector(len)?;
+    all.resize(len, value);
+    Ok(all)
+}
+
 /// The error of an allocation that failed.
-pub(super) fn refusal(needed: usize) -> Error {
+#[must_use]
+pub fn refusal(needed: usize) -> Error {
     Error::Memory { needed: needed as u64, available: available().unwrap_or(0) }
 }
 
