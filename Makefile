@@ -9,6 +9,9 @@
 
 PYTHON ?= python3
 MAX_WHEEL_BYTES := 2000000
+# Of tests/fuzz.py
+CASES ?= 1000
+SEED ?= 0
 # Of benches/peers.py and benches/lenet.py: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
@@ -74,6 +77,22 @@ dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
 	cd target/dist && venv/bin/python -m ironmlp selfcheck
 	target/dist/venv/bin/pip wheel --quiet --no-deps --wheel-dir target/dist/from-sdist dist/*.tar.gz
 	ls -l dist target/dist/from-sdist
+
+.PHONY: asan
+asan: .venv-test/ready ## Run all tests under AddressSanitizer (Linux; hours)
+	tests/sanitizers/asan.sh .venv-test/bin/python
+
+.PHONY: valgrind
+valgrind: .venv-test/ready ## Run a short session under valgrind
+	tests/sanitizers/valgrind.sh .venv-test/bin/python
+
+.PHONY: fuzz
+fuzz: .venv-test/ready ## Try random programs: make fuzz CASES=100000 SEED=1
+	.venv-test/bin/python tests/fuzz.py --cases $(CASES) --seed $(SEED)
+
+.PHONY: aarch64
+aarch64: ## Build for aarch64 on Debian, and compare its hashes under an emulator
+	tests/aarch64.sh
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made

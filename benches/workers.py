@@ -119,10 +119,10 @@ def listed(known: list[str]) -> Any:
 class Worker:
     """A peer's process; `ask` sends a request of worker.py and returns the answer."""
 
-    def __init__(self, peer: str, threads: int) -> None:
+    def __init__(self, peer: str, threads: int, python: str = sys.executable) -> None:
         self.peer, self.threads = peer, threads
         module, self.package, _ = PEERS[peer]
-        command = [sys.executable, str(Path(__file__).with_name("worker.py")), module, str(threads)]
+        command = [python, str(Path(__file__).with_name("worker.py")), module, str(threads)]
         self.process = subprocess.Popen(
             [*command, ",".join(map(str, cores()[:threads]))],
             stdin=subprocess.PIPE,

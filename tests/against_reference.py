@@ -50,7 +50,7 @@ class Bounds:
         for k in reversed(range(len(self.model.layers))):
             found[f"{k}.grad_output"] = error
             dy = exact[f"{k}.grad_output"]
-            if reference.kind(self.model.layers[k]) in reference.WEIGHTED:
+            if reference.specs.kind(self.model.layers[k]) in reference.layers.WEIGHTED:
                 found |= self.parameters(k, tensors[k], errors[k], dy, error)
             error = self.backward(k, tensors[k], errors[k], dy, error)
         return {**found, "input.grad": error}
@@ -58,20 +58,20 @@ class Bounds:
     def forward(self, k: int, x: Array, y: Array, error: Array) -> Array:
         """The error of y = layer k of x, by x's."""
         layer = self.model.layers[k]
-        if reference.kind(layer) in reference.WEIGHTED:
-            product = reference.WEIGHTED[reference.kind(layer)][0]
+        if reference.specs.kind(layer) in reference.layers.WEIGHTED:
+            product = reference.layers.WEIGHTED[reference.specs.kind(layer)][0]
             W = abs(self.model.parameters[f"{k}.weight"])  # (out, in), or (out, in, kh, kw)
             bias = abs(self.model.parameters.get(f"{k}.bias", np.zeros(len(W))))
             terms = product(abs(x), W, layer) + bias.reshape(-1, *(1,) * (W.ndim - 2))
             found: Array = product(error, W, layer) + self.sum_of(W[0].size + 1) * terms
             return found
-        if reference.kind(layer) in reference.SHAPING:
-            pool = reference.SHAPING[reference.kind(layer)][0]
+        if reference.specs.kind(layer) in reference.layers.SHAPING:
+            pool = reference.layers.SHAPING[reference.specs.kind(layer)][0]
             own: Array = self.sum_of(window(layer)) * pool(abs(x), layer)
             return pool(error, layer) + own
-        if reference.kind(layer) == "Dropout":  # a product with a rounded constant, if any
+        if reference.specs.kind(layer) == "Dropout":  # a product with a rounded constant, if any
             return error * self.mask(k, x) + self.eps * abs(y)
-        f = reference.ACTIVATIONS[reference.kind(layer)][0]
+        f = reference.activations.ACTIVATIONS[reference.specs.kind(layer)][0]
         own = tolerances.ACTIVATION_EPS * self.eps * np.maximum(abs(x), abs(y))
         return change(lambda z: f(z, layer), x, error) + own
 
@@ -79,23 +79,25 @@ class Bounds:
         self, y: Array, targets: Array, weight: Any, error: Array, value: float, dy: Array
     ) -> tuple[float, Array]:
         """The errors of the loss and of its gradient dy, by that of the outputs y."""
-        loss, kind = self.model.loss, reference.kind(self.model.loss)
+        loss, kind = self.model.loss, reference.specs.kind(self.model.loss)
         times = tolerances.SOFTMAX_EPS if kind == "CrossEntropy" else tolerances.BINARY_EPS
         # What a row's loss and gradient are multiplied by, (n, 1).
-        _, grad, divisors = reference.LOSSES[kind](y, targets, loss)
+        _, grad, divisors = reference.losses.LOSSES[kind](y, targets, loss)
         scale = np.ones(len(y)) if weight is None else weight
         if loss.reduction == "mean":
             scale = scale / np.sum(scale * divisors)
         scale = scale[:, None]
 
         def at(outputs: Array, t: Array = targets) -> Array:
-            return reference.reduced(outputs, t, weight, loss, loss.reduction)[1]
+            return reference.losses.reduced(outputs, t, weight, loss, loss.reduction)[1]
 
         size, least = abs(grad), 0.0
         if kind == "CrossEntropy":  # absolute or relative, whichever is larger
             size, least = np.maximum(size, 1.0), float(np.sum(scale))
         elif kind == "BinaryCrossEntropy":  # relative to the terms of a soft target
-            one, zero = (reference.LOSSES[kind](y, 0 * targets + t, loss)[1] for t in (1.0, 0.0))
+            one, zero = (
+                reference.losses.LOSSES[kind](y, 0 * targets + t, loss)[1] for t in (1.0, 0.0)
+            )
             size = targets * abs(one) + (1.0 - targets) * abs(zero)
         by_outputs = sum(
             change(at, y, error * (np.arange(y.shape[1]) == column)) for column in range(y.shape[1])
@@ -110,7 +112,7 @@ class Bounds:
     ) -> dict[str, Array]:
         """The errors of layer k's gradients, by those of its input x and of dy."""
         layer, W = self.model.layers[k], self.model.parameters[f"{k}.weight"]
-        backward = reference.WEIGHTED[reference.kind(layer)][1]
+        backward = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
         own = self.sum_of(dy.size // dy.shape[1])  # a term for each row and place
         weight = backward(abs(x), W, dy_error, layer)[0]
         found = {f"{k}.weight.grad": weight + backward(error + own * abs(x), W, abs(dy), layer)[0]}
@@ -122,19 +124,19 @@ class Bounds:
     def backward(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
         """The error of dloss/dx, by those of layer k's input x and of dy."""
         layer = self.model.layers[k]
-        if reference.kind(layer) in reference.WEIGHTED:
-            product = reference.WEIGHTED[reference.kind(layer)][1]
+        if reference.specs.kind(layer) in reference.layers.WEIGHTED:
+            product = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
             W = abs(self.model.parameters[f"{k}.weight"])
             own = self.sum_of(W[:, 0].size)
             found: Array = product(x, W, dy_error + own * abs(dy), layer)[1]
             return found
-        if reference.kind(layer) in reference.SHAPING:
-            pool, back = reference.SHAPING[reference.kind(layer)]
+        if reference.specs.kind(layer) in reference.layers.SHAPING:
+            pool, back = reference.layers.SHAPING[reference.specs.kind(layer)]
             dy_error = dy_error + self.sum_of(window(layer)) * abs(dy)
             return np.asarray(back(x, pool(x, layer), dy_error, layer))
-        if reference.kind(layer) == "Dropout":
+        if reference.specs.kind(layer) == "Dropout":
             return dy_error * self.mask(k, x) + self.eps * abs(dy * self.mask(k, x))
-        f, derivative = reference.ACTIVATIONS[reference.kind(layer)]
+        f, derivative = reference.activations.ACTIVATIONS[reference.specs.kind(layer)]
 
         def slope(z: Array) -> Array:
             return derivative(z, f(z, layer), layer)

@@ -48,7 +48,7 @@ struct Arrays<T> {
     rows: usize,
     outputs: Vec<T>,
     targets: Vec<T>,
-    weight: Option<Vec<T>>,
+    weight: Option<Vec<f64>>,
     pos_weight: Option<Vec<T>>,
 }
 
@@ -67,7 +67,7 @@ impl<T: Elementary> Arrays<T> {
                 Binary::Probabilities => vector(&|i| uniform(1, i)),
             },
             targets: vector(&|i| if hard { uniform(2, i).round() } else { uniform(2, i) }),
-            weight: weighted.then(|| vector(&weight)),
+            weight: weighted.then(|| (0..rows * cols).map(weight).collect()),
             pos_weight: (weighted && of == Binary::Logits)
                 .then(|| vector(&|i| 3.0 * uniform(4, i))),
         }
@@ -108,7 +108,7 @@ impl<T: Elementary> Arrays<T> {
         for i in 0..len {
             let target = Target::Values(vec![self.targets[i].to_f64()]);
             let row = losses::row(&self.loss(i), &[self.outputs[i].to_f64()], &target);
-            let weight = self.weight.as_ref().map_or(1.0, |weight| weight[i].to_f64());
+            let weight = self.weight.as_ref().map_or(1.0, |weight| weight[i]);
             let (value, gradient) =
                 (row.value.times(weight), row.gradient[0].times(weight / divisor));
             sum += value.exact / divisor;

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import fits
+import in_turn
 import scaling
 import sharing
 from results import Line
@@ -98,6 +99,42 @@ def test_more_threads_that_are_slower_are_found() -> None:
     assert times == {"odd": medians}
     assert scaling.slower(medians) == [8]
     assert scaling.slower({1: 10.0, 2: 10.6, 4: 10.6}) == [2, 4]
+
+
+def test_a_ratio_of_two_builds_is_taken_round_by_round() -> None:
+    ours, others = Process(), Process()
+    assert in_turn.alternated([ours, others], 3, 5) == [[5.0] * 3, [5.0] * 3]
+    found = in_turn.row("xor", 1, 1000, [[1.0, 2.0, 4.0], [2.0, 4.0, 4.0]]).split()
+    # Ratios of 2, 2 and 1; 2 s and 4 s are 2000 and 4000 us for each of 1000 steps.
+    assert found == ["xor", "1", "thread", "2000", "4000", "2.000", "1.500", "to", "2.000"]
+
+
+def test_who_begins_changes_from_round_to_round() -> None:
+    asked: list[str] = []
+
+    class Named(Process):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def ask(self, do: str, epochs: int) -> dict[str, float]:
+            asked.append(self.name)
+            return super().ask(do, epochs)
+
+    in_turn.alternated([Named("this"), Named("other")], 2, 1)
+    assert asked == ["this", "other", "other", "this"]
+
+
+@LINUX
+def test_two_builds_that_are_one_have_a_row_for_each_number_of_threads() -> None:
+    command = [sys.executable, str(BENCHES / "in_turn.py"), sys.executable]
+    options = ["--networks", "xor", "--threads", "1,2", "--rounds", "2", "--window", "0.002"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
+        ["xor", "1"],
+        ["xor", "2"],
+    ]
 
 
 @LINUX

@@ -1,21 +1,15 @@
-"""Callbacks, early stopping, and History."""
+"""Callbacks: their moments, their logs, their order, and what is refused before the first step."""
 
-import sys
-import types
+import decimal
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp.callbacks import (
-    Callback,
-    EarlyStopping,
-    LambdaCallback,
-    ProgressBar,
-    StopTraining,
-)
-from states import squares
+from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, ProgressBar
+from states import everything, squares, unchanged
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
@@ -24,10 +18,6 @@ Y = X[:, 0] * X[:, 1]
 
 def regressor(lr: float = 1e-2, loss: Any = "mse") -> im.MLP:
     return im.MLP([4, 6, 1], loss=loss, optimizer=im.Adam(lr=lr), seed=1)
-
-
-def state(model: im.Sequential) -> dict[str, Any]:
-    return {key: value.tolist() for key, value in model.state_dict().items()}
 
 
 class Recorder(Callback):
@@ -47,6 +37,9 @@ class Recorder(Callback):
         self.calls.append(("train_end", dict(logs)))
 
 
+# Moments
+
+
 @pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
 def test_moments_and_logs(loss: Any) -> None:
     recorder = Recorder()
@@ -54,13 +47,17 @@ def test_moments_and_logs(loss: Any) -> None:
     model.fit(X, Y, epochs=3)
     history = model.fit(X, Y, epochs=2, callbacks=[recorder])
     first, second = history["loss"]
+    # Epochs count from the model's birth.
     assert recorder.calls == [
         ("train_begin", {"epochs": 2}),
-        ("epoch_begin", {"epoch": 0}),
-        ("epoch_end", {"epoch": 0, "loss": first}),
-        ("epoch_begin", {"epoch": 1}),
-        ("epoch_end", {"epoch": 1, "loss": second}),
-        ("train_end", {"epoch": 1, "loss": second}),
+        ("epoch_begin", {"epoch": 3}),
+        ("epoch_end", {"epoch": 3, "loss": first}),
+        ("epoch_begin", {"epoch": 4}),
+        ("epoch_end", {"epoch": 4, "loss": second}),
+        (
+            "train_end",
+            {"epoch": 4, "loss": second, "stop_reason": "epochs", "stop_message": ""},
+        ),
     ]
 
 
@@ -68,7 +65,7 @@ def test_callbacks_change_no_bit() -> None:
     model, plain = regressor(), regressor()
     history = model.fit(X, Y, epochs=5, callbacks=[Callback(), Recorder()])
     assert history["loss"].tolist() == plain.fit(X, Y, epochs=5)["loss"].tolist()
-    assert state(model) == state(plain)
+    assert everything(model) == everything(plain)
 
 
 def test_a_function_is_called_at_epoch_ends() -> None:
@@ -106,9 +103,10 @@ def test_the_model_works_inside_a_callback() -> None:
             model.fit(X, Y)
 
     model, plain = regressor(), regressor()
-    model.fit(X, Y, epochs=3, callbacks=[use])
-    plain.fit(X, Y, epochs=3)
-    assert state(model) == state(plain)
+    for _ in range(2):
+        model.fit(X, Y, epochs=3, callbacks=[use])
+        plain.fit(X, Y, epochs=3)
+    assert everything(model) == everything(plain)
 
 
 def test_the_learning_rate_changes_at_once() -> None:
@@ -120,266 +118,241 @@ def test_the_learning_rate_changes_at_once() -> None:
     for _ in range(3):
         by_hand.fit(X, Y)
         by_hand.learning_rate *= 0.5
-    assert state(model) == state(by_hand)
+    assert everything(model) == everything(by_hand)
 
 
-# Ways to stop
+# Logs
 
 
-def stop_by_attribute(model: im.Sequential, logs: dict[str, Any]) -> None:
-    model.stop_training = logs["epoch"] == 2
-
-
-def stop_by_exception(model: im.Sequential, logs: dict[str, Any]) -> None:
-    if logs["epoch"] == 2:
-        raise StopTraining("enough")
-
-
-@pytest.mark.parametrize(
-    ("stop", "reason"), [(stop_by_attribute, "stop_training"), (stop_by_exception, "enough")]
-)
-def test_stopping(stop: Any, reason: str) -> None:
-    recorder = Recorder()
-    model, plain = regressor(), regressor()
-    history = model.fit(X, Y, epochs=10, callbacks=[stop, recorder])
-    plain.fit(X, Y, epochs=3)
-    assert history.stop_reason == reason
-    assert len(history) == model.epoch == 3
-    assert state(model) == state(plain)
-    # The callbacks after the one that stops see the epoch's end too.
-    assert [name for name, _ in recorder.calls[-2:]] == ["epoch_end", "train_end"]
-    # And the next fit is not stopped.
-    assert len(model.fit(X, Y, epochs=4)) == 4
-
-
-def test_stopping_before_the_first_epoch() -> None:
-    def stop(model: im.Sequential, logs: dict[str, Any]) -> None:
-        raise StopTraining
-
-    model = regressor()
-    history = model.fit(X, Y, epochs=3, callbacks=[LambdaCallback(on_train_begin=stop)])
-    assert len(history) == model.epoch == 0
-    assert history.stop_reason == "StopTraining"
-
-
-def test_an_exception_comes_out_and_frees_the_model() -> None:
-    recorder = Recorder()
-
-    def fail(model: im.Sequential, logs: dict[str, Any]) -> None:
-        if logs["epoch"] == 1:
-            raise LookupError("here")
-
-    model, plain = regressor(), regressor()
-    with pytest.raises(LookupError, match="here"):
-        model.fit(X, Y, epochs=5, callbacks=[fail, recorder])
-    assert recorder.calls[-1][0] == "epoch_begin"
-    assert model.epoch == 2
-    model.fit(X, Y, epochs=3)
-    plain.fit(X, Y, epochs=5)
-    assert state(model) == state(plain)
-
-
-# Early stopping
-
-
-class Scripted(Callback):
-    """Puts given numbers into the logs."""
-
-    def __init__(self, *values: float) -> None:
-        self.values = values
-
-    def on_epoch_end(self, model: im.Sequential, logs: dict[str, Any]) -> None:
-        logs["score"] = self.values[logs["epoch"]]
-
-
-def stopped_at(values: list[float], **settings: Any) -> tuple[int, EarlyStopping]:
-    stopping = EarlyStopping("score", **settings)
-    history = regressor().fit(X, Y, epochs=len(values), callbacks=[Scripted(*values), stopping])
-    assert (history.stop_reason == "epochs") == (len(history) == len(values))
-    return len(history), stopping
-
-
-@pytest.mark.parametrize(
-    ("values", "settings", "epochs"),
-    [
-        ([3, 2, 1, 0, -1], {}, 5),
-        ([3, 2, 2, 0, 0], {}, 3),
-        ([3, 2, 2, 0, 0], {"patience": 1}, 3),
-        ([3, 2, 2, 0, 1, 1, 1], {"patience": 2}, 6),
-        ([3, 2, 4, 4, 4, 0, 0], {"patience": 3}, 5),
-        ([3, 2.6, 2.2, 1.8, 0, 0], {"min_delta": 0.5, "patience": 1}, 2),
-        ([3, 2.6, 2.2, 1.8, 0], {"min_delta": 0.5, "patience": 2}, 5),
-        ([1, 2, 3, 2, 9], {"mode": "max"}, 4),
-        ([np.nan, np.nan, 1.0, 1.0, 0], {"patience": 2}, 2),
-    ],
-)
-def test_early_stopping(values: list[float], settings: dict[str, Any], epochs: int) -> None:
-    assert stopped_at(values, **settings)[0] == epochs
-
-
-def test_early_stopping_tells_the_best_epoch() -> None:
-    _, stopping = stopped_at([3.0, 1.0, 2.0, 2.0, 2.0], patience=2)
-    assert (stopping.best, stopping.best_epoch) == (1.0, 1)
-
-
-def test_early_stopping_gives_its_reason() -> None:
-    history = regressor().fit(
-        X, Y, epochs=9, callbacks=[Scripted(*[1.0] * 9), EarlyStopping("score")]
+def test_an_epoch_has_one_dict() -> None:
+    begun: list[Any] = []
+    ended: list[Any] = []
+    callback = LambdaCallback(
+        on_epoch_begin=lambda model, logs: begun.append(logs),
+        on_epoch_end=lambda model, logs: ended.append(logs),
     )
-    assert history.stop_reason == "early stopping: no better score than 1 of epoch 0"
+    regressor().fit(X, Y, epochs=3, callbacks=[callback])
+    assert [id(logs) for logs in begun] == [id(logs) for logs in ended]
+    assert [logs["epoch"] for logs in ended] == [0, 1, 2]
 
 
-def test_early_stopping_watches_the_training_loss() -> None:
-    model = regressor(lr=0.0)
-    assert len(model.fit(X, Y, epochs=50, batch_size=None, callbacks=[EarlyStopping()])) == 2
-    model.learning_rate = 1e-3
-    assert len(model.fit(X, Y, epochs=5, batch_size=None, callbacks=[EarlyStopping()])) == 5
+def test_a_number_logged_at_the_begin_of_an_epoch_is_a_column() -> None:
+    def rate(model: im.Sequential, logs: dict[str, Any]) -> None:
+        model.learning_rate = logs["rate"] = 0.01 / (1 + logs["epoch"])
+
+    seen = []
+    callbacks = [
+        LambdaCallback(on_epoch_begin=rate),
+        lambda model, logs: seen.append(logs["rate"]),
+    ]
+    history = regressor().fit(X, Y, epochs=3, callbacks=callbacks)
+    assert history["rate"].tolist() == seen == [0.01, 0.01 / 2, 0.01 / 3]
 
 
-@pytest.mark.parametrize("values", [[3.0, 1.0, 2.0, 2.0, 2.0], [3.0, 1.0, 2.0]])
-def test_best_weights_come_back_however_training_ends(values: list[float]) -> None:
-    model, plain = regressor(), regressor()
-    stopping = EarlyStopping("score", patience=3, restore_best_weights=True)
-    model.fit(X, Y, epochs=len(values), callbacks=[Scripted(*values), stopping])
-    plain.fit(X, Y, epochs=2)
-    assert state(model) == state(plain)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(np.float32(0.5), np.array(0.5), np.array([0.5]), np.array([[0.5]], np.float32)),
+        *(decimal.Decimal("0.5"), "0.5"),
+    ],
+    ids=lambda value: f"{type(value).__name__} {np.shape(value)}",
+)
+def test_whatever_float_takes_is_a_column(value: Any) -> None:
+    history = regressor().fit(
+        X, Y, epochs=2, callbacks=[lambda model, logs: logs.update(score=value)]
+    )
+    assert history.keys() == ["loss", "score"]
+    assert history["score"].dtype == np.float64
+    assert history["score"].tolist() == [0.5, 0.5]
 
 
-def test_without_restoring_the_last_weights_stay() -> None:
-    model, plain = regressor(), regressor()
-    model.fit(X, Y, epochs=3, callbacks=[Scripted(3, 1, 2), EarlyStopping("score", patience=3)])
-    plain.fit(X, Y, epochs=3)
-    assert state(model) == state(plain)
+def test_a_tensor_is_a_column() -> None:
+    class Tensor:
+        def __float__(self) -> float:
+            return 0.25
+
+    callback = LambdaCallback(on_epoch_begin=lambda model, logs: logs.update(score=Tensor()))
+    assert regressor().fit(X, Y, callbacks=[callback])["score"].tolist() == [0.25]
 
 
-def test_early_stopping_starts_anew_in_each_fit() -> None:
-    stopping = EarlyStopping("score", patience=2)
+@pytest.mark.parametrize("moment", ["on_epoch_begin", "on_epoch_end"])
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [("no number", "str"), (None, "NoneType"), (np.zeros(2), "ndarray"), (1j, "complex")],
+    ids=["string", "None", "array", "complex"],
+)
+def test_what_float_refuses_is_named(moment: str, value: Any, word: str) -> None:
+    callback = LambdaCallback(**{moment: lambda model, logs: logs.update(note=value)})  # type: ignore[arg-type]
+    with pytest.raises(TypeError) as caught:
+        regressor().fit(X, Y, callbacks=[callback])
+    assert all(part in str(caught.value) for part in ("logs['note']", word, "float()"))
+
+
+def count_from_one(model: im.Sequential, logs: dict[str, Any]) -> None:
+    logs["epoch"] += 1
+
+
+def smooth(model: im.Sequential, logs: dict[str, Any]) -> None:
+    logs["loss"] = 0.5
+
+
+@pytest.mark.parametrize(
+    ("callback", "name"),
+    [
+        (count_from_one, "epoch"),
+        (smooth, "loss"),
+        (LambdaCallback(on_epoch_begin=count_from_one), "epoch"),
+        (LambdaCallback(on_epoch_begin=smooth), "loss"),
+        (lambda model, logs: logs.pop("loss"), "loss"),
+        (lambda model, logs: logs.clear(), "epoch"),
+        (lambda model, logs: logs.update(loss=np.zeros(3)), "loss"),
+    ],
+    ids=["count", "smooth", "count at the begin", "smooth at the begin", "pop", "clear", "array"],
+)
+def test_epoch_and_loss_are_not_the_callbacks_to_change(callback: Any, name: str) -> None:
     model = regressor()
-    model.fit(X, Y, epochs=4, callbacks=[Scripted(1, 2, 3, 4), stopping])
-    assert len(model.fit(X, Y, epochs=3, callbacks=[Scripted(9, 8, 7), stopping])) == 3
+    with pytest.raises(ValueError, match=rf"changed logs\['{name}'\].*leave as it is"):
+        model.fit(X, Y, epochs=3, callbacks=[callback])
+    assert model.history is not None
+    assert model.history.keys() == ["loss"]
+    # Numbers of the same value may be put back.
+    model.fit(X, Y, callbacks=[lambda model, logs: logs.update(epoch=logs["epoch"])])
 
 
-def test_an_unknown_monitor_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'val_loss', the logs hold 'epoch', 'loss'"):
-        regressor().fit(X, Y, callbacks=[EarlyStopping("val_loss")])
+def test_a_number_logged_at_the_end_of_training_belongs_to_the_last_epoch() -> None:
+    test = LambdaCallback(on_train_end=lambda model, logs: logs.update(test_loss=0.5))
+    history = regressor().fit(X, Y, epochs=3, callbacks=[test])
+    np.testing.assert_array_equal(history["test_loss"], [np.nan, np.nan, 0.5])
+    assert history.keys() == ["loss", "test_loss"]
+    wrong = LambdaCallback(on_train_end=lambda model, logs: logs.update(test_loss="none"))
+    with pytest.raises(TypeError, match=r"logs\['test_loss'\]"):
+        regressor().fit(X, Y, callbacks=[wrong])
+    assert len(regressor().fit(X, Y, epochs=0, callbacks=[test])) == 0
 
 
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"patience": -1}, ValueError),
-        ({"patience": 1.5}, TypeError),
-        ({"min_delta": -0.1}, ValueError),
-        ({"mode": "auto"}, ValueError),
-        ({"restore_best_weights": 1}, TypeError),
-    ],
-)
-def test_early_stopping_checks_its_arguments(settings: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match=next(iter(settings))):
-        EarlyStopping(**settings)
+# Order
 
 
-# The progress bar
+def test_those_that_read_come_after_those_that_log() -> None:
+    def log(model: im.Sequential, logs: dict[str, Any]) -> None:
+        logs["val_loss"] = float(logs["epoch"])
+
+    stopping = EarlyStopping("val_loss", patience=2)
+    history = regressor().fit(X, Y, epochs=9, callbacks=[stopping, log])
+    assert len(history) == 3
 
 
-def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[Any] = []
-
-    class Bar:
-        def __init__(self, total: int, unit: str) -> None:
-            calls.append((total, unit))
-
-        def set_postfix(self, loss: str, refresh: bool) -> None:
-            calls.append(float(loss))
-
-        def update(self) -> None:
-            calls.append("update")
-
-        def close(self) -> None:
-            calls.append("close")
-
-    module = types.ModuleType("tqdm.auto")
-    module.tqdm = Bar  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
-    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
-    history = regressor().fit(X, Y, epochs=2, callbacks=[ProgressBar()])
-    first, second = (float(f"{loss:.6g}") for loss in history["loss"])
-    assert calls == [(2, "epoch"), first, "update", second, "update", "close"]
-
-
-def test_progress_bar_with_tqdm(capsys: pytest.CaptureFixture[str]) -> None:
+def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm")
-    regressor().fit(X, Y, epochs=3, callbacks=[ProgressBar()])
-    assert "3/3" in capsys.readouterr().err
+    calls: list[str] = []
+
+    def named(name: str, base: type[Callback]) -> Callback:
+        def hook(self: Any, model: Any, logs: Any) -> None:
+            calls.append(name)
+
+        hooks = ("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+        made: type[Callback] = type(name, (base,), dict.fromkeys(hooks, hook))
+        return made()
+
+    given = [
+        named("bar", ProgressBar),
+        named("stopping", EarlyStopping),
+        named("first", Callback),
+        named("second", Callback),
+    ]
+    regressor().fit(X, Y, callbacks=given)
+    assert calls == ["first", "second", "stopping", "bar"] * 4
 
 
-def test_progress_bar_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("tqdm", "tqdm.auto"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"pip install 'ironmlp\[progress\]'"):
-        ProgressBar()
+# What is refused before the first step
 
 
-# History
+class Mistyped(Callback):
+    def on_epoch_ends(self, model: Any, logs: Any) -> None:
+        raise AssertionError
 
 
-def test_history_keeps_the_numbers_of_callbacks() -> None:
-    def every_other(model: im.Sequential, logs: dict[str, Any]) -> None:
-        logs["note"] = "no number"
-        if logs["epoch"] % 2:
-            logs["val_loss"] = np.float32(logs["epoch"])
-
-    history = regressor().fit(X, Y, epochs=5, callbacks=[every_other])
-    assert history.keys() == ["loss", "val_loss"]
-    np.testing.assert_array_equal(history["val_loss"], [np.nan, 1.0, np.nan, 3.0, np.nan])
-    assert history["val_loss"].dtype == np.float64
-    assert "val_loss" in history
-    assert "note" not in history
-    with pytest.raises(KeyError, match="'loss', 'val_loss'"):
-        history["accuracy"]
+class Batchwise(Callback):
+    def on_train_batch_end(self, model: Any, logs: Any) -> None:
+        raise AssertionError
 
 
-def test_history_shows_itself() -> None:
-    text = repr(regressor().fit(X, Y, epochs=2))
-    assert "2 epochs" in text
-    assert "'epochs'" in text
+class KerasEpoch(Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # type: ignore[override]
+        raise AssertionError
 
 
-def test_history_to_frame() -> None:
-    pandas = pytest.importorskip("pandas")
-    history = regressor().fit(X, Y, epochs=3)
-    frame = history.to_frame()
-    assert isinstance(frame, pandas.DataFrame)
-    assert frame["loss"].tolist() == history["loss"].tolist()
-    assert frame.index.name == "epoch"
+class KerasTrain(Callback):
+    def on_train_begin(self, logs: Any = None) -> None:  # type: ignore[override]
+        raise AssertionError
 
 
-def test_history_plot() -> None:
-    pytest.importorskip("matplotlib").use("agg")
-    from matplotlib import pyplot
+class Three(Callback):
+    def on_epoch_end(self, model: Any, logs: Any, more: Any) -> None:  # type: ignore[override]
+        raise AssertionError
 
-    history = regressor().fit(X, Y, epochs=3, callbacks=[Scripted(1, 2, 3)])
-    ax = history.plot()
-    assert [line.get_label() for line in ax.lines] == ["loss", "score"]
-    assert ax.lines[0].get_ydata().tolist() == history["loss"].tolist()
-    assert history.plot(ax) is ax
-    pyplot.close("all")
+
+def renamed() -> Callback:
+    callback = Callback()
+    callback.on_end = lambda model, logs: None  # type: ignore[attr-defined]
+    return callback
+
+
+class Duck:
+    def on_epoch_end(self, model: Any, logs: Any) -> None:
+        raise AssertionError
 
 
 @pytest.mark.parametrize(
-    ("call", "package", "words"),
+    ("make", "words"),
     [
-        ("plot", "matplotlib", "plot needs matplotlib: pip install 'ironmlp[plot]'"),
-        ("to_frame", "pandas", "to_frame needs pandas: pip install"),
+        (Mistyped, ["callbacks[1] (Mistyped)", "on_epoch_ends", "did you mean on_epoch_end?"]),
+        (Batchwise, ["on_train_batch_end", "on_train_begin, on_epoch_begin, on_epoch_end"]),
+        (renamed, ["on_end", "never be called"]),
+        (KerasEpoch, ["callbacks[1].on_epoch_end", "(epoch", "(model, logs)", 'logs["epoch"]']),
+        (KerasTrain, ["callbacks[1].on_train_begin", "(logs", "(model, logs)"]),
+        (Three, ["callbacks[1].on_epoch_end", "(model, logs)", "more"]),
+        (lambda: lambda epoch, logs: None, ["callbacks[1]", "(epoch, logs)", "(model, logs)"]),
+        (lambda: lambda model: None, ["callbacks[1]", "(model, logs)"]),
+        (lambda: LambdaCallback(lambda epoch, logs: None), ["callbacks[1].on_epoch_end", "epoch"]),
+        (Duck, ["callbacks[1]", "Duck", "subclass of ironmlp.Callback"]),
     ],
 )
-def test_a_missing_package_is_named(
-    call: str, package: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    history = regressor().fit(X, Y)
-    # None makes an import fail, a cached submodule would let it through.
-    for name in {package, f"{package}.pyplot"}:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError) as caught:
-        getattr(history, call)()
-    assert words in str(caught.value)
+def test_hooks_that_would_not_be_called_as_meant(make: Callable[[], Any], words: list[str]) -> None:
+    recorder = Recorder()
+    model = regressor()
+    with unchanged(model), pytest.raises(TypeError) as caught:
+        model.fit(X, Y, callbacks=[recorder, make()])
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert not recorder.calls
+
+
+def test_what_is_no_mistake() -> None:
+    class Fine(Callback):
+        on_gpu = False
+
+        def on_epoch_end(self, *arguments: Any) -> None:
+            self.got = len(arguments)
+
+        def _on_improvement(self) -> None:
+            raise AssertionError
+
+    fine = Fine()
+    regressor().fit(X, Y, callbacks=[fine, dict, lambda *a, **k: None][::2])
+    assert fine.got == 2
+
+
+def test_callbacks_show_what_they_are() -> None:
+    def watch(model: Any, logs: Any) -> None:
+        raise AssertionError
+
+    assert repr(LambdaCallback(watch, on_train_end=watch)) == (
+        "LambdaCallback(on_epoch_end=watch, on_train_end=watch)"
+    )
+    assert repr(Recorder()) == "<Recorder callback>"
+    stopping = EarlyStopping("loss", patience=3, mode="min")
+    assert repr(stopping) == (
+        "EarlyStopping(monitor='loss', min_delta=0.0, patience=3, mode='min', "
+        "restore_best_weights=True)"
+    )
+    assert repr(eval(repr(stopping))) == repr(stopping)

@@ -87,7 +87,7 @@ def test_the_table_of_methods_is_complete() -> None:
     public = {name for name in dir(im.Sequential) if not name.startswith("_")}
     of_the_constructor = {
         *("layers", "loss", "optimizer", "dtype", "n_threads", "scale", "channels_last"),
-        "summary",
+        *("summary", "history"),
     }
     by_predict = {"predict_proba", "classes_"}
     assert public - of_the_constructor - by_predict - {"fit"} <= set(METHODS)
@@ -130,7 +130,7 @@ def test_a_model_that_trains_all_the_time_is_refused_to_others(loss: Any) -> Non
             with pytest.raises(RuntimeError, match="in training in another thread"):
                 call()
     enough.set()
-    assert training.result(LIMIT).stop_reason == "stop_training"
+    assert training.result(LIMIT).stop_reason == "stopped"
     assert model(ROWS[:2]).shape == (2, 3)
 
 

@@ -93,7 +93,7 @@ def test_ten_steps_are_torchs(library: Any, case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("wrong", ["forward", "backward", "input"])
 def test_a_wrong_convolution_is_caught(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward, backward = reference.WEIGHTED["Conv2d"]
+    forward, backward = reference.layers.WEIGHTED["Conv2d"]
 
     def planted(x: Any, W: Any, dy: Any, layer: Any) -> Any:
         dW, dx = backward(x, W, dy, layer)
@@ -105,7 +105,7 @@ def test_a_wrong_convolution_is_caught(wrong: str, monkeypatch: pytest.MonkeyPat
         return forward(x, np.flip(W, axis=3), layer)
 
     changed = (shifted, backward) if wrong == "forward" else (forward, planted)
-    monkeypatch.setitem(reference.WEIGHTED, "Conv2d", changed)
+    monkeypatch.setitem(reference.layers.WEIGHTED, "Conv2d", changed)
     with pytest.raises(AssertionError):
         test_outputs_and_gradients_are_torchs((reference, "float64"), CASES[0])
 
@@ -196,10 +196,10 @@ def test_initial_parameters_follow_the_stream() -> None:
         "3.bias": (2,),
     }
     bound = 1 / (2 * 3 * 2) ** 0.5
-    for key, purpose in (("0.weight", reference.WEIGHT), ("0.bias", reference.BIAS)):
-        u = (reference.words(state[key].size, 7, purpose, 0) >> 11) * 2.0**-53
+    for key, purpose in (("0.weight", reference.draws.WEIGHT), ("0.bias", reference.draws.BIAS)):
+        u = (reference.draws.words(state[key].size, 7, purpose, 0) >> 11) * 2.0**-53
         np.testing.assert_array_equal(state[key].ravel(), (2 * u - 1) * bound)
-    u = (reference.words(12, 7, reference.WEIGHT, 3) >> 11) * 2.0**-53
+    u = (reference.draws.words(12, 7, reference.draws.WEIGHT, 3) >> 11) * 2.0**-53
     np.testing.assert_array_equal(state["3.weight"].ravel(), (2 * u - 1) * (1 / 6**0.5))
 
 

@@ -1,6 +1,5 @@
 """fit: the loop, its arguments, its history, and a loss of the user's own."""
 
-import io
 import os
 import signal
 import threading
@@ -133,9 +132,6 @@ def test_a_weight_of_two_is_two_rows() -> None:
         ({"batch_size": "auto"}, TypeError, ["batch_size", "'auto'"]),
         ({"shuffle": 1}, TypeError, ["shuffle", "1"]),
         ({"check_finite": None}, TypeError, ["check_finite", "None"]),
-        ({"verbose": "yes"}, ValueError, ["verbose", "'yes'", "'auto'"]),
-        ({"verbose": -1}, ValueError, ["verbose", "-1"]),
-        ({"verbose": 1.5}, TypeError, ["verbose", "1.5"]),
         ({"callbacks": 3}, TypeError, ["callbacks", "3"]),
         ({"callbacks": im.EarlyStopping()}, TypeError, ["callbacks", "list"]),
         ({"callbacks": [im.EarlyStopping]}, TypeError, ["callbacks[0]", "EarlyStopping"]),
@@ -177,52 +173,6 @@ def test_a_non_finite_x_names_its_row(row: int, value: float) -> None:
 def test_arguments_are_keywords() -> None:
     with pytest.raises(TypeError):
         regressor().fit(X, Y, 10)  # type: ignore[misc]
-
-
-# What it shows
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, verbose: Any, epochs: int) -> str:
-    monkeypatch.setattr("sys.stderr", stream)
-    regressor().fit(X, Y, epochs=epochs, verbose=verbose)
-    return stream.getvalue()
-
-
-def test_auto_shows_a_line_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(monkeypatch, io.StringIO(), "auto", 3) == ""
-    text = shown(monkeypatch, Terminal(), "auto", 3)
-    assert text.startswith("\r")
-    assert text.endswith("s\n")
-    assert text.count("\n") == 1
-    assert "epoch 3/3  loss " in text
-
-
-def test_verbose_true_and_false(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "epoch 3/3  loss " in shown(monkeypatch, io.StringIO(), True, 3)
-    assert shown(monkeypatch, Terminal(), False, 3) == ""
-    assert shown(monkeypatch, Terminal(), 0, 3) == ""
-
-
-@pytest.mark.parametrize("with_callback", [False, True])
-def test_verbose_n_shows_every_nth_epoch(
-    monkeypatch: pytest.MonkeyPatch, with_callback: bool
-) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
-    callbacks = [lambda model, logs: None] if with_callback else []
-    history = regressor().fit(X, Y, epochs=25, verbose=10, callbacks=callbacks)
-    expected = [f"epoch {e}  loss {history['loss'][e]:.6g}" for e in (0, 10, 20)]
-    assert stream.getvalue().splitlines() == expected
-
-
-def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stderr", None)
-    regressor().fit(X, Y, verbose=True)
 
 
 # Interruptions

@@ -101,11 +101,11 @@ def test_ctrl_c_in_a_loss_function(call: int, callbacks: Any) -> None:
     ("moment", "epoch", "finished"),
     [
         ("on_train_begin", None, 0),
-        ("on_epoch_begin", 0, 0),
-        ("on_epoch_begin", 2, 2),
-        ("on_epoch_end", 0, 1),
-        ("on_epoch_end", 3, 4),
-        ("on_train_end", 3, 4),
+        ("on_epoch_begin", 2, 0),
+        ("on_epoch_begin", 4, 2),
+        ("on_epoch_end", 2, 1),
+        ("on_epoch_end", 5, 4),
+        ("on_train_end", 5, 4),
     ],
 )
 @pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
@@ -195,6 +195,39 @@ def test_a_model_is_free_whenever_ctrl_c_came(loss: Any, callbacks: Any) -> None
     assert 20 < call < 999
 
 
+class Ending(im.Callback):
+    """Counts its hooks."""
+
+    begun = ended = 0
+
+    def on_train_begin(self, model: Any, logs: Any) -> None:
+        self.begun += 1
+
+    def on_train_end(self, model: Any, logs: Any) -> None:
+        self.ended += 1
+
+
+def test_callbacks_hear_of_the_ending_whenever_ctrl_c_came() -> None:
+    """And the labels are known if a step was made, else not."""
+    labels = [f"label {row % 3}" for row in range(N)]
+    for call in range(1, 1000):
+        endings = [Ending(), Ending(), Ending()]
+        model = im.MLP([4, 5, 3], loss="cross_entropy", seed=1)
+        error = interrupted_at(
+            call,
+            lambda: model.fit(X, labels, epochs=2, callbacks=[im.EarlyStopping(), *endings]),  # noqa: B023
+        )
+        # The Ctrl-C may have come as one of the hooks began, but only one of them.
+        heard = sum(ending.ended for ending in endings)
+        assert heard >= 2 or not any(ending.begun for ending in endings), call
+        assert all(ending.ended <= 1 for ending in endings)
+        assert (model.classes_.tolist() == [0, 1, 2]) == (model._core.steps == 0)
+        if error is None:
+            break
+    assert heard == 3
+    assert 100 < call < 999
+
+
 # From outside
 
 
@@ -217,12 +250,15 @@ class Progress:
         self.shown = False
 
     def write(self, text):
-        if not self.shown and "epoch" in text:
+        if not self.shown and ("loss" in text or "batch" in text):
             self.shown = True
             ready()
 
     def flush(self):
         pass
+
+    def isatty(self):
+        return True
 
 def watched(model, *data, **settings):
     sys.stderr = Progress()

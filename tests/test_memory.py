@@ -111,8 +111,8 @@ kept = resident() - before
 del model
 print(json.dumps([kept, resident() - before]))
 """)
-    # Four times the parameters are 93 MB, beside what malloc has not given back; the model itself had
-    # two times 23.
+    # Four times the parameters are 93 MB, beside what malloc has not given back; the model had
+    # twice 23.
     assert kept < 160
     assert left < 0
 

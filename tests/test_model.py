@@ -181,7 +181,8 @@ def test_forward_writes_into_out() -> None:
 
 def test_forward_uses_dropout_only_when_training() -> None:
     model = im.Sequential([im.Linear(4, 50), im.Dropout(0.5)], loss="mse", seed=0)
-    assert np.array_equal(model(X), model(X))
+    without = im.Sequential([im.Linear(4, 50)], loss="mse", seed=0)
+    assert np.array_equal(model(X), without(X))
     assert model(X).all()
     dropped = model.forward(X, training=True) == 0.0
     assert 0.4 < dropped.mean() < 0.6
@@ -525,6 +526,78 @@ def test_the_repr_makes_the_model_again() -> None:
     assert same(again.state_dict(), model.state_dict())
     sequential = im.Sequential([im.Linear(4, 1), im.Tanh()], loss="mse", seed=3)
     assert repr(eval(repr(sequential), vars(im))) == repr(sequential)
+
+
+LAYERS = [im.Conv2d(1, 2, 3, padding=1), im.AvgPool2d(2), im.Flatten(), im.Linear(8, 3)]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        im.LeNet5(seed=1),
+        im.Sequential(LAYERS, loss=im.CrossEntropy(label_smoothing=0.1), scale=255, seed=1),
+        im.Sequential(
+            [im.Linear(4, 3, init="he_normal", trainable=False), im.Dropout(0.25)],
+            loss="huber",
+            optimizer=im.SGD(lr=0.1, momentum=0.5, nesterov=True),
+            seed=1,
+            dtype="float64",
+        ),
+        im.MLP([4, 2], loss="mae", optimizer="sgd", init="zeros", activation="elu", seed=2**64 - 1),
+        im.MLP([3] * 90, loss="mse", seed=1),
+    ],
+    ids=["lenet", "images", "frozen", "mlp", "deep"],
+)
+def test_a_repr_is_a_call_in_lines_that_one_can_read(model: im.Sequential) -> None:
+    text = repr(model)
+    again = eval(text, vars(im))
+    assert type(again) is type(model)
+    assert again._arguments() == model._arguments()
+    assert repr(again) == text
+    assert max(map(len, text.split("\n"))) <= 100 or model.layers[0] == im.Linear(3, 3)
+
+
+def test_the_repr_of_lenet() -> None:
+    expected = """Sequential(
+    [
+        Conv2d(1, 6, (5, 5), padding=(2, 2)),
+        Sigmoid(),
+        AvgPool2d((2, 2)),
+        Conv2d(6, 16, (5, 5)),
+        Sigmoid(),
+        AvgPool2d((2, 2)),
+        Flatten(),
+        Linear(400, 120),
+        Sigmoid(),
+        Linear(120, 84),
+        Sigmoid(),
+        Linear(84, 10),
+    ],
+    loss=CrossEntropy(),
+    optimizer=Adam(lr=0.001),
+    seed=7,
+)"""
+    assert repr(im.LeNet5(seed=7)) == expected
+
+
+def test_the_optimizer_has_the_present_learning_rate() -> None:
+    given = im.SGD(lr=0.1, momentum=0.9)
+    model = im.MLP([4, 1], loss="mse", optimizer=given, seed=1)
+    assert model.optimizer is given
+    model.learning_rate = 1e-4
+    assert model.optimizer == im.SGD(lr=1e-4, momentum=0.9)
+    assert "lr=0.0001" in repr(model)
+    assert pickle.loads(pickle.dumps(model)).optimizer == model.optimizer
+    model.reset()
+    assert model.optimizer is given
+
+
+def test_frozen_parameters_are_in_the_summary() -> None:
+    layers = [im.Linear(784, 100, trainable=False), im.ReLU(), im.Linear(100, 10, lr_scale=0.1)]
+    lines = im.Sequential(layers, loss="mse").summary().splitlines()
+    assert lines[1].split() == ["0", "Linear(784,", "100,", "trainable=False)", "100", "78,500"]
+    assert lines[3].split() == ["2", "Linear(100,", "10,", "lr_scale=0.1)", "10", "1,010"]
+    assert lines[-1] == "79,510 parameters in float32: 1,010 trainable, 78,500 frozen"
 
 
 def test_summary_is_a_table() -> None:

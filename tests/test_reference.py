@@ -1,6 +1,7 @@
 """ironmlp.reference: gradients, PyTorch's values, the random streams, the NumPy code of XOR."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,11 +40,11 @@ def test_gradients(case: gradients.Case) -> None:
     gradients.check_gradients(model, X, y, weight if case.weighted else None)
 
 
-@pytest.mark.parametrize("kind", reference.ACTIVATIONS)
+@pytest.mark.parametrize("kind", reference.activations.ACTIVATIONS)
 def test_a_wrong_activation_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward, derivative = reference.ACTIVATIONS[kind]
+    forward, derivative = reference.activations.ACTIVATIONS[kind]
     wrong = (forward, lambda x, y, a: 1.01 * derivative(x, y, a))
-    monkeypatch.setitem(reference.ACTIVATIONS, kind, wrong)
+    monkeypatch.setitem(reference.activations.ACTIVATIONS, kind, wrong)
     loss = MSE()
     X, y, _ = gradients.batch("numbers")
     case = gradients.Case(getattr(layers, kind)(), loss, "numbers", False)
@@ -55,13 +56,13 @@ def test_a_wrong_activation_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("loss", "targets"), [*gradients.all_losses()], ids=repr)
 def test_a_wrong_loss_is_caught(loss: Loss, targets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = type(loss).__name__
-    parts = reference.LOSSES[kind]
+    parts = reference.losses.LOSSES[kind]
 
-    def wrong(y: Any, t: Any, loss: Any) -> reference.Parts:
+    def wrong(y: Any, t: Any, loss: Any) -> reference.losses.Parts:
         value, grad, divisor = parts(y, t, loss)
         return value, 1.01 * grad, divisor
 
-    monkeypatch.setitem(reference.LOSSES, kind, wrong)
+    monkeypatch.setitem(reference.losses.LOSSES, kind, wrong)
     X, y, _ = gradients.batch(targets)
     model = gradients.model(reference, gradients.Case(layers.Tanh(), loss, targets, False))
     with pytest.raises(AssertionError, match=r"0\.weight"):
@@ -77,11 +78,11 @@ def test_losses_are_torchs(case: dict[str, Any]) -> None:
     x, t, options = array(case["outputs"]), array(case["targets"]), case["options"]
     loss = reference.spec(case["name"], **options)
     if options["reduction"] == "none":
-        value, grad, _ = reference.LOSSES[case["name"]](x, t, loss)
+        value, grad, _ = reference.losses.LOSSES[case["name"]](x, t, loss)
         value = value.sum(axis=1) if case["name"] == "CrossEntropy" else value
         np.testing.assert_allclose(value, case["value"], rtol=1e-13, atol=1e-14)
     else:
-        total, grad = reference.reduced(x, t, None, loss, options["reduction"])
+        total, grad = reference.losses.reduced(x, t, None, loss, options["reduction"])
         assert total == pytest.approx(case["value"], rel=1e-13)
     np.testing.assert_allclose(grad, case["grad"], rtol=1e-13, atol=1e-14)
 
@@ -89,7 +90,7 @@ def test_losses_are_torchs(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", golden()["activations"], ids=name)
 def test_activations_are_torchs(case: dict[str, Any]) -> None:
     layer = reference.spec(case["name"], **case["options"])
-    forward, derivative = reference.ACTIVATIONS[case["name"]]
+    forward, derivative = reference.activations.ACTIVATIONS[case["name"]]
     x = array(case["x"])
     y = forward(x, layer)
     np.testing.assert_allclose(y, case["y"], rtol=1e-13, atol=1e-15)
@@ -164,7 +165,7 @@ def test_philox_has_its_authors_known_answer() -> None:
 
 @pytest.mark.parametrize("seed", [0, 7, MASK])
 def test_streams_are_philox_blocks(seed: int) -> None:
-    found = reference.words(10, seed, reference.DROPOUT, layer=3, row=5, step=9)
+    found = reference.draws.words(10, seed, reference.draws.DROPOUT, layer=3, row=5, step=9)
     blocks = [philox((b + 1, 5, 9, 0), (seed, 4 << 32 | 3)) for b in range(3)]
     assert found.tolist() == [word for block in blocks for word in block][:10]
 
@@ -196,7 +197,7 @@ def test_initial_spread(init: Any, spread: float, bias_spread: float) -> None:
 
 
 def test_every_initializer_is_known() -> None:
-    assert set(reference.INITIALIZERS) == set(layers.INITIALIZERS)
+    assert set(reference.draws.INITIALIZERS) == set(layers.INITIALIZERS)
 
 
 def test_shuffle_follows_the_stream() -> None:
@@ -205,18 +206,18 @@ def test_shuffle_follows_the_stream() -> None:
     for i, word in zip(range(5, 0, -1), stream, strict=False):
         j = word * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
-    assert reference.shuffled(6, seed=7, epoch=4).tolist() == order
+    assert reference.draws.shuffled(6, seed=7, epoch=4).tolist() == order
 
 
 def test_shuffle_is_even() -> None:
-    first = [reference.shuffled(5, seed=1, epoch=e)[0] for e in range(2000)]
+    first = [reference.draws.shuffled(5, seed=1, epoch=e)[0] for e in range(2000)]
     counts = np.bincount(first, minlength=5)
     assert counts.min() > 400 - 5 * 18  # 400 expected, standard deviation 18
     assert counts.max() < 400 + 5 * 18
 
 
 def test_dropout_follows_the_stream() -> None:
-    mask = reference.dropout_mask((2, 21), p=0.3, seed=7, layer=2, step=9)
+    mask = reference.draws.dropout_mask((2, 21), p=0.3, seed=7, layer=2, step=9)
     drop = round(0.3 * 65536)
     for row in range(2):
         for unit in range(21):
@@ -226,7 +227,7 @@ def test_dropout_follows_the_stream() -> None:
 
 
 def test_dropout_keeps_the_mean() -> None:
-    mask = reference.dropout_mask((200, 200), p=0.25, seed=3, layer=0, step=0)
+    mask = reference.draws.dropout_mask((200, 200), p=0.25, seed=3, layer=0, step=0)
     assert mask.mean() == pytest.approx(1.0, abs=0.02)
     assert set(np.unique(mask)) == {0.0, 4 / 3}
     model = reference.Sequential([Linear(2, 8), Dropout(0.5)], loss="mse", seed=3)
@@ -393,7 +394,7 @@ def test_extreme_logits_stay_finite(dtype: str) -> None:
     x = np.array([[-1e30, 1e30, 0.0]], dtype)
     targets = {"BinaryCrossEntropy": np.ones((1, 3), dtype), "CrossEntropy": np.array([0])}
     for loss, t in targets.items():
-        value, grad = reference.reduced(x, t, None, reference.spec(loss), "sum")
+        value, grad = reference.losses.reduced(x, t, None, reference.spec(loss), "sum")
         assert np.isfinite(value)
         assert grad.dtype == dtype
         assert np.isfinite(grad).all()
@@ -401,7 +402,7 @@ def test_extreme_logits_stay_finite(dtype: str) -> None:
 
 def test_the_gradient_of_a_sure_logit_keeps_its_digits() -> None:
     loss = reference.spec("binary_cross_entropy")
-    value, grad = reference.reduced(np.array([[36.0]]), np.array([[1.0]]), None, loss, "sum")
+    value, grad = reference.losses.reduced(np.array([[36.0]]), np.array([[1.0]]), None, loss, "sum")
     assert value == pytest.approx(np.exp(-36.0), rel=1e-15)
     assert grad[0, 0] == pytest.approx(-np.exp(-36.0), rel=1e-15)
 
@@ -450,19 +451,23 @@ def test_divergence_is_an_error_and_not_applied() -> None:
     assert not np.array_equal(model.state_dict()["0.weight"], before["0.weight"])
 
 
-def test_the_file_stands_alone(tmp_path: Path) -> None:
-    copy = tmp_path / "copied.py"
+def test_the_folder_stands_alone(tmp_path: Path) -> None:
     program = """
 import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from copied import MLP, spec
 m = MLP([2, 3, 1], activation="leaky_relu", loss="huber", optimizer=spec("SGD", lr=0.1), seed=7)
 m.fit(np.ones((4, 2)), np.ones(4))
 assert m.predict(np.ones((4, 2))).shape == (4,)
 assert not any(name.startswith("ironmlp") for name in sys.modules)
 """
-    text = Path(reference.__file__).read_text(encoding="utf-8")
-    copy.write_text(text + program, encoding="utf-8")
+    shutil.copytree(Path(reference.__file__).parent, tmp_path / "copied")
     done = subprocess.run(
-        [sys.executable, "-I", str(copy)], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -476,5 +481,5 @@ def test_strings_and_specs_are_the_same() -> None:
             for argument in made.__slots__:
                 assert getattr(copy, argument) == getattr(made(), argument)
     for argument in ("bias", "init", "trainable", "lr_scale"):
-        assert reference.DEFAULTS["Linear"][argument] == getattr(Linear(1, 1), argument)
+        assert reference.specs.DEFAULTS["Linear"][argument] == getattr(Linear(1, 1), argument)
     assert reference.spec("Dropout").p == Dropout().p

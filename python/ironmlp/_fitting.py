@@ -1,21 +1,17 @@
-"""The training loop around `_core.Run`: slices of training, callbacks, progress."""
+"""The training loop around `_core.Run`: slices of training, callbacks, progress, and the ending."""
 
 from __future__ import annotations
 
-import math
-import numbers
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ironmlp._arrays import Array, real_array
 from ironmlp._core import Run
-from ironmlp._progress import Silent
-from ironmlp.callbacks import Callback, LambdaCallback, Logs, StopTraining
+from ironmlp._displays import Silent
+from ironmlp._logs import Record
+from ironmlp._spec import SIZE_LIMIT, integer
+from ironmlp.callbacks import Callback, Logs, StopTraining
+from ironmlp.callbacks.base import OWN
 from ironmlp.history import History
-from ironmlp.losses import LossFunction
 
 if TYPE_CHECKING:
     from ironmlp.model import Sequential
@@ -28,93 +24,17 @@ SLICE = 0.05
 Advance = Callable[[Run, float, bool], bool]
 
 
-def checked_callbacks(callbacks: Any) -> list[Callback]:
-    """A list of callbacks; plain functions are called at the end of each epoch."""
-    if isinstance(callbacks, str | Callback) or not isinstance(callbacks, Iterable):
-        raise TypeError(
-            f"callbacks is {callbacks!r} ({type(callbacks).__name__}), it must be a list of them"
-        )
-    checked = []
-    for index, callback in enumerate(callbacks):
-        if isinstance(callback, Callback):
-            checked.append(callback)
-        elif callable(callback) and not isinstance(callback, type):
-            checked.append(LambdaCallback(callback))
-        else:
-            got = f"{callback!r} ({type(callback).__name__})"
-            raise TypeError(f"callbacks[{index}] is {got}, it must be a Callback or a function")
-    return checked
-
-
-def train(
-    model: Sequential,
-    run: Run,
-    advance: Advance,
-    epochs: int,
-    callbacks: list[Callback],
-    shown: Silent,
-) -> History:
-    """Train `run` to its end, or until a callback stops it."""
-    if callbacks:
-        return train_with_callbacks(model, run, advance, epochs, callbacks, shown)
-    while not run.done:
-        advance(run, SLICE, False)
-        shown.update(run)
-    return History({"loss": run.losses(0)}, "epochs")
-
-
-def train_with_callbacks(
-    model: Sequential,
-    run: Run,
-    advance: Advance,
-    epochs: int,
-    callbacks: list[Callback],
-    shown: Silent,
-) -> History:
-    stopped: list[str] = []
-    logged: dict[str, list[float]] = {}
-    logs: Logs = {}
-
-    def call(moment: str, logs: Logs) -> None:
-        # A callback that stops the training does not keep the others from being called.
-        for callback in callbacks:
-            try:
-                getattr(callback, moment)(model, logs)
-            except StopTraining as stop:
-                stopped.append(str(stop) or "StopTraining")
-        if model.stop_training and not stopped:
-            stopped.append("stop_training")
-
-    call("on_train_begin", {"epochs": epochs})
-    while not (run.done or stopped):
-        epoch = run.epochs_done
-        call("on_epoch_begin", {"epoch": epoch})
-        if stopped:
-            break
-        while not advance(run, SLICE, True):
-            shown.update(run)
-        shown.update(run)
-        logs = {"epoch": epoch, "loss": float(run.losses(epoch)[0])}
-        call("on_epoch_end", logs)
-        note(logs, logged)
-    call("on_train_end", logs)
-    columns = {"loss": run.losses(0)}
-    for name, values in logged.items():
-        columns[name] = np.array(padded(values, run.epochs_done), dtype=np.float64)
-    return History(columns, stopped[0] if stopped else "epochs")
-
-
-def note(logs: Logs, logged: dict[str, list[float]]) -> None:
-    """Append the numbers that callbacks added to the epoch's logs."""
-    for name, value in logs.items():
-        if name not in ("epoch", "loss") and isinstance(value, numbers.Real):
-            padded(logged.setdefault(name, []), logs["epoch"]).append(float(value))
-
-
-def padded(values: list[float], length: int) -> list[float]:
-    """NaN for the epochs in which a number was not logged."""
-    values.extend([math.nan] * (length - len(values)))
-    return values
+def checked_course(epochs: Any, batch_size: Any, rows: int) -> tuple[int, int | None]:
+    """The number of epochs, and the size of a batch, None if one batch holds all rows."""
+    epochs = integer("epochs", epochs)
+    if not 0 <= epochs < SIZE_LIMIT:
+        raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
+    if batch_size is None:
+        return epochs, None
+    batch_size = integer("batch_size", batch_size)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+    return epochs, batch_size if batch_size < rows else None
 
 
 def by_core(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
@@ -122,39 +42,136 @@ def by_core(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
     return run.advance(seconds, stop_at_epoch)
 
 
-def by_function(function: LossFunction, targets: Array) -> Advance:
-    """Train with a loss of the user's own: one call of `function` a batch."""
+class Training:
+    """One `fit`: its run, its callbacks in the order of their calls, what they log, how it ends."""
 
-    def advance(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
-        end = time.monotonic() + seconds
-        while True:
-            batch = run.next_batch()
-            if batch is not None:
-                outputs, rows = batch
-                run.finish_batch(*call_loss(function, outputs, targets[rows]))
-            elif stop_at_epoch or run.done:
-                return True
-            if time.monotonic() >= end:
-                return False
+    def __init__(
+        self,
+        model: Sequential,
+        run: Run,
+        advance: Advance,
+        epochs: int,
+        callbacks: list[Callback],
+        shown: Silent,
+    ) -> None:
+        self.model, self.run, self.epochs = model, run, epochs
+        self.callbacks, self.shown = callbacks, shown
+        self._advance = advance
+        self.first = model.epoch
+        self.record = Record()
+        # Why and with which words callbacks stopped the training; the first of them counts.
+        self.stops: list[tuple[str, str]] = []
+        # The callbacks that have more in a hook of epochs than the base.
+        self.listeners: dict[str, list[Callback]] = {}
+        self.diverged: FloatingPointError | None = None
+        self.ended = False
 
-    return advance
+    def train(self) -> History:
+        """Train to the end of the run, or until something stops it."""
+        try:
+            self.shown.begin(self.first)
+            if self.callbacks:
+                self.epoch_by_epoch()
+            else:
+                self.in_slices()
+            history, failures = self.end(*(self.stops or [("epochs", "")])[0])
+        except BaseException as error:
+            # A Ctrl-C may come when the ending has begun.
+            if not self.ended:
+                _, failures = self.end(self.reason(error), "")
+                note(error, failures)
+            raise
+        if failures:
+            note(failures[0], failures[1:])
+            raise failures[0]
+        return history
+
+    def in_slices(self) -> None:
+        """Without callbacks as many epochs as fit into a slice go by."""
+        while not self.run.done:
+            stopping = self.model.stop_training
+            if stopping and self.run.batches_done == 0:
+                self.stops.append(("stopped", ""))
+                return
+            self.advance(stopping)
+
+    def epoch_by_epoch(self) -> None:
+        self.call("on_train_begin", {"epochs": self.epochs})
+        for moment in ("on_epoch_begin", "on_epoch_end"):
+            self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
+        while not (self.run.done or self.stops):
+            row = self.run.epochs_done
+            self.call("on_epoch_begin", self.record.begin(self.model.epoch))
+            if self.stops:
+                return
+            while not self.advance(True):
+                pass
+            self.call("on_epoch_end", self.record.end(float(self.run.losses(row)[0])))
+
+    def advance(self, stop_at_epoch: bool) -> bool:
+        """A slice of training; whether an epoch has ended."""
+        try:
+            ended = self._advance(self.run, SLICE, stop_at_epoch)
+        except FloatingPointError as error:
+            self.diverged = error
+            raise
+        # The end of an epoch is shown with what callbacks log.
+        if not (ended and self.callbacks):
+            self.shown.update(self.run)
+        return ended
+
+    def call(self, moment: str, logs: Logs) -> None:
+        """Call a hook of each callback; one that stops the training does not stop the others."""
+        listeners = self.listeners.get(moment, self.callbacks)
+        # Those of the user's own, which come first, may print.
+        aside = bool(listeners) and listeners[0]._rank == OWN
+        if aside:
+            self.shown.step_aside()
+        for callback in listeners:
+            try:
+                getattr(callback, moment)(self.model, logs)
+            except StopTraining as stop:
+                self.stops.append((stop.reason, str(stop)))
+            if logs is self.record.logs:
+                self.record.note(callback)
+        if self.model.stop_training:
+            self.stops.append(("stopped", ""))
+        ended = moment == "on_epoch_end"
+        if aside or ended:
+            self.shown.update(self.run, logs if ended else None)
+
+    def reason(self, error: BaseException) -> str:
+        if isinstance(error, KeyboardInterrupt):
+            return "interrupted"
+        return "diverged" if error is self.diverged else "error"
+
+    def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
+        """Make the history, which is the model's from here on, and call the last hooks; it, and
+        what they raise."""
+        losses, record = self.run.losses(0), self.record
+        epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
+        history = History(record.columns(losses), epochs[: len(losses)], reason, message)
+        logs = {**record.finished, "stop_reason": reason, "stop_message": message}
+        self.model._history, self.ended = history, True
+        failures: list[BaseException] = []
+        try:
+            self.shown.close(self.run)
+        except BaseException as error:
+            failures.append(error)
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(self.model, logs)
+                record.note_ending(logs, len(losses))
+            except StopTraining:
+                pass  # It has stopped.
+            except BaseException as error:
+                failures.append(error)
+        if self.callbacks:
+            history._columns = record.columns(losses)
+        return history, failures
 
 
-def call_loss(function: LossFunction, outputs: Array, targets: Array) -> tuple[float, Array]:
-    """The loss and its gradient by the outputs, checked."""
-    returned = function(outputs, targets)
-    if not isinstance(returned, tuple) or len(returned) != 2:
-        raise TypeError(
-            f"the loss function returned {returned!r}, it must return a tuple: the loss and its "
-            "gradient by the outputs"
-        )
-    loss, gradient = returned
-    value = real_array("the loss", loss)
-    if value.ndim:
-        raise ValueError(f"the loss has shape {value.shape}, it must be one number")
-    gradient = real_array("the gradient of the loss", gradient)
-    if gradient.shape != outputs.shape:
-        raise ValueError(
-            f"the gradient of the loss has shape {gradient.shape}, the outputs {outputs.shape}"
-        )
-    return float(value), gradient
+def note(error: BaseException, others: list[BaseException]) -> None:
+    """Let an exception tell of those that came after it."""
+    for other in others:
+        error.add_note(f"Afterwards at the end of training: {type(other).__name__}: {other}")

@@ -14,14 +14,32 @@ import operator
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
+from ironmlp._keywords import explains_keywords
+
 # One more than the largest size: sizes travel as signed 64-bit integers.
 SIZE_LIMIT = 2**63
 
 
 class Spec:
-    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order."""
+    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
+
+    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
+    not become 0 there (`_rounding.py`).
+    """
 
     __slots__: tuple[str, ...] = ()
+    _positive: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in cls.__dict__:
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
+
+    @explains_keywords
+    def __init__(self) -> None:
+        pass
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ()
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -134,7 +152,11 @@ def real(
 
 def reals(name: str, value: Any) -> tuple[float, ...]:
     """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
-    listed = value.tolist() if hasattr(value, "tolist") else value
+    listed = value
+    if hasattr(value, "__array__"):
+        import numpy as np  # no other check here needs it
+
+        listed = np.asarray(value).tolist()
     if isinstance(listed, str) or not isinstance(listed, Sequence):
         raise TypeError(
             f"{name} is {value!r} ({type(value).__name__}), it must be a sequence of numbers"
@@ -158,7 +180,17 @@ def choice(name: str, value: Any, known: Collection[str]) -> str:
     listed = ", ".join(repr(k) for k in known)
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be one of {listed}")
-    raise ValueError(f"{name} is {value!r}, it must be one of {listed}")
+    raise ValueError(f"{name} is {value!r}, it must be one of {listed}{hint(name, value, known)}")
+
+
+def hint(name: str, value: str, known: Collection[str]) -> str:
+    """The end of the message for an unknown string, if there is one to guess."""
+    from ironmlp import _foreign  # which only errors need
+
+    if (ours := _foreign.string(name, value, known)) is not None:
+        return f"; {value!r} is called {ours!r} here"
+    like = _foreign.nearest(value, known)
+    return "" if like is None else f"; did you mean {like!r}?"
 
 
 def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> TypeError:
@@ -170,4 +202,4 @@ def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> 
     article = "an" if base.__name__[0] in "AEIOU" else "a"
     expected = ", ".join([f"{article} {base.__name__}", *(repr(k) for k in known)])
     got = f"{value!r} ({type(value).__name__})"
-    return TypeError(f"{name} is {got}, it must be one of {expected}")
+    return TypeError(f"{name} is {got}, it must be {'one of ' if known else ''}{expected}")

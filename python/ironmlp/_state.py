@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ironmlp._arrays import Array, real_array
 from ironmlp._network import parameter_shapes
+from ironmlp._repr import brief
 from ironmlp.layers import Conv2d, Flatten, Linear
 
 if TYPE_CHECKING:
@@ -37,11 +38,7 @@ def named_arrays(
     for key, shape in shapes.items():
         if key not in given:
             continue
-        value = given[key]
-        if hasattr(value, "detach"):
-            # A torch tensor may need gradients or live on a device.
-            value = value.detach().cpu()
-        array = real_array(f"{argument}[{key!r}]", value)
+        array = real_array(f"{argument}[{key!r}]", given[key])
         if array.shape != shape:
             raise ValueError(f"{argument}[{key!r}] has shape {array.shape}, the model has {shape}")
         arrays[key] = array
@@ -58,24 +55,23 @@ class Summary(str):
 
 
 def summary(model: Sequential) -> Summary:
-    """One line for each layer: index, layer, outputs (units or channels), parameters."""
+    """One line for each layer: index, layer, outputs (units or channels), parameters; below it
+    their sum, and how many of them training leaves as they are."""
     rows = [("", "layer", "outputs", "parameters")]
-    total, outputs = 0, 0
+    total, frozen, outputs = 0, 0, 0
     shapes = parameter_shapes(model.layers)
     for index, layer in enumerate(model.layers):
-        name = repr(layer)
         if isinstance(layer, Linear):
             outputs = layer.out_features
-            name = f"Linear({layer.in_features}, {outputs})"
         elif isinstance(layer, Conv2d):
             outputs = layer.out_channels
-            name = f"Conv2d({layer.in_channels}, {outputs}, {layer.kernel_size})"
         elif isinstance(layer, Flatten):
             outputs = 0
         tensors = (shapes.get(f"{index}.{kind}") for kind in ("weight", "bias"))
         count = sum(math.prod(shape) for shape in tensors if shape is not None)
         total += count
-        rows.append((str(index), name, str(outputs or ""), str(count)))
+        frozen += 0 if getattr(layer, "trainable", True) else count
+        rows.append((str(index), brief(layer), str(outputs or ""), f"{count:,}"))
     numbers, names, sizes, parameters = (
         max(map(len, column)) for column in zip(*rows, strict=True)
     )
@@ -83,4 +79,5 @@ def summary(model: Sequential) -> Summary:
         f"{row[0]:>{numbers}}  {row[1]:<{names}}  {row[2]:>{sizes}}  {row[3]:>{parameters}}"
         for row in rows
     ]
-    return Summary("\n".join([*lines, f"{total:,} parameters in {model.dtype}"]))
+    split = f": {total - frozen:,} trainable, {frozen:,} frozen" if frozen else ""
+    return Summary("\n".join([*lines, f"{total:,} parameters in {model.dtype}{split}"]))

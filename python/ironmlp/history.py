@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,32 @@ __all__ = ["History"]
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 
-    An entry is the row-weighted mean loss over the epoch, each batch before its update. Numbers
-    that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
-    none. `stop_reason` is "epochs" when all epochs were trained, else what stopped the training.
+    An entry is the mean loss over the epoch, weighted as the rows are, each batch before its
+    update. Numbers that callbacks added to their `logs` have a column of their own name, NaN where
+    an epoch had none.
+
+    `stop_reason` tells how the training ended: "epochs" (all were trained), "early_stopping",
+    "stopped" (by `model.stop_training` or `StopTraining`), "interrupted" (Ctrl-C), "diverged" or
+    "error" (in a callback, a loss function or else). `stop_message` is the text of the
+    `StopTraining` that stopped it, else "". After an exception `model.history` is what was reached.
     """
 
-    def __init__(self, columns: Mapping[str, NDArray[np.float64]], stop_reason: str) -> None:
-        self._columns = dict(columns)
+    def __init__(
+        self,
+        columns: Mapping[str, NDArray[np.float64]],
+        epochs: Sequence[int],
+        stop_reason: str,
+        stop_message: str = "",
+    ) -> None:
+        self._columns = columns
+        self._epochs = epochs
         self.stop_reason = stop_reason
+        self.stop_message = stop_message
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """The number of each entry's epoch, from 0 at the model's birth."""
+        return np.array(self._epochs, dtype=np.int64)
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         if name not in self._columns:
@@ -46,23 +64,27 @@ class History:
         return True
 
     def __repr__(self) -> str:
-        last = f", last loss {self['loss'][-1]:.6g}" if len(self) else ""
-        return f"<History: {len(self)} epochs{last}, stopped by {self.stop_reason!r}>"
+        count = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        last = "".join(f", {k} {v[-1]:.6g}" for k, v in self._columns.items() if len(self))
+        stopped = f"{self.stop_reason!r}" + (f" ({self.stop_message})" if self.stop_message else "")
+        return f"<History: {count}{', last' * bool(last)}{last[1:]}, stop_reason {stopped}>"
 
     def to_frame(self) -> Any:
-        """A pandas DataFrame with one row for each epoch. ImportError without pandas."""
+        """A pandas DataFrame with one row for each epoch, whose number is the index. ImportError
+        without pandas."""
         try:
             pandas = importlib.import_module("pandas")
         except ImportError as error:
             raise ImportError("History.to_frame needs pandas: pip install pandas") from error
-        frame = pandas.DataFrame(self._columns)
-        frame.index.name = "epoch"
-        return frame
+        return pandas.DataFrame(self._columns, index=pandas.Index(self.epochs, name="epoch"))
 
     def plot(self, ax: Any = None) -> Any:
         """Draw all columns over the epochs into `ax`, or new axes, which are returned.
 
-        ImportError without matplotlib.
+        Losses and errors have the left axis, scores such as accuracy and all other columns one of
+        their own on the right. An axis is logarithmic if its numbers span more than a decade above
+        0; if few epochs at the begin would leave no room for the others, they may lie outside, and
+        the axis says so. ImportError without matplotlib.
         """
         try:
             pyplot = importlib.import_module("matplotlib.pyplot")
@@ -70,10 +92,6 @@ class History:
             raise ImportError(
                 "History.plot needs matplotlib: pip install 'ironmlp[plot]'"
             ) from error
-        if ax is None:
-            ax = pyplot.figure().add_subplot()
-        for name, values in self._columns.items():
-            ax.plot(np.arange(len(values)), values, label=name)
-        ax.set_xlabel("epoch")
-        ax.legend()
-        return ax
+        from ironmlp._plot import draw
+
+        return draw(pyplot.figure().add_subplot() if ax is None else ax, self)

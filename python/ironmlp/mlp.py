@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from ironmlp._keywords import explains_keywords
 from ironmlp._spec import choice, size
 from ironmlp.layers import (
     INITIALIZERS,
@@ -34,6 +35,7 @@ class MLP(Sequential):
     normal, weights and biases). For all else see `Sequential`.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layer_sizes: Sequence[int],
@@ -87,7 +89,13 @@ def checked_sizes(layer_sizes: Any) -> tuple[int, ...]:
             f"layer_sizes is {layer_sizes!r} ({type(layer_sizes).__name__}), "
             "it must be a sequence of integers"
         )
-    sizes = tuple(size(f"layer_sizes[{i}]", entry) for i, entry in enumerate(layer_sizes))
+    entries = tuple(layer_sizes)
+    if any(isinstance(entry, Layer) for entry in entries):
+        raise TypeError(
+            "layer_sizes has layers, it must have integers: layers are im.Sequential's, "
+            "im.Sequential([im.Linear(4, 8), im.ReLU(), im.Linear(8, 1)], loss=...)"
+        )
+    sizes = tuple(size(f"layer_sizes[{i}]", entry) for i, entry in enumerate(entries))
     if len(sizes) < 2:
         raise ValueError(
             f"layer_sizes has length {len(sizes)}, it must have at least 2: inputs and outputs"

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp import _core
-from ironmlp._architecture import Architecture
-from ironmlp._arrays import Array, real_array, row_weights, samples
-from ironmlp._fitting import Advance, by_core, by_function, call_loss, checked_callbacks, train
+from ironmlp import _core, _repr
+from ironmlp._arrays import Array, as_array, real_array, row_weights, samples
+from ironmlp._fitting import Advance, Training, by_core, checked_course
+from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
-from ironmlp._network import out_features, parameter_shapes
+from ironmlp._network import parameter_shapes
+from ironmlp._own_loss import by_function, call_loss
 from ironmlp._progress import progress
-from ironmlp._spec import SIZE_LIMIT, checked_seed, flag, integer, real, size
+from ironmlp._spec import checked_seed, flag, size
 from ironmlp._state import Summary, named_arrays, summary
+from ironmlp._trained import Trained
 from ironmlp.callbacks import Callback
+from ironmlp.callbacks.checks import checked_callbacks
+from ironmlp.callbacks.progress_bar import above_bar
 from ironmlp.history import History
 from ironmlp.layers import Flatten, Layer
 from ironmlp.losses import Loss, LossFunction
@@ -27,7 +31,7 @@ from ironmlp.optimizers import Optimizer
 __all__ = ["Sequential"]
 
 
-class Sequential(Architecture):
+class Sequential(Trained):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
@@ -51,12 +55,15 @@ class Sequential(Architecture):
       probabilities
     - the others: (n,) for one output, or (n, K)
 
-    Labels of other types than indices become known in the first `fit`.
+    Labels of other types than indices become known in the first `fit`, or by its `classes`. They
+    keep their type and are compared by their values, integers without rounding. A missing one
+    (None, NaN, NaT, pandas.NA) is refused.
 
     Raises ValueError (shapes, labels, values), TypeError (dtypes and kinds), MemoryError (more
     parameters than memory), and RuntimeError when another thread trains the model.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -69,50 +76,16 @@ class Sequential(Architecture):
         scale: float | None = None,
         channels_last: bool = False,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last)
-        self._reading = reading_of(self._loss, out_features(self._layers))
-        self._core = self._make_core(
-            int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
-            None if n_threads is None else size("n_threads", n_threads),
-        )
+        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        self._reading = reading_of(self._loss, self._core.out_features)
         self.stop_training = False
-
-    def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
-        loss = self._loss if isinstance(self._loss, Loss) else None
-        return _core.Model(
-            self._layers,
-            loss,
-            self._optimizer,
-            dtype=self._dtype,
-            seed=seed,
-            n_threads=n_threads,
-            scale=self._scale,
-            channels_last=self._channels_last,
-        )
+        self._history: History | None = None
 
     @property
-    def n_threads(self) -> int | None:
-        """The argument of this name."""
-        return self._core.n_threads
-
-    @property
-    def seed(self) -> int:
-        """The seed, also if it was drawn."""
-        return self._core.seed
-
-    @property
-    def epoch(self) -> int:
-        """The number of finished epochs, of all calls of `fit`."""
-        return self._core.epoch
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate; assign to change it, in callbacks too."""
-        return self._core.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
+    def history(self) -> History | None:
+        """What the last `fit` returned, or what it had reached when it ended by an exception; None
+        before the first."""
+        return self._history
 
     @property
     def classes_(self) -> Array:
@@ -122,6 +95,7 @@ class Sequential(Architecture):
         """
         return self._reading.classes.copy()
 
+    @explains_keywords
     def fit(
         self,
         X: Any,
@@ -131,8 +105,10 @@ class Sequential(Architecture):
         batch_size: int | None = 32,
         shuffle: bool = True,
         sample_weight: Any = None,
+        classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
-        verbose: bool | int | Literal["auto"] = "auto",
+        verbose: bool | Literal["auto"] = "auto",
+        log_every: int = 0,
         check_finite: bool = True,
     ) -> History:
         """Train for `epochs` more epochs, from the present parameters and optimizer state on.
@@ -141,42 +117,46 @@ class Sequential(Architecture):
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
         rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
 
-        `callbacks`: see `ironmlp.callbacks`. `verbose` True shows a progress line on stderr,
-        "auto" does if that is a terminal, a number n writes a line for epochs 0, n, 2n, ...;
-        False or 0 show nothing. `check_finite=False` saves a pass over X that looks for NaN.
+        `classes` lists all labels, in the order of the outputs and of `predict_proba`'s columns,
+        where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
+        cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
+        the first time takes the sorted ones of y. ValueError if the model knows others.
+
+        `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
+        "auto" does on a terminal and in a notebook, in one line that is written again and again;
+        True elsewhere too, there in lines, fewer as time goes on. A `ProgressBar` takes its place.
+        `log_every` n writes a line for the epochs 0, n, 2n, ..., counted from the model's birth.
+        `check_finite=False` saves a pass over X that looks for NaN.
 
         All arguments are checked first, and such an error leaves the model as it was. Raises
-        FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
-        KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
-        begins the interrupted epoch again. X must not be changed while training.
+        FloatingPointError (attributes `epoch` and `batch`) when a loss is not finite, whose step
+        is then not applied, or when steps with finite losses have left parameters or moments that
+        are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
+        and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
+        then finished steps stay, and the next `fit` begins the interrupted epoch again. What was
+        reached is in `history`. A call that makes no step learns no labels. X must not be changed
+        while training.
         """
         X = self._samples(X)
-        targets, reading = self._reading.fit(y, len(X))
+        targets, reading = self._reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
-        epochs = integer("epochs", epochs)
-        if not 0 <= epochs < SIZE_LIMIT:
-            raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
-        if batch_size is not None:
-            batch_size = integer("batch_size", batch_size)
-            if batch_size < 1:
-                raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
-            if batch_size >= len(X):
-                batch_size = None
+        epochs, batch_size = checked_course(epochs, batch_size, len(X))
         shuffle = flag("shuffle", shuffle)
         checked = checked_callbacks(callbacks)
-        shown = progress(verbose, epochs)
+        shown = progress(verbose, log_every, epochs, above_bar(checked))
         check_finite = flag("check_finite", check_finite)
         advance: Advance = by_core
         passed: Array | None = targets
         if not isinstance(self._loss, Loss):
             advance, passed = by_function(self._loss, in_dtype(targets, self._dtype)), None
         with self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite) as run:
-            self._reading = reading
-            self.stop_training = False
+            known, steps = self._reading, self._core.steps
             try:
-                return train(self, run, advance, epochs, checked, shown)
+                self._reading, self.stop_training = reading, False
+                return Training(self, run, advance, epochs, checked, shown).train()
             finally:
-                shown.close(run)
+                if self._core.steps == steps:
+                    self._reading = known
 
     def forward(
         self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
@@ -194,7 +174,9 @@ class Sequential(Architecture):
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
 
-        AttributeError for a model without a cross-entropy loss.
+        No row of them over K classes sums to more than 1, also in float64, so that samplers take
+        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
+        `predict` and `evaluate`, for a row of X whose outputs are NaN.
         """
         if not isinstance(self._reading, Classification):
             raise AttributeError(
@@ -203,22 +185,26 @@ class Sequential(Architecture):
         return self._reading.probabilities(self.forward(X))
 
     def predict(self, X: Any) -> Array:
-        """The more probable class of each row (n,), 0 or 1 for each output (n, K), or for other
-        losses the output in the shape of y."""
+        """The class of each row that `predict_proba` gives the largest probability (n,), of equal
+        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
+        shape of y."""
         return self._reading.labels(self.forward(X))
 
+    @explains_keywords
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
         coefficient of determination, its mean over the outputs) for models without classes."""
         X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
+        score = self._reading.score(outputs, targets)
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
-        return {"loss": loss, **self._reading.score(outputs, targets)}
+        return {"loss": loss, **score}
 
+    @explains_keywords
     def loss_and_grad(
         self,
         X: Any,
@@ -233,27 +219,33 @@ class Sequential(Architecture):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        X = self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
             loss, gradient = self._call_loss(self._loss, X, targets, training)
             gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            return (loss, *gradients) if input_grad else (loss, gradients)
+            if not input_grad:
+                return loss, gradients
+            named, by_input = gradients
+            return loss, named, by_input.reshape(shape)
         loss, listed, by_input = self._core.loss_and_grad(
             X, targets, weights, training, flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return (loss, named, by_input) if input_grad else (loss, named)
+        return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
 
     def backward(
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
     ) -> Any:
         """The gradients for a loss of yours, whose gradient by the output is `grad_output` (n, K).
 
-        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X.
+        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
+        in its shape.
         """
-        X = self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -261,23 +253,39 @@ class Sequential(Architecture):
         listed, by_input = self._core.backward(
             X, gradient, flag("training", training), flag("input_grad", input_grad)
         )
-        return (self._named(listed), by_input) if input_grad else self._named(listed)
+        named = self._named(listed)
+        return named if by_input is None else (named, by_input.reshape(shape))
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
-        """One update of the optimizer with gradients under the keys of `state_dict`."""
+        """One update of the optimizer with gradients under the keys of `state_dict`.
+
+        ValueError, and an unchanged model, for gradients that are not finite. FloatingPointError if
+        parameters or moments are not finite after the update, which the model then keeps.
+        """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+    @explains_keywords
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
         """One step on these rows; the loss under its reduction, before the update.
 
+        `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
-        finite raises FloatingPointError, and nothing is updated.
+        finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
+        are not finite after the update, which the model then keeps.
         """
-        X = self._samples(X)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        X, reading = self._samples(X), self._reading
+        if classes is None:
+            targets = reading.encode(y, len(X))
+        else:
+            targets, reading = reading.fit(y, len(X), classes)
+        weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            return self._core.train_on_batch(X, targets, weights)
+            loss = self._core.train_on_batch(X, targets, weights)
+            self._reading = reading
+            return loss
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")
@@ -308,30 +316,13 @@ class Sequential(Architecture):
         """
         return self._core.predictor(size("max_rows", max_rows))
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copies of the parameters, weights as (out, in), under the keys that the equal
-        `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight", ..."""
-        return self._named(self._core.parameters())
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Take parameters from arrays or tensors; the optimizer's state stays as it is.
-
-        ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
-        False), for another shape, and for values that are not finite.
-        """
-        shapes = parameter_shapes(self._layers)
-        given = named_arrays("state_dict", state_dict, shapes, flag("strict", strict))
-        self._core.set_parameters(list({**self.state_dict(), **given}.values()))
-
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels, the optimizer's own learning rate."""
+        epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
-        self._reading = reading_of(self._loss, self._core.out_features)
-
-    def copy(self) -> Self:
-        """An independent model in the same state."""
-        return self._with_core(self._core.copy())
+        self._reading = reading
+        self._history = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,
@@ -339,7 +330,8 @@ class Sequential(Architecture):
 
         The file is in the safetensors format (docs/files.md). It appears complete or not at all,
         and a file of that name is replaced. TypeError for a loss function or labels that a file
-        cannot hold, OSError if it cannot be written.
+        cannot hold, ValueError for a parameter or moment that is not finite (pickle holds those),
+        OSError if it cannot be written.
         """
         from ironmlp.persistence import save  # with it comes json, which few programs need
 
@@ -349,18 +341,9 @@ class Sequential(Architecture):
         """A table of the layers, their outputs and parameters; a string to print."""
         return summary(self)
 
-    def _with_core(self, core: _core.Model) -> Self:
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._core = core
-        return twin
-
     def _samples(self, X: Any) -> Array:
         """X as the core takes it."""
         return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
-
-    def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        return dict(zip(parameter_shapes(self._layers), listed, strict=True))
 
     def _call_loss(
         self, function: LossFunction, X: Array, targets: Array, training: bool
@@ -395,30 +378,5 @@ class Sequential(Architecture):
         given = {"scale": self._scale, "channels_last": self._channels_last}
         return {name: value for name, value in given.items() if value}
 
-    def _trained(self) -> dict[str, Any]:
-        """What training changes, but for the labels: the part that files and pickles share.
-
-        It is taken from a copy, so that no other thread trains between its halves.
-        """
-        core = self._core.copy()
-        return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
-
-    def _set_trained(self, trained: Mapping[str, Any]) -> None:
-        self._core.set_parameters(trained["parameters"])
-        self._core.set_optimizer_state(trained["optimizer_state"])
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        core = state.pop("_core")
-        made = {"seed": core.seed, "n_threads": core.n_threads}
-        return {"attributes": state, "made": made, **self._trained()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state["attributes"])
-        self._core = self._make_core(**state["made"])
-        self._set_trained(state)
-
     def __repr__(self) -> str:
-        (_, first), *named = self._arguments().items()
-        words = [repr(first), *(f"{name}={value!r}" for name, value in named)]
-        return f"{type(self).__name__}({', '.join(words)})"
+        return _repr.call(type(self), self._arguments() | {"optimizer": self.optimizer})

@@ -10,7 +10,7 @@ message names the argument and what it must be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ironmlp._spec import Spec, choice, flag, real, reals, refusal
 
@@ -22,6 +22,10 @@ class Optimizer(Spec):
 
     __slots__ = ()
     lr: float
+
+    def _with_lr(self, lr: float) -> Self:
+        """The same optimizer with this learning rate."""
+        return self if lr == self.lr else type(self)(**{**self._arguments(), "lr": lr})
 
 
 class SGD(Optimizer):
@@ -50,6 +54,9 @@ class SGD(Optimizer):
         )
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "momentum", "weight_decay")
 
 
 class Adam(Optimizer):
@@ -80,6 +87,9 @@ class Adam(Optimizer):
             eps=real("eps", eps, above=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
         )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}

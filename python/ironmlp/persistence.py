@@ -15,10 +15,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ironmlp import _atomic, layers, losses, optimizers
+from ironmlp._arrays import Array
 from ironmlp._configuration import config
-from ironmlp._labels import Reading, reading_of
+from ironmlp._environment import computed
+from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
+from ironmlp._ordinary import open_ordinary
 from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
 from ironmlp._spec import Spec, checked_seed, integer, real, size
 from ironmlp.mlp import MLP, checked_sizes, dense_layers
@@ -52,6 +55,7 @@ METADATA = (
 COUNTER_LIMIT = 2**63
 
 
+@computed
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """`Sequential.save`."""
     name = type(model).__name__
@@ -65,6 +69,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     tensors = dict(zip(keys, trained["parameters"], strict=True))
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
     found = {
         "format_version": FORMAT_VERSION,
         "version": config()["version"],
@@ -78,17 +83,28 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     _atomic.write(path, chunks(tensors, metadata))
 
 
+def check_finite(tensors: Mapping[str, Array]) -> None:
+    """Refuse what `load` would: the file of that name stays as it is."""
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
+                "has diverged (pickle keeps such a model, reset() mends it)"
+            )
+
+
+@computed
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
     """The model that `Sequential.save` wrote to `path`, in the state that it had.
 
     `n_threads` is the most threads that it uses here; no result depends on it. ValueError for a
     file that is damaged, made by hand and wrong, or of a newer format; OSError if it cannot be
-    read. A file of other `numerics` gives the same parameters and a warning: more training gives
-    other bits than it would there.
+    read, or is a folder, a pipe, a socket or a device. A file of other `numerics` gives the same
+    parameters and a warning: more training may give other bits than it would there.
     """
     path = os.fspath(path)
     threads = None if n_threads is None else size("n_threads", n_threads)
-    with open(path, "rb") as file:
+    with open_ordinary(path) as file:
         try:
             return read_model(file, threads)
         except RecursionError:
@@ -147,8 +163,8 @@ def read_metadata(header: Header) -> dict[str, Any]:
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
-            f"{config()['numerics']}: more training gives other bits than it would there",
-            stacklevel=4,
+            f"{config()['numerics']}: more training may give other bits than it would there",
+            stacklevel=5,
         )
     return found
 
@@ -193,8 +209,8 @@ def read_reading(value: Any, model: Sequential) -> Reading:
     learned, fresh = classes_from_json(value), model._reading
     if isinstance(learned, np.ndarray):
         expected = len(fresh.classes) if hasattr(fresh, "known") else 0
-        if len(learned) != expected or not np.all(learned[:-1] < learned[1:]):
-            raise ValueError(f"its {len(learned)} classes must be {expected}, sorted and different")
+        if len(learned) != expected or len(distinct(learned, "the file")) != expected:
+            raise ValueError(f"its {len(learned)} classes must be {expected} different ones")
     elif isinstance(learned, bool) != isinstance(fresh.learned, bool):
         raise ValueError(f"learned is {learned}, which does not go with {model.loss!r}")
     return reading_of(model.loss, fresh.outputs, learned)

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::workspace::Workspace;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Rows, Source};
+use crate::kernels::loss::RowWeights;
 use crate::kernels::panels::Span;
 
 /// The targets of all rows of the data.
@@ -30,7 +31,7 @@ pub struct Batch<'a, T> {
     /// Targets of all rows of X.
     pub labels: Labels<'a, T>,
     /// Weights of all rows of X.
-    pub weights: Option<&'a [T]>,
+    pub weights: Option<&'a RowWeights>,
 }
 
 impl<'a, T: Elementary> Batch<'a, T> {
@@ -43,7 +44,7 @@ impl<'a, T: Elementary> Batch<'a, T> {
         rows: Range<usize>,
         outputs: usize,
         classes: Span<i32>,
-        weights: Span<T>,
+        weights: Span<f64>,
     ) {
         if let Labels::Classes(all) = self.labels {
             for position in rows.clone() {
@@ -54,7 +55,7 @@ impl<'a, T: Elementary> Batch<'a, T> {
         }
         if let Some(all) = self.weights {
             for position in rows {
-                weights.set(position, all[self.order.at(position)]);
+                weights.set(position, all.at(self.order.at(position)));
             }
         }
     }
@@ -67,11 +68,11 @@ impl<'a, T: Elementary> Batch<'a, T> {
         }
     }
 
-    /// The weights of the batch's rows; empty if all are one.
-    pub(super) fn weights_of(&self, workspace: &Workspace<T>) -> Span<T> {
+    /// The weights of the batch's rows and their unit; empty if all are one.
+    pub(super) fn weights_of(&self, workspace: &Workspace<T>) -> (Span<f64>, f64) {
         match self.weights {
-            Some(_) => workspace.weights().slice(0, self.rows),
-            None => Span::empty(),
+            Some(weights) => (workspace.weights().slice(0, self.rows), weights.unit()),
+            None => (Span::empty(), 1.0),
         }
     }
 
@@ -98,23 +99,18 @@ pub enum Head<'a, T> {
 /// The loss of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepLoss {
-    /// Weighted sum over rows and outputs.
-    pub sum: f64,
-    /// What the mean divides it by.
-    pub divisor: f64,
+    /// The mean, whatever the reduction; 0 where all rows have zero weight.
+    pub mean: f64,
+    /// The sum of the rows' weights, in units that all batches of the data share: how much the mean
+    /// counts among those of other batches.
+    pub weight: f64,
     /// The loss under the spec's reduction, whose derivative the gradients are.
     pub reduced: f64,
 }
 
 impl StepLoss {
     /// That of no rows.
-    pub(super) const NONE: Self = Self { sum: 0.0, divisor: 1.0, reduced: 0.0 };
-
-    /// The mean, whatever the reduction; 0 where all rows have zero weight.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        if self.divisor == 0.0 { 0.0 } else { self.sum / self.divisor }
-    }
+    pub(super) const NONE: Self = Self { mean: 0.0, weight: 0.0, reduced: 0.0 };
 
     /// Whether the step may be applied.
     #[must_use]

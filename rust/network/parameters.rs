@@ -111,6 +111,12 @@ impl Layout {
         Ok(Self { layers, fingerprint, len, convolutions_len, backward_len })
     }
 
+    /// How many layers have parameters.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
     /// A zeroed buffer for parameters, gradients or moments.
     ///
     /// # Errors
@@ -150,20 +156,22 @@ impl Layout {
     }
 
     /// Copies a buffer out: for each layer its weight and, if it has one, its bias.
-    #[must_use]
-    pub fn export<T: Elementary>(&self, buffer: &Arena<T>) -> Vec<Vec<T>> {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the copies.
+    pub fn export<T: Elementary>(&self, buffer: &Arena<T>) -> Result<Vec<Vec<T>>> {
         let mut tensors = Vec::new();
         for layer in &self.layers {
-            let mut weight = vec![T::ZERO; layer.outputs * layer.inputs];
+            let mut weight = memory::filled(T::ZERO, layer.outputs * layer.inputs)?;
             crate::kernels::gemm::unpack(layer.weight(buffer), &mut weight, 1, layer.inputs);
             tensors.push(weight);
             if layer.bias {
-                let mut bias = vec![T::ZERO; layer.outputs];
+                let mut bias = memory::filled(T::ZERO, layer.outputs)?;
                 crate::kernels::gemm::unpack(layer.bias(buffer), &mut bias, 0, 1);
                 tensors.push(bias);
             }
         }
-        tensors
+        Ok(tensors)
     }
 
     /// Copies tensors in the order and sizes of [`Self::export`] into a buffer.

@@ -24,6 +24,7 @@ use crate::kernels::images::ImageShape;
 use crate::kernels::loss::Loss;
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::kernels::weight::Block;
+use crate::runtime::memory;
 use crate::simd::Isa;
 
 /// Rows that are in memory at a time; a larger batch goes through in slabs. 16 of N2's blocks of 256
@@ -123,14 +124,14 @@ pub struct Plan<T: Elementary> {
 impl<T: Elementary> Plan<T> {
     /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
     ///
-    /// # Panics
-    /// If the layers do not fit each other or the loss, which [`Spec::check`] tells.
-    #[must_use]
-    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Self {
+    /// # Errors
+    /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
+    /// or the loss.
+    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Result<Self> {
         if purpose == Purpose::Train
-            && let Some(plan) = Self::tiny(spec, largest, isa)
+            && let Some(plan) = Self::tiny(spec, largest, isa)?
         {
-            return plan;
+            return Ok(plan);
         }
         let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
         Self::with_slab(spec, purpose, slab_rows, isa)
@@ -141,41 +142,44 @@ impl<T: Elementary> Plan<T> {
     /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows;
     /// [`Plan::gradients`] panics otherwise.
     ///
+    /// # Errors
+    /// As [`Self::new`].
+    ///
     /// # Panics
-    /// As [`Self::new`], and if `slab_rows` is more than 2^24.
-    #[must_use]
-    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Self {
+    /// If `slab_rows` is more than 2^24.
+    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Result<Self> {
         Self::build(spec, None, purpose, slab_rows, isa)
     }
 
     /// As [`Self::new`], of a network that takes images, for images of one size.
     ///
-    /// # Panics
-    /// As [`Self::new`], and if the layers do not fit images of this size, which [`Spec::shapes`] tells.
-    #[must_use]
+    /// # Errors
+    /// As [`Self::new`], and as [`Spec::shapes`] if the layers do not fit images of this size.
     pub fn of_images(
         spec: &Spec,
         image: ImageShape,
         purpose: Purpose,
         largest: usize,
         isa: Isa,
-    ) -> Self {
+    ) -> Result<Self> {
         let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
         Self::of_images_with_slab(spec, image, purpose, slab_rows, isa)
     }
 
     /// As [`Self::of_images`], with slabs as those of [`Self::with_slab`].
     ///
+    /// # Errors
+    /// As [`Self::of_images`].
+    ///
     /// # Panics
-    /// As both.
-    #[must_use]
+    /// As [`Self::with_slab`].
     pub fn of_images_with_slab(
         spec: &Spec,
         image: ImageShape,
         purpose: Purpose,
         slab_rows: usize,
         isa: Isa,
-    ) -> Self {
+    ) -> Result<Self> {
         Self::build(spec, Some(image), purpose, slab_rows, isa)
     }
 
@@ -185,10 +189,11 @@ impl<T: Elementary> Plan<T> {
         purpose: Purpose,
         slab_rows: usize,
         isa: Isa,
-    ) -> Self {
+    ) -> Result<Self> {
         assert!(slab_rows <= MOST_SLAB_ROWS, "a slab of {slab_rows} rows");
-        spec.check().expect("layers that fit each other and the loss");
-        let shapes = spec.shapes(image).expect("layers that fit");
+        memory::room(spec.layers.len())?;
+        spec.check()?;
+        let shapes = spec.shapes(image)?;
         let mut builder = RowBuilder {
             spec,
             purpose,
@@ -206,10 +211,11 @@ impl<T: Elementary> Plan<T> {
             layer_grads: Vec::new(),
             tiny: tiny::fits(spec),
         };
-        let mut images = image.map(|image| {
+        let images = image.map(|image| {
             let batch = &mut builder.buffers;
             ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
         });
+        let mut images = images.transpose()?;
         let input = match &mut images {
             Some(images) => {
                 let (flat, convolutions) = images.flatten::<T>(slab_rows, &mut builder.buffers);
@@ -243,16 +249,18 @@ impl<T: Elementary> Plan<T> {
             builder.buffers = buffers;
             plan
         });
-        let blocks = builder.blocks::<T>();
+        let blocks = builder.blocks::<T>()?;
         let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
         let whole = Part::whole(images.is_none(), forward.len(), backward.len());
         let parts = Parts::new((&forward, &backward), &buffers, false);
-        Self {
+        let loss = spec.loss.as_ref();
+        let loss = loss.map(|(loss, reduction)| Ok((loss.duplicate()?, *reduction)));
+        Ok(Self {
             isa,
             row_kernels: RowKernels::new(isa),
-            loss: spec.loss.clone(),
+            loss: loss.transpose()?,
             scale: spec.input.scale.map(T::from_f64),
-            updates: Updates::new(spec, isa),
+            updates: Updates::new(spec, isa)?,
             buffers: Arc::new(buffers),
             fingerprint: spec.fingerprint(),
             images,
@@ -274,19 +282,19 @@ impl<T: Elementary> Plan<T> {
             fused: true,
             tiny: None,
             flops_per_row: 6.0 * multiply_adds(spec, &shapes),
-        }
+        })
     }
 
     /// The plan of a network that fits into L1, if this one does. Its slab serves a loss of the caller's,
     /// and is the smallest that N2 allows.
-    fn tiny(spec: &Spec, largest: usize, isa: Isa) -> Option<Self> {
+    fn tiny(spec: &Spec, largest: usize, isa: Isa) -> Result<Option<Self>> {
         if !tiny::fits(spec) {
-            return None;
+            return Ok(None);
         }
         let slab_rows = if largest < BLOCK_ROWS { largest } else { BLOCK_ROWS };
-        let mut plan = Self::with_slab(spec, Purpose::Train, slab_rows, isa);
-        plan.tiny = Some(Tiny::new::<T>(spec, Arc::make_mut(&mut plan.buffers))?);
-        Some(plan)
+        let mut plan = Self::with_slab(spec, Purpose::Train, slab_rows, isa)?;
+        plan.tiny = Tiny::new::<T>(spec, Arc::make_mut(&mut plan.buffers));
+        Ok(Some(plan))
     }
 
     /// The same plan, in which a training step makes all gradients before it updates: for tests.

@@ -242,17 +242,20 @@ impl Spec {
     /// The layer that can take a pool's images as they are: a Linear one behind the pool and Flatten, with
     /// so many outputs that its gradient has them in the lanes.
     pub(super) fn linear_on_images(&self) -> Option<usize> {
-        let joins = |layers: &[Layer]| {
-            matches!(layers, [Layer::Pool(_), Layer::Flatten, Layer::Linear(linear)]
-                if linear.out_features > THIN)
-        };
-        self.layers.windows(3).position(joins).map(|pool| pool + 2)
+        (0..self.layers.len()).find(|&layer| self.is_on_images(layer))
+    }
+
+    /// Whether a layer is that one. Its neighbours tell: rows do not become images again.
+    fn is_on_images(&self, layer: usize) -> bool {
+        let below = layer.checked_sub(2).and_then(|pool| self.layers.get(pool..=layer));
+        matches!(below, Some([Layer::Pool(_), Layer::Flatten, Layer::Linear(linear)])
+            if linear.out_features > THIN)
     }
 
     /// Whether a layer's weight has a second copy, for the gradient at its input: a Linear one's that reads
     /// rows. Convolutions make theirs anew for each step, and who reads images needs none.
     pub(super) fn is_copied(&self, layer: usize) -> bool {
-        matches!(self.layers[layer], Layer::Linear(_)) && Some(layer) != self.linear_on_images()
+        matches!(self.layers[layer], Layer::Linear(_)) && !self.is_on_images(layer)
     }
 
     /// A number that no other network has, but for chance (2^-64), unless its parameters lie and are

@@ -40,6 +40,7 @@ impl<T: Elementary> State<T> {
     /// # Errors
     /// `Error::Memory` if parameters and moments exceed what the machine has.
     pub fn new(spec: &Spec, learning_rate: f64, seed: u64, isa: Isa) -> Result<Self> {
+        memory::room(spec.layers.len())?;
         let layout = Layout::new::<T>(spec)?;
         let moments = spec.optimizer.moments();
         // One more than are kept: initial values, like all that cross the boundary, are a copy.
@@ -55,26 +56,24 @@ impl<T: Elementary> State<T> {
             steps: 0,
             beta_powers: (1.0, 1.0),
         };
-        state.reset(spec, seed, isa);
+        state.reset(spec, seed, isa)?;
         Ok(state)
     }
 
     /// Starts anew: initial values from `seed`, moments and counters zero.
-    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the initial values, `Error::Interrupted`; nothing has
+    /// changed then.
+    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) -> Result<()> {
+        let parameters = initialize::parameters(spec, seed, isa)?;
         self.seed = seed;
         self.epoch = 0;
         self.steps = 0;
         self.beta_powers = (1.0, 1.0);
-        let zeros: Vec<Vec<T>> = self
-            .layout
-            .shapes()
-            .iter()
-            .map(|shape| vec![T::ZERO; shape.iter().product()])
-            .collect();
-        for moment in &self.moments {
-            self.layout.import(&zeros, moment);
-        }
-        self.set_parameters(&initialize::parameters(spec, seed, isa), isa);
+        self.moments.iter_mut().for_each(Arena::clear);
+        self.set_parameters(&parameters, isa);
+        Ok(())
     }
 
     /// Replaces all parameters; tensors as in [`Layout::export`].
@@ -132,6 +131,7 @@ impl<T: Elementary> State<T> {
     /// # Errors
     /// `Error::Memory` if there is no room.
     pub fn duplicate(&self, isa: Isa) -> Result<Self> {
+        memory::room(self.layout.layers.len())?;
         memory::check_large(self.layout.bytes::<T>(2 + self.moments.len()))?;
         let mut copy = Self {
             layout: self.layout.clone(),
@@ -140,9 +140,10 @@ impl<T: Elementary> State<T> {
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
             ..*self
         };
-        copy.set_parameters(&self.layout.export(&self.parameters), isa);
-        for (from, to) in self.moments.iter().zip(&copy.moments) {
-            self.layout.import(&self.layout.export(from), to);
+        copy.parameters.copy_from(&self.parameters);
+        copy.refresh_backward(isa);
+        for (to, from) in copy.moments.iter_mut().zip(&self.moments) {
+            to.copy_from(from);
         }
         Ok(copy)
     }

@@ -42,9 +42,13 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<(Vec<Tensor<T>>, f64)> {
-        let empty = |what: &str, tensors: &[Traced]| -> Result<Vec<Tensor<T>>> {
-            let named = tensors.iter().enumerate();
-            named.map(|(at, &kind)| self.empty(format!("{at}.{what}"), kind, batch.rows)).collect()
+        memory::room(self.layer_outputs.len())?;
+        let empty = |what: &str, kinds: &[Traced]| -> Result<Vec<Tensor<T>>> {
+            let mut tensors = memory::vector(kinds.len())?;
+            for (layer, &kind) in kinds.iter().enumerate() {
+                tensors.push(self.empty(format!("{layer}.{what}"), kind, batch.rows)?);
+            }
+            Ok(tensors)
         };
         let mut tensors = empty("output", &self.layer_outputs)?;
         let mut grads = empty("grad_output", &self.layer_grads)?;
@@ -62,14 +66,12 @@ impl<T: Elementary> Plan<T> {
             })?;
         let reduced = T::from_f64(loss.reduced);
         tensors.push(Tensor { name: "loss".into(), shape: Vec::new(), values: vec![reduced] });
-        let gradients = state.layout.export(workspace.gradient());
+        let gradients = state.layout.export(workspace.gradient())?;
         let (names, shapes) = (state.layout.names(), state.layout.shapes());
-        let mut named: Vec<_> = names
-            .into_iter()
-            .zip(shapes)
-            .zip(gradients)
-            .map(|((name, shape), values)| Tensor { name: format!("{name}.grad"), shape, values })
-            .collect();
+        let mut named = memory::vector(names.len())?;
+        for ((name, shape), values) in names.into_iter().zip(shapes).zip(gradients) {
+            named.push(Tensor { name: format!("{name}.grad"), shape, values });
+        }
         for (layer, grad) in grads.into_iter().enumerate().rev() {
             tensors.push(grad);
             let own = |tensor: &mut Tensor<T>| tensor.name.starts_with(&format!("{layer}."));
@@ -80,16 +82,16 @@ impl<T: Elementary> Plan<T> {
 
     /// A tensor of all rows, to be filled.
     fn empty(&self, name: String, tensor: Traced, rows: usize) -> Result<Tensor<T>> {
-        let sample = match tensor {
-            Traced::Rows(buffer) => vec![self.buffers.cols(buffer)],
+        let shape = match tensor {
+            Traced::Rows(buffer) => vec![rows, self.buffers.cols(buffer)],
             Traced::Images(buffer) => {
                 let ImageShape { channels, height, width } = buffer.shape;
-                vec![channels, height, width]
+                vec![rows, channels, height, width]
             }
         };
-        let features = sample.iter().product::<usize>();
+        let features = shape[1..].iter().product::<usize>();
         let values = memory::filled(T::ZERO, rows.saturating_mul(features))?;
-        Ok(Tensor { name, shape: [vec![rows], sample].concat(), values })
+        Ok(Tensor { name, shape, values })
     }
 
     /// Features of the largest images that are shown.

@@ -8,8 +8,8 @@ use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
-use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
+use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
 /// The updates of one network's trainable layers.
@@ -33,19 +33,22 @@ struct Updated {
 
 impl Updates {
     /// Those of a network.
-    #[must_use]
-    pub fn new(spec: &Spec, isa: Isa) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the list of tiles.
+    pub fn new(spec: &Spec, isa: Isa) -> Result<Self> {
         let mut layers = Vec::new();
         let mut blocks = Vec::new();
         for (index, weighted) in spec.weighted().enumerate() {
             if weighted.trainable {
                 let block = |block| (layers.len(), block);
+                memory::reserve(&mut blocks, count_blocks(weighted.inputs, weighted.outputs))?;
                 blocks.extend(blocks_of(weighted.inputs, weighted.outputs).map(block));
-                layers.push(Updated { index, keep_backward: keeps_backward(spec, index) });
+                layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
         let (optimizer, fingerprint) = (spec.optimizer, spec.fingerprint());
-        Self { isa, optimizer, fingerprint, layers, blocks }
+        Ok(Self { isa, optimizer, fingerprint, layers, blocks })
     }
 
     /// The update from a gradient in the layout of the parameters.
@@ -96,10 +99,15 @@ pub(super) fn apply_block<T: Elementary>(
 
 /// Whether updates of a layer keep the second copy of its weight: where training reads it. Small
 /// networks make theirs anew for each step.
-pub(super) fn keeps_backward(spec: &Spec, index: usize) -> bool {
-    spec.weighted().take(index).any(|below| below.trainable)
-        && spec.weighted().nth(index).is_some_and(|weighted| spec.is_copied(weighted.layer))
+pub(super) fn keeps_backward(spec: &Spec, layer: usize) -> bool {
+    spec.weighted().take_while(|below| below.layer < layer).any(|below| below.trainable)
+        && spec.is_copied(layer)
         && !tiny::fits(spec)
+}
+
+/// How many blocks a weight has.
+pub(super) fn count_blocks(inputs: usize, outputs: usize) -> usize {
+    inputs.div_ceil(LANES) * outputs.div_ceil(2 * LANES)
 }
 
 /// The blocks of a weight.

@@ -102,7 +102,7 @@ pub struct Workspace<T: Elementary> {
     memory: Arena<T>,
     row_loss: Arena<f64>,
     classes: Arena<i32>,
-    weights: Arena<T>,
+    weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     pub(super) gradients: Vec<Arena<T>>,
     /// The convolutions' gradients of each block of 16 rows of a slab.
@@ -141,9 +141,9 @@ impl<T: Elementary> Workspace<T> {
     pub fn bytes(&self) -> usize {
         let tiles = self.tiles.iter().map(|tile| &tile.memory);
         let arenas = self.gradients.iter().chain(&self.image_gradients).chain(tiles);
-        let elements: usize = arenas.chain([&self.memory, &self.weights]).map(Arena::len).sum();
+        let elements: usize = arenas.chain([&self.memory]).map(Arena::len).sum();
         elements * size_of::<T>()
-            + self.row_loss.len() * size_of::<f64>()
+            + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
             + self.classes.len() * size_of::<i32>()
     }
 
@@ -180,7 +180,7 @@ impl<T: Elementary> Workspace<T> {
     }
 
     /// The weight of each row of the batch.
-    pub(super) fn weights(&self) -> Span<T> {
+    pub(super) fn weights(&self) -> Span<f64> {
         whole(&self.weights)
     }
 
@@ -207,6 +207,7 @@ impl<T: Elementary> Workspace<T> {
                 .push(TileMemory { memory: buffers.memory()?, taken: AtomicBool::new(false) });
         }
         while self.image_gradients.len() < blocks {
+            memory::reserve(&mut self.image_gradients, 1)?;
             self.image_gradients.push(layout.convolutions_buffer()?);
         }
         Ok(())

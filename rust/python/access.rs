@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::entry::compute;
 use crate::error::{Error, Result};
-use crate::runtime::fork;
+use crate::runtime::{fork, watch};
 
 /// Set while a writer is in; below it are the readers.
 const WRITER: u64 = 1 << 31;
@@ -96,7 +97,8 @@ impl<S: Send + Sync> Access<S> {
     /// Waits, without the GIL, for a writer to leave.
     ///
     /// # Errors
-    /// `Error::Busy` if another thread trains the model, or had it at a fork.
+    /// `Error::Busy` if another thread trains the model, or had it at a fork, `Error::Interrupted` if
+    /// Ctrl-C ends the wait.
     pub fn read(&self, py: Python<'_>) -> Result<Reading<'_, S>> {
         let ticket = self.enter(py, 1)?;
         match self.state.try_read() {
@@ -146,7 +148,7 @@ impl<S: Send + Sync> Access<S> {
     fn enter(&self, py: Python<'_>, amount: u64) -> Result<Ticket<'_>> {
         match self.try_enter(amount)? {
             Some(ticket) => Ok(ticket),
-            None => py.detach(|| self.wait(amount)),
+            None => compute(py, || self.wait(amount)),
         }
     }
 
@@ -157,7 +159,8 @@ impl<S: Send + Sync> Access<S> {
             if amount == WRITER {
                 self.users.fetch_or(WAITING, SeqCst);
             }
-            match self.try_enter(amount) {
+            let ticket = self.try_enter(amount);
+            match ticket.and_then(|ticket| watch::check().map(|()| ticket)) {
                 Ok(None) => {}
                 Ok(Some(ticket)) => return Ok(ticket),
                 Err(error) => {

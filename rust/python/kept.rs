@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::plans::Key;
+use crate::error::Result;
 use crate::network::Spec;
 use crate::runtime::{Limits, PerProcess, Recent};
 use crate::simd::Isa;
@@ -58,20 +59,23 @@ impl Calls {
     }
 
     /// The `S` that living models with elements `T` of such a network share, or one that `make` makes.
+    ///
+    /// # Errors
+    /// Those of `make`.
     pub fn shared<T: 'static, S: Send + Sync + 'static>(
         spec: Spec,
         isa: Isa,
-        make: impl FnOnce(Self, Arc<Spec>) -> S,
-    ) -> Arc<S> {
+        make: impl FnOnce(Self, Arc<Spec>) -> Result<S>,
+    ) -> Result<Arc<S>> {
         let shape = Shape { element: TypeId::of::<T>(), isa, spec: Arc::new(spec) };
         let find = |kept: &mut Kept| kept.shapes.find(|other, _| *other == shape)?.upgrade();
         if let Some(Ok(shared)) = KEPT.with(find).map(|shared| shared.downcast::<S>()) {
-            return shared;
+            return Ok(shared);
         }
-        let made: Arc<S> = Arc::new(make(Self::new(), Arc::clone(&shape.spec)));
+        let made: Arc<S> = Arc::new(make(Self::new(), Arc::clone(&shape.spec))?);
         let weak = Arc::downgrade(&made) as Weak<Shared>;
         drop(KEPT.with(|kept| kept.shapes.keep((shape, weak), 0, SHAPES)));
-        made
+        Ok(made)
     }
 
     /// A plan that was kept.

@@ -80,19 +80,19 @@ pub struct Plans<T: Float> {
 
 impl<T: Float> Plans<T> {
     /// Those that models of such a network share.
-    pub fn shared(spec: Spec, isa: Isa) -> Arc<Self> {
+    pub fn shared(spec: Spec, isa: Isa) -> Result<Arc<Self>> {
         Calls::shared::<T, Self>(spec, isa, |calls, spec| {
-            let updates = Updates::new(&spec, isa);
-            let count = spec.parameter_count().unwrap_or(u64::MAX);
+            let updates = Updates::new(&spec, isa)?;
+            let count = spec.parameter_count()?;
             let parameters = count.saturating_mul(size_of::<T>() as u64);
             let parameters = usize::try_from(parameters).unwrap_or(usize::MAX);
-            Self { spec, isa, updates, calls, parameters, element: PhantomData }
+            Ok(Self { spec, isa, updates, calls, parameters, element: PhantomData })
         })
     }
 
-    pub fn plan(&self, key: Key) -> Arc<Plan<T>> {
+    pub fn plan(&self, key: Key) -> Result<Arc<Plan<T>>> {
         if let Some(plan) = self.calls.plan(key) {
-            return plan;
+            return Ok(plan);
         }
         let Key { purpose, image, slab, .. } = key;
         let plan = match image {
@@ -101,11 +101,11 @@ impl<T: Float> Plans<T> {
                 Plan::new(&self.spec, purpose, slab, self.isa)
             }
             None => Plan::with_slab(&self.spec, purpose, slab, self.isa),
-        };
+        }?;
         let plan = if key.fused { plan } else { plan.unfused() };
         let plan = Arc::new(if key.columns { plan.by_columns() } else { plan });
         self.calls.keep_plan(key, Arc::clone(&plan), plan.bytes());
-        plan
+        Ok(plan)
     }
 
     /// Memory for a step of a plan on up to `rows` rows.
@@ -132,7 +132,7 @@ impl<T: Float> Plans<T> {
         rows: usize,
         work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
     ) -> Result<R> {
-        let plan = self.plan(key);
+        let plan = self.plan(key)?;
         let mut workspace = self.workspace(key, &plan, rows)?;
         let result = work(&plan, &mut workspace)?;
         self.keep(key, workspace);

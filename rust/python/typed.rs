@@ -7,9 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::access::Access;
-use super::array::{Float, Out, View, array};
-use super::data::{Inputs, compute, finite, finite_x, tensors, zeros};
+use super::array::{Float, View};
+use super::data::{Inputs, finite, finite_x, tensors};
+use super::entry::compute;
 use super::network::{Counters, Course, Gradients, Network};
+use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
 use super::predictor::{Predict, TypedPredictor};
 use super::run::{Training, TypedRun};
@@ -17,7 +19,7 @@ use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
 use crate::network::{Batch, Head, Labels, Purpose, Spec, State, StepLoss};
-use crate::runtime::threads;
+use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
 
@@ -35,15 +37,19 @@ pub struct Typed<T: Float> {
 }
 
 impl<T: Float> Typed<T> {
+    /// A model with initial values from `seed`, which are made without the GIL.
     pub fn new(
+        py: Python<'_>,
         spec: Spec,
         learning_rate: f64,
         seed: u64,
         n_threads: Option<usize>,
     ) -> Result<Self> {
         let isa = Isa::chosen()?;
-        let state = State::new(&spec, learning_rate, seed, isa)?;
-        Ok(Self::of(Plans::shared(spec, isa), state, learning_rate, n_threads))
+        compute(py, || {
+            let state = State::new(&spec, learning_rate, seed, isa)?;
+            Ok(Self::of(Plans::shared(spec, isa)?, state, learning_rate, n_threads))
+        })
     }
 
     fn of(
@@ -102,7 +108,7 @@ impl<T: Float> Typed<T> {
     ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
         let (threads, rows) = (self.threads()?, batch.rows);
         let mut by_input = match input_grad {
-            true => Some(zeros(rows.saturating_mul(batch.source.cols()))?),
+            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
             false => None,
         };
         let key = self.key(Purpose::Gradients { input_grad }, x);
@@ -113,7 +119,7 @@ impl<T: Float> Typed<T> {
                 }
                 None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
             }?;
-            Ok((loss, state.layout.export(workspace.gradient()), by_input))
+            Ok((loss, state.layout.export(workspace.gradient())?, by_input))
         })
     }
 }
@@ -142,17 +148,23 @@ impl<T: Float> Network for Typed<T> {
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
         let shapes = state.layout.shapes();
-        let tensors = compute(py, || Ok(state.layout.export(&state.parameters)))?;
+        let tensors = compute(py, || state.layout.export(&state.parameters))?;
         drop(state);
         list(py, tensors, &shapes)
     }
 
-    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()> {
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: &[View],
+        check_finite: bool,
+    ) -> PyResult<()> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let tensors = tensors("state_dict", parameters, &state.layout, isa)?;
+            let check = check_finite.then_some(isa);
+            let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
@@ -160,23 +172,30 @@ impl<T: Float> Network for Typed<T> {
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = self.access.read(py)?;
-        let exported = compute(py, || Ok(state::Exported::new(&state)))?;
+        let exported = compute(py, || state::Exported::new(&state))?;
         drop(state);
         exported.dict(py)
     }
 
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        let check = check_finite.then_some(self.plans.isa);
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, self.plans.isa))?)
+        Ok(compute(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            state.reset(&self.plans.spec, seed, self.plans.isa);
+            memory::room(state.layout.depth())?;
+            state.reset(&self.plans.spec, seed, self.plans.isa)?;
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -218,7 +237,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let values = compute(py, || {
-            let mut values = zeros(shape[0].saturating_mul(shape[1]))?;
+            let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Purpose::Forward, x);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
@@ -228,7 +247,7 @@ impl<T: Float> Network for Typed<T> {
         drop(state);
         match out {
             Some(out) => Ok(out.fill(&values)),
-            None => Ok(array(py, values, &shape)?.into_any()),
+            None => array(py, values, &shape),
         }
     }
 
@@ -239,7 +258,7 @@ impl<T: Float> Network for Typed<T> {
             let data = self.data(inputs)?;
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Forward, &inputs.x), rows, |plan, workspace| {
-                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean())
+                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
             })
         })?)
     }
@@ -291,10 +310,11 @@ impl<T: Float> Network for Typed<T> {
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(compute(py, || {
-            let tensors = tensors("grads", gradients, &state.layout, self.plans.isa)?;
+            let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
-            self.plans.updates.apply(threads, state, &gradient)
+            self.plans.updates.apply(threads, state, &gradient)?;
+            state.check_finite(self.plans.isa, threads, state.epoch, 0)
         })?)
     }
 
@@ -307,6 +327,8 @@ impl<T: Float> Network for Typed<T> {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
+                // What came before may be why the loss is not finite.
+                plan.check_finite(threads, state, state.epoch, 0)?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
                 } else {
@@ -380,5 +402,5 @@ fn lists<'py, T: Float>(
 ) -> PyResult<Gradients<'py>> {
     let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
     let gradients = list(py, gradients, shapes)?;
-    Ok((gradients, by_input.map(Bound::into_any)))
+    Ok((gradients, by_input))
 }

@@ -49,6 +49,9 @@ impl<K, V> Recent<K, V> {
     /// `most` values together. Gives the rest back.
     #[must_use = "dropping takes time, which a lock need not be held for"]
     pub fn keep(&mut self, (key, value): (K, V), bytes: usize, limits: Limits) -> Vec<V> {
+        if self.entries.try_reserve(1).is_err() {
+            return vec![value];
+        }
         self.bytes += bytes;
         self.entries.push(Entry { key, value, bytes });
         let (mut left, mut gone) = (self.bytes, 0);

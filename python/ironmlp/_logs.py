@@ -1,0 +1,79 @@
+"""What is logged in the epochs of one `fit`: a dict for each, and a column for each number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ironmlp.callbacks.base import Logs, number
+
+# Entries that say what the epoch is, not what callbacks found.
+OF_THE_EPOCH = ("epoch", "loss")
+OF_THE_ENDING = ("stop_reason", "stop_message")
+
+
+class Record:
+    """The logs of the present epoch, and the columns so far."""
+
+    def __init__(self) -> None:
+        self.logs: Logs = {}
+        # Those of the last finished epoch.
+        self.finished: Logs = {}
+        # Numbers of the epochs since the model's birth, the present one included.
+        self.epochs: list[int] = []
+        self._given: Logs = {}
+        self._columns: dict[str, list[float]] = {}
+
+    def begin(self, epoch: int) -> Logs:
+        """The dict of an epoch that begins."""
+        self.epochs.append(epoch)
+        self._given = {"epoch": epoch}
+        self.logs = dict(self._given)
+        return self.logs
+
+    def end(self, loss: float) -> Logs:
+        """The same dict at the epoch's end."""
+        self._given["loss"] = self.logs["loss"] = loss
+        self.finished = self.logs
+        return self.logs
+
+    def note(self, by: object) -> None:
+        """Take the numbers of the present epoch over, after the callback `by` has added some."""
+        for name in OF_THE_EPOCH:
+            if not same(self.logs.get(name), self._given.get(name)):
+                got = f"to {self.logs[name]!r}" if name in self.logs else "by taking it out"
+                raise ValueError(
+                    f"{by!r} changed logs[{name!r}] {got}, which callbacks must leave as it is: "
+                    "log a number under a name of its own"
+                )
+        self.note_row(self.logs, len(self.epochs) - 1)
+
+    def note_ending(self, logs: Logs, epochs: int) -> None:
+        """Take over what was added at the end of training, after so many finished epochs."""
+        if epochs:
+            self.note_row(logs, epochs - 1)
+
+    def note_row(self, logs: Logs, row: int) -> None:
+        for name, value in logs.items():
+            if name not in OF_THE_EPOCH and name not in OF_THE_ENDING:
+                column = padded(self._columns.setdefault(name, []), row + 1)
+                column[row] = number(name, value)
+
+    def columns(self, losses: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """A column for each number, one entry for each finished epoch."""
+        rows = len(losses)
+        found = {name: np.array(padded(c, rows)[:rows]) for name, c in self._columns.items()}
+        return {"loss": losses, **found}
+
+
+def same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def padded(values: list[float], length: int) -> list[float]:
+    """NaN for the epochs in which a number was not logged."""
+    values.extend([math.nan] * (length - len(values)))
+    return values

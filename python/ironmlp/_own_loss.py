@@ -1,0 +1,48 @@
+"""Training with a loss function of the user's own: one call of it for each batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ironmlp._arrays import Array, real_array
+from ironmlp._core import Run
+from ironmlp.losses import LossFunction
+
+
+def by_function(function: LossFunction, targets: Array) -> Callable[[Run, float, bool], bool]:
+    """`Run.advance` with this loss."""
+
+    def advance(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
+        end = time.monotonic() + seconds
+        while True:
+            batch = run.next_batch()
+            if batch is not None:
+                outputs, rows = batch
+                run.finish_batch(*call_loss(function, outputs, targets[rows]))
+            elif stop_at_epoch or run.done:
+                return True
+            if time.monotonic() >= end:
+                return False
+
+    return advance
+
+
+def call_loss(function: LossFunction, outputs: Array, targets: Array) -> tuple[float, Array]:
+    """The loss and its gradient by the outputs, checked."""
+    returned = function(outputs, targets)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise TypeError(
+            f"the loss function returned {returned!r}, it must return a tuple: the loss and its "
+            "gradient by the outputs"
+        )
+    loss, gradient = returned
+    value = real_array("the loss", loss)
+    if value.ndim:
+        raise ValueError(f"the loss has shape {value.shape}, it must be one number")
+    gradient = real_array("the gradient of the loss", gradient)
+    if gradient.shape != outputs.shape:
+        raise ValueError(
+            f"the gradient of the loss has shape {gradient.shape}, the outputs {outputs.shape}"
+        )
+    return float(value), gradient

@@ -1,0 +1,97 @@
+"""What all callbacks have in common: the hooks, their order, and how to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ironmlp.model import Sequential
+
+Logs = dict[str, Any]
+Hook = Callable[["Sequential", Logs], object]
+
+# When a callback's turn is: those that read what others log come after these, displays last.
+OWN, READER, DISPLAY = range(3)
+
+
+class StopTraining(Exception):  # noqa: N818 - no error, like StopIteration
+    """Raised in a callback it ends the training; its text becomes `History.stop_message`."""
+
+    # What `History.stop_reason` says.
+    reason: ClassVar[str] = "stopped"
+
+
+class Callback:
+    """The base of all callbacks: override what you need."""
+
+    _rank: ClassVar[int] = OWN
+
+    def on_train_begin(self, model: Sequential, logs: Logs) -> None:
+        """Before the first epoch; `logs` holds the number of "epochs" of this call."""
+
+    def on_epoch_begin(self, model: Sequential, logs: Logs) -> None:
+        """Before each epoch; `logs` holds its number, "epoch"."""
+
+    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:
+        """After each epoch; `logs` is the dict of its begin, with "loss" and all that was added."""
+
+    def on_train_end(self, model: Sequential, logs: Logs) -> None:
+        """After the last epoch, however the training ended, also by an exception.
+
+        `logs` holds what the last finished epoch logged, "stop_reason" and "stop_message" (see
+        `History`). `model.history` is there already; a number that is added here belongs to the
+        last finished epoch. An exception here does not keep other callbacks from being called; it
+        comes out of `fit` afterwards, unless another one ended the training.
+        """
+
+    def _overrides(self, hook: str) -> bool:
+        """Whether this hook is another than the base's, which does nothing."""
+        return getattr(getattr(self, hook), "__func__", None) is not getattr(Callback, hook)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} callback>"
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions f(model, logs), one for each moment that is given."""
+
+    def __init__(
+        self,
+        on_epoch_end: Hook | None = None,
+        *,
+        on_epoch_begin: Hook | None = None,
+        on_train_begin: Hook | None = None,
+        on_train_end: Hook | None = None,
+    ) -> None:
+        hooks = {
+            "on_epoch_end": on_epoch_end,
+            "on_epoch_begin": on_epoch_begin,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+        }
+        self._hooks = {name: hook for name, hook in hooks.items() if hook is not None}
+        for name, hook in self._hooks.items():
+            if not callable(hook):
+                raise TypeError(f"{name} is {hook!r}, it must be a function f(model, logs)")
+            setattr(self, name, hook)
+
+    def __repr__(self) -> str:
+        named = (f"{name}={getattr(f, '__name__', repr(f))}" for name, f in self._hooks.items())
+        return f"LambdaCallback({', '.join(named)})"
+
+
+def number(name: str, value: Any) -> float:
+    """What `float` makes of a logged value."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        # NumPy's own conversion warns if there are axes.
+        value = value.item()
+    try:
+        return float(value)
+    except Exception as error:
+        raise TypeError(
+            f"logs[{name!r}] is {value!r:.60} ({type(value).__name__}), it must be a number "
+            f"that float() takes: {error}"
+        ) from error

@@ -1,0 +1,97 @@
+"""`EarlyStopping`: training ends when a logged number gets no better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from ironmlp._spec import flag, integer, real
+from ironmlp.callbacks.base import READER, Callback, Logs, StopTraining
+from ironmlp.callbacks.monitor import Monitor
+
+if TYPE_CHECKING:
+    from ironmlp.model import Sequential
+
+
+class NoBetter(StopTraining):
+    """What `EarlyStopping` raises."""
+
+    reason: ClassVar[str] = "early_stopping"
+
+
+class EarlyStopping(Callback):
+    """Stop when a logged number has not become better for `patience` epochs.
+
+    `monitor` names an entry of the logs, which a callback has logged by the end of the first epoch
+    (ValueError); "auto" is "val_loss" if the first epoch logs it, else "loss", the training loss.
+    An epoch is better if its number is better than the best one so far by more than `min_delta`.
+    `mode` "min" means that smaller is better, "max" that larger is; "auto" knows it of the usual
+    names: "loss", "log_loss", "mae", "mse", "rmse" and "penalty" are better smaller, "accuracy",
+    "balanced_accuracy", "top5", "f1", "roc_auc", "average_precision" and "r2" larger, also with
+    "val_" before them. Any other name with "auto" is a ValueError before the first step.
+
+    Training ends after `patience` epochs in a row that were no better (0 is as 1). An epoch without
+    a number, which is not logged or NaN, is skipped: it is no better, and is not counted.
+
+    With `restore_best_weights` the model is in the end what it was at the end of the best epoch, in
+    whatever way training ended, also by an exception or Ctrl-C: parameters, optimizer state,
+    learning rate and epoch count. So it is the model of a `fit` up to that epoch, bit for bit, and
+    goes on like it. This keeps a copy of parameters and optimizer state.
+
+    After training, `best` and `best_epoch` are the best number and its epoch, counted from 0 at the
+    model's birth; None before an epoch had a number.
+    """
+
+    _rank = READER
+
+    def __init__(
+        self,
+        monitor: str = "auto",
+        min_delta: float = 0.0,
+        patience: int = 10,
+        *,
+        mode: Literal["auto", "min", "max"] = "auto",
+        restore_best_weights: bool = True,
+    ) -> None:
+        self._monitor = Monitor(monitor, mode)
+        self.monitor = self._monitor.given
+        self.min_delta = real("min_delta", min_delta, at_least=0.0)
+        self.patience = integer("patience", patience)
+        if self.patience < 0:
+            raise ValueError(f"patience is {patience}, it must be at least 0")
+        self.mode = self._monitor.mode
+        self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self._best_state: Any = None
+        self._waited = 0
+
+    def on_train_begin(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+        self._forget()
+        self._monitor.begin()
+
+    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:
+        value = self._monitor.read(logs)
+        if value is None:
+            return
+        if self.best is None or self._monitor.gain(self.best, value) > self.min_delta:
+            self.best, self.best_epoch, self._waited = value, logs["epoch"], 0
+            if self.restore_best_weights:
+                self._best_state = model._snapshot()
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            raise NoBetter(
+                f"no better {self._monitor.name} than {self.best:.6g} of epoch {self.best_epoch}"
+            )
+
+    def on_train_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+        if self._best_state is not None:
+            model._set_trained(self._best_state)
+            self._best_state = None
+
+    def __repr__(self) -> str:
+        names = ("monitor", "min_delta", "patience", "mode", "restore_best_weights")
+        return f"EarlyStopping({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"

@@ -1,0 +1,60 @@
+"""Activations and their derivatives, element by element."""
+# Functions of one table share one signature, whether they use all of it or not.
+# ruff: noqa: ARG005
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .specs import Array
+
+
+def sigmoid(x: Array) -> Array:
+    e = np.exp(-np.abs(x))  # at most 1, so nothing overflows
+    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x))"""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def phi(x: Array, approximate: str) -> tuple[Array, Array]:
+    """GELU's normal distribution function, exact or in its tanh form, and its derivative."""
+    if approximate == "tanh":
+        c = math.sqrt(2.0 / math.pi)
+        y = 0.5 * (1.0 + np.tanh(c * (x + 0.044715 * x * x * x)))
+        return y, 2.0 * y * (1.0 - y) * c * (1.0 + 3.0 * 0.044715 * x * x)
+    y = np.vectorize(lambda z: 0.5 * math.erfc(-z / math.sqrt(2.0)), otypes=[float])(x)
+    return y.astype(x.dtype), np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+
+
+# y from x, and dy/dx from x and y, element by element; a is the layer, which has the constants.
+ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array, Any], Any]]] = {
+    "Identity": (lambda x, a: x, lambda x, y, a: np.ones_like(x)),
+    "Sigmoid": (lambda x, a: sigmoid(x), lambda x, y, a: y * (1.0 - y)),
+    "Tanh": (lambda x, a: np.tanh(x), lambda x, y, a: 1.0 - y * y),
+    "ReLU": (lambda x, a: np.maximum(x, 0.0), lambda x, y, a: np.where(x > 0, 1.0, 0.0)),
+    "LeakyReLU": (
+        lambda x, a: np.where(x > 0, x, a.negative_slope * x),
+        lambda x, y, a: np.where(x > 0, 1.0, a.negative_slope),
+    ),
+    "ELU": (
+        lambda x, a: np.where(x > 0, x, a.alpha * np.expm1(np.minimum(x, 0.0))),
+        lambda x, y, a: np.where(x > 0, 1.0, a.alpha * np.exp(np.minimum(x, 0.0))),
+    ),
+    "GELU": (
+        lambda x, a: x * phi(x, a.approximate)[0],
+        lambda x, y, a: phi(x, a.approximate)[0] + x * phi(x, a.approximate)[1],
+    ),
+    "SiLU": (
+        lambda x, a: x * sigmoid(x),
+        lambda x, y, a: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    ),
+    "Softplus": (
+        lambda x, a: np.where(a.beta * x > a.threshold, x, softplus(a.beta * x) / a.beta),
+        lambda x, y, a: np.where(a.beta * x > a.threshold, 1.0, sigmoid(a.beta * x)),
+    ),
+}

@@ -1,0 +1,67 @@
+"""Random numbers: Philox4x64-10, as docs/random.md has it. Each purpose has streams of its own."""
+# Functions of one table share one signature, whether they use all of it or not.
+# ruff: noqa: ARG001, ARG005
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .specs import Array
+
+WEIGHT, BIAS, SHUFFLE, DROPOUT = 1, 2, 3, 4
+
+
+def words(count: int, seed: int, purpose: int, layer: int = 0, row: int = 0, step: int = 0) -> Any:
+    """The first `count` 64-bit words of a stream, (count,)."""
+    key = np.array([seed, purpose << 32 | layer], np.uint64)
+    counter = np.array([0, row, step, 0], np.uint64)
+    return np.random.Philox(key=key, counter=counter).random_raw(count)
+
+
+def uniform(shape: tuple[int, ...], bound: float, *stream: int) -> Array:
+    """Numbers in [-bound, bound), in the order of the array's elements."""
+    u = (words(math.prod(shape), *stream) >> 11) * 2.0**-53  # 53 random bits in [0, 1)
+    return np.reshape((2.0 * u - 1.0) * bound, shape)
+
+
+def normal(shape: tuple[int, ...], std: float, *stream: int) -> Array:
+    """Normal numbers by Box and Muller's method, two words for each."""
+    bits = words(2 * math.prod(shape), *stream) >> 11
+    u1 = (bits[0::2] + 1) * 2.0**-53  # in (0, 1], so that its logarithm is finite
+    u2 = bits[1::2] * 2.0**-53
+    return np.reshape(std * (np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)), shape)
+
+
+def zeros(shape: tuple[int, ...], scale: float, *stream: int) -> Array:
+    return np.zeros(shape)
+
+
+# How to draw the weight, its scale for i inputs of one output and o outputs of one input, how to
+# draw the bias.
+INITIALIZERS: dict[str, tuple[Any, Callable[[int, int], float], Any]] = {
+    "torch_linear": (uniform, lambda i, o: 1.0 / math.sqrt(i), uniform),
+    "glorot_uniform": (uniform, lambda i, o: math.sqrt(6.0 / (i + o)), zeros),
+    "he_normal": (normal, lambda i, o: math.sqrt(2.0 / i), zeros),
+    "zeros": (zeros, lambda i, o: 0.0, zeros),
+    "normal": (normal, lambda i, o: 1.0, normal),
+}
+
+
+def shuffled(n: int, seed: int, epoch: int) -> Array:
+    """The order of the rows in an epoch, (n,): Fisher and Yates, one word for each swap."""
+    order, swaps = np.arange(n), words(n - 1, seed, SHUFFLE, step=epoch).tolist()
+    for i, word in zip(range(n - 1, 0, -1), swaps, strict=True):
+        j = word * (i + 1) >> 64  # in 0..i
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def dropout_mask(shape: tuple[int, int], p: float, seed: int, layer: int, step: int) -> Array:
+    """0 with probability p, else 1 / (1 - p), (n, units): 16 bits a unit, a stream a row."""
+    n, units = shape
+    drop = round(p * 65536)
+    rows = [words(-(-units // 4), seed, DROPOUT, layer, row, step) for row in range(n)]
+    fields = np.array(rows).astype("<u8").view("<u2")[:, :units]  # a word holds four fields
+    return np.where(fields >= drop, 65536 / (65536 - drop), 0.0)

@@ -1,0 +1,101 @@
+"""Losses, their derivatives by the outputs, and what the mean divides by."""
+# Functions of one table share one signature, whether they use all of it or not.
+# ruff: noqa: ARG005
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .activations import sigmoid, softplus
+from .specs import Array, kind
+
+# What a loss makes of outputs, (n, K), and targets: its value, (n, K), its derivative by the
+# outputs, (n, K), and what each row adds to the divisor of the mean, (n,).
+Parts = tuple[Array, Array, Array]
+
+
+def elements(value: Array, grad: Array) -> Parts:
+    return value, grad, np.full(len(value), float(value.shape[1]))
+
+
+def binary_cross_entropy(x: Array, t: Array, loss: Any) -> Parts:
+    if not loss.from_logits:  # x is the probability itself
+        with np.errstate(divide="ignore"):  # log 0 counts as -100
+            log_p, log_q = np.maximum(np.log(x), -100.0), np.maximum(np.log1p(-x), -100.0)
+        grad = -(t / np.maximum(x, 1e-12) - (1.0 - t) / np.maximum(1.0 - x, 1e-12))
+        return elements(-(t * log_p + (1.0 - t) * log_q), grad)
+    # log p = -softplus(-x) and log(1 - p) = -softplus(x), without a 1 - p that rounds to 0.
+    q = np.asarray(1.0 if loss.pos_weight is None else loss.pos_weight, x.dtype)  # () or (K,)
+    value = (1.0 - t) * softplus(x) + q * t * softplus(-x)
+    return elements(value, (1.0 - t) * sigmoid(x) - q * t * sigmoid(-x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=1, keepdims=True))  # the largest is exp(0)
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def cross_entropy(x: Array, targets: Array, loss: Any) -> Parts:
+    n, k = x.shape
+    c = np.ones(k) if loss.class_weight is None else np.array(loss.class_weight, float)  # (K,)
+    t, divisor, kept = targets, np.ones(n), np.ones(n, bool)
+    if targets.ndim == 1:  # indices become rows with a single 1
+        kept = np.not_equal(targets, loss.ignore_index)
+        t = np.zeros((n, k))
+        t[kept, targets[kept]] = 1.0
+        divisor = t @ c
+    s = loss.label_smoothing
+    t = ((1.0 - s) * t + s / k) * c * kept[:, None]  # weighted, (n, K)
+    z = x - x.max(axis=1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -t * log_p, softmax(x) * t.sum(axis=1, keepdims=True) - t, divisor
+
+
+def huber(y: Array, t: Array, loss: Any) -> Parts:
+    d, size = y - t, np.abs(y - t)
+    value = np.where(size <= loss.delta, 0.5 * d * d, loss.delta * (size - 0.5 * loss.delta))
+    return elements(value, np.clip(d, -loss.delta, loss.delta))
+
+
+LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
+    "BinaryCrossEntropy": binary_cross_entropy,
+    "CrossEntropy": cross_entropy,
+    "MSE": lambda y, t, loss: elements((y - t) ** 2, 2.0 * (y - t)),
+    "MAE": lambda y, t, loss: elements(np.abs(y - t), np.sign(y - t)),
+    "Huber": huber,
+}
+
+
+def unit(weight: Array) -> float:
+    """The power of two below the largest weight: so divided, weights of any size have a sum."""
+    exponent = math.frexp(np.max(weight))[1] - 1
+    return 2.0 ** max(exponent, -1022) if np.any(weight) else 1.0
+
+
+def row_weights(weight: Any, n: int) -> Array:
+    return np.ones(n) if weight is None else np.asarray(weight, float)
+
+
+def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
+    """The loss of a batch, and its derivative by the outputs y, (n, K)."""
+    if kind(loss) not in LOSSES:  # the user's own function
+        value, grad = loss(y, t)
+        return float(value), np.asarray(grad, y.dtype)
+    value, grad, divisors = LOSSES[kind(loss)](y, t, loss)
+    weight = row_weights(weight, len(y))  # (n,)
+    size = unit(weight)
+    weight = weight / size
+    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0 / size
+    # The quotient is rounded, no weight: one that the dtype lacks may have a share that it has.
+    scale = (weight / divisor if divisor > 0 else np.zeros(len(y)))[:, None]  # (n, 1)
+    return float(np.sum(scale * value)), (scale * grad).astype(y.dtype)
+
+
+def mean(y: Array, t: Array, weight: Any, loss: Any) -> tuple[float, float]:
+    """The mean loss of a batch, and how much it counts beside those of other batches."""
+    value = reduced(y, t, weight, loss, "mean")[0]
+    if kind(loss) not in LOSSES:
+        return value, float(len(y))
+    return value, float(np.sum(row_weights(weight, len(y)) * LOSSES[kind(loss)](y, t, loss)[2]))

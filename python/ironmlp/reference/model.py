@@ -1,0 +1,149 @@
+"""The model: a network with its loss, how it reads y, and its training."""
+# What shows progress or saves a pass over X is there for the signature alone.
+# ruff: noqa: ARG002
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .draws import shuffled
+from .labels import numbers, probabilities, read
+from .losses import mean, reduced, unit
+from .network import Network
+from .specs import Array, kind
+from .training import Training
+
+CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
+
+
+class Sequential(Network):
+    """Layers in a row: `ironmlp.Sequential` has the same arguments and methods.
+
+    X is (n, in), or images: (n, C, H, W), with `channels_last` (n, H, W, C). The network sees
+    X / `scale`, if that is given.
+    """
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start anew, with the same seed unless another is given."""
+        super().reset(seed)
+        self.classes_: Array | None = None  # found by the first fit
+        self.flat = False  # whether fit's y was (n,), so that predict's is too
+        self.history: dict[str, Array] | None = None  # of the last fit
+        self.stop_training = False  # for callbacks to set
+
+    def _step(self, X: Any, targets: Array, weight: Any, training: bool) -> dict[str, Any]:
+        """Every tensor of a step by name: the outputs, the loss, then the gradients."""
+        tensors = self._tensors(X, training)
+        reduction = getattr(self.loss, "reduction", "mean")
+        loss, dy = reduced(tensors[-1], targets, weight, self.loss, reduction)
+        outputs = {f"{k}.output": y for k, y in enumerate(tensors[1:])}
+        return {**outputs, "loss": loss, **self._gradients(tensors, dy, training)}
+
+    def loss_and_grad(
+        self, X: Any, y: Any, *, sample_weight: Any = None, training: bool = False,
+        input_grad: bool = False,
+    ) -> Any:  # fmt: skip
+        """The reduced loss, and its gradients keyed like `state_dict`; if asked, X's too."""
+        found = self._step(X, self._targets(y), sample_weight, training)
+        both = found["loss"], self._keyed(found)
+        return (*both, found["input.grad"]) if input_grad else both
+
+    def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
+        """Every tensor of a step by name: the outputs, the loss, then backwards the gradients."""
+        found = self._step(X, self._targets(y), sample_weight, False)
+        return {name: tensor for name, tensor in found.items() if name != "input.grad"}
+
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
+        found = self._step(X, self._targets(y, classes is not None, classes), sample_weight, True)
+        self.apply_gradients(self._keyed(found))
+        return float(found["loss"])
+
+    def fit(
+        self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
+        sample_weight: Any = None, classes: Any = None, callbacks: Iterable[Any] = (),
+        verbose: Any = "auto", log_every: int = 0, check_finite: bool = True,
+    ) -> dict[str, Array]:  # fmt: skip
+        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), and what
+        callbacks log. `history` is the same, also after an exception.
+
+        A batch's loss is that before its update, and counts as much as its rows' weights.
+        `classes` lists all labels in the order of the outputs, for a y that may lack some.
+        """
+        X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
+        targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
+        n = len(X)
+        weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
+        size_of_weights = unit(weight)
+        size = n if batch_size is None else min(batch_size, n)
+
+        def epoch() -> float:
+            order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
+            total, weights = 0.0, 0.0
+            for start in range(0, n, size):  # the last batch may be short
+                rows = order[start : start + size]
+                found = self._step(X[rows], targets[rows], weight[rows], True)
+                if not math.isfinite(found["loss"]):
+                    raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
+                y_rows = found[f"{len(self.layers) - 1}.output"]
+                shares = weight[rows] / size_of_weights
+                loss, counts = mean(y_rows, targets[rows], shares, self.loss)
+                total, weights = total + counts * loss, weights + counts
+                self.apply_gradients(self._keyed(found))
+            if not self.is_finite():
+                raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
+            self.epoch += 1
+            return total / weights if weights else 0.0
+
+        self.stop_training = False
+        try:
+            return Training(self, epochs, epoch, callbacks).train()
+        finally:
+            if self.steps == known[2]:  # no step was made, so no labels were learned
+                self.classes_, self.flat, _ = known
+
+    def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
+        """What the loss takes: class indices, (n,), or an array (n, K)."""
+        targets, found = read(y, self.loss, self.n_out, self.dtype, self.classes_, learn, classes)
+        self.classes_ = found if learn else self.classes_
+        return targets
+
+    def predict_proba(self, X: Any) -> Array:
+        """(n, K); for binary cross-entropy of one output (n, 2), a column for each class."""
+        if kind(self.loss) not in CLASSIFYING:
+            raise AttributeError(f"{kind(self.loss)} gives no probabilities")
+        return numbers(probabilities(self(X), self.loss))
+
+    def _chosen(self, X: Any) -> Array:
+        """Class indices, (n,), of equally probable ones the first; of several flags 0 or 1."""
+        p = self.predict_proba(X)
+        if kind(self.loss) == "BinaryCrossEntropy" and self.n_out > 1:
+            return np.where(p > 0.5, 1, 0)
+        return np.asarray(p.argmax(axis=1))
+
+    def predict(self, X: Any) -> Any:
+        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
+        if kind(self.loss) not in CLASSIFYING:
+            y = numbers(self(X))
+            return y.ravel() if self.flat else y
+        chosen = self._chosen(X)
+        return chosen if self.classes_ is None else self.classes_[chosen]
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
+        t, outputs = self._targets(y), numbers(self(X))
+        result = {"loss": mean(outputs, t, None, self.loss)[0]}
+        if kind(self.loss) == "CrossEntropy":
+            kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
+            right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
+            return result | {"accuracy": float(right[kept].mean())}
+        if kind(self.loss) == "BinaryCrossEntropy":
+            right = self._chosen(X).reshape(t.shape) == (t > 0.5)
+            return result | {"accuracy": float(right.mean())}
+        spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - outputs) ** 2).sum(axis=0)
+        # (K,); a constant target counts 1 if it is met exactly, else 0.
+        r2 = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
+        return result | {"r2": float(r2.mean())}

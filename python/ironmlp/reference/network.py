@@ -1,0 +1,180 @@
+"""A network: its parameters, forward pass, gradients and updates."""
+# n_threads is there for the signature alone.
+# ruff: noqa: ARG002
+
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .draws import BIAS, INITIALIZERS, WEIGHT, dropout_mask
+from .layers import SHAPING, WEIGHTED, by_channel, weight_shape
+from .optimizers import updated
+from .specs import Array, kind, spec
+
+
+class Network:
+    """Layers in a row, what training changes of them, and a step without its loss."""
+
+    def __init__(
+        self, layers: Iterable[Any], *, loss: Any, optimizer: Any = None, dtype: str = "float32",
+        seed: int | None = None, n_threads: int | None = None, scale: float | None = None,
+        channels_last: bool = False,
+    ) -> None:  # fmt: skip
+        self.scale, self.channels_last = scale, channels_last
+        self.layers, self.loss = [spec(layer) for layer in layers], spec(loss)
+        self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
+        weighted = [layer for layer in self.layers if kind(layer) in WEIGHTED]
+        for a, b in pairwise(weighted):
+            gives, takes = weight_shape(a)[0], getattr(b, "in_features", 0) or b.in_channels
+            if kind(a) == kind(b) and gives != takes:
+                raise ValueError(f"a layer gives {gives}, the next takes {takes}")
+        # Linear takes rows, all else of these images; of what size, the first X says.
+        first = next(x for x in self.layers if kind(x) in WEIGHTED or kind(x) in SHAPING)
+        self.n_in: Any = getattr(weighted[0], "in_channels", None)
+        self.takes = f"(n, {self.n_in or 'C'}, H, W)"
+        if kind(first) == "Linear":
+            self.n_in, self.takes = first.in_features, f"(n, {first.in_features})"
+        self.n_axes = self.takes.count(",") + 1
+        self.n_out = weight_shape(weighted[-1])[0]
+        logits = kind(self.loss) == "CrossEntropy" or getattr(self.loss, "from_logits", False)
+        if logits and kind(self.layers[-1]) == "Sigmoid":
+            raise ValueError("the loss takes logits: drop the last Sigmoid, or from_logits=False")
+        self.reset(secrets.randbits(64) if seed is None else seed)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start anew, with the same seed unless another is given."""
+        self.seed: int = self.seed if seed is None else seed
+        self.learning_rate: float = self.optimizer.lr
+        self.epoch = self.steps = 0
+        self.parameters: dict[str, Array] = {}
+        for k, layer in enumerate(self.layers):
+            if kind(layer) in WEIGHTED:
+                shape = weight_shape(layer)
+                # Each output has i inputs; each input is part of o outputs, groups not counted.
+                i, o = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
+                draw, spread, draw_bias = INITIALIZERS[layer.init or "torch_linear"]
+                self.parameters[f"{k}.weight"] = draw(shape, spread(i, o), self.seed, WEIGHT, k)
+                if layer.bias:
+                    bias = draw_bias(shape[:1], spread(i, o), self.seed, BIAS, k)
+                    self.parameters[f"{k}.bias"] = bias
+        self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
+        self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+
+    def __repr__(self) -> str:
+        layers = "".join(f"    {layer!r},\n" for layer in self.layers)
+        others = ("loss", "optimizer", "learning_rate", "dtype", "seed", "scale", "channels_last")
+        named = ", ".join(f"{name}={getattr(self, name)!r}" for name in others)
+        return f"reference.Sequential([\n{layers}], {named})"
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
+        of a Conv2d; "0.bias" is (out,)."""
+        return {key: w.copy() for key, w in self.parameters.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take parameters over; unless `strict`, only those that the model has."""
+        have, new = self.parameters, {key: np.array(w, self.dtype) for key, w in state.items()}
+        if not strict:
+            new = have | {key: w for key, w in new.items() if key in have}
+        old, got = ({key: w.shape for key, w in tensors.items()} for tensors in (have, new))
+        if old != got:
+            raise ValueError(f"the model has {old}, the state has {got}")
+        self.parameters = {key: new[key] for key in have}
+
+    def _snapshot(self) -> dict[str, Any]:
+        """All that training changes; no array is ever changed in place, so these stay the same."""
+        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
+        return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
+
+    def _set_trained(self, trained: Mapping[str, Any]) -> None:
+        vars(self).update(trained)
+
+    def _tensors(self, X: Any, training: bool) -> list[Array]:
+        """X, then the output of each layer: tensor k is what layer k takes."""
+        X = np.asarray(X)
+        if self.channels_last and X.ndim == 4:
+            X = X.transpose(0, 3, 1, 2)
+        if X.ndim != self.n_axes or self.n_in not in (None, X.shape[1]):
+            raise ValueError(f"X has shape {X.shape}, the network takes {self.takes}")
+        X = X.astype(self.dtype)
+        tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
+        for k, layer in enumerate(self.layers):
+            x = tensors[-1]  # (n, in), or (n, C, H, W)
+            if kind(layer) in WEIGHTED:
+                y = WEIGHTED[kind(layer)][0](x, self.parameters[f"{k}.weight"], layer)
+                if layer.bias:
+                    y = y + by_channel(self.parameters[f"{k}.bias"], y.ndim)
+            elif kind(layer) in SHAPING:
+                y = SHAPING[kind(layer)][0](x, layer)
+            elif kind(layer) == "Dropout":
+                y = x * self._mask(k, x) if training else x
+            else:
+                y = ACTIVATIONS[kind(layer)][0](x, layer)
+            tensors.append(y.astype(self.dtype))
+        return tensors
+
+    def _mask(self, k: int, x: Array) -> Array:
+        rows = (len(x), math.prod(x.shape[1:]))  # images count unit by unit, as Flatten has them
+        mask = dropout_mask(rows, self.layers[k].p, self.seed, k, self.steps)
+        return mask.reshape(x.shape)
+
+    def _gradients(self, tensors: list[Array], dy: Array, training: bool) -> dict[str, Array]:
+        """Every gradient by name, from the last layer to the first; then X's, as "input.grad"."""
+        found: dict[str, Array] = {}
+        for k in reversed(range(len(self.layers))):
+            layer, x, y = self.layers[k], tensors[k], tensors[k + 1]
+            found[f"{k}.grad_output"] = dy = dy.astype(self.dtype)  # y's shape
+            if kind(layer) in WEIGHTED:
+                W = self.parameters[f"{k}.weight"]
+                dW, dx = WEIGHTED[kind(layer)][1](x, W, dy, layer)
+                found[f"{k}.weight.grad"] = dW
+                if layer.bias:  # over rows and places, (out,)
+                    found[f"{k}.bias.grad"] = dy.sum(axis=(0, *range(2, dy.ndim)))
+                dy = dx
+            elif kind(layer) in SHAPING:
+                dy = SHAPING[kind(layer)][1](x, y, dy, layer)
+            elif kind(layer) == "Dropout":
+                dy = dy * self._mask(k, x) if training else dy  # the mask that forward drew
+            else:
+                dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
+        if self.scale is not None:
+            dy = dy / self.dtype.type(self.scale)
+        if self.channels_last and dy.ndim == 4:  # X's own order again
+            dy = dy.transpose(0, 2, 3, 1)
+        return found | {"input.grad": dy.astype(self.dtype)}
+
+    def _keyed(self, found: dict[str, Any]) -> dict[str, Array]:
+        return {key: found[f"{key}.grad"] for key in self.parameters}
+
+    def forward(self, X: Any, *, training: bool = False, out: Array | None = None) -> Any:
+        """The last layer's output, (n, K)."""
+        y = self._tensors(X, training)[-1]
+        return y if out is None else np.positive(y, out=out)
+
+    __call__ = forward
+
+    def backward(
+        self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
+    ) -> Any:
+        """The gradients of a loss whose derivative by the output is `grad_output`, (n, K)."""
+        found = self._gradients(self._tensors(X, training), np.asarray(grad_output), training)
+        return (self._keyed(found), found["input.grad"]) if input_grad else self._keyed(found)
+
+    def apply_gradients(self, grads: Mapping[str, Any]) -> None:
+        self.steps += 1
+        for key, w in self.parameters.items():
+            layer = self.layers[int(key.split(".")[0])]
+            if layer.trainable:
+                lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
+                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
+                self.parameters[key], self.memory[key] = new
+
+    def is_finite(self) -> bool:
+        """Whether parameters and the optimizer's memory are."""
+        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        return all(bool(np.isfinite(tensor).all()) for tensor in tensors)

@@ -1,0 +1,56 @@
+"""Layers, losses and optimizers as data: ironmlp's own, or objects with the same attributes."""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Linear": {"bias": True, "init": None, "trainable": True, "lr_scale": 1.0},
+    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    | {"bias": True, "init": None, "trainable": True, "lr_scale": 1.0},
+    "AvgPool2d": {"stride": None},
+    "MaxPool2d": {"stride": None},
+    "Flatten": {},
+    "Dropout": {"p": 0.5},
+    **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU")},
+    "LeakyReLU": {"negative_slope": 0.01},
+    "ELU": {"alpha": 1.0},
+    "GELU": {"approximate": "none"},
+    "Softplus": {"beta": 1.0, "threshold": 20.0},
+    "BinaryCrossEntropy": {"from_logits": True, "pos_weight": None, "reduction": "mean"},
+    "CrossEntropy": {"class_weight": None, "label_smoothing": 0.0, "ignore_index": None}
+    | {"reduction": "mean"},
+    "MSE": {"reduction": "mean"},
+    "MAE": {"reduction": "mean"},
+    "Huber": {"delta": 1.0, "reduction": "mean"},
+    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False},
+    "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
+}
+
+
+class Spec:
+    """The base of what `spec` makes."""
+
+    def __repr__(self) -> str:
+        values = {k: v for k, v in vars(type(self)).items() if not k.startswith("__")}
+        return f"{kind(self)}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+
+
+def spec(what: Any, **values: Any) -> Any:
+    """An object with the attributes `values`, its class named by the string `what`.
+
+    "leaky_relu" names LeakyReLU. Anything but a string is returned as it is.
+    """
+    if not isinstance(what, str):
+        return what
+    plain = what.replace("_", "").lower().replace("logistic", "sigmoid")
+    for name, defaults in DEFAULTS.items():
+        if name.lower() == plain:
+            return type(name, (Spec,), defaults | values)()
+    raise ValueError(f"{what!r} is unknown, known: {', '.join(DEFAULTS)}")
+
+
+def kind(item: Any) -> str:
+    return type(item).__name__
