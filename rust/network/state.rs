@@ -44,7 +44,7 @@ impl<T: Elementary> State<T> {
         let layout = Layout::new::<T>(spec)?;
         let moments = spec.optimizer.moments();
         // One more than are kept: initial values, like all that cross the boundary, are a copy.
-        memory::check(layout.bytes::<T>(2 + moments))?;
+        memory::check_large(layout.bytes::<T>(2 + moments))?;
         let mut state = Self {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
@@ -89,6 +89,14 @@ impl<T: Elementary> State<T> {
         }
     }
 
+    /// Whether it is the state of a network with this fingerprint.
+    pub(super) fn is_of(&self, fingerprint: u64) -> bool {
+        let fits = |buffer: &Arena<T>| self.layout.fits(buffer, &self.backward);
+        self.layout.fingerprint == fingerprint
+            && fits(&self.parameters)
+            && self.moments.iter().all(fits)
+    }
+
     /// Counts one more update; call before the rules of that update are asked for.
     pub fn begin_update(&mut self, optimizer: &Optimizer) {
         self.steps += 1;
@@ -118,7 +126,7 @@ impl<T: Elementary> State<T> {
     /// `Error::Memory` if there is no room.
     pub fn duplicate(&self, isa: Isa) -> Result<Self> {
         memory::room(self.layout.layers.len())?;
-        memory::check(self.layout.bytes::<T>(2 + self.moments.len()))?;
+        memory::check_large(self.layout.bytes::<T>(2 + self.moments.len()))?;
         let mut copy = Self {
             layout: self.layout.clone(),
             parameters: self.layout.buffer()?,
