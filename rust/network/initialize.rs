@@ -87,9 +87,9 @@ mod tests {
         let stream = Stream::new(5, Purpose::Weight, 0);
         let mut all = vec![0.0f32; units * units];
         normal(isa, &mut stream.words(), 1.0, &mut all);
-        assert_eq!(parameters(&spec(units, Init::Normal), 5, isa).unwrap()[0], all);
+        assert_eq!(parameters::<f32>(&spec(units, Init::Normal), 5, isa).unwrap()[0], all);
         uniform(&mut stream.words(), 1.0 / (units as f64).sqrt(), &mut all);
-        assert_eq!(parameters(&spec(units, Init::TorchLinear), 5, isa).unwrap()[0], all);
+        assert_eq!(parameters::<f32>(&spec(units, Init::TorchLinear), 5, isa).unwrap()[0], all);
     }
 
     #[test]
