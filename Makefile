@@ -9,6 +9,9 @@
 
 PYTHON ?= python3
 MAX_WHEEL_BYTES := 2000000
+# Of tests/fuzz.py
+CASES ?= 1000
+SEED ?= 0
 # Of benches/peers.py and benches/lenet.py: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
@@ -75,6 +78,22 @@ dist: $(WHEEL) ## Make the wheel and the sdist in dist/, and check both
 	target/dist/venv/bin/pip wheel --quiet --no-deps --wheel-dir target/dist/from-sdist dist/*.tar.gz
 	ls -l dist target/dist/from-sdist
 
+.PHONY: asan
+asan: .venv-test/ready ## Run all tests under AddressSanitizer (Linux; hours)
+	tests/sanitizers/asan.sh .venv-test/bin/python
+
+.PHONY: valgrind
+valgrind: .venv-test/ready ## Run a short session under valgrind
+	tests/sanitizers/valgrind.sh .venv-test/bin/python
+
+.PHONY: fuzz
+fuzz: .venv-test/ready ## Try random programs: make fuzz CASES=100000 SEED=1
+	.venv-test/bin/python tests/fuzz.py --cases $(CASES) --seed $(SEED)
+
+.PHONY: aarch64
+aarch64: ## Build for aarch64 on Debian, and compare its hashes under an emulator
+	tests/aarch64.sh
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made
 	rm -rf target dist .venv .venv-build .venv-test .venv-bench
@@ -91,6 +110,7 @@ endef
 # $(1): directory, $(2): extras
 define install
 $(call venv,$(1))
+@echo "Installing ironmlp$(2) into $(1)"
 $(1)/bin/pip uninstall --quiet --yes ironmlp
 $(1)/bin/pip install --quiet "$$(echo $(CURDIR)/target/wheel/*.whl)$(2)"
 touch $(1)/ready
@@ -99,10 +119,12 @@ endef
 .venv-build/ready: pyproject.toml
 	@command -v cargo > /dev/null || { echo "ironmlp needs Rust 1.89 or newer: https://rustup.rs"; exit 1; }
 	$(call venv,.venv-build)
+	@echo "Installing maturin, which builds the wheel, into .venv-build"
 	.venv-build/bin/pip install --quiet 'maturin>=1.9.4,<2'
 	touch $@
 
 $(WHEEL): $(SOURCES) .venv-build/ready
+	@echo "Building ironmlp with all optimisations: MINUTES, most of it in the last crate."
 	rm -rf target/wheel
 	.venv-build/bin/maturin build --release --interpreter $(PYO3_PYTHON) --out target/wheel
 	touch $@

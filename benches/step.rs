@@ -98,7 +98,7 @@ fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {
         weights: None,
     };
     let mut state = State::<T>::new(&spec, 1e-3, 1, isa).expect("memory");
-    let plan = Plan::new(&spec, Purpose::Train, network.batch, isa);
+    let plan = Plan::new(&spec, Purpose::Train, network.batch, isa).expect("memory");
     let mut workspace = plan.workspace(network.batch).expect("memory");
     let step = seconds(|| {
         plan.train(1, &mut state, &mut workspace, &batch).expect("a step");

@@ -25,10 +25,13 @@ def confusion_matrix(y, predicted, n_classes):
 
 
 def mosaic(images):
-    """The first images (n, H, W) side by side, as many as make a square."""
-    side, (height, width) = math.isqrt(len(images)), images.shape[1:]
-    tiles = images[: side * side].reshape(side, side, height, width)
-    return tiles.swapaxes(1, 2).reshape(side * height, side * width)
+    """The first images (n, H, W) side by side, as many as make a square, with gaps of NaN."""
+    side = math.isqrt(len(images))
+    gap = max(3, images.shape[1] // 16)
+    framed = np.pad(images * 1.0, [(0, 0), (0, gap), (0, gap)], constant_values=np.nan)
+    tiles = framed[: side * side].reshape(side, side, *framed.shape[1:])
+    rows = tiles.swapaxes(1, 2).reshape(side * framed.shape[1], side * framed.shape[2])
+    return rows[:-gap, :-gap]
 
 
 def draw(path, images, history, confusion, names):

@@ -47,6 +47,17 @@ pub enum Error {
         /// Zero-based batch within the epoch.
         batch: u64,
     },
+    /// The call was to end early, by Ctrl-C (`KeyboardInterrupt`, or what a signal's handler raised).
+    Interrupted,
+    /// A step with a finite loss has left parameters or moments that are not (`FloatingPointError`).
+    Overflow {
+        /// Which of them.
+        tensor: String,
+        /// Zero-based epoch of the model in which it was found.
+        epoch: u64,
+        /// Zero-based batch at which it was found.
+        batch: u64,
+    },
     /// A defect of this crate, a caught panic among them (`RuntimeError`).
     Internal(String),
 }
@@ -62,6 +73,7 @@ impl fmt::Display for Error {
             | Self::Type(message)
             | Self::Busy(message)
             | Self::Internal(message) => f.write_str(message),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Label { argument, row, label, classes } => write!(
                 f,
                 "{argument}[{row}] is {label}, the network has classes 0 to {}",
@@ -77,6 +89,11 @@ impl fmt::Display for Error {
                 f,
                 "training diverged: the loss of epoch {epoch}, batch {batch} is not finite; \
                  the model is as it was before that batch (a lower learning rate may help)"
+            ),
+            Self::Overflow { tensor, epoch, batch } => write!(
+                f,
+                "training diverged: {tensor} has NaN or infinite values, found at epoch {epoch}, \
+                 batch {batch}; the model keeps them until reset() (a lower learning rate may help)"
             ),
         }
     }

@@ -79,12 +79,12 @@ fn check<T: Real>(case: &Case) {
     let mut bias: Vec<T> = (0..padded).map(|c| noise(3, 0, c)).collect();
     let kernel = (case.rows.kernel, case.cols.kernel);
     let forward = [
-        Axis::forward(case.rows, input.height, output.height),
-        Axis::forward(case.cols, input.width, output.width),
+        Axis::forward(case.rows, input.height, output.height).expect("memory"),
+        Axis::forward(case.cols, input.width, output.width).expect("memory"),
     ];
     let backward = [
-        Axis::backward(case.rows, input.height, output.height),
-        Axis::backward(case.cols, input.width, output.width),
+        Axis::backward(case.rows, input.height, output.height).expect("memory"),
+        Axis::backward(case.cols, input.width, output.width).expect("memory"),
     ];
     let back_rows = per_group * kernel.0 * kernel.1;
     let nan = |_: usize, _: usize| T::from_f64(f64::NAN);
@@ -168,52 +168,75 @@ fn check<T: Real>(case: &Case) {
             }
         }
 
-        let len = ConvolutionGradient::<T>::scratch_len(case.fan_in(), case.outputs);
-        let mut scratch = vec![T::from_f64(f64::NAN); len];
-        let mut dw = Matrix::new(case.fan_in(), case.outputs, nan);
-        let mut db = Matrix::new(1, case.outputs, nan);
-        let third = output.height / 3;
-        for (start, end) in [(0, third), (third, output.height)] {
-            isa.run(ConvolutionGradient {
-                input: x.view(),
-                grad: grad.view(),
-                rows: case.rows,
-                cols: case.cols,
-                groups,
-                start,
-                end,
-                // SAFETY: `scratch` outlives the call.
-                scratch: unsafe { Span::from_raw(scratch.as_mut_ptr(), len) },
-                weight: dw.view(),
-                bias: Some(db.view()),
-                ahead: &Fetch::new(Span::empty()),
-            });
-        }
-        for o in 0..case.outputs {
-            let first = o / per_group * case.channels();
-            for c in 0..case.channels() {
-                for tap in case.taps() {
-                    let mut lanes = [T::ZERO; LANES];
-                    for (lane, chain) in lanes.iter_mut().enumerate() {
-                        for at in pixels(output) {
-                            if let Some((i, j)) = case.meets(at, tap) {
-                                let g = grad.at(lane, o, at.0, at.1);
-                                *chain = g.fma(x.at(lane, first + c, i, j), *chain);
-                            }
-                        }
+        // A block of so many samples; what the other lanes hold is nobody's.
+        for samples in [LANES, 7] {
+            let absent = T::from_f64(f64::INFINITY);
+            let mut x = x.with_lanes(samples, absent);
+            let mut grad = grad.with_lanes(samples, T::ZERO);
+            let (dw, db) = gradient(case, isa, samples, &mut x, &mut grad);
+            let fold = |chain: &dyn Fn(usize) -> T| {
+                let mut lanes = [T::ZERO; LANES];
+                for (lane, sum) in lanes.iter_mut().enumerate().take(samples) {
+                    *sum = chain(lane);
+                }
+                fold_array(lanes)
+            };
+            for o in 0..case.outputs {
+                let first = o / per_group * case.channels();
+                for c in 0..case.channels() {
+                    for tap in case.taps() {
+                        let must = fold(&|lane| {
+                            let pairs = pixels(output).filter_map(|at| {
+                                let (i, j) = case.meets(at, tap)?;
+                                Some((grad.at(lane, o, at.0, at.1), x.at(lane, first + c, i, j)))
+                            });
+                            pairs.fold(T::ZERO, |sum, (g, x)| g.fma(x, sum))
+                        });
+                        same(dw.at(case.weight_row(c, tap), o), must, &what);
                     }
-                    same(dw.at(case.weight_row(c, tap), o), fold_array(lanes), &what);
                 }
+                let must = fold(&|lane| {
+                    let grads = pixels(output).map(|(row, col)| grad.at(lane, o, row, col));
+                    grads.fold(T::ZERO, |sum, g| sum.add(g))
+                });
+                same(db.at(0, o), must, &what);
             }
-            let mut lanes = [T::ZERO; LANES];
-            for (lane, chain) in lanes.iter_mut().enumerate() {
-                for (row, col) in pixels(output) {
-                    *chain = chain.add(grad.at(lane, o, row, col));
-                }
-            }
-            same(db.at(0, o), fold_array(lanes), &what);
         }
     }
+}
+
+/// The gradient of the weight and of the bias over a block of so many samples, in two bands.
+fn gradient<T: Real>(
+    case: &Case,
+    isa: Isa,
+    samples: usize,
+    x: &mut Block<T>,
+    grad: &mut Block<T>,
+) -> (Matrix<T>, Matrix<T>) {
+    let nan = |_: usize, _: usize| T::from_f64(f64::NAN);
+    let len = ConvolutionGradient::<T>::scratch_len(case.fan_in(), case.outputs);
+    let mut scratch = vec![T::from_f64(f64::NAN); len];
+    let mut dw = Matrix::new(case.fan_in(), case.outputs, nan);
+    let mut db = Matrix::new(1, case.outputs, nan);
+    let height = grad.shape.height;
+    for (start, end) in [(0, height / 3), (height / 3, height)] {
+        isa.run(ConvolutionGradient {
+            input: x.view(),
+            grad: grad.view(),
+            rows: case.rows,
+            cols: case.cols,
+            groups: case.groups,
+            samples,
+            start,
+            end,
+            // SAFETY: `scratch` outlives the call.
+            scratch: unsafe { Span::from_raw(scratch.as_mut_ptr(), len) },
+            weight: dw.view(),
+            bias: Some(db.view()),
+            ahead: &Fetch::new(Span::empty()),
+        });
+    }
+    (dw, db)
 }
 
 fn stencil() -> impl Strategy<Value = Stencil> {

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "oracles use the standard library")]
 
 mod activation;
+mod allocations;
 mod convolution;
 mod elementary;
 mod gather;

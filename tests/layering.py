@@ -1,4 +1,4 @@
-"""Checks the floors of the house: which module of rust/ may use which.
+"""Checks the floors of the house: which module of rust/ may use which, and how Python comes in.
 
 `violations(root)` lists what breaks the rules, one line each; run as a script it prints them
 and exits with 1 if there are any. Comments and string literals are ignored.
@@ -33,9 +33,41 @@ ROOMS = {
         "rust/kernels/",
         "rust/runtime/",
         "rust/python/array.rs",
+        "rust/python/output.rs",
         "rust/network/op.rs",
     ),
 }
+# What ends the process where there is no memory; `runtime::memory` has what gives an error. It may
+# stand where the result has an entry for each layer or dimension, or fewer.
+UNCHECKED = {
+    "vec![value; count]": (),
+    "Vec::with_capacity": (),
+    ".to_vec": ("rust/python/array.rs",),
+    ".sort_by": (),
+    ".sort": (),
+    ".concat": (),
+    ".repeat": (),
+    ".collect": (
+        "rust/network/row_builder.rs",
+        "rust/network/state.rs",
+        "rust/network/step.rs",
+        "rust/network/update.rs",
+        "rust/python/array.rs",
+        "rust/python/config.rs",
+        "rust/python/model.rs",
+        "rust/python/spec.rs",
+        "rust/python/state.rs",
+        "rust/runtime/recent.rs",
+        "rust/simd/dispatch.rs",
+    ),
+}
+# Who comes to one of these while another thread is in it waits, in the child of a fork for ever.
+WAITING = ("OnceLock", "OnceCell", "Once", "LazyLock")
+
+# What a function that Python calls begins with, but for those that set the environment themselves.
+ENTRY = "entry"
+ENVIRONMENT = "rust/python/environment.rs"
+
 MAX_LINES = 450
 
 # In this order: a comment may hold quotes, and 'a' is a character but 'a a lifetime.
@@ -124,6 +156,28 @@ def paths(code: list[Token], module: tuple[str, ...]) -> Iterator[tuple[tuple[st
                 yield ((*here[: len(here) - up], *names[up:]) if up else names), line
 
 
+def _bodies(code: list[Token]) -> Iterator[tuple[str, int, str]]:
+    """Name, line and first word of each function that Python calls: `#[pyfunction]` stands before
+    one, `#[pymethods]` before a block of them."""
+    words = [word for word, _ in code]
+    for i, word in enumerate(words):
+        if word not in ("pyfunction", "pymethods") or words[i - 2 : i] != ["#", "["]:
+            continue
+        depth, within = 0, 0 if word == "pyfunction" else 1
+        name: tuple[str, int] | None = None
+        for j in range(i, len(code)):
+            depth += {"{": 1, "}": -1}.get(words[j], 0)
+            if words[j] == "fn" and depth == within:
+                name = code[j + 1]
+            elif words[j] == "{" and depth == within + 1 and name is not None:
+                yield *name, words[j + 1]
+                name = None
+                if within == 0:
+                    break
+            elif words[j] == "}" and depth == 0:
+                break
+
+
 def _allowed(floor: str, path: tuple[str, ...]) -> bool:
     target = path[1]
     return (
@@ -133,6 +187,31 @@ def _allowed(floor: str, path: tuple[str, ...]) -> bool:
     )
 
 
+def _allocations(code: list[Token]) -> Iterator[tuple[str, int]]:
+    """Each of `UNCHECKED` in the code before its tests, with its line."""
+    words = [word for word, _ in code]
+    for i, (word, line) in enumerate(code):
+        if words[i : i + 6] == ["#", "[", "cfg", "(", "test", ")"]:
+            return
+        before = words[i - 1] if i else ""
+        if words[i : i + 3] == ["vec", "!", "["] and _is_repeated(words[i + 3 :]):
+            yield "vec![value; count]", line
+        elif before == "." and f".{word}" in UNCHECKED:
+            yield f".{word}", line
+        elif before == "::" and f"Vec::{word}" in UNCHECKED:
+            yield f"Vec::{word}", line
+
+
+def _is_repeated(words: list[str]) -> bool:
+    """Whether a vector of one value begins here, and not a list."""
+    depth = 0
+    for word in words:
+        if depth == 0 and word in (";", "]"):
+            return word == ";"
+        depth += (word in "([{") - (word in ")]}")
+    return False
+
+
 def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
     module = tuple(part for part in Path(name).with_suffix("").parts[1:] if part != "mod")
     floor = module[0]
@@ -140,6 +219,16 @@ def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
         yield 1, f"{floor} is no floor; known are {', '.join(FLOORS)}"
         return
     code = tokens(source)
+    for what, line in _allocations(code):
+        if not name.startswith(("rust/runtime/memory.rs", *UNCHECKED[what])):
+            yield line, f"{what} aborts without memory: use runtime::memory"
+    for word, line in code:
+        if word in WAITING:
+            yield line, f"{word} is waited for, which a fork may cut off: use an atomic"
+    if name != ENVIRONMENT:
+        for function, line, first in _bodies(code):
+            if first != ENTRY:
+                yield line, f"Python calls {function}, which must begin with {ENTRY}"
     for path, line in paths(code, () if floor == "lib" else module):
         if path[0] == "crate" and len(path) > 1 and floor != "lib":
             if path[1] not in FLOORS:

@@ -5,7 +5,7 @@ use crate::support::losses::{self, Target, bound};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::error::Error;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::loss::{IGNORED, Loss, LossRows, Softmax, Targets, divisor};
+use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, Softmax, Targets};
 use ironmlp::kernels::panels::{Panels, Span};
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, LANES, Real};
@@ -54,7 +54,7 @@ struct Batch<T> {
     outputs: Matrix<T>,
     values: Matrix<T>,
     classes: Vec<i32>,
-    weights: Vec<T>,
+    weights: Vec<f64>,
 }
 
 /// Where outputs come from.
@@ -106,7 +106,7 @@ impl<T: Elementary> Batch<T> {
             })
         });
         let weights = (0..if weighted { rows } else { 0 })
-            .map(|r| T::from_f64(if r % 4 == 2 { 0.0 } else { 0.5 + uniform(11, r, 0) }))
+            .map(|r| if r % 4 == 2 { 0.0 } else { 0.5 + uniform(11, r, 0) })
             .collect();
         let classes = if is_softmax(loss) && hard { classes } else { vec![] };
         Self { loss: loss.clone(), outputs, values, classes, weights }
@@ -127,21 +127,27 @@ impl<T: Elementary> Batch<T> {
         }
     }
 
-    fn weights(&mut self) -> Span<T> {
+    fn weights(&mut self) -> Span<f64> {
         // SAFETY: the vector lives as long as the batch.
         unsafe { Span::from_raw(self.weights.as_mut_ptr(), self.weights.len()) }
     }
 
-    fn divisor(&mut self) -> f64 {
+    fn divisors(&mut self) -> Divisors {
         let classes = match self.targets() {
             Targets::Classes(classes) => Some(classes),
             Targets::Values(_) => None,
         };
         let (rows, cols) = (self.outputs.rows, self.outputs.cols);
-        divisor(&self.loss.clone(), classes, self.weights(), rows, cols)
+        Divisors::new(&self.loss.clone(), classes, (self.weights(), 1.0), rows, cols)
     }
 
-    /// Rows `start..end` into their places of `row_loss` and `grad`.
+    /// That of the mean, with the class weights as they are given.
+    fn divisor(&mut self) -> f64 {
+        let Divisors { mean, sum, .. } = self.divisors();
+        mean.by / mean.unit * sum.unit
+    }
+
+    /// Rows `start..end` into their places of `row_loss` and `grad`, with class weights as they are given.
     fn run(
         &mut self,
         isa: Isa,
@@ -156,17 +162,21 @@ impl<T: Elementary> Batch<T> {
             Targets::Values(values) => Targets::Values(values.slice(start, end)),
         };
         let weights = self.weights();
+        let unit = self.divisors().sum.unit;
         isa.run(LossRows {
             loss: &loss,
             outputs: self.outputs.view().slice(start, end),
             targets,
             weights: if weights.is_empty() { weights } else { weights.slice(start, end) },
-            divisor,
+            divisor: Divisor { by: divisor, unit },
             // SAFETY: the slice outlives the call.
             row_loss: unsafe { Span::from_raw(row_loss.as_mut_ptr(), row_loss.len()) }
                 .slice(start, end),
             grad: grad.map(|grad| grad.slice(start, end)),
         });
+        for loss in &mut row_loss[start..end] {
+            *loss *= unit;
+        }
     }
 
     /// All rows in one call: their losses and the gradient, NaN where nothing was written.
@@ -188,7 +198,7 @@ impl<T: Elementary> Batch<T> {
     }
 
     fn weight(&self, row: usize) -> f64 {
-        self.weights.get(row).map_or(1.0, |weight| weight.to_f64())
+        self.weights.get(row).copied().unwrap_or(1.0)
     }
 
     /// The loss with its numbers rounded as the type has them.
@@ -533,6 +543,13 @@ fn softmax_is_its_definition() {
                 for col in cols..cols.next_multiple_of(LANES) {
                     assert_eq!(p.at(row, col).to_f64().to_bits(), 0);
                 }
+                // What np.random.multinomial allows.
+                let total: f64 = (0..cols).map(|c| p.at(row, c).to_f64()).sum();
+                assert!(
+                    total <= 1.0 + 1e-12,
+                    "row {row} of {cols} columns sums to 1 + {}",
+                    total - 1.0
+                );
             }
             bits_of.push(bits(&p.memory));
             let place = x.view();
@@ -541,9 +558,23 @@ fn softmax_is_its_definition() {
         }
         assert!(bits_of.iter().all(|bits| *bits == bits_of[0]));
     }
-    for (rows, cols) in [(1, 1), (3, 2), (17, 10), (2, 16), (5, 17), (3, 33)] {
+    for (rows, cols) in [(1, 1), (3, 2), (17, 10), (2, 16), (5, 17), (3, 33), (200, 3), (9, 1000)] {
         run::<f32>(rows, cols);
         run::<f64>(rows, cols);
+    }
+}
+
+#[test]
+fn equal_logits_have_equal_probabilities() {
+    for isa in Isa::all() {
+        for cols in [1, 2, 4, 16, 64] {
+            let mut p = Matrix::new(1, cols, |_, _| 1e-9_f32);
+            let place = p.view();
+            isa.run(Softmax { input: place, output: place });
+            for col in 0..cols {
+                assert_eq!(p.at(0, col), 1.0 / cols as f32);
+            }
+        }
     }
 }
 
@@ -554,12 +585,12 @@ fn labels_become_classes() {
         label_smoothing: 0.0,
         ignore_index,
     };
-    assert_eq!(loss(None).classes("y", [0, 2, 1], 3), Ok(vec![0, 2, 1]));
-    assert_eq!(loss(Some(1)).classes("y", [0, 2, 1], 3), Ok(vec![0, 2, IGNORED]));
-    assert_eq!(loss(Some(-100)).classes("y", [-100, 2], 3), Ok(vec![IGNORED, 2]));
+    assert_eq!(loss(None).classes("y", &[0, 2, 1], 3), Ok(vec![0, 2, 1]));
+    assert_eq!(loss(Some(1)).classes("y", &[0, 2, 1], 3), Ok(vec![0, 2, IGNORED]));
+    assert_eq!(loss(Some(-100)).classes("y", &[-100, 2], 3), Ok(vec![IGNORED, 2]));
     for label in [-1, 3, i64::from(u32::MAX) + 2, i64::MIN, i64::MAX] {
         let error = Error::Label { argument: "y", row: 1, label, classes: 3 };
-        assert_eq!(loss(Some(-100)).classes("y", [0, label], 3), Err(error));
+        assert_eq!(loss(Some(-100)).classes("y", &[0, label], 3), Err(error));
     }
 }
 

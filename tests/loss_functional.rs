@@ -8,7 +8,7 @@ use ironmlp::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
-use ironmlp::kernels::loss::{IGNORED, Loss, LossRows, Softmax, Targets};
+use ironmlp::kernels::loss::{Divisor, IGNORED, Loss, LossRows, Softmax, Targets};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, Real};
@@ -48,7 +48,7 @@ struct Arrays<T> {
     rows: usize,
     outputs: Vec<T>,
     targets: Vec<T>,
-    weight: Option<Vec<T>>,
+    weight: Option<Vec<f64>>,
     pos_weight: Option<Vec<T>>,
 }
 
@@ -67,7 +67,7 @@ impl<T: Elementary> Arrays<T> {
                 Binary::Probabilities => vector(&|i| uniform(1, i)),
             },
             targets: vector(&|i| if hard { uniform(2, i).round() } else { uniform(2, i) }),
-            weight: weighted.then(|| vector(&weight)),
+            weight: weighted.then(|| (0..rows * cols).map(weight).collect()),
             pos_weight: (weighted && of == Binary::Logits)
                 .then(|| vector(&|i| 3.0 * uniform(4, i))),
         }
@@ -108,7 +108,7 @@ impl<T: Elementary> Arrays<T> {
         for i in 0..len {
             let target = Target::Values(vec![self.targets[i].to_f64()]);
             let row = losses::row(&self.loss(i), &[self.outputs[i].to_f64()], &target);
-            let weight = self.weight.as_ref().map_or(1.0, |weight| weight[i].to_f64());
+            let weight = self.weight.as_ref().map_or(1.0, |weight| weight[i]);
             let (value, gradient) =
                 (row.value.times(weight), row.gradient[0].times(weight / divisor));
             sum += value.exact / divisor;
@@ -388,7 +388,7 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
                     None => Targets::Classes(classes),
                 },
                 weights: Span::empty(),
-                divisor,
+                divisor: Divisor { by: divisor, unit: 1.0 },
                 row_loss,
                 grad: Some(grad.view()),
             });
@@ -456,7 +456,7 @@ fn binary_losses_are_those_of_panels() {
                 outputs: x.view(),
                 targets: Targets::Values(t.view()),
                 weights: Span::empty(),
-                divisor: (rows * cols) as f64,
+                divisor: Divisor { by: (rows * cols) as f64, unit: 1.0 },
                 row_loss,
                 grad: Some(grad.view()),
             });

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
-use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::loss::{Loss, RowWeights};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec,
@@ -189,7 +189,7 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
     let steps = 3;
     let mut oracle = {
         let state = State::<T>::new(&spec, lr, seed, Isa::PORTABLE).unwrap();
-        let tensors = state.layout.export(&state.parameters);
+        let tensors = state.layout.export(&state.parameters).expect("memory");
         let velocities = tensors.iter().map(|t| vec![T::ZERO; t.len()]).collect();
         let (lr, momentum) = (T::from_f64(lr), T::from_f64(momentum));
         Naive { widths: widths.to_vec(), tensors, velocities, lr, momentum }
@@ -200,12 +200,13 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
         for route in [Route::Fastest, Route::Fused, Route::Unfused, Route::Slabs] {
             let mut state = State::<T>::new(&spec, lr, seed, isa).unwrap();
             let plan = match route {
-                Route::Fastest => Plan::new(&spec, Purpose::Train, rows, isa),
-                Route::Fused => Plan::with_slab(&spec, Purpose::Train, rows, isa),
+                Route::Fastest => Plan::new(&spec, Purpose::Train, rows, isa).expect("memory"),
+                Route::Fused => Plan::with_slab(&spec, Purpose::Train, rows, isa).expect("memory"),
                 Route::Unfused => {
                     Plan::new(&spec, Purpose::Gradients { input_grad: true }, rows, isa)
+                        .expect("memory")
                 }
-                Route::Slabs => Plan::with_slab(&spec, Purpose::Train, 256, isa),
+                Route::Slabs => Plan::with_slab(&spec, Purpose::Train, 256, isa).expect("memory"),
             };
             let mut workspace = plan.workspace(rows).unwrap();
             let (order, labels) = (Rows::From(0), Labels::Values(&y));
@@ -228,7 +229,7 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
                 );
             }
             for (found, expected) in
-                state.layout.export(&state.parameters).iter().zip(&oracle.tensors)
+                state.layout.export(&state.parameters).expect("memory").iter().zip(&oracle.tensors)
             {
                 assert_eq!(found, expected, "{} {route:?} {widths:?}", isa.name());
             }
@@ -292,7 +293,7 @@ fn trained<T: Elementary>(
         }
     }
     assert_eq!(state.steps, 3);
-    let parameters = state.layout.export(&state.parameters).concat();
+    let parameters = state.layout.export(&state.parameters).expect("memory").concat();
     (losses, parameters.iter().map(|x| x.to_f64().to_bits()).collect())
 }
 
@@ -315,7 +316,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     let y: Vec<T> = (0..ROWS * outputs).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
     let classes: Vec<i32> =
         (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
-    let weights: Vec<T> = (0..ROWS).map(|i| T::from_f64((i % 4) as f64)).collect();
+    let weights = RowWeights::new((0..ROWS).map(|i| (i % 4) as f64).collect());
     let order: Vec<u32> = (0..rows).map(|i| (i * 263 % ROWS) as u32).collect();
     let values = Labels::Values(&y);
     let labels = match loss {
@@ -323,15 +324,16 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
         _ => vec![values],
     };
     for labels in labels {
-        for weights in [None, Some(&weights[..])] {
+        for weights in [None, Some(&weights)] {
             let order = Rows::List(&order);
             let batch =
                 Batch { source: Source::of_slice(&x, inputs), order, rows, labels, weights };
             let slab = rows.div_ceil(256).next_power_of_two() * 256;
-            let oracle = Plan::<T>::with_slab(&spec, Purpose::Train, slab, Isa::PORTABLE);
+            let oracle =
+                Plan::<T>::with_slab(&spec, Purpose::Train, slab, Isa::PORTABLE).expect("memory");
             let expected = trained(&oracle, &spec, Isa::PORTABLE, &batch, false);
             for isa in Isa::all() {
-                let plan = Plan::<T>::new(&spec, Purpose::Train, rows, isa);
+                let plan = Plan::<T>::new(&spec, Purpose::Train, rows, isa).expect("memory");
                 for one_call in [false, true] {
                     let found = trained(&plan, &spec, isa, &batch, one_call);
                     let name = isa.name();
@@ -355,7 +357,7 @@ fn a_large_weight_is_trained_as_by_its_gradient() {
         weights: None,
     };
     for isa in Isa::all() {
-        let plan = || Plan::<f32>::new(&spec, Purpose::Train, 3, isa);
+        let plan = || Plan::<f32>::new(&spec, Purpose::Train, 3, isa).expect("memory");
         let kept = trained(&plan().unfused(), &spec, isa, &batch, false);
         assert!(trained(&plan(), &spec, isa, &batch, false) == kept, "{}", isa.name());
     }
@@ -403,7 +405,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
         let source = Source::of_slice(&x, 2);
         let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
         for isa in Isa::all() {
-            let plan = Plan::<f32>::new(&spec, Purpose::Train, rows, isa);
+            let plan = Plan::<f32>::new(&spec, Purpose::Train, rows, isa).expect("memory");
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
@@ -435,32 +437,35 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
     let source = Source::of_slice(&x, 6);
     for isa in Isa::all() {
         let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
-        let before = state.layout.export(&state.parameters);
+        let before = state.layout.export(&state.parameters).expect("memory");
         let labels = Labels::Values(&y);
         let batch = Batch { source, order: Rows::From(0), rows: 10, labels, weights: None };
-        let train = Plan::new(&spec, Purpose::Train, 10, isa);
-        let kept = Plan::new(&spec, Purpose::Gradients { input_grad: true }, 10, isa);
+        let train = Plan::new(&spec, Purpose::Train, 10, isa).expect("memory");
+        let kept =
+            Plan::new(&spec, Purpose::Gradients { input_grad: true }, 10, isa).expect("memory");
         let mut workspace = train.workspace(10).unwrap();
         let mut kept_workspace = kept.workspace(10).unwrap();
         for _ in 0..3 {
             train.train(1, &mut state, &mut workspace, &batch).unwrap();
         }
-        let after = state.layout.export(&state.parameters);
+        let after = state.layout.export(&state.parameters).expect("memory");
         for (tensor, changes) in [false, false, true, true, false, false].into_iter().enumerate() {
             assert_eq!(before[tensor] != after[tensor], changes, "tensor {tensor}");
         }
         // The gradients below a layer that training leaves alone use today's weights.
-        kept.gradients(1, &state, &mut kept_workspace, &batch, Head::Loss, false).unwrap();
-        let gradient = state.layout.export(kept_workspace.gradient());
-        let input_grad = kept.input_grad(&kept_workspace, 10).unwrap();
+        let mut input_grad = [0.0; 60];
+        let head = (Head::Loss, false);
+        kept.gradients_by_input(1, &state, &mut kept_workspace, &batch, head, &mut input_grad)
+            .unwrap();
+        let gradient = state.layout.export(kept_workspace.gradient()).expect("memory");
         let loss = |x: &[f64], tensors: &[Vec<f64>]| {
             let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
             state.set_parameters(tensors, isa);
             let source = Source::of_slice(x, 6);
             let batch = Batch { source, ..batch };
-            let plan = Plan::new(&spec, Purpose::Forward, 10, isa);
+            let plan = Plan::new(&spec, Purpose::Forward, 10, isa).expect("memory");
             let mut workspace = plan.workspace(10).unwrap();
-            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean()
+            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean
         };
         let h = 1e-6;
         let close = |found: f64, up: f64, down: f64| {
@@ -486,7 +491,7 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
     let x = noise::<f32>(5, 50 * 4);
     let y = noise::<f32>(6, 50 * 2);
     let isa = Isa::chosen().unwrap();
-    let plan = Arc::new(Plan::new(&spec, Purpose::Train, 8, isa));
+    let plan = Arc::new(Plan::new(&spec, Purpose::Train, 8, isa).expect("memory"));
     let train = |cuts: &[usize], slice: Duration, stop: bool| {
         let mut state = State::<f32>::new(&spec, 0.01, 11, isa).unwrap();
         let mut losses = Vec::new();
@@ -505,7 +510,7 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
         }
         assert_eq!(state.epoch, 10);
         assert_eq!(state.steps, 70);
-        (losses, state.layout.export(&state.parameters))
+        (losses, state.layout.export(&state.parameters).expect("memory"))
     };
     let whole = train(&[10], Duration::from_secs(60), false);
     assert_eq!(whole.0.len(), 10);
@@ -524,12 +529,12 @@ fn a_loss_that_is_not_finite_is_not_applied() {
     let labels = Labels::Values(&y);
     let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
     let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
-    let before = state.layout.export(&state.parameters);
-    let plan = Plan::new(&spec, Purpose::Train, 2, isa);
+    let before = state.layout.export(&state.parameters).expect("memory");
+    let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
     let mut workspace = plan.workspace(2).unwrap();
     let loss = plan.train(1, &mut state, &mut workspace, &batch).unwrap();
     assert!(!loss.is_finite());
-    assert_eq!(state.layout.export(&state.parameters), before);
+    assert_eq!(state.layout.export(&state.parameters).expect("memory"), before);
     assert_eq!(state.steps, 0);
 }
 
@@ -548,4 +553,126 @@ fn specs_that_do_not_fit_are_refused() {
     large.check().unwrap();
     let message = State::<f32>::new(&large, 0.1, 0, Isa::PORTABLE).unwrap_err().to_string();
     assert!(message.contains("bytes"), "{message}");
+}
+
+/// The loss of a caller takes the general route in slabs, also where training is a network's own.
+#[test]
+fn a_loss_of_the_callers_is_the_scalar_loop_too() {
+    let (widths, rows) = ([2, 3, 1], 600);
+    let spec = relu_network(&widths, 0.9);
+    let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
+    for isa in Isa::all() {
+        let mut state = State::<f32>::new(&spec, 0.05, 3, isa).unwrap();
+        let tensors = state.layout.export(&state.parameters).expect("memory");
+        let velocities = tensors.iter().map(|t| vec![0.0; t.len()]).collect();
+        let (lr, momentum, widths) = (0.05, 0.9, widths.to_vec());
+        let mut oracle = Naive { widths, tensors, velocities, lr, momentum };
+        let plan = Arc::new(Plan::new(&spec, Purpose::Train, rows, isa).expect("memory"));
+        let workspace = plan.workspace(rows).unwrap();
+        let data = Data {
+            source: Source::of_slice(&x, 2),
+            targets: Targets::Values(y.clone()),
+            weights: None,
+        };
+        let sampler = Sampler::new(rows, rows, false).unwrap();
+        let mut run = Run::new(plan, workspace, data, sampler, 2, 1).unwrap();
+        let scale = (1.0 / rows as f64) as f32;
+        while let Some((outputs, _)) = run.next_batch(&state).unwrap() {
+            let grad: Vec<f32> =
+                outputs.iter().zip(&y).map(|(o, y)| 2.0 * (-1.0f32).fma(*y, *o) * scale).collect();
+            let loss = oracle.step(&x, &y, rows);
+            run.finish_batch(&mut state, loss, &grad).unwrap();
+        }
+        assert_eq!(state.steps, 2);
+        let tensors = state.layout.export(&state.parameters).expect("memory");
+        assert_eq!(tensors, oracle.tensors, "{}", isa.name());
+    }
+}
+
+/// A batch of `rows` rows of an untrained network 2-20-1, by the gradients of a plan with such slabs.
+fn gradients_in_slabs(slab: usize, rows: usize) {
+    let spec = relu_network(&[2, 20, 1], 0.0);
+    let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
+    let (source, labels) = (Source::of_slice(&x, 2), Labels::Values(&y));
+    let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
+    let purpose = Purpose::Gradients { input_grad: false };
+    let plan = Plan::with_slab(&spec, purpose, slab, Isa::PORTABLE).expect("memory");
+    let state = State::<f32>::new(&spec, 0.1, 3, Isa::PORTABLE).unwrap();
+    let mut workspace = plan.workspace(rows).unwrap();
+    plan.gradients(1, &state, &mut workspace, &batch, Head::Loss, false).unwrap();
+}
+
+#[test]
+fn slabs_of_any_size_hold_a_whole_batch() {
+    gradients_in_slabs(100, 100);
+    gradients_in_slabs(256, 300);
+}
+
+#[test]
+#[should_panic(expected = "slabs of 100 rows break N2")]
+fn slabs_that_do_not_meet_in_the_tree_are_refused() {
+    gradients_in_slabs(100, 101);
+}
+
+#[test]
+#[should_panic(expected = "a slab of 1152921504606846976 rows")]
+fn slabs_larger_than_any_tree_are_refused() {
+    gradients_in_slabs(1 << 60, 1);
+}
+
+/// A forward pass with the plan of one network, the state of a second and the workspace of a third.
+fn mixed(plan: &[usize], state: &[usize], workspace: &[usize]) {
+    let spec = relu_network(plan, 0.0);
+    let isa = Isa::PORTABLE;
+    let other = Plan::new(&relu_network(workspace, 0.0), Purpose::Forward, 4, isa).expect("memory");
+    let plan = Plan::new(&spec, Purpose::Forward, 4, isa).expect("memory");
+    let state = State::<f32>::new(&relu_network(state, 0.0), 0.1, 3, isa).unwrap();
+    let mut workspace = other.workspace(4).unwrap();
+    let x = noise::<f32>(1, 4 * spec.in_features());
+    let source = Source::of_slice(&x, spec.in_features());
+    let batch =
+        Batch { source, order: Rows::From(0), rows: 4, labels: Labels::None, weights: None };
+    let mut out = vec![0.0; 4 * spec.out_features()];
+    plan.forward(1, &state, &mut workspace, &batch, false, &mut out).unwrap();
+}
+
+#[test]
+fn plans_of_one_network_are_for_all_its_states_and_workspaces() {
+    mixed(&[3, 20, 2], &[3, 20, 2], &[3, 20, 2]);
+}
+
+#[test]
+#[should_panic(expected = "the state is another network's")]
+fn a_state_of_another_network_is_refused() {
+    mixed(&[3, 20, 2], &[3, 2], &[3, 20, 2]);
+}
+
+#[test]
+#[should_panic(expected = "the workspace is another plan's")]
+fn a_workspace_of_another_plan_is_refused() {
+    mixed(&[3, 20, 2], &[3, 20, 2], &[3, 2]);
+}
+
+/// Losses read the output of a class's number: no class is beyond them.
+#[test]
+fn classes_without_an_output_are_refused() {
+    let isa = Isa::PORTABLE;
+    let x = noise::<f32>(1, 2 * 3);
+    for (hidden, classes) in [(4, [0, 2]), (4, [2, i32::MAX]), (20, [0, 2]), (20, [-1, 2])] {
+        let mut spec = relu_network(&[3, hidden, 2], 0.0);
+        let softmax = Loss::SoftmaxCrossEntropy {
+            class_weight: Vec::new(),
+            label_smoothing: 0.0,
+            ignore_index: None,
+        };
+        spec.loss = Some((softmax, Reduction::Mean));
+        let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
+        let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
+        let mut workspace = plan.workspace(2).unwrap();
+        let (source, labels) = (Source::of_slice(&x, 3), Labels::Classes(&classes));
+        let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
+        let error = plan.train(1, &mut state, &mut workspace, &batch).unwrap_err().to_string();
+        assert!(error.contains("of 2"), "{error}");
+        assert_eq!(state.steps, 0);
+    }
 }

@@ -5,19 +5,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 import ironmlp as im
-from ironmlp import _selfcheck_networks
-from ironmlp._selfcheck_networks import DTYPES, Array, Data, Network, dense, digest, unit
+from ironmlp import _core, _selfcheck_networks
+from ironmlp._selfcheck_networks import (
+    DTYPES,
+    Array,
+    Data,
+    Network,
+    dense,
+    digest,
+    forced_threads,
+    unit,
+)
 from ironmlp.losses import Loss
 
 __all__ = ["CASES", "DTYPES", "NETWORKS", "build", "data", "digest", "fit", "trained", "unit"]
+__all__ += ["forced_threads", "shares_work", "with_workers"]
 
 
 def drawn(number: int) -> Network:
@@ -74,6 +86,29 @@ def fit(name: str, model: Any, epochs: int | None = None) -> Array:
 def trained(name: str, dtype: Any, **choices: Any) -> str:
     """The hash of a network after its training."""
     return NETWORKS[name].trained(dtype, **choices)
+
+
+@contextlib.contextmanager
+def with_workers(expected: bool = True) -> Iterator[None]:
+    """Force the models within onto all of their threads; fail unless workers have run a part of
+    the work, or none where none is `expected`: one thread must not be compared with itself."""
+    before = _core._chunks_of_workers()
+    with forced_threads():
+        yield
+    assert (_core._chunks_of_workers() > before) == expected
+
+
+def shares_work(name: str, route: str = "auto") -> bool:
+    """Whether a network has more than one piece of work for its threads, however little that is."""
+    network = NETWORKS[name]
+    weights = [layer for layer in network.layers if isinstance(layer, im.Linear)]
+    widths = [width for layer in weights for width in (layer.in_features, layer.out_features)]
+    dropout = any(isinstance(layer, im.Dropout) for layer in network.layers)
+    elements = sum(layer.in_features * layer.out_features for layer in weights)
+    if max(widths) <= 16 and elements <= 512 and not dropout and route == "auto":
+        return False  # the plan for small networks has one kernel for all of a batch
+    rows = min(network.batch_size or network.rows, network.rows)
+    return rows > 16 or len(weights) > 1 or max(widths) > 16  # a tile of rows, a block of weights
 
 
 def hashes() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """An interrupt at every instruction of Python code, as Ctrl-C may come at any."""
 
+import gc
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -28,7 +29,9 @@ def interrupted(call: Callable[[], Any], at: int) -> tuple[int, BaseException | 
     try:
         call()
     except BaseException as error:
-        return begun, error
+        # What its frames hold, as open files, goes with them.
+        error.__context__ = None
+        return begun, error.with_traceback(None)
     finally:
         sys.settrace(before)
     return begun, None
@@ -40,6 +43,7 @@ def every_instruction(call: Callable[[], Any], prepare: Callable[[], Any]) -> It
         prepare()
         begun, error = interrupted(call, at)
         if begun <= at:
+            gc.collect()
             return
         assert isinstance(error, KeyboardInterrupt), f"instruction {at} hides Ctrl-C: {error!r}"
         yield at

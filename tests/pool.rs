@@ -7,8 +7,8 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ironmlp::error::{Error, Result};
-use ironmlp::runtime::Team;
-use ironmlp::runtime::pool::Pool;
+use ironmlp::runtime::pool::{Pool, chunks_of_workers};
+use ironmlp::runtime::{Pace, Team, team};
 use ironmlp::simd::FloatEnvironment;
 
 /// Keeps the other tests of this program from the pool: who finds it in use runs inline.
@@ -121,6 +121,46 @@ fn the_pool_starts_and_grows_to_what_is_asked_for() {
             assert_eq!(workers(), before + 2);
         }
     }
+}
+
+/// What the tests of bits rely on: without it an op of little work stays on its caller.
+#[test]
+fn forced_threads_run_a_share_each() {
+    let _alone = alone();
+    assert_eq!(Team::for_cost(5, 1.0).threads(), 1);
+    assert!(!team::force(true));
+    for _ in 0..100 {
+        let op = Team::for_cost(5, 1.0);
+        assert_eq!(op.threads(), 5);
+        let (runners, before) = (Mutex::new(vec![None; 40]), chunks_of_workers());
+        Pool::run(op, 40, &|tile| {
+            runners.lock().unwrap()[tile] = Some(thread::current().id());
+        })
+        .unwrap();
+        let runners = runners.into_inner().unwrap();
+        assert!(runners.chunks(8).all(|share| share.iter().all(|id| *id == share[0])));
+        assert_eq!(runners.iter().collect::<HashSet<_>>().len(), 5);
+        assert_eq!(chunks_of_workers() - before, 32);
+        assert_eq!(Team::for_cost(1, 1e9).threads(), 1);
+    }
+    // Nor does the clock have a say: several threads are twice as slow as one here.
+    let mut pace = Pace::default();
+    for _ in 0..100 {
+        let threads = pace.threads(5);
+        assert_eq!(threads, 5);
+        if pace.is_due(1e6) {
+            pace.record(1, 2e6);
+        }
+    }
+    assert!(team::force(false));
+    assert_eq!(Team::for_cost(5, 1.0).threads(), 1);
+    assert!(chunks_of_workers() > 0);
+    // Another thread's ops are not forced.
+    team::force(true);
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(Team::for_cost(5, 1.0).threads(), 1));
+    });
+    team::force(false);
 }
 
 /// Regions shorter than a worker takes to wake up.

@@ -55,7 +55,7 @@ fn words_are_numpys() {
 fn uniform_of<T: Real>(golden: &Golden) -> Vec<f64> {
     let mut out = vec![T::ZERO; golden.values.len()];
     let stream = Stream::new(golden.integer(0), Purpose::Weight, golden.layer(1));
-    uniform(stream, golden.number(2), &mut out);
+    uniform(&mut stream.words(), golden.number(2), &mut out);
     out.iter().map(|x| x.to_f64()).collect()
 }
 
@@ -79,7 +79,7 @@ fn normal_numbers_are_numpys_to_a_few_ulp() {
         let std = golden.number(2);
         let fill = |isa| {
             let mut out = vec![0.0f64; golden.values.len()];
-            normal(isa, stream, std, &mut out);
+            normal(isa, &mut stream.words(), std, &mut out);
             out
         };
         let portable = fill(Isa::PORTABLE);
@@ -91,7 +91,7 @@ fn normal_numbers_are_numpys_to_a_few_ulp() {
         let mut narrow = vec![0.0f32; golden.values.len()];
         for isa in Isa::all() {
             assert_eq!(fill(isa), portable, "{}", isa.name());
-            normal(isa, stream, std, &mut narrow);
+            normal(isa, &mut stream.words(), std, &mut narrow);
             assert!(narrow.iter().zip(&portable).all(|(&x, &wide)| x == wide as f32));
         }
     }
@@ -100,7 +100,7 @@ fn normal_numbers_are_numpys_to_a_few_ulp() {
 #[test]
 fn normal_numbers_are_normally_distributed() {
     let mut z = vec![0.0f64; 100_000];
-    normal(Isa::PORTABLE, Stream::new(3, Purpose::Weight, 0), 2.0, &mut z);
+    normal(Isa::PORTABLE, &mut Stream::new(3, Purpose::Weight, 0).words(), 2.0, &mut z);
     let moment = |k: i32| z.iter().map(|z| (z / 2.0).powi(k)).sum::<f64>() / z.len() as f64;
     // Four standard errors of each mean.
     assert!(moment(1).abs() < 4.0 * 1.0 / 316.0);

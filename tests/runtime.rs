@@ -141,6 +141,19 @@ fn available_memory_is_the_least_that_anyone_leaves() {
         ],
     );
     assert_eq!(memory::available_under(full.root()), Some(0));
+
+    // The process's own limits: of addresses and of data, in bytes; what it uses in kilobytes.
+    let head = "Limit                     Soft Limit           Hard Limit           Units\n";
+    let space = "Max address space         3000000              unlimited            bytes\n";
+    let data = "Max data size             900000               unlimited            bytes\n";
+    let unlimited = "Max data size             unlimited            unlimited            bytes\n";
+    let status = ("proc/self/status", "VmPeak: 9000 kB\nVmSize: 1000 kB\nVmData: 500 kB\n");
+    for (second, left) in [(data, 388_000), (unlimited, 1_976_000)] {
+        let limits = format!("{head}{second}{space}");
+        let name = format!("limits {left}");
+        let own = System::new(&name, &[MEMINFO, status, ("proc/self/limits", &limits)]);
+        assert_eq!(memory::available_under(own.root()), Some(left));
+    }
 }
 
 #[test]
@@ -155,6 +168,13 @@ fn the_environment_gives_the_number_of_threads() {
         (Some(""), Some("5"), 5),
         (None, Some("4,2,1"), 4),
         (Some("2"), Some("nonsense"), 2),
+        (None, Some("0"), 6),
+        (None, Some("1.0"), 6),
+        (None, Some("abc"), 6),
+        (None, Some("-3"), 6),
+        (None, Some(",3"), 6),
+        (None, Some("4,x"), 4),
+        (None, Some("1000000000"), 6),
     ] {
         assert_eq!(threads::from_environment(own, omp, 6), Ok(expected), "{own:?} {omp:?}");
     }
@@ -166,13 +186,23 @@ fn the_environment_gives_the_number_of_threads() {
         (Some("4,2"), None, "IRONMLP_NUM_THREADS"),
         (Some("1000000000"), None, "IRONMLP_NUM_THREADS"),
         (Some("99999999999999999999999"), None, "IRONMLP_NUM_THREADS"),
-        (None, Some("0"), "OMP_NUM_THREADS"),
-        (None, Some(",3"), "OMP_NUM_THREADS"),
     ] {
         match threads::from_environment(own, omp, 6) {
             Err(Error::Value(message)) => assert!(message.starts_with(name), "{message}"),
             other => panic!("{own:?} {omp:?}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_variable_that_is_ignored_is_named() {
+    for omp in ["0", "1.0", "abc", "-3", ",3", "1000000000"] {
+        let complaint = threads::complaint_about(None, Some(omp)).unwrap();
+        assert!(complaint.starts_with(&format!("OMP_NUM_THREADS is {omp:?}")), "{complaint}");
+        assert_eq!(threads::complaint_about(Some("2"), Some(omp)), None);
+    }
+    for (own, omp) in [(None, None), (None, Some(" ")), (None, Some("4,2")), (Some("x"), None)] {
+        assert_eq!(threads::complaint_about(own, omp), None, "{own:?} {omp:?}");
     }
 }
 

@@ -10,8 +10,9 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Shape, Spec, State,
+    Shape, Spec, State, Workspace,
 };
+use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
 
 fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
@@ -94,22 +95,29 @@ fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     for isa in fast() {
         let what = format!("{} {:?}", isa.name(), spec.layers);
         let state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
-        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa);
+        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa).expect("memory");
 
         let alone = plan(Purpose::Trace);
         let mut workspace = alone.workspace(rows).expect("memory");
         let (tensors, loss) = alone.trace(1, &state, &mut workspace, &batch).expect("a trace");
-        let must = state.layout.export(workspace.gradient());
-        let must_input = alone.input_grad(&workspace, rows).expect("asked for");
+        let must = state.layout.export(workspace.gradient()).expect("memory");
+        let by_input = |plan: &Plan<T>, workspace: &mut Workspace<T>, threads| {
+            let (mut by_input, head) =
+                (vec![T::ZERO; rows * image.features()], (Head::Loss, false));
+            let loss = plan
+                .gradients_by_input(threads, &state, workspace, &batch, head, &mut by_input)
+                .expect("gradients");
+            (loss.reduced, by_input)
+        };
+        let must_input = by_input(&alone, &mut workspace, 1);
         let last = tensors.iter().find(|tensor| tensor.name == "loss").map(|loss| loss.shape.len());
         assert_eq!(last, Some(0));
 
         let together = plan(Purpose::Gradients { input_grad: true });
         let mut workspace = together.workspace(rows).expect("memory");
-        let is = together.gradients(2, &state, &mut workspace, &batch, Head::Loss, false);
-        assert!(is.expect("gradients").reduced == loss, "{what}");
-        assert!(state.layout.export(workspace.gradient()) == must, "{what}");
-        assert!(together.input_grad(&workspace, rows).expect("asked for") == must_input, "{what}");
+        let is = by_input(&together, &mut workspace, 2);
+        assert!(is.0 == loss && is == must_input, "{what}");
+        assert!(state.layout.export(workspace.gradient()).expect("memory") == must, "{what}");
 
         let forward = plan(Purpose::Forward);
         let mut workspace = forward.workspace(rows).expect("memory");
@@ -227,7 +235,7 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let batch = numbers.batch();
     for isa in fast() {
         let what = format!("{} {rows} {spec:?}", isa.name());
-        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa);
+        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa).expect("memory");
         let trained = |plan: Plan<T>, threads: usize| {
             let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
             let mut workspace = plan.workspace(rows).expect("memory");
@@ -237,11 +245,17 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
             state
         };
         let state = trained(plan(Purpose::Train), 1);
-        let must = state.layout.export(&state.parameters);
-        for (plan, threads) in [(plan(Purpose::Train).unfused(), 1), (plan(Purpose::Train), 2)] {
-            let other = trained(plan, threads);
-            assert!(other.layout.export(&other.parameters) == must, "{what}");
+        let must = state.layout.export(&state.parameters).expect("memory");
+        let before_all = team::force(true);
+        for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
+            let before = chunks_of_workers();
+            let plan = plan(Purpose::Train);
+            let other = trained(if unfused { plan.unfused() } else { plan }, threads);
+            let found = other.layout.export(&other.parameters).expect("memory");
+            assert!(found == must, "{what}, {threads} threads");
+            assert_eq!(chunks_of_workers() > before, threads > 1, "{what}, {threads} threads");
         }
+        team::force(before_all);
         // Rows instead of lanes: a trace of these weights, step by step.
         let by_rows = plan(Purpose::Trace);
         let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
@@ -250,7 +264,7 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
             by_rows.trace(1, &other, &mut workspace, &batch).expect("a trace");
             by_rows.apply(1, &mut other, workspace.gradient()).expect("an update");
         }
-        assert!(other.layout.export(&other.parameters) == must, "{what}: by rows");
+        assert!(other.layout.export(&other.parameters).expect("memory") == must, "{what}: by rows");
     }
 }
 
@@ -287,15 +301,20 @@ fn slabs_of_images_meet_in_the_tree_of_all_rows() {
     let (spec, image) = joined(PoolKind::Average);
     let (rows, isa) = (300, fast()[0]);
     let numbers = Numbers::<f32>::new(&spec, image, rows);
-    let gradient = |input_grad: bool| {
-        let purpose = Purpose::Gradients { input_grad };
-        let plan = Plan::of_images(&spec, image, purpose, rows, isa);
-        let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
+    let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
+    let purpose = Purpose::Gradients { input_grad: true };
+    let gradients = |plan: &Plan<f32>, by_input: &mut [f32]| {
         let mut workspace = plan.workspace(rows).expect("memory");
-        plan.gradients(1, &state, &mut workspace, &numbers.batch(), Head::Loss, false)
+        let (batch, head) = (numbers.batch(), (Head::Loss, false));
+        plan.gradients_by_input(1, &state, &mut workspace, &batch, head, by_input)
             .expect("gradients");
-        state.layout.export(workspace.gradient())
+        state.layout.export(workspace.gradient()).expect("memory")
     };
-    // Those at X too: all rows are one slab, whose features are rows.
-    assert!(gradient(false) == gradient(true));
+    let [mut in_slabs, mut at_once] = [(); 2].map(|()| vec![0.0; rows * image.features()]);
+    let slabs = Plan::of_images(&spec, image, purpose, rows, isa).expect("memory");
+    // All rows in one slab, whose features are rows.
+    let whole = Plan::of_images_with_slab(&spec, image, purpose, rows, isa).expect("memory");
+    assert!(gradients(&slabs, &mut in_slabs) == gradients(&whole, &mut at_once));
+    assert!(in_slabs == at_once);
+    assert!(in_slabs[299 * image.features()..].iter().any(|&x| x != 0.0));
 }

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,18 @@ import mxcsr
 import networks
 from golden import make_hashes
 from ironmlp import _selfcheck_networks
-from networks import CASES, NETWORKS, build, data, digest, fit, trained
+from networks import (
+    CASES,
+    NETWORKS,
+    build,
+    data,
+    digest,
+    fit,
+    forced_threads,
+    shares_work,
+    trained,
+    with_workers,
+)
 
 TESTS = Path(__file__).parent
 
@@ -29,9 +41,19 @@ ROWS = (0, 1, 2, 5, 6, 7, 15, 16, 17, 31, 33, 255, 256, 257, 4095, 4096, 4097)
 NAMES_AND_DTYPES = pytest.mark.parametrize(("name", "dtype"), CASES)
 
 
+@pytest.fixture(autouse=True)
+def three_threads() -> Iterator[None]:
+    """Every call here runs on three threads, whatever the host has, and is compared with one."""
+    usual = im.get_num_threads()
+    im.set_num_threads(3)
+    with forced_threads():
+        yield
+    im.set_num_threads(usual)
+
+
 @functools.cache
 def expected(name: str, dtype: str) -> str:
-    return trained(name, dtype)
+    return trained(name, dtype, n_threads=1)
 
 
 def output_of(script: str, **environment: str) -> Any:
@@ -77,13 +99,20 @@ def test_the_repository_has_these_hashes() -> None:
 @pytest.mark.parametrize("n_threads", make_hashes.THREADS)
 def test_every_number_of_threads_gives_the_same_bits(n_threads: int) -> None:
     for name, dtype in CASES:
-        assert trained(name, dtype, n_threads=n_threads) == expected(name, dtype), name
+        alone = expected(name, dtype)
+        with with_workers(n_threads > 1 and shares_work(name)):
+            found = trained(name, dtype, n_threads=n_threads)
+        assert found == alone, name
 
 
 @pytest.mark.parametrize("route", make_hashes.ROUTES)
 def test_every_route_gives_the_same_bits(route: str) -> None:
     for name, dtype in CASES:
-        assert trained(name, dtype, route=route) == expected(name, dtype), name
+        alone = expected(name, dtype)
+        assert trained(name, dtype, n_threads=1, route=route) == alone, name
+        with with_workers(shares_work(name, route)):
+            found = trained(name, dtype, n_threads=3, route=route)
+        assert found == alone, name
 
 
 @NAMES_AND_DTYPES

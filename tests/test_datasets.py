@@ -86,6 +86,82 @@ def test_split_depends_on_the_seed() -> None:
     assert splits[0][:5].tolist() == [66, 0, 54, 43, 69]
 
 
+@pytest.mark.parametrize("test_size", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_of_one_row_stays_in_training(test_size: float, seed: int) -> None:
+    y = np.array([0, 1, 1, 1, 1, 1])
+    train, test, y_train, y_test = datasets.stratified_split(np.arange(6), y, test_size, seed)
+    assert len(test) == np.ceil(round(6 * test_size, 9))
+    assert 0 in train
+    if test_size < 0.8:  # else training has one row for two classes
+        assert 1 in y_train
+    assert set(y_test) == {1}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("test_size", [0.02, 0.05, 0.1, 0.2, 0.34, 0.5, 0.66, 0.8, 0.9, 0.97])
+def test_larger_classes_are_in_both_parts(test_size: float, seed: int) -> None:
+    counts = np.array([1, 2, 2, 3, 150, 7, 1, 41, 2])
+    y = np.random.default_rng(0).permutation(np.repeat(np.arange(9), counts))
+    train, test, _, y_test = datasets.stratified_split(np.arange(len(y)), y, test_size, seed)
+    assert len(test) == np.ceil(round(test_size * len(y), 9))
+    assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(y)))
+    given = np.bincount(y_test, minlength=9)
+    several = counts > 1
+    if len(test) >= several.sum() and len(train) >= 9:
+        assert (given[~several] == 0).all()
+        assert (given[several] >= 1).all()
+        assert (given[several] < counts[several]).all()
+        # Those that no bound holds share out the rest.
+        free = (given > 1) & (given < counts - 1)
+        share = given[free].sum() / max(counts[free].sum(), 1)
+        assert (np.abs(given[free] - share * counts[free]) < 2).all()
+
+
+def test_a_part_that_is_smaller_than_the_classes_keeps_the_shares() -> None:
+    y = np.concatenate([np.zeros(1000, int), np.repeat(np.arange(1, 10), 2)])
+    _, _, _, y_test = datasets.stratified_split(y, y, 0.005)
+    assert y_test.tolist() == [0] * 6
+    few = np.repeat(np.arange(10), 2)
+    _, _, _, y_test = datasets.stratified_split(few, few, 0.2)
+    assert len(set(y_test)) == 4
+    _, _, y_train, _ = datasets.stratified_split(few, few, 0.8)
+    assert len(set(y_train)) == 4
+    each_its_own = np.arange(10)
+    assert len(datasets.stratified_split(each_its_own, each_its_own, 0.3)[1]) == 3
+
+
+def test_equal_shares_are_decided_by_the_seed() -> None:
+    y = np.repeat(np.arange(4), 5)
+    chosen = np.zeros(4)
+    for seed in range(200):
+        _, _, _, y_test = datasets.stratified_split(y, y, 0.3, seed)
+        given = np.bincount(y_test, minlength=4)
+        assert sorted(given) == [1, 1, 2, 2]
+        chosen += given == 2
+    # 100 of 200 are expected, with a deviation of 7.
+    assert (np.abs(chosen - 100) < 35).all()
+
+
+def test_split_takes_the_first_of_each_class_in_a_random_order() -> None:
+    y = np.repeat([0, 1, 2], [100, 33, 8])
+    train, test, _, _ = datasets.stratified_split(np.arange(141), y, 0.2, seed=3)
+    words = np.random.Philox(key=np.array([3, 0], np.uint64)).random_raw(141)
+    order = sorted(range(141), key=lambda row: words[row])
+    # 29 rows: the shares are 20.6, 6.8 and 1.6, and two of them are rounded up.
+    first = [[row for row in order if y[row] == label][:n] for label, n in enumerate((20, 7, 2))]
+    chosen = {row for rows in first for row in rows}
+    assert test.tolist() == [row for row in order if row in chosen]
+    assert train.tolist() == [row for row in order if row not in chosen]
+
+
+def test_split_refuses_a_missing_label() -> None:
+    with pytest.raises(ValueError, match="row 1"):
+        datasets.stratified_split(range(4), ["a", None, "a", "b"])
+    with pytest.raises(ValueError, match="row 2"):
+        datasets.stratified_split(range(4), [0.0, 1.0, np.nan, 1.0])
+
+
 def test_split_takes_labels_of_any_type() -> None:
     y = np.array(["a", "b"])[np.arange(20) % 2]
     _, _, _, y_test = datasets.stratified_split(list(range(20)), y.tolist())

@@ -3,11 +3,13 @@
 The blocks of one file share one namespace and run in order, as a reader would run them.
 """
 
+import itertools
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +80,24 @@ def test_the_example_of_cracks_learns_to_see_them(tmp_path: Path) -> None:
     sound, cracked = ([int(n) for n in re.findall(r"\d+", line)] for line in lines[-2:])
     assert sum(sound) + sum(cracked) == 269
     assert (sound[0] + cracked[1]) / 269 > 0.85
+
+
+def test_images_do_not_run_into_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    from _images import mosaic
+
+    drawn = mosaic(np.full((9, 28, 28), 255, np.uint8))
+    gaps = np.isnan(drawn)
+    assert (drawn[~gaps] == 255).all()
+    for lines in (gaps.all(axis=0), gaps.all(axis=1)):
+        assert [(key, len(list(run))) for key, run in itertools.groupby(lines.tolist())] == [
+            (False, 28),
+            (True, 3),
+            (False, 28),
+            (True, 3),
+            (False, 28),
+        ]
 
 
 def test_there_are_examples() -> None:

@@ -13,6 +13,7 @@ BEGIN = """
 import hashlib, multiprocessing, os, threading, warnings
 import numpy as np
 import ironmlp as im
+from networks import forced_threads, with_workers
 from processes import in_child, show
 from states import squares
 
@@ -71,13 +72,17 @@ except AssertionError as error:
 @pytest.mark.parametrize("n_threads", [None, 1, 2, 7])
 def test_a_child_goes_on_with_the_parents_bits(loss: str, n_threads: int | None) -> None:
     child, grandchild, parent, fresh, unforked = script(f"""
+def shared(model, epochs=2):
+    with with_workers((model.n_threads or im.get_num_threads()) > 1):
+        return trained(model, epochs)
+
 model = new({loss}, {n_threads})
-trained(model)
-show(in_child(lambda: trained(model)))
-show(in_child(lambda: in_child(lambda: trained(model))))
-show(trained(model))
-show(in_child(lambda: trained(new({loss}, {n_threads}), 4)))
-show(trained(new({loss}, {n_threads}), 4))
+shared(model)
+show(in_child(lambda: shared(model)))
+show(in_child(lambda: in_child(lambda: shared(model))))
+show(shared(model))
+show(in_child(lambda: shared(new({loss}, {n_threads}), 4)))
+show(shared(new({loss}, {n_threads}), 4))
 """)
     assert child == grandchild == parent == fresh == unforked
 
@@ -98,9 +103,11 @@ def test_pools_of_processes_train_as_alone() -> None:
     pooled, twice, alone = script("""
 def train(seed):
     model = im.MLP([20, 40, 2], loss="mse", seed=seed, n_threads=2)
-    return trained(model)
+    with with_workers():
+        return trained(model)
 
-trained(new(n_threads=7))
+with with_workers():
+    trained(new(n_threads=7))
 im.set_num_threads(3)
 with multiprocessing.get_context("fork").Pool(3) as pool:
     show(pool.map(train, range(8), chunksize=1))

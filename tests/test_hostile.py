@@ -158,12 +158,16 @@ def test_outputs_of_a_row_that_is_not_finite_are_nan_alone(row: int, value: floa
     model = classifier()
     given = X.copy()
     given[row] = value
-    for call in (model.forward, model.predict_proba, model.predictor(N)):
+    for call in (model.forward, model.predictor(N)):
         found = call(given)
         assert np.isnan(found[row]).all()
         assert np.array_equal(np.delete(found, row, 0), np.delete(call(X), row, 0))
-    assert np.delete(model.predict(given) == model.predict(X), row).all()
-    assert np.isnan(model.evaluate(given, LABELS)["loss"])
+    for refusing in (
+        lambda: model.predict(given),
+        lambda: model.predict_proba(given),
+        lambda: model.evaluate(given, LABELS),
+    ):
+        refused(model, refusing, ValueError, f"row {row} of X")
     assert np.isnan(model.trace(given, LABELS)["loss"])
 
 
@@ -221,8 +225,6 @@ def test_refused_weights(method: str) -> None:
     for row, value in itertools.product((0, LAST), (-1.0, -1e-300, np.nan, np.inf)):
         given = with_value(row, value, ones)
         refused(model, lambda w=given: call(w), ValueError, f"sample_weight[{row}] is {value}")
-    # Infinite as float32.
-    refused(model, lambda: call(with_value(3, 1e300, ones)), ValueError, "sample_weight[3] is inf")
     for given in (ones[1:], ones[:0], ones[:, np.newaxis], 1.0):
         shape = f"shape {np.shape(given)}"
         refused(model, lambda w=given: call(w), ValueError, "sample_weight has", shape, "20 rows")

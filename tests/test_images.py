@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import ironmlp as im
+from networks import with_workers
+from states import squares
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, size=(37, 3, 12, 10), dtype=np.uint8)
@@ -39,7 +41,10 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_change_no_bit(threads: int, dtype: Any) -> None:
-    assert_same(trained(n_threads=1, dtype=dtype), trained(n_threads=threads, dtype=dtype))
+    alone = trained(n_threads=1, dtype=dtype)
+    with with_workers():
+        shared = trained(n_threads=threads, dtype=dtype)
+    assert_same(alone, shared)
 
 
 def test_batches_larger_than_a_slab_take_all_threads_and_routes() -> None:
@@ -48,7 +53,8 @@ def test_batches_larger_than_a_slab_take_all_threads_and_routes() -> None:
     for threads, route in ((1, "auto"), (3, "auto"), (2, "unfused"), (1, "slabs:256")):
         model = network(n_threads=threads)
         model._core._set_route(route)
-        model.fit(X, y, epochs=2, batch_size=None)
+        with with_workers(threads > 1):
+            model.fit(X, y, epochs=2, batch_size=None)
         found.append(model.state_dict())
     for other in found[1:]:
         assert_same(found[0], other)
@@ -92,6 +98,18 @@ def test_flatten_first_takes_samples_of_any_shape() -> None:
     model = im.Sequential([im.Flatten(), im.Linear(360, 4)], loss="cross_entropy", seed=0)
     outputs = model.forward(PIXELS)
     np.testing.assert_array_equal(outputs, model.forward(PIXELS.reshape(37, -1)))
+
+
+@pytest.mark.parametrize("loss", ["mse", squares])
+def test_the_gradient_by_samples_of_any_shape_has_their_shape(loss: Any) -> None:
+    model = im.Sequential([im.Flatten(), im.Linear(360, 4)], loss=loss, seed=0)
+    images, rows = PIXELS / 255, (PIXELS / 255).reshape(37, -1)
+    for X in (images, images.tolist()):
+        found = model.loss_and_grad(X, np.zeros((37, 4)), input_grad=True)[2]
+        by_hand = model.backward(X, np.ones((37, 4)), input_grad=True)[1]
+        assert found.shape == by_hand.shape == images.shape
+    plain = model.loss_and_grad(rows, np.zeros((37, 4)), input_grad=True)[2]
+    np.testing.assert_array_equal(found.reshape(37, -1), plain)
 
 
 def test_images_of_several_sizes() -> None:

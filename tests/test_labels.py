@@ -123,7 +123,7 @@ def test_objects_that_are_numbers() -> None:
         (np.where(np.arange(30) == 4, np.nan, BITS), ValueError, ["row 4"]),
         (np.where(np.arange(30) == 4, np.inf, BITS), ValueError, ["row 4"]),
         (BITS.astype(complex), TypeError, ["y has dtype complex128"]),
-        ([None, *BITS[1:].tolist()], TypeError, ["y has labels of several types"]),
+        (["a", *BITS[1:].tolist()], TypeError, ["y has labels of several types"]),
         (1, ValueError, ["y has shape ()"]),
     ],
 )

@@ -55,6 +55,23 @@ def test_this_repository() -> None:
         ("rust/training/a.rs", "fn f<'a>(x: &'a u8) { let c = '\"'; unsafe {} }", "unsafe outside"),
         ("rust/training/a.rs", 'let s = r#"a " b"#; unsafe {}', "unsafe outside"),
         ("rust/training/a.rs", "/* /* */ */ unsafe {}", "unsafe outside"),
+        # memory that may be missing
+        ("rust/network/a.rs", "let a = vec![T::ZERO; rows * cols];", "vec![value; count] aborts"),
+        ("rust/network/a.rs", "let a = vec![[0; 2]; f(1, 2)];", "vec![value; count] aborts"),
+        ("rust/network/a.rs", "let a = Vec::<T>::with_capacity(n);", "Vec::with_capacity aborts"),
+        ("rust/python/run.rs", "let a = losses.to_vec();", ".to_vec aborts"),
+        ("rust/training/a.rs", "let a: Vec<_> = b\n.iter()\n.collect();", ".collect aborts"),
+        ("rust/network/row_builder.rs", "blocks.sort_by(f);", ".sort_by aborts"),
+        # what a fork may cut off
+        ("rust/simd/a.rs", "static X: std::sync::OnceLock<u8> = f();", "OnceLock is waited for"),
+        ("rust/runtime/a.rs", "use std::sync::{Mutex, LazyLock};", "LazyLock is waited for"),
+        # the way in
+        ("rust/python/a.rs", "#[pyfunction]\npub fn f() -> u8 { 1 }", "Python calls f"),
+        (
+            "rust/python/a.rs",
+            "#[pymethods] impl A { fn f(&self) { entry(|| {}) } #[new] fn g() { h() } } fn i() {}",
+            "Python calls g",
+        ),
         # size
         ("rust/kernels/a.rs", "\n" * 451, "451 lines, at most 450"),
         ("python/ironmlp/a.py", "\n" * 451, "451 lines, at most 450"),
@@ -76,9 +93,17 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/python/a.rs", "use pyo3::prelude::*; use numpy::X; use crate::training::Run;"),
         ("rust/python/array.rs", "fn f() { unsafe {} }"),
         ("rust/network/op.rs", "fn f() { unsafe {} }"),
+        ("rust/python/a.rs", "use pyo3::sync::PyOnceLock;"),
+        ("rust/python/a.rs", "#[pyfunction] fn f(x: [u8; 2]) { entry(|| x) }\nfn g() { 1 }"),
+        ("rust/python/a.rs", "impl A { fn f() { 1 } } #[pymethods] impl A { fn g() { entry(1) } }"),
+        ("rust/python/environment.rs", "#[pymethods] impl A { fn g() { 1 } }"),
         ("rust/simd/a.rs", "use core::arch::x86_64::*; unsafe fn f() {}"),
         ("rust/lib.rs", '#[cfg(feature = "python")]\nmod python;\npub use crate::training::Run;'),
         ("rust/training/a.rs", "pub(crate) fn numpy_like(network: usize) {}"),
+        ("rust/network/a.rs", "let a = vec![[0; 2], [f(1); 3]]; let b = gather::to_vec(x)?;"),
+        ("rust/network/step.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
+        ("rust/network/a.rs", "#[cfg(test)]\nmod tests { fn f() { let a = vec![0; 9]; } }"),
+        ("rust/runtime/memory.rs", "let a = vec![0; 9];"),
         # comments and literals
         ("rust/training/a.rs", "//! [`pyo3`] unsafe crate::python\n/* unsafe /* */ numpy */"),
         ("rust/training/a.rs", 'let s = "unsafe \\" pyo3"; let r = r#"unsafe " numpy"#;'),

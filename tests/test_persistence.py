@@ -334,6 +334,6 @@ def test_a_file_of_other_numerics_loads_with_a_warning(
     model = deep()
     model.save(tmp_path / FILE)
     monkeypatch.setattr(persistence, "config", lambda: {"numerics": 99, "version": "9"})
-    with pytest.warns(UserWarning, match=r"numerics 1.* 99"):
+    with pytest.warns(UserWarning, match=r"numerics 2.* 99"):
         twin = im.load(tmp_path / FILE)
     assert everything(twin) == everything(model)

@@ -49,6 +49,14 @@ def load(path: Path, raw: bytes) -> im.Sequential:
     return im.load(path)
 
 
+def is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def survives(path: Path, raw: bytes) -> bool:
     """Whether the file loads; all that it may raise is a plain ValueError."""
     try:
@@ -88,10 +96,15 @@ def test_damaged_digits_and_signs_do_no_harm(path: Path) -> None:
     start = len(raw) - len(parts(raw)[1])
     digits = [i for i in range(8, start) if chr(raw[i]) in '0123456789,:.[]{}"-']
     rng = np.random.default_rng(1)
+    loaded = whole = 0
     for _ in range(4000):
         damaged = bytearray(raw)
         damaged[rng.choice(digits)] = ord(rng.choice([*'0123456789,:.[]{}"-e']))
-        survives(path, bytes(damaged))
+        loaded += survives(path, bytes(damaged))
+        whole += is_json(bytes(damaged[8:start]))
+    assert 400 < whole < 4000
+    # Some digits are of the seed or of counters: such a file is a file of another model.
+    assert 0 < loaded < whole
 
 
 def tensor(**changes: Any) -> Callable[[dict[str, Any]], object]:
@@ -175,8 +188,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "labels too few": (string("learned", '{"dtype": "<U1", "classes": ["a"]}'), "classes"),
     "labels twice": (string("learned", '{"dtype": "<U1", "classes": ["a", "a"]}'), "different"),
-    "labels unsorted": (string("learned", '{"dtype": "<U1", "classes": ["b", "a"]}'), "sorted"),
-    "labels of two types": (string("learned", '{"dtype": "object", "classes": ["b", 1]}'), "'<'"),
+    "labels of two types": (string("learned", '{"dtype": "object", "classes": ["b", 1]}'), "types"),
     "labels flat": (string("learned", "true"), "learned is True"),
     "missing tensor": (lambda h: h.pop("0.weight"), "must begin at 0"),
     "renamed tensor": (lambda h: h.update({"7.weight": h.pop("0.weight")}), "0.weight"),

@@ -4,8 +4,10 @@ import errno
 import os
 import resource
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -231,23 +233,31 @@ def test_a_folder_that_is_not_writable(
 # What is no ordinary file
 
 
+def filled_pipe(path: Path) -> int:
+    """A pipe from which some bytes can be read at once; its descriptor, to be closed."""
+    os.mkfifo(path)
+    both_ends = os.open(path, os.O_RDWR)
+    os.write(both_ends, bytes(8))
+    return both_ends
+
+
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder", "link to a pipe"])
 def test_only_ordinary_files_are_read_and_replaced(
-    kind: str, model: im.MLP, tmp_path: Path
+    kind: str, model: im.MLP, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path = tmp_path / "thing"
-    if kind == "pipe":
-        os.mkfifo(path)
+    if kind.endswith("pipe"):
+        pipe = path if kind == "pipe" else tmp_path / "pipe"
+        request.addfinalizer(partial(os.close, filled_pipe(pipe)))
+        if pipe != path:
+            path.symlink_to(pipe)
     elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as made:
             made.bind(str(path))
     elif kind == "device":
         path.symlink_to(os.devnull)
-    elif kind == "folder":
-        path.mkdir()
     else:
-        os.mkfifo(tmp_path / "pipe")
-        path.symlink_to(tmp_path / "pipe")
+        path.mkdir()
     word = kind.split()[-1]
     for call in (im.load, model.save):
         with pytest.raises(OSError, match=f"this is a {word}") as caught:
@@ -256,8 +266,18 @@ def test_only_ordinary_files_are_read_and_replaced(
     assert not [*tmp_path.glob(".*")]
 
 
-def test_a_pipe_that_takes_the_files_name_is_not_waited_for(
-    model: im.MLP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    program = f"import ironmlp as im\nim.load({str(tmp_path / 'pipe')!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "OSError" in done.stderr
+    assert "this is a pipe" in done.stderr
+
+
+def test_a_pipe_that_takes_the_files_name_is_not_read(
+    model: im.MLP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     path = tmp_path / "file"
     model.save(path)
@@ -266,7 +286,7 @@ def test_a_pipe_that_takes_the_files_name_is_not_waited_for(
     def then_swapped(*given: Any, **named: Any) -> os.stat_result:
         found = stat(*given, **named)
         path.unlink()
-        os.mkfifo(path)
+        request.addfinalizer(partial(os.close, filled_pipe(path)))
         return found
 
     monkeypatch.setattr(os, "stat", then_swapped)

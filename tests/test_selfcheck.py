@@ -175,6 +175,10 @@ def test_the_contract_promises_what_was_compared() -> None:
     text = CONTRACT.read_text("utf-8")
     assert KEPT["compared"]["x86_64"]
     assert ('"every x86-64 machine"' in text) == ("aarch64" not in KEPT["compared"])
+    emulated = "aarch64 (emulated)" in KEPT["compared"]
+    readme = (CONTRACT.parents[1] / "README.md").read_text("utf-8")
+    for promise in (text, readme):
+        assert ("aarch64 under emulation" in " ".join(promise.split())) == emulated
     assert ("not yet with AVX-512" in text) == ("avx512" not in KEPT["compared"]["x86_64"])
 
 
@@ -205,3 +209,16 @@ def test_what_was_compared_is_kept_while_the_hashes_are(monkeypatch: pytest.Monk
     monkeypatch.setattr(make_hashes.platform, "machine", lambda: "arm64")
     other = make_hashes.renewed(before, {"a": "1"}, config)
     assert other["compared"] == {"x86_64": ["avx512"], "aarch64": ["portable"]}
+
+
+def test_a_machine_is_noted_if_its_hashes_are_these() -> None:
+    before = {"numerics": 1, "compared": {"x86_64": ["avx2"]}, "hashes": {"a": "1"}}
+    seen = {"ok": True, "different": [], "numerics": 1, "hashes": {"a": "1"}, "isa": "portable"}
+    after = make_hashes.noted(before, {**seen, "machine": "arm64"}, emulated=True)
+    assert after == {
+        **before,
+        "compared": {"x86_64": ["avx2"], "aarch64 (emulated)": ["portable"]},
+    }
+    for wrong in ({"hashes": {"a": "2"}}, {"numerics": 2}, {"ok": False}, {"hashes": {}}):
+        with pytest.raises(ValueError, match="other bits"):
+            make_hashes.noted(before, {**seen, "machine": "arm64", **wrong}, emulated=True)

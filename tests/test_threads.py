@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ironmlp as im
+from networks import with_workers
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 several_cores = pytest.mark.skipif(CORES < 2, reason="one core: every op stays on its caller")
@@ -68,7 +69,8 @@ print(workers(), im.config()["num_threads"])
     "end", ["", "sys.exit(0)", "os._exit(0)", "threading.Thread(target=fitted, args=(3,)).start()"]
 )
 def test_the_interpreter_ends_whatever_the_workers_do(pause: str, end: str) -> None:
-    run(f"import os, sys, threading, time\nfitted(7); time.sleep({pause})\n{end}")
+    done = run(f"import os, sys, threading, time\nfitted(7); time.sleep({pause})\n{end}")
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_an_interpreter_ends_while_a_daemon_thread_trains() -> None:
@@ -77,7 +79,8 @@ import threading, time
 threading.Thread(target=fitted, args=(3, 10**9), daemon=True).start()
 time.sleep(0.1)
 """
-    run(code)
+    done = run(code)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -93,8 +96,9 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert fitted(3) == expected
+print("all equal")
 """
-    run(code)
+    assert run(code).stdout == "all equal\n"
 
 
 def test_threads_that_train_at_the_same_time() -> None:
@@ -130,9 +134,45 @@ def test_bits_do_not_depend_on_threads(n_threads: int, rows: int) -> None:
 
     def results(n_threads: int) -> list[Any]:
         model = im.MLP([70, 90, 5], loss="cross_entropy", seed=1, n_threads=n_threads)
-        losses = [model.train_on_batch(x, y) for _ in range(3)]
-        loss, grads = model.loss_and_grad(x, y)
-        arrays = [*model.state_dict().values(), *grads.values(), model.predict_proba(x)]
+        with with_workers(n_threads > 1):
+            losses = [model.train_on_batch(x, y) for _ in range(3)]
+        with with_workers(n_threads > 1):
+            loss, grads = model.loss_and_grad(x, y)
+        with with_workers(n_threads > 1 and rows > 16):
+            probabilities = model.predict_proba(x)
+        arrays = [*model.state_dict().values(), *grads.values(), probabilities]
         return [losses, loss, *(array.tobytes() for array in arrays)]
 
     assert results(n_threads) == results(1)
+
+
+@pytest.mark.parametrize("value", ["0", "1.0", "abc", "-3", ",3", "1000000000"])
+def test_a_foreign_variable_that_is_no_number_is_ignored_with_one_warning(value: str) -> None:
+    code = """
+import ironmlp.functional
+print(im.get_num_threads())
+fitted(None)
+"""
+    environment = {**os.environ, "IRONMLP_NUM_THREADS": "", "OMP_NUM_THREADS": value}
+    ended = run(code, env=environment)
+    assert int(ended.stdout) == CORES
+    assert ended.stderr.count("RuntimeWarning") == 1, ended.stderr
+    assert f"OMP_NUM_THREADS is '{value}'" in ended.stderr.replace('"', "'")
+    assert 'File "<string>"' in ended.stderr or "<string>:2" in ended.stderr
+    # Where our own variable says the number, there is nothing to warn of.
+    ended = run(code, env={**environment, "IRONMLP_NUM_THREADS": "3"})
+    assert (ended.stdout, ended.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize(("value", "number"), [("4,2", 4), (" 3 ", 3), ("7", 7)])
+def test_openmps_number_of_the_outermost_region_counts(value: str, number: int) -> None:
+    environment = {**os.environ, "IRONMLP_NUM_THREADS": "", "OMP_NUM_THREADS": value}
+    ended = run("print(im.get_num_threads())", env=environment)
+    assert (ended.stdout, ended.stderr) == (f"{number}\n", "")
+
+
+@pytest.mark.parametrize("value", ["0", "1.0", "abc", "4,2"])
+def test_our_own_variable_must_be_a_number(value: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("", env={**os.environ, "IRONMLP_NUM_THREADS": value})
+    assert "ValueError: IRONMLP_NUM_THREADS is" in caught.value.stderr

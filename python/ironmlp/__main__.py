@@ -1,13 +1,16 @@
-"""`python -m ironmlp demo` and `python -m ironmlp selfcheck`; `--help` lists their options."""
+"""`python -m ironmlp demo`, `selfcheck` and `--version`; `--help` lists their options."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from ironmlp import __version__
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ironmlp")
+    parser.add_argument("--version", action="version", version=f"ironmlp {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
         "demo", help="train XOR and handwritten digits, and compare with plain NumPy"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ironmlp._network import check_head, checked_layers
+from ironmlp._rounding import check_rounded, rounded
 from ironmlp._spec import choice, flag, real
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction, resolve_loss
@@ -35,7 +36,17 @@ class Architecture:
         check_head(self._layers, self._loss)
         self._dtype = checked_dtype(dtype)
         self._scale = None if scale is None else real("scale", scale, above=0.0)
+        self._check_rounded()
         self._channels_last = flag("channels_last", channels_last)
+
+    def _check_rounded(self) -> None:
+        for index, layer in enumerate(self._layers):
+            check_rounded(layer, self._dtype, index)
+        if isinstance(self._loss, Loss):
+            check_rounded(self._loss, self._dtype)
+        check_rounded(self._optimizer, self._dtype)
+        if self._scale is not None:
+            rounded("scale", self._scale, self._dtype, positive=True)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -65,7 +76,7 @@ class Architecture:
 
 def checked_dtype(dtype: Any) -> str:
     """The name of a dtype that models have."""
-    if not isinstance(dtype, str | None):
+    if dtype is not None and not isinstance(dtype, str):
         with contextlib.suppress(TypeError, ValueError):
             dtype = np.dtype(dtype).name
     return choice("dtype", dtype, DTYPES)

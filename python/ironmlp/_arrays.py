@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironmlp._environment import computed
 from ironmlp._tensors import in_own_dtype, without_tensors
 
 Array = NDArray[Any]
@@ -24,7 +25,11 @@ def plural(count: int, noun: str) -> str:
 
 
 def as_array(name: str, value: Any) -> Array:
-    """`value` as an array, without a copy where it is one; masked arrays and ragged lists fail."""
+    """`value` as a plain array, without a copy where it is an array: of one of a user's own class a
+    view, so that nothing of that class is asked again. Masked arrays and ragged lists fail.
+    """
+    if type(value) is np.ndarray:
+        return in_own_dtype(value)
     if hasattr(value, "mask") and hasattr(value, "filled"):
         raise TypeError(f"{name} is a masked array, it must be a plain one: fill or drop the mask")
     try:
@@ -42,12 +47,17 @@ def real_array(name: str, value: Any) -> Array:
     array = as_array(name, value)
     if array.dtype.char in READ_IN_PLACE and array.dtype.isnative:
         return array
+    return readable(name, array)
+
+
+@computed
+def readable(name: str, array: Array) -> Array:
+    """An array of real numbers, copied to a dtype that the compiled part reads."""
     if array.dtype.kind in "biu":
         return array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind == "f":
         # A number beyond float64 becomes infinite, as one beyond float32 does in the compiled part.
-        with np.errstate(over="ignore"):
-            return array.astype(np.float64 if array.itemsize > 4 else array.dtype.newbyteorder("="))
+        return array.astype(np.float64 if array.itemsize > 4 else array.dtype.newbyteorder("="))
     what = KINDS.get(array.dtype.kind, "no numbers")
     raise TypeError(f"{name} has dtype {array.dtype} ({what}), it must hold real numbers")
 
@@ -83,6 +93,7 @@ def samples(name: str, value: Any, columns: int | None, flatten: bool) -> Array:
     return matrix(name, value, columns)
 
 
+@computed
 def row_weights(name: str, value: Any, rows: int) -> NDArray[np.float64] | None:
     """`value` as one finite weight >= 0 for each row in float64, or None."""
     if value is None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ironmlp import _core
 from ironmlp._spec import size
 
 __version__ = _core.config()["version"]
+
+_complaint = _core.thread_complaint()
+if _complaint is not None:
+    # At the line that imports ironmlp.
+    warnings.warn(_complaint, RuntimeWarning, stacklevel=3)
 
 
 def config() -> _core.Config:
@@ -24,7 +31,8 @@ def set_num_threads(n: int) -> None:
     """Let models made without `n_threads` use at most `n` threads, n >= 1; no result depends on it.
 
     Before any call it is the first of the environment's IRONMLP_NUM_THREADS and OMP_NUM_THREADS
-    that is set, or the cores that this process may use.
+    that is set, or the cores that this process may use. The second belongs to others too: where it
+    holds no number of threads it is ignored, with a RuntimeWarning at the import.
     """
     _core.set_num_threads(size("n", n))
 

@@ -46,6 +46,29 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """The number of threads that models made without `n_threads` may use."""
 
+def _force_threads(on: bool) -> bool:
+    """For tests: whether ops of models that this thread calls run on all threads of their setting,
+    whatever their cost and the cores, each thread on a share of its own. Gives what was said
+    before."""
+
+def _chunks_of_workers() -> int:
+    """For tests: chunks of work that workers have run for this thread while it forced threads."""
+
+def thread_complaint() -> str | None:
+    """What to tell a user whose `OMP_NUM_THREADS` is ignored because it is no number of threads."""
+
+@final
+class Environment:
+    """`with Environment():` computes in the default floating-point environment (rounding to
+    nearest, no flushing to zero); at its end the caller's is in force again. For one block and one
+    thread.
+
+    It enters and leaves in C functions, between which no signal handler runs."""
+
+    def __new__(cls) -> Environment: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, _kind: object, _error: object, _traceback: object) -> None: ...
+
 def matmul(a: _Float, b: _Float) -> _Float:
     """a (m, k) times b (k, n), both float32 or both float64."""
 
@@ -219,15 +242,17 @@ class Model:
     def parameters(self) -> list[_Float]:
         """Copies of all parameters."""
 
-    def set_parameters(self, parameters: Sequence[_Array]) -> None:
-        """Replace all parameters. Shapes and finiteness are checked before the first is written."""
+    def set_parameters(self, parameters: Sequence[_Array], check_finite: bool = True) -> None:
+        """Replace all parameters. Shapes and, with `check_finite`, values are checked before the
+        first is written."""
 
     def optimizer_state(self) -> dict[str, Any]:
         """What, with `parameters`, lets training continue with the same bits: the counters `epoch`
         and `steps`, the `learning_rate`, and the optimizer's moments as copies."""
 
-    def set_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over what `optimizer_state` returned; checked before anything is written."""
+    def set_optimizer_state(self, state: dict[str, Any], check_finite: bool = True) -> None:
+        """Take over what `optimizer_state` returned; checked, as `set_parameters` does, before
+        anything is written."""
 
     def reset(self, seed: int) -> None:
         """Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate."""

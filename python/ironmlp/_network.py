@@ -7,7 +7,16 @@ from typing import Any
 
 from ironmlp._arrays import plural
 from ironmlp._spec import refusal
-from ironmlp.layers import Conv2d, Dropout, Flatten, Identity, Layer, Linear, Sigmoid
+from ironmlp.layers import (
+    ACTIVATIONS,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    Linear,
+    Sigmoid,
+)
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 
 
@@ -20,6 +29,8 @@ def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
     checked = []
     width = None
     for index, layer in enumerate(layers):
+        if isinstance(layer, str):
+            raise TypeError(f"layers[{index}] is {layer!r}, layers are no names{written(layer)}")
         if not isinstance(layer, Layer):
             raise refusal(f"layers[{index}]", layer, Layer, ())
         if isinstance(layer, Linear):
@@ -41,6 +52,14 @@ def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
             "a network needs at least one"
         )
     return tuple(checked)
+
+
+def written(name: str) -> str:
+    """The end of a message: how the layer is written that a name stands for."""
+    from ironmlp import _foreign  # which only errors need
+
+    known = _foreign.string("activation", name, ACTIVATIONS)
+    return f": write im.{ACTIVATIONS[known].__name__}()" if known else ""
 
 
 def with_init(layer: Linear | Conv2d, init: str) -> Linear | Conv2d:
@@ -93,6 +112,7 @@ def check_head(layers: tuple[Layer, ...], loss: Loss | LossFunction) -> None:
         if isinstance(weight, tuple) and len(weight) not in (1, outputs):
             raise ValueError(
                 f"pos_weight has {len(weight)} entries, the network has {plural(outputs, 'output')}"
+                + (": one number, for the label that sorts second" if outputs == 1 else "")
             )
     if isinstance(loss, CrossEntropy):
         if isinstance(head, Sigmoid):

@@ -7,16 +7,18 @@ them; `python -m ironmlp selfcheck` compares.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 import ironmlp as im
+from ironmlp import _core
 from ironmlp.layers import Activation, Layer
 from ironmlp.losses import Loss
 from ironmlp.optimizers import Optimizer
@@ -102,9 +104,23 @@ class Network:
         return history["loss"]
 
     def trained(self, dtype: Dtype, *, n_threads: int | None = None, route: str = "auto") -> str:
-        """The hash of the network after its training."""
+        """The hash of the network after its training, in which all threads take part."""
         model = self.build(dtype, n_threads=n_threads, route=route)
-        return digest(self.fit(model, self.data(dtype)), model.state_dict())
+        with forced_threads():
+            losses = self.fit(model, self.data(dtype))
+        return digest(losses, model.state_dict())
+
+
+@contextlib.contextmanager
+def forced_threads() -> Iterator[None]:
+    """Within, every op of this thread's models runs on as many threads as the model has, each on a
+    share of its own: also small ops, which one thread does alone, and on a host of fewer cores.
+    """
+    before = _core._force_threads(True)
+    try:
+        yield
+    finally:
+        _core._force_threads(before)
 
 
 def digest(losses: Array | float, state: Mapping[str, Array]) -> str:

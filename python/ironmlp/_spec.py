@@ -14,14 +14,32 @@ import operator
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
+from ironmlp._keywords import explains_keywords
+
 # One more than the largest size: sizes travel as signed 64-bit integers.
 SIZE_LIMIT = 2**63
 
 
 class Spec:
-    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order."""
+    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
+
+    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
+    not become 0 there (`_rounding.py`).
+    """
 
     __slots__: tuple[str, ...] = ()
+    _positive: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in cls.__dict__:
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
+
+    @explains_keywords
+    def __init__(self) -> None:
+        pass
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ()
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -55,6 +73,8 @@ class Spec:
 
 def integer(name: str, value: Any) -> int:
     """`value` as an int; TypeError for a bool, a float or anything else."""
+    if type(value) is int:
+        return value
     if not isinstance(value, bool):
         try:
             return operator.index(value)
@@ -107,28 +127,36 @@ def real(
     at_most: float | None = None,
     below: float | None = None,
 ) -> float:
-    """`value` as a finite float within the given limits."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    """`value` as a finite float within the given limits; -0.0 is 0.0."""
+    # To ask an abstract class takes longer than all the rest.
+    if type(value) is not float and (
+        isinstance(value, bool) or not isinstance(value, int | numbers.Real)
+    ):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    limits = (
-        ("at least", at_least, operator.ge),
-        ("above", above, operator.gt),
-        ("at most", at_most, operator.le),
-        ("below", below, operator.lt),
-    )
-    if math.isfinite(number) and all(ok(number, x) for _, x, ok in limits if x is not None):
-        return number
-    words = [f"{word} {limit:.12g}" for word, limit, _ in limits if limit is not None]
+    if (
+        math.isfinite(number)
+        and (at_least is None or number >= at_least)
+        and (above is None or number > above)
+        and (at_most is None or number <= at_most)
+        and (below is None or number < below)
+    ):
+        return number or 0.0
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    words = [f"{word} {limit:.12g}" for word, limit in limits.items() if limit is not None]
     raise ValueError(f"{name} is {value!r}, it must be {' and '.join(['finite', *words])}")
 
 
 def reals(name: str, value: Any) -> tuple[float, ...]:
     """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
-    listed = value.tolist() if hasattr(value, "tolist") else value
+    listed = value
+    if hasattr(value, "__array__"):
+        import numpy as np  # no other check here needs it
+
+        listed = np.asarray(value).tolist()
     if isinstance(listed, str) or not isinstance(listed, Sequence):
         raise TypeError(
             f"{name} is {value!r} ({type(value).__name__}), it must be a sequence of numbers"
@@ -147,12 +175,22 @@ def flag(name: str, value: Any) -> bool:
 
 def choice(name: str, value: Any, known: Collection[str]) -> str:
     """`value` if it is one of the `known` strings; the message lists them."""
+    if isinstance(value, str) and value in known:
+        return value
     listed = ", ".join(repr(k) for k in known)
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be one of {listed}")
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}, it must be one of {listed}")
-    return value
+    raise ValueError(f"{name} is {value!r}, it must be one of {listed}{hint(name, value, known)}")
+
+
+def hint(name: str, value: str, known: Collection[str]) -> str:
+    """The end of the message for an unknown string, if there is one to guess."""
+    from ironmlp import _foreign  # which only errors need
+
+    if (ours := _foreign.string(name, value, known)) is not None:
+        return f"; {value!r} is called {ours!r} here"
+    like = _foreign.nearest(value, known)
+    return "" if like is None else f"; did you mean {like!r}?"
 
 
 def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> TypeError:
@@ -162,6 +200,6 @@ def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> 
             f"{name} is the class {value.__name__}, it must be one: {value.__name__}()"
         )
     article = "an" if base.__name__[0] in "AEIOU" else "a"
-    expected = ", ".join([f"{article} {base.__name__}", *(repr(k) for k in known)])
+    names = f" or one of {', '.join(repr(k) for k in known)}" if known else ""
     got = f"{value!r} ({type(value).__name__})"
-    return TypeError(f"{name} is {got}, it must be one of {expected}")
+    return TypeError(f"{name} is {got}, it must be {article} {base.__name__}{names}")

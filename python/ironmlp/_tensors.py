@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironmlp._environment import computed
+
 # `numpy.dtype.isbuiltin` of a dtype that another package has registered.
 REGISTERED = 2
 
@@ -52,8 +54,11 @@ def array_of(name: str, tensor: Any) -> NDArray[Any]:
 def in_own_dtype(array: NDArray[Any]) -> NDArray[Any]:
     """The array in one of NumPy's own dtypes, where another package's dtype holds real numbers:
     bfloat16, the 8-bit floats and the 4-bit integers of ml_dtypes."""
-    if array.dtype.isbuiltin != REGISTERED:
-        return array
+    return widened(array) if array.dtype.isbuiltin == REGISTERED else array
+
+
+@computed
+def widened(array: NDArray[Any]) -> NDArray[Any]:
     wider = np.float32 if array.dtype.itemsize <= 2 else np.float64
     try:
         return array.astype(wider)

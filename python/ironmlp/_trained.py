@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ironmlp import _core
 from ironmlp._architecture import Architecture
 from ironmlp._network import parameter_shapes
+from ironmlp._rounding import rounded
 from ironmlp._spec import checked_seed, flag, real, size
 from ironmlp._state import named_arrays
 from ironmlp.layers import Layer
@@ -79,7 +80,8 @@ class Trained(Architecture):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._core.set_learning_rate(real("learning_rate", value, at_least=0.0))
+        rate = real("learning_rate", value, at_least=0.0)
+        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copies of the parameters, weights as (out, in), under the keys that the equal
@@ -121,9 +123,10 @@ class Trained(Architecture):
         core = self._core
         return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
 
-    def _set_trained(self, trained: Mapping[str, Any]) -> None:
-        self._core.set_parameters(trained["parameters"])
-        self._core.set_optimizer_state(trained["optimizer_state"])
+    def _set_trained(self, trained: Mapping[str, Any], check_finite: bool = True) -> None:
+        """Take over what `_trained` gave: what a file holds is to be finite."""
+        self._core.set_parameters(trained["parameters"], check_finite)
+        self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -134,4 +137,4 @@ class Trained(Architecture):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
-        self._set_trained(state)
+        self._set_trained(state, check_finite=False)

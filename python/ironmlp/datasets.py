@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._arrays import as_array, plural
+from ironmlp._environment import computed
+from ironmlp._labels import distinct, label_array, positions
 from ironmlp._spec import checked_seed, integer, real
+from ironmlp._split import counts_for_test
 
 __all__ = ["cracks", "digit_images", "digits", "stratified_split", "xor"]
 
@@ -22,6 +25,7 @@ def xor() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X, np.array([0, 1, 1, 0])
 
 
+@computed
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """1797 handwritten digits: X (1797, 64) in float32, 8 x 8 pixels of 0 to 16 row by row, and the
     digits y (1797,) in int64.
@@ -34,6 +38,7 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         return stored["images"].astype(np.float32), stored["labels"].astype(np.int64)
 
 
+@computed
 def digit_images(size: int = 28) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The `digits` as images: X (1797, 1, size, size) of bytes from 0 to 255, and y (1797,).
 
@@ -51,6 +56,7 @@ def digit_images(size: int = 28) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.rint(images * (255 / 16)).astype(np.uint8)[:, np.newaxis], y
 
 
+@computed
 def cracks(
     n: int = 1344, size: int = 227, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -76,18 +82,22 @@ def in_range(name: str, value: Any, least: int, most: int) -> int:
     return number
 
 
+@computed
 def stratified_split(
     X: Any, y: Any, test_size: float = 0.2, seed: int = 0
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Split rows at random so that each class keeps its share: X_train, X_test, y_train, y_test.
 
-    `test_size`, between 0 and 1, is the share of test rows, rounded up to a whole number of them;
-    the classes' numbers of test rows differ by less than one from that share of each class. Both
-    parts keep the rows in random order, which depends on `seed` (0 to 2**64 - 1) alone.
+    `test_size`, between 0 and 1, is the share of test rows, rounded up to a whole number of them.
+    A class of one row stays in training, and every larger one has a row in both parts; beyond that
+    each class gives its share of the test rows, to within one. A part with fewer rows than there
+    are such classes lacks some of them, those with the smallest remainders of their shares. What
+    is chosen, also between equal shares, and the order of the rows depend on `seed` (0 to
+    2**64 - 1) alone.
 
-    ValueError if X and y differ in length or either part would be empty.
+    ValueError if X and y differ in length, either part would be empty, or a label is missing.
     """
-    X, y = as_array("X", X), as_array("y", y)
+    X, y = as_array("X", X), label_array(y)
     share = real("test_size", test_size, above=0.0, below=1.0)
     if X.ndim == 0 or y.ndim != 1 or len(X) != len(y):
         raise ValueError(f"X has shape {X.shape}, y has {y.shape}: it must have one entry a row")
@@ -98,24 +108,24 @@ def stratified_split(
         raise ValueError(
             f"test_size is {share}, of {plural(rows, 'row')} both parts must get at least one"
         )
-    labels, classes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    order = random_order(rows, checked_seed(seed))
-    # Largest remainders: whole numbers first, then one more where the most is left over.
-    exact = counts * (n_test / rows)
-    take = np.floor(exact).astype(np.int64)
-    take[np.argsort(take - exact, kind="stable")[: n_test - take.sum()]] += 1
+    classes = positions(y, distinct(y))
+    counts = np.bincount(classes)
+    seed = checked_seed(seed)
+    order = np.argsort(random_words(rows, seed, 0), kind="stable")
+    take = counts_for_test(counts, n_test, random_words(len(counts), seed, 1))
+    # The first rows of each class in that order.
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    first = np.cumsum(counts) - counts
     test = np.zeros(rows, dtype=bool)
-    for label in range(len(labels)):
-        of_class = order[classes[order] == label]
-        test[of_class[: take[label]]] = True
+    test[by_class[np.arange(rows) - np.repeat(first, counts) < np.repeat(take, counts)]] = True
     for_test, for_training = order[test[order]], order[~test[order]]
     return X[for_training], X[for_test], y[for_training], y[for_test]
 
 
-def random_order(n: int, seed: int) -> NDArray[np.intp]:
-    """The rows 0 to n - 1 sorted by random keys of `seed`.
+def random_words(n: int, seed: int, purpose: int) -> NDArray[np.uint64]:
+    """The first 64-bit words that a purpose draws with `seed`, (n,).
 
     Raw words of a bit generator are the part of NumPy's random numbers that no version changes.
     """
-    key = np.array([seed, 0], dtype=np.uint64)
-    return np.argsort(np.random.Philox(key=key).random_raw(n), kind="stable")
+    key = np.array([seed, purpose], dtype=np.uint64)
+    return np.asarray(np.random.Philox(key=key).random_raw(n))

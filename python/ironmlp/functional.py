@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ironmlp import _core
 from ironmlp._arrays import Array, real_array
+from ironmlp._environment import computed
 from ironmlp._spec import choice, index, real
 
 __all__ = [
@@ -43,6 +44,7 @@ Want: TypeAlias = Literal["value", "grad", "both"]
 REDUCTIONS = ("none", "mean", "sum")
 
 
+@computed
 def matmul(a: ArrayLike, b: ArrayLike) -> Array:
     """The matrix product of a (m, k) and b (k, n): (m, n), in float32 if both are float32."""
     left, right = pair(("a", a), ("b", b))
@@ -54,11 +56,13 @@ def matmul(a: ArrayLike, b: ArrayLike) -> Array:
     return _core.matmul(left, right)
 
 
+@computed
 def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x)), of any shape."""
     return _core.sigmoid(floating("x", x))
 
 
+@computed
 def sigmoid_backward(output: ArrayLike, grad_output: ArrayLike) -> Array:
     """grad_output * output * (1 - output): the gradient by x, where output = sigmoid(x), not x."""
     y, gradient = pair(("output", output), ("grad_output", grad_output))
@@ -206,6 +210,7 @@ def softmax_cross_entropy_with_logits_value_and_grad(
     return both
 
 
+@computed
 def _binary(want: Want, probabilities: Any, targets: Any, weight: Any, reduction: Any) -> Any:
     p = floating("probabilities", probabilities)
     t = floating("targets", targets, p.dtype)
@@ -213,28 +218,32 @@ def _binary(want: Want, probabilities: Any, targets: Any, weight: Any, reduction
     if p.size and (p.min() < 0.0 or p.max() > 1.0):
         wrong = p.min() if p.min() < 0.0 else p.max()
         raise ValueError(f"probabilities holds {wrong:.6g}, they must lie from 0 to 1")
-    w = spread("weight", weight, "probabilities", p)
+    w = spread("weight", weight, "probabilities", p, np.float64)
     return _core.binary_cross_entropy(p, t, w, choice("reduction", reduction, REDUCTIONS), want)
 
 
+@computed
 def _sigmoid(
     want: Want, logits: Any, targets: Any, weight: Any, pos_weight: Any, reduction: Any
 ) -> Any:
     x = floating("logits", logits)
     t = floating("targets", targets, x.dtype)
     same_shape("logits", x, "targets", t)
-    w = spread("weight", weight, "logits", x)
-    q = spread("pos_weight", pos_weight, "logits", x)
-    if pos_weight is not None and np.ndim(pos_weight) > 1:
-        raise ValueError(
-            f"pos_weight has shape {np.shape(pos_weight)}, it must be a number or one for each "
-            "output"
-        )
+    w = spread("weight", weight, "logits", x, np.float64)
+    if pos_weight is not None:
+        pos_weight = real_array("pos_weight", pos_weight)
+        if pos_weight.ndim > 1:
+            raise ValueError(
+                f"pos_weight has shape {pos_weight.shape}, it must be a number or one for each "
+                "output"
+            )
+    q = spread("pos_weight", pos_weight, "logits", x, x.dtype)
     return _core.sigmoid_cross_entropy_with_logits(
         x, t, w, q, choice("reduction", reduction, REDUCTIONS), want
     )
 
 
+@computed
 def _softmax(
     want: Want,
     logits: Any,
@@ -259,7 +268,7 @@ def _softmax(
             f"targets has shape {t.shape}, logits {x.shape}: targets must have shape "
             f"{x.shape[:-1]} with indices, or {x.shape} with probabilities"
         )
-    w = None if weight is None else floating("weight", weight, x.dtype)
+    w = None if weight is None else floating("weight", weight, np.float64)
     if w is not None and w.shape != (classes,):
         raise ValueError(
             f"weight has shape {w.shape}, it must have one number for each of {classes} classes"
@@ -312,11 +321,11 @@ def same_shape(first: str, a: Array, second: str, b: Array) -> None:
         raise ValueError(f"{first} has shape {a.shape}, {second} has {b.shape}: they must be equal")
 
 
-def spread(name: str, value: Any, other: str, array: Array) -> Array | None:
-    """`value` broadcast to the shape of `array`, or None."""
+def spread(name: str, value: Any, other: str, array: Array, dtype: Any) -> Array | None:
+    """`value` in `dtype`, broadcast to the shape of `array`, or None."""
     if value is None:
         return None
-    given = floating(name, value, array.dtype)
+    given = floating(name, value, dtype)
     try:
         return np.broadcast_to(given, array.shape)
     except ValueError:

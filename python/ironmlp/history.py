@@ -15,9 +15,9 @@ __all__ = ["History"]
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 
-    An entry is the row-weighted mean loss over the epoch, each batch before its update. Numbers
-    that callbacks added to their `logs` have a column of their own name, NaN where an epoch had
-    none.
+    An entry is the mean loss over the epoch, weighted as the rows are, each batch before its
+    update. Numbers that callbacks added to their `logs` have a column of their own name, NaN where
+    an epoch had none.
 
     `stop_reason` tells how the training ended: "epochs" (all were trained), "early_stopping",
     "stopped" (by `model.stop_training` or `StopTraining`), "interrupted" (Ctrl-C), "diverged" or

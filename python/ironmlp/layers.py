@@ -88,6 +88,9 @@ class Linear(Layer):
             lr_scale=real("lr_scale", lr_scale, at_least=0.0),
         )
 
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr_scale",)
+
 
 class Conv2d(Layer):
     """Each output channel is a sum of cross-correlations of input channels with small kernels.
@@ -161,6 +164,9 @@ class Conv2d(Layer):
             channels = getattr(self, name)
             if channels % self.groups:
                 raise ValueError(f"{name} is {channels}, groups ({self.groups}) must divide it")
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr_scale",)
 
 
 class _Pool(Layer):
@@ -257,6 +263,9 @@ class LeakyReLU(Activation):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self._set(negative_slope=real("negative_slope", negative_slope, at_least=0.0))
 
+    def _rounded(self) -> tuple[str, ...]:
+        return ("negative_slope",)
+
 
 class ELU(Activation):
     """y = x for x > 0, else alpha * (exp(x) - 1) (alpha at least 0)."""
@@ -266,6 +275,9 @@ class ELU(Activation):
 
     def __init__(self, alpha: float = 1.0) -> None:
         self._set(alpha=real("alpha", alpha, at_least=0.0))
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("alpha",)
 
 
 class GELU(Activation):
@@ -292,6 +304,7 @@ class Softplus(Activation):
     """y = log(1 + exp(beta * x)) / beta, and y = x where beta * x > threshold, as in PyTorch."""
 
     __slots__ = ("beta", "threshold")
+    _positive = ("beta",)
     beta: float
     threshold: float
 
@@ -300,6 +313,9 @@ class Softplus(Activation):
             beta=real("beta", beta, above=0.0),
             threshold=real("threshold", threshold, at_least=0.0),
         )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("beta", "threshold")
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

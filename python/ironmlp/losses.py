@@ -40,7 +40,10 @@ class BinaryCrossEntropy(Loss):
     p rounds to 1. With `from_logits=False` the output is p itself, both logarithms are at least
     -100, and the network ends in `Sigmoid`.
 
-    `pos_weight` is q: one number, or one for each of the K outputs; it needs `from_logits`.
+    `pos_weight` is q: one number, or one for each of the K outputs; it needs `from_logits`. With
+    one output and two labels it weighs `model.classes_[1]`, the label that sorts second: "yes" of
+    "no" and "yes", but also "sound" of "cracked" and "sound". `fit(classes=["sound", "cracked"])`
+    puts them in another order.
     """
 
     __slots__ = ("from_logits", "pos_weight", "reduction")
@@ -71,6 +74,9 @@ class BinaryCrossEntropy(Loss):
             pos_weight=weight,
             reduction=choice("reduction", reduction, REDUCTIONS),
         )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("pos_weight",)
 
 
 class CrossEntropy(Loss):
@@ -103,6 +109,10 @@ class CrossEntropy(Loss):
             reduction=choice("reduction", reduction, REDUCTIONS),
         )
 
+    def _rounded(self) -> tuple[str, ...]:
+        # Under "mean" they are divided by their sum before they are rounded.
+        return ("class_weight",) if self.reduction == "sum" else ()
+
 
 class MSE(Loss):
     """(y - t)^2, without a factor 1/2."""
@@ -126,6 +136,7 @@ class Huber(Loss):
     """(y - t)^2 / 2 where |y - t| <= delta, else delta * (|y - t| - delta / 2), as in PyTorch."""
 
     __slots__ = ("delta", "reduction")
+    _positive = ("delta",)
     delta: float
 
     def __init__(self, delta: float = 1.0, *, reduction: Reduction = "mean") -> None:
@@ -133,6 +144,9 @@ class Huber(Loss):
             delta=real("delta", delta, above=0.0),
             reduction=choice("reduction", reduction, REDUCTIONS),
         )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("delta",)
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from ironmlp._keywords import explains_keywords
 from ironmlp._spec import choice, size
 from ironmlp.layers import (
     INITIALIZERS,
@@ -34,6 +35,7 @@ class MLP(Sequential):
     normal, weights and biases). For all else see `Sequential`.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layer_sizes: Sequence[int],
@@ -46,12 +48,14 @@ class MLP(Sequential):
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
-        layers = dense_layers(layer_sizes, activation=activation, init=init, loss=loss)
+        sizes = checked_sizes(layer_sizes)
+        activation, loss = resolve_activation(activation), resolve_loss(loss)
+        layers = dense_layers(sizes, activation=activation, init=init, loss=loss)
         super().__init__(
             layers, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed, n_threads=n_threads
         )
-        self._layer_sizes = checked_sizes(layer_sizes)
-        self._given = {"activation": resolve_activation(activation), "init": init}
+        self._layer_sizes = sizes
+        self._given = {"activation": activation, "init": init}
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -64,13 +68,13 @@ class MLP(Sequential):
         return {"layer_sizes": list(self._layer_sizes), **self._given, **others}
 
 
-def dense_layers(layer_sizes: Any, *, activation: Any, init: Any, loss: Any) -> list[Layer]:
-    """The layers of an `MLP` with these arguments, which are checked."""
+def dense_layers(sizes: tuple[int, ...], *, activation: Any, init: Any, loss: Any) -> list[Layer]:
+    """The layers of an `MLP` with these `checked_sizes` and arguments, which are checked."""
     between = resolve_activation(activation)
     init = choice("init", init, INITIALIZERS)
     loss = resolve_loss(loss)
     layers: list[Layer] = []
-    for inputs, outputs in itertools.pairwise(checked_sizes(layer_sizes)):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [Linear(inputs, outputs, init=init), between]
     layers.pop()
     if isinstance(loss, BinaryCrossEntropy) and not loss.from_logits:
@@ -85,7 +89,13 @@ def checked_sizes(layer_sizes: Any) -> tuple[int, ...]:
             f"layer_sizes is {layer_sizes!r} ({type(layer_sizes).__name__}), "
             "it must be a sequence of integers"
         )
-    sizes = tuple(size(f"layer_sizes[{i}]", entry) for i, entry in enumerate(layer_sizes))
+    entries = tuple(layer_sizes)
+    if any(isinstance(entry, Layer) for entry in entries):
+        raise TypeError(
+            "layer_sizes has layers, it must have integers: layers are im.Sequential's, "
+            "im.Sequential([im.Linear(4, 8), im.ReLU(), im.Linear(8, 1)], loss=...)"
+        )
+    sizes = tuple(size(f"layer_sizes[{i}]", entry) for i, entry in enumerate(entries))
     if len(sizes) < 2:
         raise ValueError(
             f"layer_sizes has length {len(sizes)}, it must have at least 2: inputs and outputs"

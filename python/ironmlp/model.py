@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core, _repr
-from ironmlp._arrays import Array, real_array, row_weights, samples
+from ironmlp._arrays import Array, as_array, real_array, row_weights, samples
 from ironmlp._fitting import Advance, Training, by_core, checked_course
+from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import parameter_shapes
 from ironmlp._own_loss import by_function, call_loss
@@ -54,12 +55,15 @@ class Sequential(Trained):
       probabilities
     - the others: (n,) for one output, or (n, K)
 
-    Labels of other types than indices become known in the first `fit`.
+    Labels of other types than indices become known in the first `fit`, or by its `classes`. They
+    keep their type and are compared by their values, integers without rounding. A missing one
+    (None, NaN, NaT, pandas.NA) is refused.
 
     Raises ValueError (shapes, labels, values), TypeError (dtypes and kinds), MemoryError (more
     parameters than memory), and RuntimeError when another thread trains the model.
     """
 
+    @explains_keywords
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -85,12 +89,14 @@ class Sequential(Trained):
 
     @property
     def classes_(self) -> Array:
-        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y.
+        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y,
+        or of `fit`'s `classes`.
 
         AttributeError for a model that does not choose between classes.
         """
         return self._reading.classes.copy()
 
+    @explains_keywords
     def fit(
         self,
         X: Any,
@@ -100,16 +106,23 @@ class Sequential(Trained):
         batch_size: int | None = 32,
         shuffle: bool = True,
         sample_weight: Any = None,
+        classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
         check_finite: bool = True,
     ) -> History:
-        """Train for `epochs` more epochs, from the present parameters and optimizer state on.
+        """Train for `epochs` more epochs (one unless you say more), from the present parameters and
+        optimizer state on; `reset` starts anew.
 
         Each epoch goes through the rows in batches of `batch_size`, in a new order unless
         `shuffle` is False; the last batch may be shorter. None, or a size of at least n, takes all
         rows as one batch in their own order. `sample_weight` (n,) weighs the rows.
+
+        `classes` lists all labels, in the order of the outputs and of `predict_proba`'s columns,
+        where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
+        cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
+        the first time takes the sorted ones of y. ValueError if the model knows others.
 
         `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
         "auto" does on a terminal and in a notebook, in one line that is written again and again;
@@ -118,13 +131,16 @@ class Sequential(Trained):
         `check_finite=False` saves a pass over X that looks for NaN.
 
         All arguments are checked first, and such an error leaves the model as it was. Raises
-        FloatingPointError when the loss is no longer finite (attributes `epoch` and `batch`), and
-        KeyboardInterrupt within 100 ms or one step; then finished steps stay, and the next `fit`
-        begins the interrupted epoch again. What was reached is in `history`. A call that makes no
-        step learns no labels. X must not be changed while training.
+        FloatingPointError (attributes `epoch` and `batch`) when a loss is not finite, whose step
+        is then not applied, or when steps with finite losses have left parameters or moments that
+        are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
+        and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
+        then finished steps stay, and the next `fit` begins the interrupted epoch again. What was
+        reached is in `history`. A call that makes no step learns no labels. X must not be changed
+        while training.
         """
         X = self._samples(X)
-        targets, reading = self._reading.fit(y, len(X))
+        targets, reading = self._reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
         epochs, batch_size = checked_course(epochs, batch_size, len(X))
         shuffle = flag("shuffle", shuffle)
@@ -160,7 +176,9 @@ class Sequential(Trained):
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
 
-        AttributeError for a model without a cross-entropy loss.
+        No row of them over K classes sums to more than 1, also in float64, so that samplers take
+        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
+        `predict` and `evaluate`, for a row of X whose outputs are NaN.
         """
         if not isinstance(self._reading, Classification):
             raise AttributeError(
@@ -169,22 +187,26 @@ class Sequential(Trained):
         return self._reading.probabilities(self.forward(X))
 
     def predict(self, X: Any) -> Array:
-        """The more probable class of each row (n,), 0 or 1 for each output (n, K), or for other
-        losses the output in the shape of y."""
+        """The class of each row that `predict_proba` gives the largest probability (n,), of equal
+        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
+        shape of y."""
         return self._reading.labels(self.forward(X))
 
+    @explains_keywords
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
         coefficient of determination, its mean over the outputs) for models without classes."""
         X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
+        score = self._reading.score(outputs, targets)
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
             loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
-        return {"loss": loss, **self._reading.score(outputs, targets)}
+        return {"loss": loss, **score}
 
+    @explains_keywords
     def loss_and_grad(
         self,
         X: Any,
@@ -199,27 +221,33 @@ class Sequential(Trained):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        X = self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
             loss, gradient = self._call_loss(self._loss, X, targets, training)
             gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            return (loss, *gradients) if input_grad else (loss, gradients)
+            if not input_grad:
+                return loss, gradients
+            named, by_input = gradients
+            return loss, named, by_input.reshape(shape)
         loss, listed, by_input = self._core.loss_and_grad(
             X, targets, weights, training, flag("input_grad", input_grad)
         )
         named = self._named(listed)
-        return (loss, named, by_input) if input_grad else (loss, named)
+        return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
 
     def backward(
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
     ) -> Any:
         """The gradients for a loss of yours, whose gradient by the output is `grad_output` (n, K).
 
-        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X.
+        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
+        in its shape.
         """
-        X = self._samples(X)
+        X = as_array("X", X)
+        shape, X = X.shape, self._samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -227,23 +255,42 @@ class Sequential(Trained):
         listed, by_input = self._core.backward(
             X, gradient, flag("training", training), flag("input_grad", input_grad)
         )
-        return (self._named(listed), by_input) if input_grad else self._named(listed)
+        named = self._named(listed)
+        return named if by_input is None else (named, by_input.reshape(shape))
 
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
-        """One update of the optimizer with gradients under the keys of `state_dict`."""
+        """One update of the optimizer with gradients under the keys of `state_dict`.
+
+        ValueError, and an unchanged model, for gradients that are not finite. FloatingPointError if
+        parameters or moments are not finite after the update, which the model then keeps.
+        """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
         self._core.apply_gradients(list(named.values()))
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+    @explains_keywords
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
         """One step on these rows; the loss under its reduction, before the update.
 
+        `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
-        finite raises FloatingPointError, and nothing is updated.
+        finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
+        are not finite after the update, which the model then keeps.
         """
-        X = self._samples(X)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        X, reading = self._samples(X), self._reading
+        if classes is None:
+            targets = reading.encode(y, len(X))
+        else:
+            targets, reading = reading.fit(y, len(X), classes)
+        weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            return self._core.train_on_batch(X, targets, weights)
+            steps = self._core.steps
+            try:
+                return self._core.train_on_batch(X, targets, weights)
+            finally:
+                if self._core.steps != steps:
+                    self._reading = reading
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")
@@ -277,8 +324,9 @@ class Sequential(Trained):
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
         epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
-        self._reading = reading_of(self._loss, self._core.out_features)
+        self._reading = reading
         self._history = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -287,7 +335,8 @@ class Sequential(Trained):
 
         The file is in the safetensors format (docs/files.md). It appears complete or not at all,
         and a file of that name is replaced. TypeError for a loss function or labels that a file
-        cannot hold, OSError if it cannot be written.
+        cannot hold, ValueError for a parameter or moment that is not finite (pickle holds those),
+        OSError if it cannot be written.
         """
         from ironmlp.persistence import save  # with it comes json, which few programs need
 

@@ -55,6 +55,9 @@ class SGD(Optimizer):
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
 
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "momentum", "weight_decay")
+
 
 class Adam(Optimizer):
     """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2, both 0 at first; at update t = 1, 2, ...:
@@ -84,6 +87,9 @@ class Adam(Optimizer):
             eps=real("eps", eps, above=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
         )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}

@@ -15,14 +15,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ironmlp import _atomic, layers, losses, optimizers
+from ironmlp._arrays import Array
 from ironmlp._configuration import config
-from ironmlp._labels import Reading, reading_of
+from ironmlp._environment import computed
+from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp._labels_json import classes_from_json, classes_to_json
 from ironmlp._network import checked_layers, parameter_shapes
 from ironmlp._ordinary import open_ordinary
 from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
 from ironmlp._spec import Spec, checked_seed, integer, real, size
-from ironmlp.mlp import MLP, dense_layers
+from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
 __all__ = ["load"]
@@ -53,6 +55,7 @@ METADATA = (
 COUNTER_LIMIT = 2**63
 
 
+@computed
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """`Sequential.save`."""
     name = type(model).__name__
@@ -66,6 +69,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     tensors = dict(zip(keys, trained["parameters"], strict=True))
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
     found = {
         "format_version": FORMAT_VERSION,
         "version": config()["version"],
@@ -79,13 +83,24 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     _atomic.write(path, chunks(tensors, metadata))
 
 
+def check_finite(tensors: Mapping[str, Array]) -> None:
+    """Refuse what `load` would: the file of that name stays as it is."""
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
+                "has diverged (pickle keeps such a model, reset() mends it)"
+            )
+
+
+@computed
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Sequential:
     """The model that `Sequential.save` wrote to `path`, in the state that it had.
 
     `n_threads` is the most threads that it uses here; no result depends on it. ValueError for a
     file that is damaged, made by hand and wrong, or of a newer format; OSError if it cannot be
     read, or is a folder, a pipe, a socket or a device. A file of other `numerics` gives the same
-    parameters and a warning: more training gives other bits than it would there.
+    parameters and a warning: more training may give other bits than it would there.
     """
     path = os.fspath(path)
     threads = None if n_threads is None else size("n_threads", n_threads)
@@ -148,8 +163,8 @@ def read_metadata(header: Header) -> dict[str, Any]:
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
-            f"{config()['numerics']}: more training gives other bits than it would there",
-            stacklevel=4,
+            f"{config()['numerics']}: more training may give other bits than it would there",
+            stacklevel=5,
         )
     return found
 
@@ -171,7 +186,7 @@ def read_layers(name: str, arguments: Mapping[str, Any], tensors: int) -> tuple[
     if isinstance(sizes, list) and len(sizes) > tensors + 1:
         raise ValueError(f"it has {len(sizes)} layer_sizes and only {tensors} tensors")
     given = {key: arguments.get(key) for key in ("activation", "init", "loss")}
-    return checked_layers(dense_layers(sizes, **given), "torch_linear")
+    return checked_layers(dense_layers(checked_sizes(sizes), **given), "torch_linear")
 
 
 def check_tensors(header: Header, keys: Mapping[str, tuple[int, ...]], dtype: Any) -> int:
@@ -194,8 +209,8 @@ def read_reading(value: Any, model: Sequential) -> Reading:
     learned, fresh = classes_from_json(value), model._reading
     if isinstance(learned, np.ndarray):
         expected = len(fresh.classes) if hasattr(fresh, "known") else 0
-        if len(learned) != expected or not np.all(learned[:-1] < learned[1:]):
-            raise ValueError(f"its {len(learned)} classes must be {expected}, sorted and different")
+        if len(learned) != expected or len(distinct(learned, "the file")) != expected:
+            raise ValueError(f"its {len(learned)} classes must be {expected} different ones")
     elif isinstance(learned, bool) != isinstance(fresh.learned, bool):
         raise ValueError(f"learned is {learned}, which does not go with {model.loss!r}")
     return reading_of(model.loss, fresh.outputs, learned)

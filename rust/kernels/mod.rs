@@ -3,7 +3,7 @@
 //! Each file holds one family of kernels, generic over the element type and the instruction set:
 //! `elementary` exp and its relatives, `gemm` matrix products, `activation`, `loss`, `optimizer`,
 //! `weight` gradient and update of a block of a Linear layer, `reduce` sums in fixed order, `random`,
-//! `tiny` whole steps of small networks, `gather` rows of X into a batch, `panels`, the layout that they
+//! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `panels`, the layout that they
 //! all share, `scratch`, memory of their own, and `fetch`, what is read next. `images` is the layout of
 //! images in panels, with `convolution`, `pooling` and `flatten` on it. A kernel's formula fixes its bits
 //! (see docs/numerics.md); how it is blocked does not.
@@ -12,6 +12,7 @@ pub mod activation;
 pub mod convolution;
 pub mod elementary;
 pub mod fetch;
+pub mod finite;
 pub mod flatten;
 pub mod gather;
 pub mod gemm;

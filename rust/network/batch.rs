@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::workspace::Workspace;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Rows, Source};
+use crate::kernels::loss::RowWeights;
 use crate::kernels::panels::Span;
 
 /// The targets of all rows of the data.
@@ -30,20 +31,31 @@ pub struct Batch<'a, T> {
     /// Targets of all rows of X.
     pub labels: Labels<'a, T>,
     /// Weights of all rows of X.
-    pub weights: Option<&'a [T]>,
+    pub weights: Option<&'a RowWeights>,
 }
 
 impl<'a, T: Elementary> Batch<'a, T> {
     /// Copies the classes and weights of some of the batch's rows to their places in the spans.
-    pub(super) fn gather_labels(&self, rows: Range<usize>, classes: Span<i32>, weights: Span<T>) {
+    ///
+    /// # Panics
+    /// If a class is not below the number of outputs: losses read the output of that number.
+    pub(super) fn gather_labels(
+        &self,
+        rows: Range<usize>,
+        outputs: usize,
+        classes: Span<i32>,
+        weights: Span<f64>,
+    ) {
         if let Labels::Classes(all) = self.labels {
             for position in rows.clone() {
-                classes.set(position, all[self.order.at(position)]);
+                let class = all[self.order.at(position)];
+                assert!(i64::from(class) < outputs as i64, "class {class} of {outputs}");
+                classes.set(position, class);
             }
         }
         if let Some(all) = self.weights {
             for position in rows {
-                weights.set(position, all[self.order.at(position)]);
+                weights.set(position, all.at(self.order.at(position)));
             }
         }
     }
@@ -56,11 +68,11 @@ impl<'a, T: Elementary> Batch<'a, T> {
         }
     }
 
-    /// The weights of the batch's rows; empty if all are one.
-    pub(super) fn weights_of(&self, workspace: &Workspace<T>) -> Span<T> {
+    /// The weights of the batch's rows and their unit; empty if all are one.
+    pub(super) fn weights_of(&self, workspace: &Workspace<T>) -> (Span<f64>, f64) {
         match self.weights {
-            Some(_) => workspace.weights().slice(0, self.rows),
-            None => Span::empty(),
+            Some(weights) => (workspace.weights().slice(0, self.rows), weights.unit()),
+            None => (Span::empty(), 1.0),
         }
     }
 
@@ -87,23 +99,18 @@ pub enum Head<'a, T> {
 /// The loss of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepLoss {
-    /// Weighted sum over rows and outputs.
-    pub sum: f64,
-    /// What the mean divides it by.
-    pub divisor: f64,
+    /// The mean, whatever the reduction; 0 where all rows have zero weight.
+    pub mean: f64,
+    /// The sum of the rows' weights, in units that all batches of the data share: how much the mean
+    /// counts among those of other batches.
+    pub weight: f64,
     /// The loss under the spec's reduction, whose derivative the gradients are.
     pub reduced: f64,
 }
 
 impl StepLoss {
     /// That of no rows.
-    pub(super) const NONE: Self = Self { sum: 0.0, divisor: 1.0, reduced: 0.0 };
-
-    /// The mean, whatever the reduction; 0 where all rows have zero weight.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        if self.divisor == 0.0 { 0.0 } else { self.sum / self.divisor }
-    }
+    pub(super) const NONE: Self = Self { mean: 0.0, weight: 0.0, reduced: 0.0 };
 
     /// Whether the step may be applied.
     #[must_use]

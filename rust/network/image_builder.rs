@@ -9,6 +9,7 @@ use super::shape::Shape;
 use super::spec::{Layer, Spec};
 use super::stages::{Stages, band_rows, in_bands};
 use super::workspace::Buffers;
+use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
@@ -114,7 +115,7 @@ impl<'a> ImageBuilder<'a> {
         (purpose, isa): (Purpose, Isa),
         slab_rows: usize,
         batch: &mut Buffers,
-    ) -> Self {
+    ) -> Result<Self> {
         let linear = spec.weighted().filter(|layer| layer.shape.len() == 2);
         let weights: usize = linear.map(|layer| layer.inputs * layer.outputs).sum();
         let slab_blocks = slab_rows.div_ceil(LANES);
@@ -147,8 +148,8 @@ impl<'a> ImageBuilder<'a> {
             grads: Vec::new(),
             weights: Vec::new(),
         };
-        builder.forward_pass::<T>(shapes, batch);
-        builder
+        builder.forward_pass::<T>(shapes, batch)?;
+        Ok(builder)
     }
 
     /// Flatten: features in the workspace, and how many convolutions come before them.
@@ -175,7 +176,7 @@ impl<'a> ImageBuilder<'a> {
         self.ways.len() + 1
     }
 
-    fn forward_pass<T: Elementary>(&mut self, shapes: &[Shape], batch: &mut Buffers) {
+    fn forward_pass<T: Elementary>(&mut self, shapes: &[Shape], batch: &mut Buffers) -> Result<()> {
         let (spec, blocks) = (self.spec, self.tile_blocks);
         let training = self.purpose != Purpose::Forward;
         let mut at = self.input;
@@ -207,7 +208,7 @@ impl<'a> ImageBuilder<'a> {
                         (layer, index),
                         at.shape,
                         shape,
-                    ));
+                    )?);
                     let way = Way::Convolution { conv: index, input: at };
                     (at, needed) = (output, streams);
                     way
@@ -252,6 +253,7 @@ impl<'a> ImageBuilder<'a> {
             self.outputs.push(Traced::Images(at));
         }
         self.output = at;
+        Ok(())
     }
 
     /// The way back from the gradient at the features, if it is wanted there.

@@ -221,6 +221,7 @@ impl<T: Elementary> ImageContext<'_, T> {
                     rows: conv.rows,
                     cols: conv.cols,
                     groups: conv.groups,
+                    samples: self.rows(),
                     start,
                     end,
                     scratch: whole(self.memory).slice(at, at + len),

@@ -18,6 +18,7 @@ use super::op::BufferId;
 use super::spec::Conv2d;
 use super::state::State;
 use super::workspace::{Buffers, Workspace};
+use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeChannels};
 use crate::kernels::elementary::Elementary;
@@ -166,13 +167,13 @@ impl Convolution {
         (layer, index): (usize, usize),
         input: ImageShape,
         output: ImageShape,
-    ) -> Self {
+    ) -> Result<Self> {
         let Conv2d { rows, cols, groups, .. } = *conv;
         let inputs = conv.in_channels / groups * conv.taps();
-        let axes = |make: fn(_, _, _) -> Axis| {
-            [make(rows, input.height, output.height), make(cols, input.width, output.width)]
+        let axes = |make: fn(_, _, _) -> Result<Axis>| {
+            Ok([make(rows, input.height, output.height)?, make(cols, input.width, output.width)?])
         };
-        Self {
+        Ok(Self {
             layer,
             index,
             output,
@@ -180,10 +181,10 @@ impl Convolution {
             groups,
             rows,
             cols,
-            forward: axes(Axis::forward),
-            backward: axes(Axis::backward),
+            forward: axes(Axis::forward)?,
+            backward: axes(Axis::backward)?,
             transposed: None,
-        }
+        })
     }
 
     /// The rows of the input whose gradient is complete when that of so many rows of the output is

@@ -9,6 +9,7 @@
 //! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `rows.rs`:
 //!   its row phase; `parts.rs`: that phase by columns of wide layers; `update.rs`: its updates;
 //!   `cost.rs`: how many threads they get.
+//! - `finite.rs`: whether a state is finite after a step.
 //! - `tiny.rs`: the step of a network that fits into L1.
 //! - `trace.rs`: one step with every tensor by name.
 //!
@@ -17,6 +18,7 @@
 
 mod batch;
 mod cost;
+mod finite;
 mod image_builder;
 mod image_run;
 mod images;
@@ -38,6 +40,7 @@ mod update;
 mod workspace;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
+pub use initialize::parameters as initial_parameters;
 pub use parameters::Layout;
 pub use plan::{Plan, Purpose, SLAB_ROWS};
 pub use shape::Shape;

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use super::op::{BackwardWeight, BufferId, RowOp};
 use super::plan::{Purpose, Traced, WeightOp, WeightSource};
 use super::spec::{Layer, Linear, Spec};
-use super::update::{blocks_of, keeps_backward};
+use super::update::{blocks_of, count_blocks, keeps_backward};
 use super::workspace::Buffers;
+use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{Block, is_far};
+use crate::runtime::memory;
 use crate::simd::LANES;
 
 /// How the gradient goes back through a layer.
@@ -219,27 +221,30 @@ impl RowBuilder<'_> {
     }
 
     /// The tiles of the weight phase.
-    pub(super) fn blocks<T: Elementary>(&self) -> Vec<(usize, Block)> {
+    pub(super) fn blocks<T: Elementary>(&self) -> Result<Vec<(usize, Block)>> {
         let layers: Vec<_> = self.spec.weighted().collect();
         let mut blocks = Vec::new();
         for (index, op) in self.weights.iter().enumerate() {
             let layer = &layers[op.index];
+            memory::reserve(&mut blocks, count_blocks(layer.inputs, layer.outputs))?;
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
         // the row phase by columns (`parts.rs`). Inputs that no cache has kept come first instead: all
         // outputs of some after each other, so that memory is read once.
         let far = self.on_images && is_far::<T>(layers[self.convolutions].inputs, self.rows);
-        blocks.sort_by(|&(a, first), &(b, second)| {
+        // Not a stable sort, which needs memory: the last comparison is their order.
+        blocks.sort_unstable_by(|&(a, first), &(b, second)| {
             let outputs = |op: usize| layers[self.weights[op].index].outputs.div_ceil(LANES);
-            if far {
+            let order = if far {
                 (a, first.input).cmp(&(b, second.input))
             } else {
                 (first.output * outputs(b)).cmp(&(second.output * outputs(a)))
-            }
+            };
+            order.then((a, first.output, first.input).cmp(&(b, second.output, second.input)))
         });
         debug_assert!(disjoint(&blocks), "two tiles of the weight phase write the same elements");
-        blocks
+        Ok(blocks)
     }
 }
 
@@ -247,6 +252,9 @@ impl RowBuilder<'_> {
 /// write different rows by construction.
 fn disjoint(blocks: &[(usize, Block)]) -> bool {
     let mut written = HashSet::new();
+    if written.try_reserve(2 * blocks.len()).is_err() {
+        return true;
+    }
     blocks.iter().all(|&(layer, Block { input, output, outputs })| {
         (output..output + outputs).all(|output| written.insert((layer, input, output)))
     })

@@ -16,10 +16,10 @@ use crate::error::Result;
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather, Rows, Source};
-use crate::kernels::loss::{LossRows, Targets, divisor};
+use crate::kernels::loss::{Divisor, Divisors, LossRows, Targets};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::sum_rows;
-use crate::runtime::pool::Pool;
+use crate::runtime::watch;
 use crate::simd::LANES;
 
 /// How far a pass goes.
@@ -38,48 +38,56 @@ pub(super) struct Pass<'a, T: Elementary> {
     pub head: Head<'a, T>,
     pub reach: Reach,
     pub training: bool,
-    pub divisor: f64,
+    pub divisor: Divisor,
 }
 
 impl<T: Elementary> Plan<T> {
-    /// Gathers classes and weights of a batch, and gives the divisor of its mean.
+    /// Gathers classes and weights of a batch, and gives the divisors of its loss.
     pub(super) fn prepare(
         &self,
         threads: usize,
         workspace: &Workspace<T>,
         batch: &Batch<'_, T>,
-    ) -> Result<f64> {
+    ) -> Result<Divisors> {
         let rows = batch.rows;
         assert!(rows <= workspace.batch_rows());
-        Pool::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+        let outputs = self.outputs();
+        watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
             let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
-            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
+            batch.gather_labels(start..end, outputs, workspace.classes(), workspace.weights());
         })?;
-        Ok(self.divisor(workspace, batch))
+        Ok(self.divisors(workspace, batch))
     }
 
-    /// The divisor of a batch's mean; its classes and weights are gathered.
-    pub(super) fn divisor(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> f64 {
-        let Some((loss, _)) = &self.loss else { return 1.0 };
+    /// The divisors of a batch's loss; its classes and weights are gathered.
+    pub(super) fn divisors(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> Divisors {
+        let Some((loss, _)) = &self.loss else { return Divisors::NONE };
         let outputs = self.buffers.cols(self.output);
         let classes = batch.classes_of(workspace);
-        divisor(loss, classes, batch.weights_of(workspace), batch.rows, outputs)
+        Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, outputs)
     }
 
-    /// What the gradient is divided by.
-    pub(super) fn scale(&self, divisor: f64) -> f64 {
+    /// What the loss and its gradient are divided by.
+    pub(super) fn reduction(&self, divisors: &Divisors) -> Divisor {
         match self.loss {
-            Some((_, Reduction::Mean)) => divisor,
-            _ => 1.0,
+            Some((_, Reduction::Mean)) => divisors.mean,
+            _ => divisors.sum,
         }
     }
 
     /// The loss of a batch from those of its rows.
-    pub(super) fn total(&self, workspace: &Workspace<T>, rows: usize, divisor: f64) -> StepLoss {
+    pub(super) fn total(
+        &self,
+        workspace: &Workspace<T>,
+        rows: usize,
+        divisors: &Divisors,
+    ) -> StepLoss {
         let sum = sum_rows(workspace.row_loss().slice(0, rows));
-        let scale = self.scale(divisor);
-        // Where all rows have zero weight, the loss is 0, not 0 / 0.
-        StepLoss { sum, divisor, reduced: if scale == 0.0 { 0.0 } else { sum / scale } }
+        StepLoss {
+            mean: divisors.mean.of(sum),
+            weight: divisors.weight,
+            reduced: self.reduction(divisors).of(sum),
+        }
     }
 
     /// Makes sure of memory for the images of a slab's `rows` rows.
@@ -97,7 +105,8 @@ impl<T: Elementary> Plan<T> {
         workspace.reserve_images(&images.tile, tiles, &state.layout, blocks)
     }
 
-    /// All tiles of a slab; memory for images is reserved.
+    /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
+    /// be left out when the call is to end early.
     pub(super) fn row_phase(
         &self,
         threads: usize,
@@ -105,10 +114,13 @@ impl<T: Elementary> Plan<T> {
         slab: usize,
         rows: usize,
     ) -> Result<()> {
+        if slab > 0 {
+            watch::check()?;
+        }
         let team = self.row_team(threads, pass.reach, rows);
         let tiles = self.row_tiles(team, rows);
         if let Some(images) = &self.images {
-            return Pool::run(team, tiles.count, &|tile| {
+            return watch::run(team, tiles.count, &|tile| {
                 self.image_tile(images, pass, slab, tiles.range(tile), rows);
             });
         }
@@ -122,7 +134,7 @@ impl<T: Elementary> Plan<T> {
                 0 => Grid::by_rows(tiles),
                 panels => self.parts.grid(team, panels, rows),
             };
-            Pool::run(team, grid.count(), &|tile| {
+            watch::run(team, grid.count(), &|tile| {
                 let (rows, columns) = grid.tile(tile);
                 self.row_tile(pass, part, slab, rows, columns);
             })?;
@@ -255,7 +267,7 @@ impl<T: Elementary> Plan<T> {
         outputs: Panels<T>,
         targets: Panels<T>,
         grad: Option<Panels<T>>,
-        divisor: f64,
+        divisor: Divisor,
     ) {
         let rows = (first, last);
         let Some((loss, values)) =
@@ -277,7 +289,7 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'a, T>,
         (first, last): (usize, usize),
         (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
-        divisor: f64,
+        divisor: Divisor,
     ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
         let (loss, _) = self.loss.as_ref()?;
         let rows = batch.order.range(first, last);

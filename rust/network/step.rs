@@ -1,5 +1,6 @@
 //! Running a plan: forward, loss, backward, apply.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::batch::{Batch, Head, StepLoss};
@@ -14,12 +15,14 @@ use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{Transpose, unpack};
-use crate::kernels::reduce::{Accumulate, BlockTree};
+use crate::kernels::loss::Divisor;
+use crate::kernels::reduce::{Accumulate, BLOCK_ROWS, BlockTree};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };
 use crate::runtime::Arena;
 use crate::runtime::pool::{Pool, caught};
+use crate::runtime::watch;
 use crate::simd::LANES;
 
 impl<T: Elementary> Plan<T> {
@@ -29,7 +32,7 @@ impl<T: Elementary> Plan<T> {
     /// `Error::Internal` if a tile panicked.
     ///
     /// # Panics
-    /// If `out` has another length.
+    /// If `out` has another length, or state or workspace belong to another network or plan.
     pub fn forward(
         &self,
         threads: usize,
@@ -39,13 +42,15 @@ impl<T: Elementary> Plan<T> {
         training: bool,
         out: &mut [T],
     ) -> Result<()> {
+        self.check(state, workspace);
         let cols = self.buffers.cols(self.output);
-        assert_eq!(out.len(), batch.rows * cols);
+        assert_eq!(Some(out.len()), batch.rows.checked_mul(cols));
         for (start, rows) in self.slabs(batch.rows) {
             let head = Head::Nothing;
             let reach = Reach::Outputs;
             self.reserve(threads, state, workspace, reach, rows)?;
-            let pass = Pass { state, workspace, batch, head, reach, training, divisor: 1.0 };
+            let pass =
+                Pass { state, workspace, batch, head, reach, training, divisor: Divisor::ONE };
             self.row_phase(threads, &pass, start, rows)?;
             let outputs = workspace.buffer(self.output).slice(0, rows);
             unpack(outputs, &mut out[start * cols..(start + rows) * cols], cols, 1);
@@ -64,14 +69,16 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(threads, workspace, batch)?;
+        self.check(state, workspace);
+        let divisors = self.prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
             self.reserve(threads, state, workspace, reach, rows)?;
-            let pass = Pass { state, workspace, batch, head, reach, training: false, divisor: 1.0 };
+            let (training, divisor) = (false, Divisor::ONE);
+            let pass = Pass { state, workspace, batch, head, reach, training, divisor };
             self.row_phase(threads, &pass, start, rows)?;
         }
-        Ok(self.total(workspace, batch.rows, divisor))
+        Ok(self.total(workspace, batch.rows, &divisors))
     }
 
     /// One update from a batch. A loss that is not finite is given back, and nothing is applied.
@@ -101,6 +108,7 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'_, T>,
         next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
+        self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| self.train_tiny(tiny, state, workspace, batch, 1, &mut |_| {}))?;
         }
@@ -135,6 +143,7 @@ impl<T: Elementary> Plan<T> {
         times: usize,
         each: &mut dyn FnMut(StepLoss),
     ) -> Result<StepLoss> {
+        self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| self.train_tiny(tiny, state, workspace, batch, times, each))?;
         }
@@ -164,17 +173,17 @@ impl<T: Elementary> Plan<T> {
             }
             return Ok(loss);
         }
-        let divisor = self.prepare(threads, workspace, batch)?;
+        let divisors = self.prepare(threads, workspace, batch)?;
         let (reach, rows) = (Reach::Gradients, batch.rows);
         self.reserve(threads, state, workspace, reach, rows)?;
         if self.images.is_some() {
             workspace.reserve_gradients(&state.layout, 1)?;
         }
         self.copy_weights(state, workspace);
-        let (head, scale) = (Head::Loss, self.scale(divisor));
-        let pass = Pass { state, workspace, batch, head, reach, training: true, divisor: scale };
+        let (head, training, divisor) = (Head::Loss, true, self.reduction(&divisors));
+        let pass = Pass { state, workspace, batch, head, reach, training, divisor };
         self.row_phase(threads, &pass, 0, rows)?;
-        let loss = self.total(workspace, rows, divisor);
+        let loss = self.total(workspace, rows, &divisors);
         if loss.is_finite() {
             state.begin_update(&self.updates.optimizer);
             let (state, workspace) = (&*state, &*workspace);
@@ -239,12 +248,9 @@ impl<T: Elementary> Plan<T> {
         (index, block): (usize, Block),
     ) {
         let layout = &state.layout.layers[index];
-        let parts = &workspace.image_gradients[..rows.div_ceil(LANES)];
-        let weights: Vec<_> = parts.iter().map(|part| layout.weight(part)).collect();
-        let biases: Vec<_> = parts.iter().map(|part| layout.bias(part)).collect();
         self.isa.run(SumBlocks {
-            weights: &weights,
-            biases: &biases,
+            parts: &workspace.image_gradients[..rows.div_ceil(LANES)],
+            sum: gradient,
             block,
             weight: layout.weight(gradient),
             bias: layout.bias.then(|| layout.bias(gradient)),
@@ -255,6 +261,9 @@ impl<T: Elementary> Plan<T> {
     ///
     /// # Errors
     /// As [`Self::train`].
+    ///
+    /// # Panics
+    /// If the batch is larger than a slab of the plan, and slabs of that size break N2.
     pub fn gradients(
         &self,
         threads: usize,
@@ -264,7 +273,25 @@ impl<T: Elementary> Plan<T> {
         head: Head<'_, T>,
         training: bool,
     ) -> Result<StepLoss> {
-        let divisor = self.prepare(threads, workspace, batch)?;
+        let head = (head, training);
+        self.gradients_by_slab(threads, state, workspace, batch, head, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Self::gradients`]; after each slab `see` may look at its tensors, and is told which rows of
+    /// the batch it has.
+    pub(super) fn gradients_by_slab(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        (head, training): (Head<'_, T>, bool),
+        see: &mut dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()>,
+    ) -> Result<StepLoss> {
+        self.check(state, workspace);
+        let meet = self.slab_rows.is_power_of_two() && self.slab_rows >= BLOCK_ROWS;
+        assert!(meet || batch.rows <= self.slab_rows, "slabs of {} rows break N2", self.slab_rows);
+        let divisors = self.prepare(threads, workspace, batch)?;
         self.copy_weights(state, workspace);
         workspace.reserve_gradients(&state.layout, 1)?;
         let mut tree = BlockTree::default();
@@ -273,16 +300,17 @@ impl<T: Elementary> Plan<T> {
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let reach = Reach::Gradients;
             self.reserve(threads, state, workspace, reach, rows)?;
-            let scale = self.scale(divisor);
-            let pass = Pass { state, workspace, batch, head, reach, training, divisor: scale };
+            let divisor = self.reduction(&divisors);
+            let pass = Pass { state, workspace, batch, head, reach, training, divisor };
             self.row_phase(threads, &pass, start, rows)?;
             self.weight_gradients(threads, state, workspace, rows, slot)?;
+            see(workspace, start..start + rows)?;
             // A slab is a power of two of N2's blocks, so slabs meet as blocks do.
             tree.push().for_each(|slot| self.merge(workspace, slot));
         }
         tree.finish().for_each(|slot| self.merge(workspace, slot));
         Ok(match head {
-            Head::Loss => self.total(workspace, batch.rows, divisor),
+            Head::Loss => self.total(workspace, batch.rows, &divisors),
             Head::Nothing | Head::Gradient(_) => StepLoss::NONE,
         })
     }
@@ -329,7 +357,7 @@ impl<T: Elementary> Plan<T> {
         slot: usize,
     ) -> Result<()> {
         let gradient = &workspace.gradients[slot];
-        Pool::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
+        watch::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
             let (op, block) = self.blocks[tile];
             let op = &self.weights[op];
             let layout = &state.layout.layers[op.index];

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
+use crate::kernels::loss::Divisors;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
@@ -43,6 +44,9 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                     return None;
                 }
                 weights += inputs * outputs;
+                if weights > MAX_WEIGHTS {
+                    return None;
+                }
                 pairs.push((linear, Activation::Identity));
             }
             spec::Layer::Activation(Activation::Identity) => {}
@@ -56,7 +60,7 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
             }
         }
     }
-    (weights <= MAX_WEIGHTS && spec.loss.is_some()).then_some(pairs)
+    spec.loss.is_some().then_some(pairs)
 }
 
 /// Whether a network trains in this way.
@@ -121,7 +125,7 @@ struct TinyPass<'a, T> {
     tiny: &'a Tiny,
     batch: &'a Batch<'a, T>,
     isa: Isa,
-    divisor: f64,
+    divisors: Divisors,
 }
 
 impl<T: Elementary> Plan<T> {
@@ -137,10 +141,10 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<StepLoss> {
         let rows = batch.rows;
         assert!(rows <= workspace.batch_rows());
-        batch.gather_labels(0..rows, workspace.classes(), workspace.weights());
-        let divisor = self.divisor(workspace, batch);
+        batch.gather_labels(0..rows, self.outputs(), workspace.classes(), workspace.weights());
+        let divisors = self.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { self.isa.narrow() } else { self.isa };
-        let pass = TinyPass { tiny, batch, isa, divisor };
+        let pass = TinyPass { tiny, batch, isa, divisors };
         if rows <= LANES && tiny.groups.len() == 1 {
             return self.steps_of_chunk(&pass, state, workspace, times, each);
         }
@@ -170,7 +174,7 @@ impl<T: Elementary> Plan<T> {
         let update = self.first_update(pass.tiny, state, whole(workspace.gradient()));
         let mut last = StepLoss::NONE;
         let mut then = || {
-            last = self.total(workspace, count, pass.divisor);
+            last = self.total(workspace, count, &pass.divisors);
             if last.is_finite() {
                 each(last);
             }
@@ -187,7 +191,7 @@ impl<T: Elementary> Plan<T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
     ) -> Result<StepLoss> {
-        let TinyPass { tiny, batch, isa, divisor } = *pass;
+        let TinyPass { tiny, batch, isa, divisors } = *pass;
         let mut tree = BlockTree::default();
         let mut first = 0;
         while first < batch.rows {
@@ -210,7 +214,7 @@ impl<T: Elementary> Plan<T> {
                     if !whole {
                         return Then::Sums;
                     }
-                    let total = loss.insert(self.total(workspace, batch.rows, divisor));
+                    let total = loss.insert(self.total(workspace, batch.rows, &divisors));
                     self.then_update(tiny, state, total)
                 };
                 isa.run(Steps { rows, update, fresh, then: &mut then, times: 1 });
@@ -221,7 +225,7 @@ impl<T: Elementary> Plan<T> {
             tree.push().for_each(|slot| self.merge(workspace, slot));
         }
         tree.finish().for_each(|slot| self.merge(workspace, slot));
-        let loss = self.total(workspace, batch.rows, divisor);
+        let loss = self.total(workspace, batch.rows, &divisors);
         if loss.is_finite() {
             state.begin_update(&self.updates.optimizer);
             for (lr_scale, layers) in &tiny.groups {
@@ -249,7 +253,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &Workspace<T>,
         (first, count): (usize, usize),
     ) -> Rows<'a, T> {
-        let TinyPass { tiny, batch, isa, divisor } = *pass;
+        let TinyPass { tiny, batch, isa, divisors } = *pass;
         let step = Step {
             layers: &tiny.layers,
             parameters: whole(&state.parameters),
@@ -260,7 +264,7 @@ impl<T: Elementary> Plan<T> {
         let [input, outputs, targets, grad] = tiny.places.map(of_chunk);
         let places = (outputs, targets, Some(grad));
         let rows = (first, first + count);
-        let losses = self.row_losses(workspace, batch, rows, places, self.scale(divisor));
+        let losses = self.row_losses(workspace, batch, rows, places, self.reduction(&divisors));
         let (loss, targets) = losses.expect("a network that fits has a loss");
         let rows = batch.order.range(first, first + count);
         let gather = Gather { source: batch.source, rows, target: input };

@@ -8,14 +8,16 @@ use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
-use crate::runtime::Arena;
 use crate::runtime::pool::Pool;
+use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
 /// The updates of one network's trainable layers.
 pub struct Updates {
     isa: Isa,
     pub(super) optimizer: Optimizer,
+    /// Of the network: [`Spec::fingerprint`].
+    fingerprint: u64,
     layers: Vec<Updated>,
     /// Tiles: an index into `layers` and a block of that layer.
     blocks: Vec<(usize, Block)>,
@@ -31,30 +33,38 @@ struct Updated {
 
 impl Updates {
     /// Those of a network.
-    #[must_use]
-    pub fn new(spec: &Spec, isa: Isa) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for the list of tiles.
+    pub fn new(spec: &Spec, isa: Isa) -> Result<Self> {
         let mut layers = Vec::new();
         let mut blocks = Vec::new();
         for (index, weighted) in spec.weighted().enumerate() {
             if weighted.trainable {
                 let block = |block| (layers.len(), block);
+                memory::reserve(&mut blocks, count_blocks(weighted.inputs, weighted.outputs))?;
                 blocks.extend(blocks_of(weighted.inputs, weighted.outputs).map(block));
                 layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
-        Self { isa, optimizer: spec.optimizer, layers, blocks }
+        let (optimizer, fingerprint) = (spec.optimizer, spec.fingerprint());
+        Ok(Self { isa, optimizer, fingerprint, layers, blocks })
     }
 
     /// The update from a gradient in the layout of the parameters.
     ///
     /// # Errors
     /// `Error::Internal` if a tile panicked.
+    ///
+    /// # Panics
+    /// If the state is another network's.
     pub fn apply<T: Elementary>(
         &self,
         threads: usize,
         state: &mut State<T>,
         gradient: &Arena<T>,
     ) -> Result<()> {
+        assert!(state.is_of(self.fingerprint), "the state is another network's");
         state.begin_update(&self.optimizer);
         let state = &*state;
         let of = |layer: &Updated| {
@@ -93,6 +103,11 @@ pub(super) fn keeps_backward(spec: &Spec, layer: usize) -> bool {
     spec.weighted().take_while(|below| below.layer < layer).any(|below| below.trainable)
         && spec.is_copied(layer)
         && !tiny::fits(spec)
+}
+
+/// How many blocks a weight has.
+pub(super) fn count_blocks(inputs: usize, outputs: usize) -> usize {
+    inputs.div_ceil(LANES) * outputs.div_ceil(2 * LANES)
 }
 
 /// The blocks of a weight.

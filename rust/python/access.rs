@@ -4,16 +4,18 @@
 //! stays locked in the child. One word counts the users and says in which generation of processes
 //! they came, so that a child knows the users that it has lost.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::entry::compute;
 use crate::error::{Error, Result};
-use crate::runtime::fork;
+use crate::runtime::{fork, watch};
 
 /// Set while a writer is in; below it are the readers.
 const WRITER: u64 = 1 << 31;
@@ -27,6 +29,8 @@ const FORKED: &str = "the model was in use by another thread when this process w
 const TRAINING_AT_FORK: &str =
     "the model was in training when this process was forked; copy() it before the fork";
 const TRAINING_ELSEWHERE: &str = "the model is in training in another thread; copy() it first";
+const IN_THIS_CALL: &str = "the model is in use by the call that this signal handler interrupts, and can \
+                            be changed when that has ended";
 const TRAINING_HERE: &str = "the model is in training already; end that fit first, or copy() it";
 
 /// A state and the rule for its use.
@@ -45,8 +49,31 @@ struct Ticket<'a> {
     amount: u64,
 }
 
+thread_local! {
+    /// The states for which this thread has tickets: a signal handler that runs in the middle of a call
+    /// must not wait for that call.
+    static HELD: RefCell<Vec<*const AtomicU64>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<'a> Ticket<'a> {
+    fn new(users: &'a AtomicU64, generation: u64, amount: u64) -> Self {
+        HELD.with_borrow_mut(|held| held.push(users));
+        Self { users, generation, amount }
+    }
+}
+
+/// Whether this thread has a ticket for a state.
+fn holds(users: &AtomicU64) -> bool {
+    HELD.with_borrow(|held| held.contains(&ptr::from_ref(users)))
+}
+
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
+        HELD.with_borrow_mut(|held| {
+            if let Some(last) = held.iter().rposition(|&users| ptr::eq(users, self.users)) {
+                held.remove(last);
+            }
+        });
         let leave = |word: u64| (word >> GENERATION == self.generation).then(|| word - self.amount);
         // In a child the users of the parent no longer count.
         let _ = self.users.fetch_update(SeqCst, SeqCst, leave);
@@ -96,7 +123,8 @@ impl<S: Send + Sync> Access<S> {
     /// Waits, without the GIL, for a writer to leave.
     ///
     /// # Errors
-    /// `Error::Busy` if another thread trains the model, or had it at a fork.
+    /// `Error::Busy` if another thread trains the model, or had it at a fork, `Error::Interrupted` if
+    /// Ctrl-C ends the wait.
     pub fn read(&self, py: Python<'_>) -> Result<Reading<'_, S>> {
         let ticket = self.enter(py, 1)?;
         match self.state.try_read() {
@@ -146,25 +174,23 @@ impl<S: Send + Sync> Access<S> {
     fn enter(&self, py: Python<'_>, amount: u64) -> Result<Ticket<'_>> {
         match self.try_enter(amount)? {
             Some(ticket) => Ok(ticket),
-            None => py.detach(|| self.wait(amount)),
+            None => compute(py, || self.wait(amount)),
         }
     }
 
     #[cold]
     fn wait(&self, amount: u64) -> Result<Ticket<'_>> {
+        let users = self.users.load(SeqCst);
+        if holds(&self.users) && (amount == WRITER || users & WRITER != 0) {
+            return Err(Error::Busy(IN_THIS_CALL.into()));
+        }
         let mut tries = 0;
         loop {
-            if amount == WRITER {
-                self.users.fetch_or(WAITING, SeqCst);
-            }
-            match self.try_enter(amount) {
-                Ok(None) => {}
-                Ok(Some(ticket)) => return Ok(ticket),
-                Err(error) => {
-                    // Other waiters set it again.
-                    self.users.fetch_and(!WAITING, SeqCst);
-                    return Err(error);
-                }
+            self.mark(amount, true);
+            if let Some(ticket) =
+                self.try_enter(amount).inspect_err(|_| self.mark(amount, false))?
+            {
+                return Ok(ticket);
             }
             // Others hold the state for microseconds (a few rows) or much longer (a slice).
             tries += 1;
@@ -172,7 +198,18 @@ impl<S: Send + Sync> Access<S> {
                 std::hint::spin_loop();
             } else {
                 std::thread::sleep(Duration::from_micros(50));
+                // A signal handler may read the model.
+                self.mark(amount, false);
+                watch::check()?;
             }
+        }
+    }
+
+    /// Sets the mark of a writer that waits, or takes it back; others that wait set it again.
+    fn mark(&self, amount: u64, waits: bool) {
+        if amount == WRITER {
+            let marked = |users| if waits { users | WAITING } else { users & !WAITING };
+            let _ = self.users.fetch_update(SeqCst, SeqCst, |users| Some(marked(users)));
         }
     }
 
@@ -195,7 +232,8 @@ impl<S: Send + Sync> Access<S> {
             }
             WRITER
         } else {
-            if users & (WRITER | WAITING) != 0 {
+            // Who is in already does not wait for a writer that waits for him.
+            if users & WRITER != 0 || users & WAITING != 0 && !holds(&self.users) {
                 return Ok(None);
             }
             users + 1
@@ -204,7 +242,7 @@ impl<S: Send + Sync> Access<S> {
         if self.users.compare_exchange(word, next, SeqCst, SeqCst).is_err() {
             return Ok(None);
         }
-        let ticket = Ticket { users: &self.users, generation, amount };
+        let ticket = Ticket::new(&self.users, generation, amount);
         // Training may have begun since the first look; it cannot begin any more.
         self.check_trainer()?;
         Ok(Some(ticket))

@@ -1,17 +1,17 @@
-//! NumPy arrays, in and out.
+//! NumPy arrays that come in; `output.rs` has those that go out.
 //!
 //! Another thread may write to an array at any time, so no reference to its memory is ever made:
-//! elements are copied out with raw reads ([`crate::kernels::gather`]) and in with one raw copy.
+//! elements are copied out with raw reads ([`crate::kernels::gather`]).
 //! What keeps the memory in place is a reference to the array, which also makes its `resize` fail.
+//!
+//! An array may be of a class of the user's own, whose methods and attributes say what they like. So a
+//! plain array of the same memory is taken first, sizes are read from that alone, and copies are made
+//! by NumPy's own functions.
 
-use std::marker::PhantomData;
+use std::ptr;
 
-use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::npyffi::NPY_ARRAY_WRITEABLE;
-use numpy::{
-    Element, PyArray, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray,
-    PyUntypedArrayMethods,
-};
+use numpy::npyffi::{NPY_ORDER, NpyTypes, PY_ARRAY_API, get_type_object};
+use numpy::{Element, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -60,7 +60,7 @@ impl<R> Held<R> {
 impl View {
     /// An array of one dimension, as a column, or of two.
     pub fn matrix(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
+        let array = &ndarray(name, array)?;
         let (shape, strides) = (array.shape(), array.strides());
         match (shape, strides) {
             (&[rows], &[stride]) => Self::new(name, array, (rows, 1), (stride, 0)),
@@ -71,7 +71,7 @@ impl View {
 
     /// X of a network, at least one row: rows of its columns, or images that fit its layers.
     pub fn x(array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
-        let array = ndarray("X", array)?;
+        let array = &ndarray("X", array)?;
         if array.ndim() > 0 && array.shape()[0] == 0 {
             return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
         }
@@ -94,7 +94,7 @@ impl View {
 
     /// One row of a network's X or one image, or some of them.
     pub fn rows(name: &str, array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
+        let array = &ndarray(name, array)?;
         if spec.takes_images() {
             return match array.ndim() {
                 3 | 4 => Self::images(name, array, spec),
@@ -131,24 +131,20 @@ impl View {
         let view = if contiguous {
             Self::new(name, array, (rows, image.features()), (row, size))?
         } else {
-            let copy = array.call_method0("copy")?;
-            Self::new(name, ndarray(name, &copy)?, (rows, image.features()), (step, size))?
+            let copy = &contiguous_copy(array)?;
+            Self::new(name, copy, (rows, image.features()), (step, size))?
         };
         Ok(Self { image: Some(image), ..view })
     }
 
     /// An array of any shape, as one row of its elements in row-major order.
     pub fn flat(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let array = ndarray(name, array)?;
-        let len = array.len();
+        let mut array = ndarray(name, array)?;
+        if !array.is_c_contiguous() {
+            array = contiguous_copy(&array)?;
+        }
         let size = array.dtype().itemsize() as isize;
-        let view = if array.is_c_contiguous() {
-            Self::new(name, array, (1, len), (0, size))?
-        } else {
-            let copy = array.call_method0("ravel")?;
-            Self::new(name, ndarray(name, &copy)?, (1, len), (0, size))?
-        };
-        Ok(Self { shape: array.shape().to_vec(), ..view })
+        Self::new(name, &array, (1, array.len()), (0, size))
     }
 
     fn new(
@@ -203,106 +199,53 @@ impl View {
     }
 }
 
-/// A user's array to write results to.
-pub struct Out<'py, T> {
-    array: Bound<'py, PyUntypedArray>,
-    element: PhantomData<T>,
-}
-
-impl<'py, T: Float> Out<'py, T> {
-    /// Checks type, shape, order and that it may be written to.
-    pub fn new(array: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
-        let py = array.py();
-        let array = ndarray("out", array)?;
-        let must = numpy::dtype::<T>(py);
-        if !array.dtype().is_equiv_to(&must) {
-            let message = format!("out has dtype {}, the network has {must}", array.dtype());
-            return Err(Error::Type(message).into());
-        }
-        if array.shape() != shape {
-            return Err(Error::Shape(format!(
-                "out has shape {}, the output has {}",
-                tuple(array.shape()),
-                tuple(shape)
-            ))
-            .into());
-        }
-        // SAFETY: the pointer is to a live array, of which only a field is read.
-        let writeable = unsafe { (*array.as_array_ptr()).flags } & NPY_ARRAY_WRITEABLE != 0;
-        let faults = [
-            (writeable, "read-only, it must be writable"),
-            (array.is_c_contiguous(), "not C-contiguous, it must be"),
-            (array.is_aligned(), "not aligned, it must be"),
-        ];
-        match faults.iter().find(|(good, _)| !good) {
-            Some((_, fault)) => Err(Error::Value(format!("out is {fault}")).into()),
-            None => Ok(Self { array: array.clone(), element: PhantomData }),
-        }
-    }
-
-    /// Fills the array and gives it back.
-    pub fn fill(self, values: &[T]) -> Bound<'py, PyAny> {
-        assert_eq!(values.len(), self.array.len());
-        // SAFETY: the array is contiguous, aligned, writable, of type T and of that many elements
-        // (see `new`); its memory is not ours, so it does not overlap `values`.
-        unsafe {
-            let target = (*self.array.as_array_ptr()).data.cast::<T>();
-            target.copy_from_nonoverlapping(values.as_ptr(), values.len());
-        }
-        self.array.into_any()
-    }
-}
-
-/// A new array that takes over the memory of `values`, which are row-major.
-pub fn array<'py, T: Element>(
-    py: Python<'py>,
-    values: Vec<T>,
-    shape: &[usize],
-) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
-    let array = ArrayD::from_shape_vec(IxDyn(shape), values)
-        .map_err(|error| Error::Internal(format!("a result of shape {shape:?}: {error}")))?;
-    Ok(PyArray::from_owned_array(py, array))
-}
-
-/// A new array of NumPy's own memory with a copy of `values`: for few of them the faster way.
-pub fn copied<'py, T: Float>(
-    py: Python<'py>,
-    values: &[T],
-    shape: &[usize],
-) -> Result<Bound<'py, PyAny>> {
-    let size = shape.iter().product::<usize>();
-    if size != values.len() {
-        return Err(Error::Internal(format!("{} values of shape {shape:?}", values.len())));
-    }
-    // SAFETY: T is a plain number, and all elements are written before anyone reads them; the new
-    // array is contiguous, aligned and of that many elements.
-    let array = unsafe {
-        let array = PyArrayDyn::<T>::new(py, IxDyn(shape), false);
-        array.data().copy_from_nonoverlapping(values.as_ptr(), size);
-        array
-    };
-    Ok(array.into_any())
-}
-
-/// `object` if it is an array.
-fn ndarray<'a, 'py>(
+/// `object`, if it is an array, as a plain one: of an instance of a subclass a view of its memory, for
+/// which nothing of the subclass is called.
+pub fn ndarray<'py>(
     name: &str,
-    object: &'a Bound<'py, PyAny>,
-) -> PyResult<&'a Bound<'py, PyUntypedArray>> {
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = object.py();
     let array = object.cast::<PyUntypedArray>().map_err(|_| match object.get_type().name() {
         Ok(kind) => {
             PyTypeError::new_err(format!("{name} is of type {kind}, it must be a NumPy array"))
         }
         Err(error) => error,
     })?;
-    if !array.is_exact_instance_of::<PyUntypedArray>()
-        && array.hasattr("mask")?
-        && array.hasattr("filled")?
-    {
+    if array.is_exact_instance_of::<PyUntypedArray>() {
+        return Ok(array.clone());
+    }
+    if array.hasattr("mask")? && array.hasattr("filled")? {
         let message = "a masked array, it must be a plain one: fill or drop the mask";
         return Err(PyTypeError::new_err(format!("{name} is {message}")));
     }
-    Ok(array)
+    // SAFETY: NumPy gets a live array and its own type, and gives a new reference to a new array, or
+    // null with an exception set.
+    let view = unsafe {
+        let plain = get_type_object(py, NpyTypes::PyArray_Type);
+        let view = PY_ARRAY_API.PyArray_View(py, array.as_array_ptr(), ptr::null_mut(), plain);
+        Bound::from_owned_ptr_or_err(py, view)?
+    };
+    Ok(view.cast_into::<PyUntypedArray>()?)
+}
+
+/// A copy of a plain array in row-major order, without gaps.
+fn contiguous_copy<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = array.py();
+    // SAFETY: NumPy gets a live array, and gives a new reference to a new array, or null with an
+    // exception set.
+    let copy = unsafe {
+        let copy = PY_ARRAY_API.PyArray_NewCopy(py, array.as_array_ptr(), NPY_ORDER::NPY_CORDER);
+        Bound::from_owned_ptr_or_err(py, copy)?
+    };
+    let copy = copy.cast_into::<PyUntypedArray>()?;
+    if copy.is_c_contiguous() && copy.shape() == array.shape() {
+        Ok(copy)
+    } else {
+        Err(Error::Internal(format!("a copy of shape {}", tuple(copy.shape()))).into())
+    }
 }
 
 /// The element type of an array.

@@ -7,11 +7,10 @@ use pyo3::prelude::*;
 use super::array::{Float, View};
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
-use crate::kernels::loss::Loss;
+use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
-use crate::runtime::pool::{Pool, caught};
-use crate::runtime::{Team, memory};
-use crate::simd::{FloatEnvironment, Isa};
+use crate::runtime::{Team, watch};
+use crate::simd::Isa;
 use crate::training::Targets;
 
 /// Elements of a tile of the search for NaNs: 1 MB of f32, about 50 us.
@@ -62,7 +61,7 @@ impl Inputs {
                     return Err(Error::Type("y holds floats, class indices are integers".into()));
                 }
                 y.check_shape("y", &[self.rows()])?;
-                let classes = loss.classes("y", gather::to_i64(&source)?, outputs)?;
+                let classes = loss.classes("y", &gather::to_i64(&source)?, outputs)?;
                 Ok(Targets::Classes(classes))
             }
             _ => {
@@ -75,16 +74,16 @@ impl Inputs {
     }
 
     /// The weights of the rows.
-    pub fn weights<T: Float>(&self) -> Result<Option<Vec<T>>> {
+    pub fn weights(&self) -> Result<Option<RowWeights>> {
         let Some(view) = &self.weights else { return Ok(None) };
         view.check_shape("sample_weight", &[self.rows()])?;
-        let weights: Vec<T> = gather::to_vec(&view.source())?;
-        match weights.iter().position(|weight| !weight.is_finite() || *weight < T::ZERO) {
+        let weights: Vec<f64> = gather::to_vec(&view.source())?;
+        match weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
             Some(row) => Err(Error::Value(format!(
                 "sample_weight[{row}] is {}, it must be finite and at least 0",
-                weights[row].to_f64()
+                weights[row]
             ))),
-            None => Ok(Some(weights)),
+            None => Ok(Some(RowWeights::new(weights))),
         }
     }
 }
@@ -94,7 +93,7 @@ pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()
     let found = AtomicUsize::new(usize::MAX);
     let elements = x.rows().saturating_mul(x.cols());
     let tiles = elements.div_ceil(TILE).min(x.rows());
-    Pool::run(Team::for_cost(threads, ELEMENT * elements as f64), tiles, &|tile| {
+    watch::run(Team::for_cost(threads, ELEMENT * elements as f64), tiles, &|tile| {
         let at = |tile: usize| (x.rows() as u128 * tile as u128 / tiles as u128) as usize;
         if let Some(row) = first_non_finite::<T>(isa, x, at(tile)..at(tile + 1)) {
             found.fetch_min(row, Ordering::Relaxed);
@@ -115,12 +114,12 @@ pub fn finite<T: Float>(argument: &'static str, isa: Isa, values: &[T], cols: us
     }
 }
 
-/// Tensors as a layout has them, all finite.
+/// Tensors as a layout has them, all finite if `check` is there.
 pub fn tensors<T: Float>(
     name: &str,
     views: &[View],
     layout: &Layout,
-    isa: Isa,
+    check: Option<Isa>,
 ) -> Result<Vec<Vec<T>>> {
     let (keys, shapes) = (layout.names(), layout.shapes());
     if views.len() != shapes.len() {
@@ -131,7 +130,9 @@ pub fn tensors<T: Float>(
     for ((view, key), shape) in views.iter().zip(&keys).zip(&shapes) {
         view.check_shape(&format!("{name}['{key}']"), shape)?;
         let values: Vec<T> = gather::to_vec(&view.source())?;
-        if first_non_finite::<T>(isa, &Source::of_slice(&values, 1), 0..values.len()).is_some() {
+        let source = Source::of_slice(&values, 1);
+        let wrong = |isa| first_non_finite::<T>(isa, &source, 0..values.len()).is_some();
+        if check.is_some_and(wrong) {
             return Err(Error::Value(format!(
                 "{name}['{key}'] has a NaN or infinite value, all must be finite"
             )));
@@ -139,22 +140,4 @@ pub fn tensors<T: Float>(
         tensors.push(values);
     }
     Ok(tensors)
-}
-
-/// Zeros to write results to.
-pub fn zeros<T: Float>(len: usize) -> Result<Vec<T>> {
-    let mut zeros = memory::vector(len)?;
-    zeros.resize(len, T::ZERO);
-    Ok(zeros)
-}
-
-/// Does work of ours: in the default floating-point environment, with panics as errors.
-pub fn guarded<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
-    let _environment = FloatEnvironment::enter();
-    caught(work)?
-}
-
-/// Does work of ours without the GIL.
-pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-    py.detach(|| guarded(work))
 }

@@ -5,6 +5,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
+use super::entry::raised;
 use crate::error::Error;
 
 impl From<Error> for PyErr {
@@ -17,7 +18,10 @@ impl From<Error> for PyErr {
             Error::Type(_) => PyTypeError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Busy(_) | Error::Internal(_) => PyRuntimeError::new_err(message),
-            Error::Diverged { epoch, batch } => diverged(message, epoch, batch),
+            Error::Diverged { epoch, batch } | Error::Overflow { epoch, batch, .. } => {
+                diverged(message, epoch, batch)
+            }
+            Error::Interrupted => raised(),
         }
     }
 }

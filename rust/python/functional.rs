@@ -2,8 +2,9 @@
 
 use pyo3::prelude::*;
 
-use super::array::{Float, View, array};
-use super::data::{compute, zeros};
+use super::array::{Float, View};
+use super::entry::{compute, entry};
+use super::output::array;
 use crate::error::{Error, Result};
 use crate::kernels::activation::{SigmoidBackwardElements, SigmoidElements};
 use crate::kernels::gather::{DType, to_i64, to_vec};
@@ -13,7 +14,11 @@ use crate::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
+use crate::runtime::{memory, watch};
 use crate::simd::Isa;
+
+/// Elements between looks for Ctrl-C: about 1 ms.
+const PIECE: usize = 1 << 20;
 
 type Any<'py> = Bound<'py, PyAny>;
 
@@ -34,11 +39,13 @@ fn precision(name: &str, view: &View) -> Result<Precision> {
 /// a (m, k) times b (k, n), both float32 or both float64.
 #[pyfunction]
 pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>) -> PyResult<Any<'py>> {
-    let (a, b) = (View::matrix("a", a)?, View::matrix("b", b)?);
-    match precision("a", &a)? {
-        Precision::Single => product::<f32>(py, &a, &b),
-        Precision::Double => product::<f64>(py, &a, &b),
-    }
+    entry(|| {
+        let (a, b) = (View::matrix("a", a)?, View::matrix("b", b)?);
+        match precision("a", &a)? {
+            Precision::Single => product::<f32>(py, &a, &b),
+            Precision::Double => product::<f64>(py, &a, &b),
+        }
+    })
 }
 
 fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Any<'py>> {
@@ -50,53 +57,66 @@ fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Any<'
     }
     let product = compute(py, || {
         let (a, b) = (to_vec::<T>(&a.source())?, to_vec::<T>(&b.source())?);
-        let mut product = zeros(m.saturating_mul(n))?;
+        let mut product = memory::filled(T::ZERO, m.saturating_mul(n))?;
         gemm::matmul(Isa::chosen()?, (m, k, n), &a, &b, &mut product)?;
         Ok(product)
     })?;
-    Ok(array(py, product, &[m, n])?.into_any())
+    array(py, product, &[m, n])
 }
 
 /// 1 / (1 + exp(-x)) of a float32 or float64 array of any shape.
 #[pyfunction]
 pub fn sigmoid<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
-    let x = View::flat("x", x)?;
-    match precision("x", &x)? {
-        Precision::Single => sigmoid_of::<f32>(py, &x),
-        Precision::Double => sigmoid_of::<f64>(py, &x),
-    }
+    entry(|| {
+        let x = View::flat("x", x)?;
+        match precision("x", &x)? {
+            Precision::Single => sigmoid_of::<f32>(py, &x),
+            Precision::Double => sigmoid_of::<f64>(py, &x),
+        }
+    })
 }
 
 fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let output = compute(py, || {
         let input = to_vec::<T>(&x.source())?;
-        let mut output = zeros(input.len())?;
-        Isa::chosen()?.run(SigmoidElements { input: &input, output: &mut output });
+        let mut output = memory::filled(T::ZERO, input.len())?;
+        let isa = Isa::chosen()?;
+        watch::pieces(input.len(), PIECE, |piece| {
+            isa.run(SigmoidElements { input: &input[piece.clone()], output: &mut output[piece] });
+            Ok(())
+        })?;
         Ok(output)
     })?;
-    Ok(array(py, output, x.shape())?.into_any())
+    array(py, output, x.shape())
 }
 
 /// exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array.
 #[pyfunction]
 pub fn softmax<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
-    let x = View::matrix("x", x)?;
-    match precision("x", &x)? {
-        Precision::Single => softmax_of::<f32>(py, &x),
-        Precision::Double => softmax_of::<f64>(py, &x),
-    }
+    entry(|| {
+        let x = View::matrix("x", x)?;
+        match precision("x", &x)? {
+            Precision::Single => softmax_of::<f32>(py, &x),
+            Precision::Double => softmax_of::<f64>(py, &x),
+        }
+    })
 }
 
 fn softmax_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let classes = columns("x", x)?;
     let probabilities = compute(py, || {
         let logits = to_vec::<T>(&x.source())?;
-        let mut probabilities = zeros(logits.len())?;
-        let target = &mut probabilities;
-        Isa::chosen()?.run(SoftmaxElements { logits: &logits, classes, probabilities: target });
+        let mut probabilities = memory::filled(T::ZERO, logits.len())?;
+        let isa = Isa::chosen()?;
+        let rows = (PIECE / classes).max(1);
+        watch::pieces(logits.len(), rows.saturating_mul(classes), |piece| {
+            let (logits, probabilities) = (&logits[piece.clone()], &mut probabilities[piece]);
+            isa.run(SoftmaxElements { logits, classes, probabilities });
+            Ok(())
+        })?;
         Ok(probabilities)
     })?;
-    Ok(array(py, probabilities, x.shape())?.into_any())
+    array(py, probabilities, x.shape())
 }
 
 /// grad_output * output * (1 - output), two arrays of one shape and dtype.
@@ -106,28 +126,35 @@ pub fn sigmoid_backward<'py>(
     output: &Any<'py>,
     grad_output: &Any<'py>,
 ) -> PyResult<Any<'py>> {
-    let (y, gradient) = (View::flat("output", output)?, View::flat("grad_output", grad_output)?);
-    gradient.check_shape("grad_output", y.shape())?;
-    match precision("output", &y)? {
-        Precision::Single => sigmoid_backward_of::<f32>(py, &y, &gradient),
-        Precision::Double => sigmoid_backward_of::<f64>(py, &y, &gradient),
-    }
+    entry(|| {
+        let (y, gradient) =
+            (View::flat("output", output)?, View::flat("grad_output", grad_output)?);
+        gradient.check_shape("grad_output", y.shape())?;
+        match precision("output", &y)? {
+            Precision::Single => sigmoid_backward_of::<f32>(py, &y, &gradient),
+            Precision::Double => sigmoid_backward_of::<f64>(py, &y, &gradient),
+        }
+    })
 }
 
 fn sigmoid_backward_of<'py, T: Float>(py: Python<'py>, y: &View, dy: &View) -> PyResult<Any<'py>> {
     let grad = compute(py, || {
         let (output, grad_output) = (to_vec::<T>(&y.source())?, to_vec::<T>(&dy.source())?);
-        let mut grad = zeros(output.len())?;
-        let (output, grad_output, target) = (&output, &grad_output, &mut grad);
-        Isa::chosen()?.run(SigmoidBackwardElements { output, grad_output, grad: target });
+        let mut grad = memory::filled(T::ZERO, output.len())?;
+        let isa = Isa::chosen()?;
+        watch::pieces(output.len(), PIECE, |piece| {
+            let (output, grad_output) = (&output[piece.clone()], &grad_output[piece.clone()]);
+            isa.run(SigmoidBackwardElements { output, grad_output, grad: &mut grad[piece] });
+            Ok(())
+        })?;
         Ok(grad)
     })?;
-    Ok(array(py, grad, y.shape())?.into_any())
+    array(py, grad, y.shape())
 }
 
 /// Value, gradient or both of the binary cross-entropy of probabilities.
 ///
-/// All arrays have one shape and dtype. The value is a float, or with reduction "none" an array;
+/// All arrays have one shape, and but for `weight` one dtype. The value is a float, or with reduction "none" an array;
 /// the gradient an array; "both" a tuple of the two. The other losses return the same.
 #[pyfunction]
 #[pyo3(signature = (probabilities, targets, weight, reduction, want))]
@@ -139,10 +166,12 @@ pub fn binary_cross_entropy<'py>(
     reduction: &str,
     want: &str,
 ) -> PyResult<Any<'py>> {
-    let request = Request::new(reduction, want)?;
-    let p = View::flat("probabilities", probabilities)?;
-    let others = [Some(("targets", targets)), weight.map(|array| ("weight", array)), None];
-    binary(py, Binary::Probabilities, &p, others, request)
+    entry(|| {
+        let request = Request::new(reduction, want)?;
+        let p = View::flat("probabilities", probabilities)?;
+        let others = [Some(("targets", targets)), weight.map(|array| ("weight", array)), None];
+        binary(py, Binary::Probabilities, &p, others, request)
+    })
 }
 
 /// As `binary_cross_entropy`, of logits; `pos_weight` has the shape of the logits too.
@@ -157,14 +186,16 @@ pub fn sigmoid_cross_entropy_with_logits<'py>(
     reduction: &str,
     want: &str,
 ) -> PyResult<Any<'py>> {
-    let request = Request::new(reduction, want)?;
-    let x = View::flat("logits", logits)?;
-    let others = [
-        Some(("targets", targets)),
-        weight.map(|array| ("weight", array)),
-        pos_weight.map(|array| ("pos_weight", array)),
-    ];
-    binary(py, Binary::Logits, &x, others, request)
+    entry(|| {
+        let request = Request::new(reduction, want)?;
+        let x = View::flat("logits", logits)?;
+        let others = [
+            Some(("targets", targets)),
+            weight.map(|array| ("weight", array)),
+            pos_weight.map(|array| ("pos_weight", array)),
+        ];
+        binary(py, Binary::Logits, &x, others, request)
+    })
 }
 
 /// `others` are targets, weight and pos_weight.
@@ -199,7 +230,7 @@ fn binary_of<'py, T: Float>(
     let answer = compute(py, || {
         let values = |view: &View| to_vec::<T>(&view.source());
         let [targets, weight, pos_weight] = others;
-        let weight = weight.as_ref().map(values).transpose()?;
+        let weight = weight.as_ref().map(|view| to_vec::<f64>(&view.source())).transpose()?;
         let pos_weight = pos_weight.as_ref().map(values).transpose()?;
         let targets = targets.as_ref().map(values).transpose()?.unwrap_or_default();
         let outputs_of = values(outputs)?;
@@ -234,23 +265,25 @@ pub fn softmax_cross_entropy_with_logits<'py>(
     reduction: &str,
     want: &str,
 ) -> PyResult<Any<'py>> {
-    let request = Request::new(reduction, want)?;
-    let logits = View::matrix("logits", logits)?;
-    let classes = columns("logits", &logits)?;
-    let class_weight = match weight {
-        None => Vec::new(),
-        Some(weight) => {
-            let view = View::matrix("weight", weight)?;
-            view.check_shape("weight", &[classes])?;
-            to_vec(&view.source())?
+    entry(|| {
+        let request = Request::new(reduction, want)?;
+        let logits = View::matrix("logits", logits)?;
+        let classes = columns("logits", &logits)?;
+        let class_weight = match weight {
+            None => Vec::new(),
+            Some(weight) => {
+                let view = View::matrix("weight", weight)?;
+                view.check_shape("weight", &[classes])?;
+                to_vec(&view.source())?
+            }
+        };
+        let loss = Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index };
+        let targets = View::matrix("targets", targets)?;
+        match precision("logits", &logits)? {
+            Precision::Single => softmax_loss::<f32>(py, &loss, &logits, &targets, request),
+            Precision::Double => softmax_loss::<f64>(py, &loss, &logits, &targets, request),
         }
-    };
-    let loss = Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index };
-    let targets = View::matrix("targets", targets)?;
-    match precision("logits", &logits)? {
-        Precision::Single => softmax_loss::<f32>(py, &loss, &logits, &targets, request),
-        Precision::Double => softmax_loss::<f64>(py, &loss, &logits, &targets, request),
-    }
+    })
 }
 
 fn softmax_loss<'py, T: Float>(
@@ -267,7 +300,7 @@ fn softmax_loss<'py, T: Float>(
         let values = to_vec::<T>(&logits.source())?;
         let (labels, probabilities);
         let targets = if indices {
-            labels = loss.classes("targets", to_i64(&targets.source())?, classes)?;
+            labels = loss.classes("targets", &to_i64(&targets.source())?, classes)?;
             SoftmaxTargets::Classes(&labels)
         } else {
             probabilities = to_vec::<T>(&targets.source())?;
@@ -340,8 +373,8 @@ impl<T: Float> Answer<T> {
         let each = request.value && request.reduction == Reduction::None;
         Ok(Self {
             reduced: (request.value && !each).then_some(0.0),
-            each: each.then(|| zeros(losses)).transpose()?,
-            grad: request.grad.then(|| zeros(elements)).transpose()?,
+            each: each.then(|| memory::filled(T::ZERO, losses)).transpose()?,
+            grad: request.grad.then(|| memory::filled(T::ZERO, elements)).transpose()?,
         })
     }
 
@@ -362,13 +395,12 @@ impl<T: Float> Answer<T> {
         elements: &[usize],
     ) -> PyResult<Any<'py>> {
         let value = match (self.each, self.reduced) {
-            (Some(each), _) => Some(array(py, each, losses)?.into_any()),
+            (Some(each), _) => Some(array(py, each, losses)?),
             (None, reduced) => {
                 reduced.map(|value| value.into_pyobject(py)).transpose()?.map(Bound::into_any)
             }
         };
         let grad = self.grad.map(|grad| array(py, grad, elements)).transpose()?;
-        let grad = grad.map(Bound::into_any);
         match (value, grad) {
             (Some(value), Some(grad)) => Ok((value, grad).into_pyobject(py)?.into_any()),
             (Some(one), None) | (None, Some(one)) => Ok(one),

@@ -1,22 +1,29 @@
 //! The extension module `ironmlp._core`: the only files that know PyO3 and NumPy.
 //!
+//! - `entry.rs`: what every call from Python goes through, and what a long one does on its way.
+//!   `environment.rs`: `Environment`, the same for arithmetic in Python.
 //! - `model.rs`: `Model`, whose arguments become views, numbers and specs here; `network.rs`: what
 //!   models of all element types have in common; `typed.rs`: a model of one of them.
 //! - `run.rs`: `Run`, a fit in progress. `predictor.rs`: `Predictor`.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
-//! - `array.rs`: NumPy arrays, in and out; all `unsafe` of this floor. `data.rs`: arguments as
-//!   numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
-//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces, cached.
+//! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
+//!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces; `kept.rs`: those that are
+//!   kept for the next calls.
 //! - `error.rs`: errors as exceptions.
 
 mod access;
 mod array;
 mod config;
 mod data;
+mod entry;
+mod environment;
 mod error;
 mod functional;
+mod kept;
 mod model;
 mod network;
+mod output;
 mod plans;
 mod predictor;
 mod run;
@@ -28,7 +35,12 @@ mod typed;
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::config::{config, get_num_threads, set_num_threads};
+    use super::config::{
+        chunks_of_workers, config, force_threads, get_num_threads, set_num_threads,
+        thread_complaint,
+    };
+    #[pymodule_export]
+    use super::environment::Environment;
     #[pymodule_export]
     use super::functional::{
         binary_cross_entropy, matmul, sigmoid, sigmoid_backward, sigmoid_cross_entropy_with_logits,

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::array::View;
 use super::data::Inputs;
+use super::entry::entry;
 use super::network::{Course, Gradients, Network};
 use super::plans::Route;
 use super::predictor::Predictor;
@@ -64,6 +65,7 @@ impl Model {
     #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads, scale, channels_last))]
     #[allow(clippy::too_many_arguments, reason = "the keywords of a model")]
     fn new(
+        py: Python<'_>,
         layers: Vec<Bound<'_, PyAny>>,
         loss: Option<Bound<'_, PyAny>>,
         optimizer: &Bound<'_, PyAny>,
@@ -73,102 +75,120 @@ impl Model {
         scale: Option<f64>,
         channels_last: bool,
     ) -> PyResult<Self> {
-        let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
-        let input = spec::input(scale, channels_last)?;
-        let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer, input)?;
-        Ok(Self(match dtype {
-            "float32" => Arc::new(Typed::<f32>::new(spec, rate, seed, n_threads)?),
-            "float64" => Arc::new(Typed::<f64>::new(spec, rate, seed, n_threads)?),
-            other => {
-                let message = format!("dtype is {other:?}, known are float32, float64");
-                return Err(Error::Value(message).into());
-            }
-        }))
+        entry(|| {
+            let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
+            let input = spec::input(scale, channels_last)?;
+            let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer, input)?;
+            Ok(Self(match dtype {
+                "float32" => Arc::new(Typed::<f32>::new(py, spec, rate, seed, n_threads)?),
+                "float64" => Arc::new(Typed::<f64>::new(py, spec, rate, seed, n_threads)?),
+                other => {
+                    let message = format!("dtype is {other:?}, known are float32, float64");
+                    return Err(Error::Value(message).into());
+                }
+            }))
+        })
     }
 
     /// Columns of X; None of a network that takes images.
     #[getter]
-    fn in_features(&self) -> Option<usize> {
-        let spec = self.0.spec();
-        (!spec.takes_images()).then(|| spec.in_features())
+    fn in_features(&self) -> PyResult<Option<usize>> {
+        entry(|| {
+            let spec = self.0.spec();
+            Ok((!spec.takes_images()).then(|| spec.in_features()))
+        })
     }
 
     /// Outputs of the last layer, K.
     #[getter]
-    fn out_features(&self) -> usize {
-        self.0.spec().out_features()
+    fn out_features(&self) -> PyResult<usize> {
+        entry(|| Ok(self.0.spec().out_features()))
     }
 
     /// Weights and biases, trainable or not.
     #[getter]
     fn n_parameters(&self) -> PyResult<u64> {
-        Ok(self.0.spec().parameter_count()?)
+        entry(|| Ok(self.0.spec().parameter_count()?))
     }
 
     /// The argument of this name.
     #[getter]
-    fn n_threads(&self) -> Option<usize> {
-        self.0.n_threads()
+    fn n_threads(&self) -> PyResult<Option<usize>> {
+        entry(|| Ok(self.0.n_threads()))
     }
 
     /// The seed of the initial parameters, batches and dropout masks.
     #[getter]
     fn seed(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.0.counters(py)?.seed)
+        entry(|| Ok(self.0.counters(py)?.seed))
     }
 
     /// Finished epochs since the model was made or reset.
     #[getter]
     fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.0.counters(py)?.epoch)
+        entry(|| Ok(self.0.counters(py)?.epoch))
     }
 
     /// Applied updates since the model was made or reset.
     #[getter]
     fn steps(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.0.counters(py)?.steps)
+        entry(|| Ok(self.0.counters(py)?.steps))
     }
 
     /// The optimizer's learning rate at the next update.
     #[getter]
     fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        Ok(self.0.counters(py)?.learning_rate)
+        entry(|| Ok(self.0.counters(py)?.learning_rate))
     }
 
     /// Change `learning_rate`; in a callback it holds from the next batch on.
     fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
-        self.0.set_learning_rate(py, learning_rate)
+        entry(|| self.0.set_learning_rate(py, learning_rate))
     }
 
     /// Copies of all parameters.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.0.parameters(py)
+        entry(|| self.0.parameters(py))
     }
 
-    /// Replace all parameters. Shapes and finiteness are checked before the first is written.
-    fn set_parameters(&self, py: Python<'_>, parameters: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.set_parameters(py, &views("state_dict", &parameters)?)
+    /// Replace all parameters. Shapes and, with `check_finite`, values are checked before the first is
+    /// written.
+    #[pyo3(signature = (parameters, check_finite=true))]
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: Vec<Bound<'_, PyAny>>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        entry(|| self.0.set_parameters(py, &views("state_dict", &parameters)?, check_finite))
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
     /// and `steps`, the `learning_rate`, and the optimizer's moments as copies.
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.0.optimizer_state(py)
+        entry(|| self.0.optimizer_state(py))
     }
 
-    /// Take over what `optimizer_state` returned; checked before anything is written.
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
-        self.0.set_optimizer_state(py, state)
+    /// Take over what `optimizer_state` returned; checked as `set_parameters` does before anything is
+    /// written.
+    #[pyo3(signature = (state, check_finite=true))]
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        entry(|| self.0.set_optimizer_state(py, state, check_finite))
     }
 
     /// Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate.
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
-        self.0.reset(py, seed)
+        entry(|| self.0.reset(py, seed))
     }
 
     /// An independent model in the same state.
     fn copy(&self, py: Python<'_>) -> PyResult<Self> {
-        self.0.copy(py).map(Self)
+        entry(|| self.0.copy(py).map(Self))
     }
 
     /// The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype).
@@ -180,12 +200,12 @@ impl Model {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.0.forward(py, &self.view_x(X)?, training, out)
+        entry(|| self.0.forward(py, &self.view_x(X)?, training, out))
     }
 
     /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
     fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.check_finite(py, &self.view_x(X)?)
+        entry(|| self.0.check_finite(py, &self.view_x(X)?))
     }
 
     /// The mean loss, whatever the loss's reduction, without dropout.
@@ -197,7 +217,7 @@ impl Model {
         targets: &Bound<'_, PyAny>,
         sample_weight: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        self.0.loss(py, &self.labelled(X, targets, sample_weight)?)
+        entry(|| self.0.loss(py, &self.labelled(X, targets, sample_weight)?))
     }
 
     /// The reduced loss, its gradients, and with `input_grad` its gradient by X.
@@ -211,10 +231,12 @@ impl Model {
         training: bool,
         input_grad: bool,
     ) -> PyResult<(f64, Bound<'py, PyList>, Option<Bound<'py, PyAny>>)> {
-        let inputs = self.labelled(X, targets, sample_weight)?;
-        let (loss, (gradients, by_input)) =
-            self.0.loss_and_grad(py, &inputs, training, input_grad)?;
-        Ok((loss, gradients, by_input))
+        entry(|| {
+            let inputs = self.labelled(X, targets, sample_weight)?;
+            let (loss, (gradients, by_input)) =
+                self.0.loss_and_grad(py, &inputs, training, input_grad)?;
+            Ok((loss, gradients, by_input))
+        })
     }
 
     /// The gradients of sum(output * grad_output), and with `input_grad` the one by X.
@@ -226,13 +248,15 @@ impl Model {
         training: bool,
         input_grad: bool,
     ) -> PyResult<Gradients<'py>> {
-        let grad_output = View::matrix("grad_output", grad_output)?;
-        self.0.backward(py, &self.view_x(X)?, &grad_output, training, input_grad)
+        entry(|| {
+            let grad_output = View::matrix("grad_output", grad_output)?;
+            self.0.backward(py, &self.view_x(X)?, &grad_output, training, input_grad)
+        })
     }
 
     /// One update of the optimizer.
     fn apply_gradients(&self, py: Python<'_>, gradients: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.0.apply_gradients(py, &views("grads", &gradients)?)
+        entry(|| self.0.apply_gradients(py, &views("grads", &gradients)?))
     }
 
     /// One step; the reduced loss before the update.
@@ -244,7 +268,7 @@ impl Model {
         targets: &Bound<'_, PyAny>,
         sample_weight: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        self.0.train_on_batch(py, &self.labelled(X, targets, sample_weight)?)
+        entry(|| self.0.train_on_batch(py, &self.labelled(X, targets, sample_weight)?))
     }
 
     /// Every tensor of one step, which is not applied, in the order of computation: "0.output",
@@ -258,7 +282,7 @@ impl Model {
         targets: &Bound<'py, PyAny>,
         sample_weight: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.0.trace(py, &self.labelled(X, targets, sample_weight)?)
+        entry(|| self.0.trace(py, &self.labelled(X, targets, sample_weight)?))
     }
 
     /// Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
@@ -276,36 +300,40 @@ impl Model {
         shuffle: bool,
         check_finite: bool,
     ) -> PyResult<Run> {
-        let inputs = self.inputs(X, targets, sample_weight)?;
-        let course = Course { epochs, batch_size, shuffle, check_finite };
-        Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, &course)?))
+        entry(|| {
+            let inputs = self.inputs(X, targets, sample_weight)?;
+            let course = Course { epochs, batch_size, shuffle, check_finite };
+            Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, &course)?))
+        })
     }
 
     /// A callable with buffers for at most `max_rows` rows.
     fn predictor(&self, max_rows: usize) -> PyResult<Predictor> {
-        Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows)?, max_rows))
+        entry(|| Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows)?, max_rows)))
     }
 
     /// For tests: force the "general" plan, "unfused" updates, layers shared by "columns" or "slabs:N"
     /// rows; "auto" ends it.
     #[pyo3(name = "_set_route")]
     fn set_route(&self, route: &str) -> PyResult<()> {
-        let slab = |rows: &usize| *rows >= 256 && rows.is_power_of_two();
-        let rows = route.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
-        self.0.set_route(match (route, rows) {
-            ("auto", _) => Route::Auto,
-            ("general", _) => Route::General,
-            ("unfused", _) => Route::Unfused,
-            ("columns", _) => Route::Columns,
-            (_, Some(rows)) => Route::Slabs(rows),
-            _ => {
-                return Err(Error::Value(format!(
+        entry(|| {
+            let slab = |rows: &usize| rows.is_power_of_two() && (256..=1 << 24).contains(rows);
+            let rows = route.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
+            self.0.set_route(match (route, rows) {
+                ("auto", _) => Route::Auto,
+                ("general", _) => Route::General,
+                ("unfused", _) => Route::Unfused,
+                ("columns", _) => Route::Columns,
+                (_, Some(rows)) => Route::Slabs(rows),
+                _ => {
+                    return Err(Error::Value(format!(
                     "route is {route:?}, known are auto, general, unfused, columns, and slabs:N \
-                     with a power of two from 256 on"
+                     with a power of two from 256 to 2^24"
                 ))
                 .into());
-            }
-        });
-        Ok(())
+                }
+            });
+            Ok(())
+        })
     }
 }

@@ -34,9 +34,21 @@ pub trait Network: Send + Sync {
     fn counters(&self, py: Python<'_>) -> PyResult<Counters>;
     fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()>;
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>>;
-    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()>;
+    /// Those that are not finite are refused, if that is asked for.
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: &[View],
+        check_finite: bool,
+    ) -> PyResult<()>;
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>>;
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()>;
+    /// As `set_parameters`, of moments.
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()>;
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()>;
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);

@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, Out, View, copied};
-use super::data::{compute, guarded, zeros};
+use super::array::{Float, View};
+use super::entry::{compute, entry};
+use super::output::{Out, copied};
 use super::plans::Key;
 use super::typed::{Typed, batch};
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, Workspace};
+use crate::runtime::memory;
+use crate::runtime::pool::caught;
 
 /// A call of so many floating-point operations or fewer, about 20 us, keeps the GIL: letting go of
 /// it takes 0.1 us, but to have it back may take the 5 ms that other threads keep it.
@@ -54,8 +57,8 @@ impl<T: Float> TypedPredictor<T> {
 impl<T: Float> Memory<T> {
     fn new(model: &Typed<T>, image: Option<ImageShape>, rows: usize) -> Result<Self> {
         let key = Key::exactly(Purpose::Forward, (rows, image), model.route());
-        let plan = model.plans.plan(key);
-        let outputs = zeros(rows.saturating_mul(plan.outputs()))?;
+        let plan = model.plans.plan(key)?;
+        let outputs = memory::filled(T::ZERO, rows.saturating_mul(plan.outputs()))?;
         Ok(Self { image, workspace: plan.workspace(0)?, plan, outputs })
     }
 }
@@ -97,13 +100,13 @@ impl<T: Float> Predict for TypedPredictor<T> {
         let work = || plan.forward(threads, &state, workspace, &batch, false, values);
         // A step is three products of the size of a forward pass.
         if plan.step_flops(batch.rows) / 3.0 <= SMALL_FLOPS {
-            guarded(work)?;
+            caught(work)??;
         } else {
             compute(py, work)?;
         }
         match out {
             Some(out) => Ok(out.fill(values)),
-            None => Ok(copied(py, values, shape)?),
+            None => copied(py, values, shape),
         }
     }
 }
@@ -126,8 +129,8 @@ impl Predictor {
 impl Predictor {
     /// The most rows of one call.
     #[getter]
-    fn max_rows(&self) -> usize {
-        self.max_rows
+    fn max_rows(&self) -> PyResult<usize> {
+        entry(|| Ok(self.max_rows))
     }
 
     /// The output (n, K) for rows or images x of a batch's shape, or (K,) for one of them.
@@ -140,6 +143,6 @@ impl Predictor {
         x: &Bound<'py, PyAny>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.predict.call(x, out)
+        entry(|| self.predict.call(x, out))
     }
 }

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, Held, View, array};
-use super::data::{Inputs, compute, finite, finite_x};
+use super::array::{Float, Held, View};
+use super::data::{Inputs, finite, finite_x};
+use super::entry::{change, compute, entry};
 use super::network::Course;
+use super::output::array;
 use super::plans::Key;
 use super::typed::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
 use crate::network::{Purpose, State};
+use crate::runtime::memory;
 use crate::training::{self, Data, Sampler};
 
 /// A run whose element type its caller does not know.
@@ -28,8 +31,8 @@ pub trait Training: Send + Sync {
         loss: f64,
         grad_output: &Bound<'_, PyAny>,
     ) -> PyResult<()>;
-    /// Gives the model back.
-    fn close(self: Box<Self>);
+    /// Gives the model back, and the losses.
+    fn close(self: Box<Self>) -> Vec<f64>;
 }
 
 /// Outputs, and rows of X.
@@ -90,7 +93,7 @@ impl<T: Float> TypedRun<T> {
                 if course.check_finite {
                     finite_x::<T>(isa, threads, &source)?;
                 }
-                let plan = plans.plan(key);
+                let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
                 let data = Data { source, targets, weights };
                 let sampler = Sampler::new(rows, batch, course.shuffle)?;
@@ -123,7 +126,7 @@ impl<T: Float> Training for TypedRun<T> {
         let mut state = self.trainer.0.access.write(py)?;
         let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
         let before = run.losses().len();
-        compute(py, || run.advance(state, deadline, stop_at_epoch))?;
+        change(py, || run.advance(state, deadline, stop_at_epoch))?;
         Ok(stop_at_epoch && run.losses().len() > before)
     }
 
@@ -141,7 +144,7 @@ impl<T: Float> Training for TypedRun<T> {
         let shape = [rows.len(), model.plans.spec.out_features()];
         self.pending = Some(rows.len());
         let (outputs, rows) = (array(py, outputs, &shape)?, array(py, rows, &shape[..1])?);
-        Ok(Some((outputs.into_any(), rows.into_any())))
+        Ok(Some((outputs, rows)))
     }
 
     fn finish_batch(
@@ -160,7 +163,7 @@ impl<T: Float> Training for TypedRun<T> {
         gradient.check_shape(NAME, &[rows, outputs])?;
         let mut state = model.access.write(py)?;
         let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
-        self.ended = compute(py, || {
+        self.ended = change(py, || {
             let values = gather::to_vec(&gradient.source())?;
             if loss.is_finite() {
                 finite(NAME, isa, &values, outputs)?;
@@ -171,9 +174,11 @@ impl<T: Float> Training for TypedRun<T> {
         Ok(())
     }
 
-    fn close(self: Box<Self>) {
+    fn close(self: Box<Self>) -> Vec<f64> {
         let Self { run, key, trainer, .. } = *self;
-        trainer.0.plans.keep(key, run.end(training::Run::into_workspace));
+        let (workspace, losses) = run.end(training::Run::into_parts);
+        trainer.0.plans.keep(key, workspace);
+        losses
     }
 }
 
@@ -229,27 +234,29 @@ impl Run {
     /// True when all epochs have been trained.
     #[getter]
     fn done(&self) -> PyResult<bool> {
-        let stage = self.stage()?;
-        let progress = stage.progress();
-        Ok(progress.losses.len() >= progress.epochs)
+        entry(|| {
+            let stage = self.stage()?;
+            let progress = stage.progress();
+            Ok(progress.losses.len() >= progress.epochs)
+        })
     }
 
     /// Finished epochs of this run.
     #[getter]
     fn epochs_done(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().losses.len())
+        entry(|| Ok(self.stage()?.progress().losses.len()))
     }
 
     /// Finished batches of the present epoch.
     #[getter]
     fn batches_done(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().batches_done)
+        entry(|| Ok(self.stage()?.progress().batches_done))
     }
 
     /// Batches of an epoch, a short last one included.
     #[getter]
     fn batches_per_epoch(&self) -> PyResult<usize> {
-        Ok(self.stage()?.progress().batches)
+        entry(|| Ok(self.stage()?.progress().batches))
     }
 
     /// Train until about `seconds` have passed or all epochs are done.
@@ -257,19 +264,21 @@ impl Run {
     /// With `stop_at_epoch` it returns at the end of an epoch too, and True exactly then; without,
     /// as many epochs as fit into the time go by, and it returns False.
     fn advance(&self, py: Python<'_>, seconds: f64, stop_at_epoch: bool) -> PyResult<bool> {
-        let deadline = Duration::try_from_secs_f64(seconds)
-            .ok()
-            .and_then(|time| Instant::now().checked_add(time))
-            .ok_or_else(|| {
-                Error::Value(format!("seconds is {seconds}, it must be a time from 0 on"))
-            })?;
-        self.stage()?.open()?.advance(py, deadline, stop_at_epoch)
+        entry(|| {
+            let deadline = Duration::try_from_secs_f64(seconds)
+                .ok()
+                .and_then(|time| Instant::now().checked_add(time))
+                .ok_or_else(|| {
+                    Error::Value(format!("seconds is {seconds}, it must be a time from 0 on"))
+                })?;
+            self.stage()?.open()?.advance(py, deadline, stop_at_epoch)
+        })
     }
 
     /// For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
     /// holds; None when an epoch has ended, which then counts in `epochs_done`.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>> {
-        self.stage()?.open()?.next_batch(py)
+        entry(|| self.stage()?.open()?.next_batch(py))
     }
 
     /// The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
@@ -280,20 +289,23 @@ impl Run {
         loss: f64,
         grad_output: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.stage()?.open()?.finish_batch(py, loss, grad_output)
+        entry(|| self.stage()?.open()?.finish_batch(py, loss, grad_output))
     }
 
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.
     fn losses<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyAny>> {
-        let losses = self.stage()?.progress().losses.get(start..).unwrap_or(&[]).to_vec();
-        let count = losses.len();
-        Ok(array(py, losses, &[count])?.into_any())
+        entry(|| {
+            let stage = self.stage()?;
+            let losses = memory::copied(stage.progress().losses.get(start..).unwrap_or(&[]))?;
+            let count = losses.len();
+            array(py, losses, &[count])
+        })
     }
 
     /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
     /// context manager written in Python: no Ctrl-C comes between a run and its close.
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__(slf: Py<Self>) -> PyResult<Py<Self>> {
+        entry(|| Ok(slf))
     }
 
     /// As `close`.
@@ -303,17 +315,23 @@ impl Run {
         _error: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.close()
+        entry(|| self.close())
     }
 
     /// Give the model back; harmless when called again.
     fn close(&self) -> PyResult<()> {
-        let mut stage = self.stage()?;
-        let Progress { epochs, losses, batches_done, batches } = stage.progress();
-        let closed = Stage::Closed { epochs, losses: losses.to_vec(), batches_done, batches };
-        if let Stage::Open(training) = std::mem::replace(&mut *stage, closed) {
-            training.close();
-        }
-        Ok(())
+        entry(|| {
+            let mut stage = self.stage()?;
+            let Progress { epochs, batches_done, batches, .. } = stage.progress();
+            let closed = Stage::Closed { epochs, losses: Vec::new(), batches_done, batches };
+            match std::mem::replace(&mut *stage, closed) {
+                Stage::Open(training) => {
+                    let losses = training.close();
+                    *stage = Stage::Closed { epochs, losses, batches_done, batches };
+                }
+                closed => *stage = closed,
+            }
+            Ok(())
+        })
     }
 }

@@ -9,6 +9,7 @@ use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::pooling::{Pool, PoolKind};
 use crate::network::{Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Spec};
+use crate::runtime::memory;
 
 /// A whole model and its first learning rate, checked.
 pub fn model(
@@ -174,10 +175,15 @@ fn numbers(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
     if value.is_none() {
         return Ok(Vec::new());
     }
-    match value.extract::<f64>() {
-        Ok(number) => Ok(vec![number]),
-        Err(_) => value.extract(),
+    if let Ok(number) = value.extract::<f64>() {
+        return Ok(vec![number]);
     }
+    let mut numbers = memory::vector(value.len()?)?;
+    for number in value.try_iter()? {
+        memory::reserve(&mut numbers, 1)?;
+        numbers.push(number?.extract()?);
+    }
+    Ok(numbers)
 }
 
 fn no_such(kind: &str, class: &str) -> PyErr {

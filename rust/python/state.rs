@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::array::{Float, View, array};
+use super::array::{Float, View};
 use super::data::tensors;
+use super::output::array;
 use crate::error::{Error, Result};
 use crate::network::State;
 use crate::simd::Isa;
@@ -21,11 +22,12 @@ pub struct Exported<T> {
 }
 
 impl<T: Float> Exported<T> {
-    pub fn new(state: &State<T>) -> Self {
+    pub fn new(state: &State<T>) -> Result<Self> {
         let State { epoch, steps, learning_rate, beta_powers, .. } = *state;
-        let moments = state.moments.iter().map(|moment| state.layout.export(moment)).collect();
+        let moments = state.moments.iter().map(|moment| state.layout.export(moment));
+        let moments = moments.collect::<Result<_>>()?;
         let shapes = state.layout.shapes();
-        Self { epoch, steps, learning_rate, beta_powers, moments, shapes }
+        Ok(Self { epoch, steps, learning_rate, beta_powers, moments, shapes })
     }
 
     pub fn dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -83,11 +85,11 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Checks the moments' shapes and values, then replaces the state's.
-    pub fn import<T: Float>(&self, state: &mut State<T>, isa: Isa) -> Result<()> {
+    /// Checks the moments' shapes and, if `check` is there, values, then replaces the state's.
+    pub fn import<T: Float>(&self, state: &mut State<T>, check: Option<Isa>) -> Result<()> {
         let mut moments = Vec::new();
         for (index, views) in self.moments.iter().enumerate() {
-            moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, isa)?);
+            moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, check)?);
         }
         state.set_optimizer_state(&moments, self.steps, self.epoch, self.beta_powers)?;
         state.learning_rate = self.learning_rate;

@@ -7,17 +7,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::access::Access;
-use super::array::{Float, Out, View, array};
-use super::data::{Inputs, compute, finite, finite_x, tensors, zeros};
+use super::array::{Float, View};
+use super::data::{Inputs, finite, finite_x, tensors};
+use super::entry::{change, compute};
 use super::network::{Counters, Course, Gradients, Network};
+use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
 use super::predictor::{Predict, TypedPredictor};
 use super::run::{Training, TypedRun};
 use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
-use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
-use crate::runtime::threads;
+use crate::network::{Batch, Head, Labels, Purpose, Spec, State, StepLoss, initial_parameters};
+use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
 
@@ -35,15 +37,19 @@ pub struct Typed<T: Float> {
 }
 
 impl<T: Float> Typed<T> {
+    /// A model with initial values from `seed`, which are made without the GIL.
     pub fn new(
+        py: Python<'_>,
         spec: Spec,
         learning_rate: f64,
         seed: u64,
         n_threads: Option<usize>,
     ) -> Result<Self> {
         let isa = Isa::chosen()?;
-        let state = State::new(&spec, learning_rate, seed, isa)?;
-        Ok(Self::of(Arc::new(Plans::new(spec, isa)), state, learning_rate, n_threads))
+        compute(py, || {
+            let state = State::new(&spec, learning_rate, seed, isa)?;
+            Ok(Self::of(Plans::shared(spec, isa)?, state, learning_rate, n_threads))
+        })
     }
 
     fn of(
@@ -91,20 +97,29 @@ impl<T: Float> Typed<T> {
         Ok(data)
     }
 
-    /// Gradients of a step, as `work` leaves them in its workspace.
-    fn gradients<R>(
+    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
+    fn gradients(
         &self,
         state: &State<T>,
         x: &View,
+        batch: &Batch<'_, T>,
+        head: (Head<'_, T>, bool),
         input_grad: bool,
-        work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
-    ) -> Result<(R, Tensors<T>, Option<Vec<T>>)> {
-        let rows = x.source().rows();
+    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+        let (threads, rows) = (self.threads()?, batch.rows);
+        let mut by_input = match input_grad {
+            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
+            false => None,
+        };
         let key = self.key(Purpose::Gradients { input_grad }, x);
         self.plans.run(key, rows, |plan, workspace| {
-            let result = work(plan, workspace)?;
-            let gradients = state.layout.export(workspace.gradient());
-            Ok((result, gradients, plan.input_grad(workspace, rows)))
+            let loss = match &mut by_input {
+                Some(by_input) => {
+                    plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
+                }
+                None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
+            }?;
+            Ok((loss, state.layout.export(workspace.gradient())?, by_input))
         })
     }
 }
@@ -133,17 +148,23 @@ impl<T: Float> Network for Typed<T> {
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
         let shapes = state.layout.shapes();
-        let tensors = compute(py, || Ok(state.layout.export(&state.parameters)))?;
+        let tensors = compute(py, || state.layout.export(&state.parameters))?;
         drop(state);
         list(py, tensors, &shapes)
     }
 
-    fn set_parameters(&self, py: Python<'_>, parameters: &[View]) -> PyResult<()> {
+    fn set_parameters(
+        &self,
+        py: Python<'_>,
+        parameters: &[View],
+        check_finite: bool,
+    ) -> PyResult<()> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let tensors = tensors("state_dict", parameters, &state.layout, isa)?;
+        Ok(change(py, || {
+            let check = check_finite.then_some(isa);
+            let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
@@ -151,23 +172,34 @@ impl<T: Float> Network for Typed<T> {
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = self.access.read(py)?;
-        let exported = compute(py, || Ok(state::Exported::new(&state)))?;
+        let exported = compute(py, || state::Exported::new(&state))?;
         drop(state);
         exported.dict(py)
     }
 
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        check_finite: bool,
+    ) -> PyResult<()> {
+        let check = check_finite.then_some(self.plans.isa);
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, self.plans.isa))?)
+        Ok(change(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        let Plans { spec, isa, .. } = &*self.plans;
+        let parameters = compute(py, || {
+            memory::room(spec.layers.len())?;
+            initial_parameters(spec, seed, *isa)
+        })?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            state.reset(&self.plans.spec, seed, self.plans.isa);
+        Ok(change(py, || {
+            state.reset(seed, &parameters, *isa);
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -209,7 +241,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let values = compute(py, || {
-            let mut values = zeros(shape[0].saturating_mul(shape[1]))?;
+            let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Purpose::Forward, x);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
@@ -219,7 +251,7 @@ impl<T: Float> Network for Typed<T> {
         drop(state);
         match out {
             Some(out) => Ok(out.fill(&values)),
-            None => Ok(array(py, values, &shape)?.into_any()),
+            None => array(py, values, &shape),
         }
     }
 
@@ -230,7 +262,7 @@ impl<T: Float> Network for Typed<T> {
             let data = self.data(inputs)?;
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Forward, &inputs.x), rows, |plan, workspace| {
-                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean())
+                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
             })
         })?)
     }
@@ -246,9 +278,8 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
             let data = self.finite_data(threads, inputs)?;
-            self.gradients(&state, &inputs.x, input_grad, |plan, workspace| {
-                plan.gradients(threads, &state, workspace, &data.all(), Head::Loss, training)
-            })
+            let head = (Head::Loss, training);
+            self.gradients(&state, &inputs.x, &data.all(), head, input_grad)
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -266,15 +297,12 @@ impl<T: Float> Network for Typed<T> {
         let (isa, outputs) = (self.plans.isa, self.plans.spec.out_features());
         let batch = batch::<T>(x);
         grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
-        let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (_, gradients, by_input) = compute(py, || {
             let values = gather::to_vec(&grad_output.source())?;
             finite("grad_output", isa, &values, outputs)?;
-            self.gradients(&state, x, input_grad, |plan, workspace| {
-                let head = Head::Gradient(&values);
-                plan.gradients(threads, &state, workspace, &batch, head, training)
-            })
+            let head = (Head::Gradient(&values), training);
+            self.gradients(&state, x, &batch, head, input_grad)
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -285,23 +313,26 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let tensors = tensors("grads", gradients, &state.layout, self.plans.isa)?;
+        Ok(change(py, || {
+            let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
-            self.plans.updates.apply(threads, state, &gradient)
+            self.plans.updates.apply(threads, state, &gradient)?;
+            state.check_finite(self.plans.isa, threads, state.epoch, 0)
         })?)
     }
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
+        let data = compute(py, || self.finite_data(threads, inputs))?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
+        Ok(change(py, || {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
+                // What came before may be why the loss is not finite.
+                plan.check_finite(threads, state, state.epoch, 0)?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
                 } else {
@@ -375,5 +406,5 @@ fn lists<'py, T: Float>(
 ) -> PyResult<Gradients<'py>> {
     let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
     let gradients = list(py, gradients, shapes)?;
-    Ok((gradients, by_input.map(Bound::into_any)))
+    Ok((gradients, by_input))
 }

@@ -82,6 +82,23 @@ impl<T: Plain> Arena<T> {
         }
     }
 
+    /// Makes all elements zero again.
+    pub fn clear(&mut self) {
+        // SAFETY: the buffer has that many elements, of which all-zero bytes are a value, and no other
+        // thread writes to it while it is borrowed.
+        unsafe { self.ptr.write_bytes(0, self.len) };
+    }
+
+    /// Takes over all elements of another buffer of this length.
+    ///
+    /// # Panics
+    /// If it has another length.
+    pub fn copy_from(&mut self, other: &Self) {
+        assert_eq!(self.len, other.len);
+        // SAFETY: both buffers have that many elements, and are two.
+        unsafe { self.ptr.copy_from_nonoverlapping(other.ptr, self.len) };
+    }
+
     /// The first element's address.
     #[inline(always)]
     #[must_use]

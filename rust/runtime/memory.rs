@@ -1,4 +1,4 @@
-//! The bytes that this process may still use.
+//! The bytes that this process may still use, and vectors whose memory may be refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,15 @@ use crate::error::{Error, Result};
 /// this much takes milliseconds.
 const CHECKED: usize = 64 << 20;
 
-/// Bytes that this process may still use: the least of what the machine has left and what each
-/// control group (version 1 or 2) around the process leaves. `None` where the system does not say.
+/// Bytes that lists, texts and the system's own bookkeeping take at most beside the arrays of a call:
+/// what is small is made without asking, so large allocations see to it that there is room.
+const SMALL: usize = 1 << 20;
+/// Bytes that a layer adds to them: its ops, its names and places in a plan.
+const SMALL_OF_LAYER: usize = 4 << 10;
+
+/// Bytes that this process may still use: the least of what the machine has left, what each control
+/// group (version 1 or 2) around the process leaves, and what its own limits (`ulimit -v`, `-d`) do.
+/// `None` where the system does not say.
 #[must_use]
 pub fn available() -> Option<u64> {
     available_under(Path::new("/"))
@@ -26,7 +33,7 @@ pub fn available_under(root: &Path) -> Option<u64> {
         .and_then(|kilobytes| kilobytes.checked_mul(1024));
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let groups = groups.lines().filter_map(|line| group_left(root, line));
-    machine.into_iter().chain(groups).min()
+    machine.into_iter().chain(groups).chain(limits_left(root)).min()
 }
 
 /// Refuses a need that is larger than the available memory.
@@ -73,8 +80,62 @@ pub fn vector<T>(len: usize) -> Result<Vec<T>> {
     }
 }
 
+/// A vector of `len` times the same.
+///
+/// # Errors
+/// As [`vector`].
+pub fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>> {
+    let mut all = vector(len)?;
+    all.resize(len, value);
+    Ok(all)
+}
+
+/// A vector with a copy of all elements.
+///
+/// # Errors
+/// As [`vector`].
+pub fn copied<T: Copy>(elements: &[T]) -> Result<Vec<T>> {
+    let mut all = vector(elements.len())?;
+    all.extend_from_slice(elements);
+    Ok(all)
+}
+
+/// A vector of what an iterator that knows its length gives.
+///
+/// # Errors
+/// As [`vector`].
+pub fn collected<T>(elements: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
+    let mut all = vector(elements.len())?;
+    all.extend(elements);
+    Ok(all)
+}
+
+/// Makes room for `more` elements behind those of a vector.
+///
+/// # Errors
+/// `Error::Memory` if there is none.
+pub fn reserve<T>(vector: &mut Vec<T>, more: usize) -> Result<()> {
+    vector
+        .try_reserve(more)
+        .map_err(|_| refusal(vector.len().saturating_add(more).saturating_mul(size_of::<T>())))
+}
+
+/// Refuses unless there is room for what a call makes of small pieces, which go unchecked: lists with
+/// an entry for each of so many layers, names, texts.
+///
+/// # Errors
+/// `Error::Memory` if there is not.
+pub fn room(layers: usize) -> Result<()> {
+    let bytes = layers.saturating_mul(SMALL_OF_LAYER).saturating_add(SMALL);
+    let trial: Vec<u8> = vector(bytes)?;
+    // Else the compiler may leave the allocation out.
+    std::hint::black_box(&trial);
+    Ok(())
+}
+
 /// The error of an allocation that failed.
-pub(super) fn refusal(needed: usize) -> Error {
+#[must_use]
+pub fn refusal(needed: usize) -> Error {
     Error::Memory { needed: needed as u64, available: available().unwrap_or(0) }
 }
 
@@ -93,6 +154,20 @@ fn group_left(root: &Path, line: &str) -> Option<u64> {
     let mount = root.join(version.mount);
     let path = PathBuf::from(path.trim_start_matches('/'));
     path.ancestors().filter_map(|level| version.left(&mount.join(level))).min()
+}
+
+/// What the limits on this process's own address space and data leave.
+fn limits_left(root: &Path) -> Option<u64> {
+    let read = |file| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let (limits, status) = (read("proc/self/limits"), read("proc/self/status"));
+    let left = |limit: &str, used: &str| {
+        // The first number is the soft limit; "unlimited" is none.
+        let limit = limits.lines().find_map(|line| line.strip_prefix(limit))?;
+        let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
+        Some(limit.saturating_sub(field(&status, used)?.saturating_mul(1024)))
+    };
+    let space = left("Max address space", "VmSize:");
+    space.into_iter().chain(left("Max data size", "VmData:")).min()
 }
 
 /// The files of one version of control groups.

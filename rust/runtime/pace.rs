@@ -3,6 +3,8 @@
 //! A cost rule cannot know that another process holds a core, that one core is slower than the
 //! other, or that two cores share no cache, where half of what a step wrote lies on the wrong side.
 
+use super::team;
+
 /// Nanoseconds of a trial: twenty times what a worker takes to wake up.
 const WINDOW: f64 = 1e6;
 /// Windows between two trials: one after a change, twice as many after each trial that was lost, up
@@ -48,10 +50,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The threads for the next piece of work, of `setting`.
+    /// The threads for the next piece of work, of `setting`; all of them under [`team::force`].
     #[must_use]
     pub fn threads(&self, setting: usize) -> usize {
-        if self.several { setting } else { 1 }
+        if self.several || team::is_forced() { setting } else { 1 }
     }
 
     /// Whether to time the next piece of work, of about so many nanoseconds.

@@ -10,7 +10,7 @@
 //! a tile makes no difference to any bit.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -18,6 +18,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use super::fork;
+use super::memory;
 use super::team::Team;
 use super::worker::{Line, Share, spin_until};
 use crate::error::{Error, Result};
@@ -36,6 +37,17 @@ const WAKE_AFTER: f64 = 100_000.0;
 const WAITING: u32 = 1 << 31;
 
 type Tile<'a> = dyn Fn(usize) + Sync + 'a;
+
+thread_local! {
+    static CHUNKS_OF_WORKERS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Chunks that workers have run for this thread in regions of forced teams: what shows a test that
+/// it compared several threads with one.
+#[must_use]
+pub fn chunks_of_workers() -> u64 {
+    CHUNKS_OF_WORKERS.get()
+}
 
 /// Where the tiles of an op run.
 #[derive(Debug)]
@@ -83,6 +95,8 @@ struct Region {
     tiles: usize,
     chunks: u32,
     members: &'static [Member],
+    /// Of [`Team`]: each member runs all of its share, and nothing of another's.
+    fixed: bool,
 }
 
 // SAFETY: what `tile` points to may be called from several threads at once.
@@ -111,8 +125,11 @@ impl Pool {
                 // SAFETY: `busy` was false and stays set until the store below.
                 let crew = unsafe { &mut *pool.crew.get() };
                 let members = pool.members(crew, team, threads);
-                let result =
-                    if members.len() > 1 { Some(pool.lead(members, tiles, tile)) } else { None };
+                let result = if members.len() > 1 {
+                    Some(pool.lead(members, team.fixed, tiles, tile))
+                } else {
+                    None
+                };
                 pool.busy.store(false, Ordering::Release);
                 if let Some(result) = result {
                     return result;
@@ -187,7 +204,11 @@ impl Pool {
     #[cold]
     fn grow(&'static self, crew: &mut Crew, size: usize) {
         crew.asked = size;
-        let mut members = crew.members.to_vec();
+        // A thread without memory for its locals would end the process, so without room for more threads
+        // those that there are go on.
+        let members = memory::room(0).and_then(|()| memory::vector(size));
+        let Ok(mut members) = members else { return };
+        members.extend_from_slice(crew.members);
         while members.len() < size {
             let me = members.len();
             let share: &'static Share<Region> = Box::leak(Box::new(Share::new()));
@@ -216,7 +237,13 @@ impl Pool {
     /// A claimed chunk keeps the region alive: this returns only when every chunk has ended, and a
     /// worker uses the region only between a claim and the end of what it has claimed. A worker that
     /// comes late finds its share empty, or with chunks of the next region, and then works on that.
-    fn lead(&self, members: &'static [Member], tiles: usize, tile: &Tile<'_>) -> Result<()> {
+    fn lead(
+        &self,
+        members: &'static [Member],
+        fixed: bool,
+        tiles: usize,
+        tile: &Tile<'_>,
+    ) -> Result<()> {
         let threads = members.len();
         let chunks = tiles.min(threads * CHUNKS).min(u32::MAX as usize >> 1) as u32;
         let region = Region {
@@ -225,6 +252,7 @@ impl Pool {
             tiles,
             chunks,
             members,
+            fixed,
         };
         // The offers publish this, too: workers subtract only after a claim.
         self.pending.0.store(chunks, Ordering::Relaxed);
@@ -237,6 +265,9 @@ impl Pool {
         let ran = self.work(&region, 0, 0);
         if ran < chunks {
             self.wait(ran);
+        }
+        if fixed {
+            CHUNKS_OF_WORKERS.set(CHUNKS_OF_WORKERS.get() + u64::from(chunks - ran));
         }
         if self.panicked.load(Ordering::Relaxed) {
             self.panicked.store(false, Ordering::Relaxed);
@@ -261,13 +292,16 @@ impl Pool {
         }
     }
 
-    /// Claims and runs chunks, first its own, then those of others, until there are none; gives how
-    /// many, `ran` of which it had run before.
+    /// Claims and runs chunks, first its own, then those of others unless the shares are fixed, until
+    /// there are none; gives how many, `ran` of which it had run before.
     fn work(&self, region: &Region, me: usize, mut ran: u32) -> u32 {
         let own = region.members[me].share;
         while let Some(chunk) = own.first() {
             self.chunk(region, chunk);
             ran += 1;
+        }
+        if region.fixed {
+            return ran;
         }
         let (before, after) = region.members.split_at(me);
         for other in after[1..].iter().chain(before) {

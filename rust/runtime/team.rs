@@ -1,5 +1,6 @@
 //! How many threads an op is worth.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Nanoseconds of work for each thread of an op. To hand out an op and to wait for its end takes
@@ -7,29 +8,52 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// threads take 3.1 us for what one does in 5.
 const GRAIN: f64 = 2500.0;
 
+thread_local! {
+    /// Of the caller: no other thread can change what a step has already counted on.
+    static FORCED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether ops that this thread calls run on all threads of their setting, whatever their cost and
+/// the cores, each thread on the whole of its share and on nothing else: for tests, which would
+/// compare one thread with itself on a host of few cores and in networks of little work. Gives what
+/// was said before.
+pub fn force(on: bool) -> bool {
+    FORCED.replace(on)
+}
+
+/// What [`force`] said last on this thread.
+pub(super) fn is_forced() -> bool {
+    FORCED.get()
+}
+
 /// The threads of one op.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Team {
     pub(super) setting: usize,
     pub(super) threads: usize,
     pub(super) nanoseconds: f64,
+    /// Whether no thread takes over what another has not begun.
+    pub(super) fixed: bool,
 }
 
 impl Team {
     /// Of up to `setting` threads as many as an op pays for that takes one thread about so many
-    /// nanoseconds. More than the cores never pay, whatever the setting.
+    /// nanoseconds. More than the cores never pay, whatever the setting. [`force`] overrules both.
     #[must_use]
     pub fn for_cost(setting: usize, nanoseconds: f64) -> Self {
+        if setting > 1 && is_forced() {
+            return Self { fixed: true, ..Self::whole(setting) };
+        }
         // A cost that is no number, or none, stays on the caller.
         let paid = (nanoseconds / GRAIN) as usize;
         let threads = if paid < 2 || setting < 2 { 1 } else { setting.min(paid).min(cores()) };
-        Self { setting, threads, nanoseconds }
+        Self { setting, threads, nanoseconds, fixed: false }
     }
 
     /// All of `setting` threads, whatever the cost and the cores: for tests and timings.
     #[must_use]
     pub fn whole(setting: usize) -> Self {
-        Self { setting, threads: setting, nanoseconds: f64::INFINITY }
+        Self { setting, threads: setting, nanoseconds: f64::INFINITY, fixed: false }
     }
 
     /// What the work takes one thread.

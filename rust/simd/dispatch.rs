@@ -1,7 +1,7 @@
 //! The instruction set chosen at run time.
 
 use std::marker::PhantomData;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{Simd, portable::Baseline};
 #[cfg(target_arch = "x86_64")]
@@ -31,6 +31,15 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
+
+/// In the order of their numbers.
+const KINDS: &[Kind] = &[
+    Kind::Portable,
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx512,
+];
 
 /// Names that `IRONMLP_ISA` takes.
 const NAMES: &str = "portable, avx2, avx512";
@@ -66,13 +75,18 @@ impl Isa {
     /// # Errors
     /// `Error::Value` if `IRONMLP_ISA` names none, or one that this host does not run.
     pub fn chosen() -> Result<Self> {
-        static CHOSEN: OnceLock<Result<Isa>> = OnceLock::new();
-        CHOSEN
-            .get_or_init(|| match std::env::var("IRONMLP_ISA") {
-                Ok(name) if !name.is_empty() => Self::by_name(&name),
-                _ => Ok(*Self::all().last().unwrap_or(&Self::PORTABLE)),
-            })
-            .clone()
+        // Threads that ask at once all find the same, and none waits for another, which a fork could
+        // have cut off. No kind has the number that stands for none yet.
+        static CHOSEN: AtomicU8 = AtomicU8::new(u8::MAX);
+        if let Some(&kind) = KINDS.get(usize::from(CHOSEN.load(Ordering::Relaxed))) {
+            return Ok(Self(kind));
+        }
+        let isa = match std::env::var("IRONMLP_ISA") {
+            Ok(name) if !name.is_empty() => Self::by_name(&name)?,
+            _ => *Self::all().last().unwrap_or(&Self::PORTABLE),
+        };
+        CHOSEN.store(isa.0 as u8, Ordering::Relaxed);
+        Ok(isa)
     }
 
     /// The instruction set of that name.

@@ -38,6 +38,20 @@ impl FloatEnvironment {
         Self { callers }
     }
 
+    /// Sets the default environment until [`Self::put_back`], for who has no scope to hold one in; gives
+    /// the caller's.
+    #[must_use]
+    pub fn put_aside() -> u64 {
+        let callers = read();
+        write(DEFAULT);
+        u64::from(callers)
+    }
+
+    /// Puts back what [`Self::put_aside`] gave in this thread.
+    pub fn put_back(callers: u64) {
+        write(callers as Word);
+    }
+
     /// Sets flush-to-zero and, where it is a bit of its own, denormals-are-zero in this thread: what
     /// a test of [`Self::enter`] needs.
     pub fn flush_to_zero() {

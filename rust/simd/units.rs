@@ -6,10 +6,18 @@
 pub fn halve_registers() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::sync::OnceLock;
-        // A virtual machine takes microseconds to answer.
-        static ANSWER: OnceLock<bool> = OnceLock::new();
-        *ANSWER.get_or_init(amd_says_256)
+        use std::sync::atomic::{AtomicU8, Ordering};
+        // A virtual machine takes microseconds to answer. 0 until then; threads that ask at once all
+        // get the same answer, and none waits for another, which a fork could have cut off.
+        static ANSWER: AtomicU8 = AtomicU8::new(0);
+        match ANSWER.load(Ordering::Relaxed) {
+            0 => {
+                let answer = amd_says_256();
+                ANSWER.store(1 + u8::from(answer), Ordering::Relaxed);
+                answer
+            }
+            answer => answer == 2,
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     false

@@ -34,6 +34,8 @@ pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 
     const ZERO: Self;
     /// One.
     const ONE: Self;
+    /// From 1 to the next larger value.
+    const EPSILON: Self;
     /// Stored parameters, moments and deltas of smaller magnitude become +0 (2^-100, f64: 2^-900):
     /// products of two such numbers would be subnormal, and subnormal arithmetic is slow.
     const FLUSH: Self;
@@ -70,6 +72,7 @@ macro_rules! real {
             type Avx512Lanes = super::Wide<super::avx512::$avx512, $lanes_avx512>;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const EPSILON: Self = <$T>::EPSILON;
             const FLUSH: Self = $flush;
             const NAME: &'static str = $name;
             #[inline(always)]

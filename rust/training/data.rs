@@ -2,6 +2,7 @@
 
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Rows, Source};
+use crate::kernels::loss::RowWeights;
 use crate::network::{Batch, Labels};
 
 /// Targets of all rows.
@@ -23,7 +24,7 @@ pub struct Data<'x, T> {
     /// Targets of all rows.
     pub targets: Targets<T>,
     /// Weights of all rows.
-    pub weights: Option<Vec<T>>,
+    pub weights: Option<RowWeights>,
 }
 
 impl<T: Elementary> Data<'_, T> {
@@ -45,7 +46,7 @@ impl<T: Elementary> Data<'_, T> {
                 Targets::Classes(classes) => Labels::Classes(classes),
                 Targets::Values(values) => Labels::Values(values),
             },
-            weights: self.weights.as_deref(),
+            weights: self.weights.as_ref(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The cursor of a training run, its losses, and when it pauses.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::data::Data;
 use super::sampler::Sampler;
@@ -16,6 +16,10 @@ use crate::runtime::memory;
 const CLOCK_FLOPS: f64 = 20_000.0;
 /// What a step costs beside its floating-point operations, in these.
 const STEP_FLOPS: f64 = 500.0;
+
+/// How long batches with a loss of the caller's go by between two looks at what they have left: as long as
+/// a slice of training with ours.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Epochs for whose losses there is room from the start. Who trains until something else ends it asks
 /// for more epochs than there is memory for.
@@ -32,6 +36,26 @@ pub enum Pause {
     Done,
 }
 
+/// The loss of an epoch from those of its batches: each counts as much as the weights of its rows, with
+/// which its own mean was made.
+#[derive(Clone, Copy, Debug, Default)]
+struct EpochSums {
+    losses: f64,
+    weights: f64,
+}
+
+impl EpochSums {
+    fn add(&mut self, mean: f64, weight: f64) {
+        self.losses += mean * weight;
+        self.weights += weight;
+    }
+
+    /// The mean; 0 where all rows have zero weight.
+    fn mean(self) -> f64 {
+        if self.weights == 0.0 { 0.0 } else { self.losses / self.weights }
+    }
+}
+
 /// A training run: some epochs over one set of data.
 pub struct Run<'x, T: Elementary> {
     plan: Arc<Plan<T>>,
@@ -44,8 +68,10 @@ pub struct Run<'x, T: Elementary> {
     losses: Vec<f64>,
     /// Next batch of the present epoch.
     batch: usize,
-    /// Sum of mean loss times rows over the epoch's batches so far.
-    loss_sum: f64,
+    /// Sums over the epoch's batches so far.
+    sums: EpochSums,
+    /// When batches with a loss of the caller's were last looked at.
+    looked: Instant,
 }
 
 impl<'x, T: Elementary> Run<'x, T> {
@@ -61,6 +87,7 @@ impl<'x, T: Elementary> Run<'x, T> {
         epochs: usize,
         threads: usize,
     ) -> Result<Self> {
+        memory::room(0)?;
         let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
         Ok(Self {
             plan,
@@ -71,7 +98,8 @@ impl<'x, T: Elementary> Run<'x, T> {
             threads,
             losses,
             batch: 0,
-            loss_sum: 0.0,
+            sums: EpochSums::default(),
+            looked: Instant::now(),
         })
     }
 
@@ -79,7 +107,39 @@ impl<'x, T: Elementary> Run<'x, T> {
     ///
     /// # Errors
     /// `Error::Diverged` if the loss of a step is not finite; that step is not applied.
+    /// `Error::Overflow` if parameters or moments are not, which is looked for at the end alone: an epoch
+    /// of a small network takes less time than the look.
     pub fn advance(
+        &mut self,
+        state: &mut State<T>,
+        deadline: Instant,
+        stop_at_epoch: bool,
+    ) -> Result<Pause> {
+        let pause = self.train(state, deadline, stop_at_epoch)?;
+        self.look(state)?;
+        Ok(pause)
+    }
+
+    /// The error for a loss of the present batch that is not finite.
+    fn diverged(&self, state: &State<T>) -> Error {
+        let (epoch, batch) = (state.epoch, self.batch as u64);
+        // What was applied before may be why.
+        match self.plan.check_finite(self.threads, state, epoch, batch) {
+            Ok(()) => Error::Diverged { epoch, batch },
+            Err(error) => error,
+        }
+    }
+
+    /// Refuses a state that is not finite, as found after the last finished batch.
+    fn look(&self, state: &State<T>) -> Result<()> {
+        let (epoch, batch) = match self.batch {
+            0 => (state.epoch.saturating_sub(1), self.sampler.batches() - 1),
+            batch => (state.epoch, batch - 1),
+        };
+        self.plan.check_finite(self.threads, state, epoch, batch as u64)
+    }
+
+    fn train(
         &mut self,
         state: &mut State<T>,
         deadline: Instant,
@@ -115,6 +175,7 @@ impl<'x, T: Elementary> Run<'x, T> {
 
     /// One step; whether it ended an epoch.
     fn step(&mut self, state: &mut State<T>) -> Result<bool> {
+        memory::reserve(&mut self.losses, 1)?;
         if self.batch == 0 {
             self.sampler.begin(state.seed, state.epoch);
         }
@@ -127,34 +188,35 @@ impl<'x, T: Elementary> Run<'x, T> {
         let (plan, workspace) = (&self.plan, &mut self.workspace);
         let loss = plan.train_before(self.threads, state, workspace, &batch, next.as_ref())?;
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+            return Err(self.diverged(state));
         }
-        Ok(self.count(loss.mean(), rows, state))
+        Ok(self.count(loss.mean, loss.weight, state))
     }
 
     /// Epochs of one batch, which is all rows in their order, `times` of them.
     fn epochs_of_one(&mut self, state: &mut State<T>, times: usize) -> Result<()> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
+        memory::reserve(&mut self.losses, times)?;
         let before = self.losses.len();
         let losses = &mut self.losses;
-        // The mean times the rows and by them again: what `count` makes of the only batch of many.
-        let mut each = |loss: StepLoss| losses.push(loss.mean() * rows as f64 / rows as f64);
+        let mut each = |loss: StepLoss| {
+            let mut sums = EpochSums::default();
+            sums.add(loss.mean, loss.weight);
+            losses.push(sums.mean());
+        };
         let (plan, workspace) = (&self.plan, &mut self.workspace);
-        let loss = plan.train_again(self.threads, state, workspace, &batch, times, &mut each)?;
+        let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each);
+        // Also of those before an error.
         state.epoch += (self.losses.len() - before) as u64;
-        if loss.is_finite() {
-            Ok(())
-        } else {
-            Err(Error::Diverged { epoch: state.epoch, batch: 0 })
-        }
+        if last?.is_finite() { Ok(()) } else { Err(self.diverged(state)) }
     }
 
     /// The outputs of the next batch, row-major, and its rows of X: for a loss of the caller's.
     /// `None` at the end of the run.
     ///
     /// # Errors
-    /// `Error::Internal` if a tile panicked.
+    /// `Error::Memory` if there is no room for them, `Error::Internal` if a tile panicked.
     pub fn next_batch(&mut self, state: &State<T>) -> Result<Option<(Vec<T>, Vec<i64>)>> {
         if self.done() {
             return Ok(None);
@@ -163,13 +225,13 @@ impl<'x, T: Elementary> Run<'x, T> {
             self.sampler.begin(state.seed, state.epoch);
         }
         let (order, rows) = self.sampler.batch(self.batch);
-        let mut outputs = vec![T::ZERO; rows * self.plan.outputs()];
+        let mut outputs = memory::filled(T::ZERO, rows.saturating_mul(self.plan.outputs()))?;
         let batch = self.data.batch(order, rows);
         self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
         let indices = match order {
-            Rows::List(indices) => indices.iter().map(|&row| i64::from(row)).collect(),
-            Rows::From(first) => (first..first + rows).map(|row| row as i64).collect(),
-        };
+            Rows::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
+            Rows::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
+        }?;
         Ok(Some((outputs, indices)))
     }
 
@@ -177,7 +239,9 @@ impl<'x, T: Elementary> Run<'x, T> {
     /// gradient at the outputs; whether that ended an epoch.
     ///
     /// # Errors
-    /// `Error::Diverged` if the loss is not finite, `Error::Shape` if the gradient has another size.
+    /// `Error::Diverged` if the loss is not finite, `Error::Shape` if the gradient has another size,
+    /// `Error::Overflow` if parameters or moments are not finite, which is looked for at the end of an
+    /// epoch and where the last look was a while ago.
     pub fn finish_batch(&mut self, state: &mut State<T>, loss: f64, grad: &[T]) -> Result<bool> {
         let (order, rows) = self.sampler.batch(self.batch);
         if grad.len() != rows * self.plan.outputs() {
@@ -188,24 +252,29 @@ impl<'x, T: Elementary> Run<'x, T> {
             )));
         }
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: state.epoch, batch: self.batch as u64 });
+            return Err(self.diverged(state));
         }
+        memory::reserve(&mut self.losses, 1)?;
         let batch = self.data.batch(order, rows);
         let head = Head::Gradient(grad);
         self.plan.gradients(self.threads, state, &mut self.workspace, &batch, head, true)?;
         self.plan.apply(self.threads, state, self.workspace.gradient())?;
-        Ok(self.count(loss, rows, state))
+        let ended = self.count(loss, rows as f64, state);
+        if ended || self.looked.elapsed() >= LOOK {
+            self.look(state)?;
+            self.looked = Instant::now();
+        }
+        Ok(ended)
     }
 
-    /// Counts a finished batch; whether it ended an epoch.
-    fn count(&mut self, mean: f64, rows: usize, state: &mut State<T>) -> bool {
-        self.loss_sum += mean * rows as f64;
+    /// Counts a finished batch with the sum of its rows' weights; whether it ended an epoch.
+    fn count(&mut self, mean: f64, weight: f64, state: &mut State<T>) -> bool {
+        self.sums.add(mean, weight);
         self.batch += 1;
         if self.batch < self.sampler.batches() {
             return false;
         }
-        self.losses.push(self.loss_sum / self.data.rows() as f64);
-        self.loss_sum = 0.0;
+        self.losses.push(std::mem::take(&mut self.sums).mean());
         self.batch = 0;
         state.epoch += 1;
         true
@@ -235,9 +304,9 @@ impl<'x, T: Elementary> Run<'x, T> {
         self.sampler.batches()
     }
 
-    /// Gives the memory of a step back for the next run.
+    /// The memory of a step, for the next run, and the mean loss of each finished epoch.
     #[must_use]
-    pub fn into_workspace(self) -> Workspace<T> {
-        self.workspace
+    pub fn into_parts(self) -> (Workspace<T>, Vec<f64>) {
+        (self.workspace, self.losses)
     }
 }

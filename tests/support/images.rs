@@ -42,6 +42,16 @@ impl<T: Real> Block<T> {
         Self::new(shape, |_, _, _, _| T::from_f64(f64::NAN))
     }
 
+    /// The same pixels, but for lanes from `first` on, which all hold `value`.
+    pub fn with_lanes(&self, first: usize, value: T) -> Self {
+        Self::new(
+            self.shape,
+            |lane, channel, row, col| {
+                if lane < first { self.at(lane, channel, row, col) } else { value }
+            },
+        )
+    }
+
     fn place(&self, lane: usize, channel: usize, row: usize, col: usize) -> usize {
         let pixel = row * self.shape.row_stride() + channel * self.shape.width + col;
         self.start + pixel * LANES + lane

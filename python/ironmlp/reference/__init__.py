@@ -14,7 +14,7 @@ stands for dloss/dy, an array of y's shape. Images are (n, C, H, W): channels, h
 
 To read it from below: `specs.py` (what layers, losses and optimizers are), `draws.py` (random
 numbers), `activations.py`, `layers.py`, `losses.py`, `optimizers.py`, then `network.py` (forward
-pass, gradients, updates), `training.py` (epochs and callbacks), `model.py` (labels, steps,
+pass, gradients, updates), `labels.py`, `training.py` (epochs and callbacks), `model.py` (steps,
 predictions) and `mlp.py`.
 """
 

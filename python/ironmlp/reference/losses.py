@@ -2,12 +2,14 @@
 # Functions of one table share one signature, whether they use all of it or not.
 # ruff: noqa: ARG005
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .activations import sigmoid, softplus
+from .silent import silent
 from .specs import Array, kind
 
 # What a loss makes of outputs, (n, K), and targets: its value, (n, K), its derivative by the
@@ -21,8 +23,8 @@ def elements(value: Array, grad: Array) -> Parts:
 
 def binary_cross_entropy(x: Array, t: Array, loss: Any) -> Parts:
     if not loss.from_logits:  # x is the probability itself
-        with np.errstate(divide="ignore"):  # log 0 counts as -100
-            log_p, log_q = np.maximum(np.log(x), -100.0), np.maximum(np.log1p(-x), -100.0)
+        # log 0 counts as -100.
+        log_p, log_q = np.maximum(np.log(x), -100.0), np.maximum(np.log1p(-x), -100.0)
         grad = -(t / np.maximum(x, 1e-12) - (1.0 - t) / np.maximum(1.0 - x, 1e-12))
         return elements(-(t * log_p + (1.0 - t) * log_q), grad)
     # log p = -softplus(-x) and log(1 - p) = -softplus(x), without a 1 - p that rounds to 0.
@@ -46,7 +48,7 @@ def cross_entropy(x: Array, targets: Array, loss: Any) -> Parts:
         t[kept, targets[kept]] = 1.0
         divisor = t @ c
     s = loss.label_smoothing
-    t = (((1.0 - s) * t + s / k) * c * kept[:, None]).astype(x.dtype)  # weighted, (n, K)
+    t = ((1.0 - s) * t + s / k) * c * kept[:, None]  # weighted, (n, K)
     z = x - x.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return -t * log_p, softmax(x) * t.sum(axis=1, keepdims=True) - t, divisor
@@ -67,13 +69,61 @@ LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
 }
 
 
+def unit(weight: Array) -> float:
+    """The power of two below the largest weight: so divided, weights of any size have a sum."""
+    exponent = math.frexp(np.max(weight))[1] - 1
+    return 2.0 ** max(exponent, -1022) if np.any(weight) else 1.0
+
+
+@silent
+def relative(weight: Array) -> Array:
+    """Weights over their unit, so that batches of one set may be compared."""
+    return weight / unit(weight)
+
+
+@silent
+def row_weights(weight: Any, n: int) -> Array:
+    return np.ones(n) if weight is None else np.asarray(weight, float)
+
+
 def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
     """The loss of a batch, and its derivative by the outputs y, (n, K)."""
     if kind(loss) not in LOSSES:  # the user's own function
         value, grad = loss(y, t)
-        return float(value), np.asarray(grad, y.dtype)
+        return float(value), silent(np.asarray)(grad, y.dtype)
+    return weighed(y, t, weight, loss, reduction)
+
+
+@silent
+def weighed(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
+    """`reduced` for a loss of the table."""
     value, grad, divisors = LOSSES[kind(loss)](y, t, loss)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight, float)  # (n,)
-    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0
+    weight = row_weights(weight, len(y))  # (n,)
+    size = unit(weight)
+    weight = weight / size
+    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0 / size
+    # The quotient is rounded, no weight: one that the dtype lacks may have a share that it has.
     scale = (weight / divisor if divisor > 0 else np.zeros(len(y)))[:, None]  # (n, 1)
-    return float(np.sum(scale * value)), scale.astype(y.dtype) * grad.astype(y.dtype)
+    return float(np.sum(scale * value)), (scale * grad).astype(y.dtype)
+
+
+def mean(y: Array, t: Array, weight: Any, loss: Any) -> tuple[float, float]:
+    """The mean loss of a batch, and how much it counts beside those of other batches."""
+    value = reduced(y, t, weight, loss, "mean")[0]
+    if kind(loss) not in LOSSES:
+        return value, float(len(y))
+    return value, counted(y, t, weight, loss)
+
+
+@silent
+def counted(y: Array, t: Array, weight: Any, loss: Any) -> float:
+    return float(np.sum(row_weights(weight, len(y)) * LOSSES[kind(loss)](y, t, loss)[2]))
+
+
+@silent
+def r2(y: Array, t: Array) -> float:
+    """1 - sum (y - t)^2 / sum (t - mean t)^2, its mean over the outputs; a constant target counts 1
+    if it is met exactly, else 0."""
+    spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - y) ** 2).sum(axis=0)  # (K,)
+    each = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
+    return float(each.mean())

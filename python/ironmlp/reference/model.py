@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .activations import sigmoid
 from .draws import shuffled
-from .losses import reduced, softmax
+from .labels import numbers, probabilities, read
+from .losses import mean, r2, reduced, relative, row_weights
 from .network import Network
 from .specs import Array, kind
 from .training import Training
+
+CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
 
 
 class Sequential(Network):
@@ -53,37 +55,47 @@ class Sequential(Network):
         found = self._step(X, self._targets(y), sample_weight, False)
         return {name: tensor for name, tensor in found.items() if name != "input.grad"}
 
-    def train_on_batch(self, X: Any, y: Any, *, sample_weight: Any = None) -> float:
-        loss, grads = self.loss_and_grad(X, y, sample_weight=sample_weight, training=True)
-        self.apply_gradients(grads)
-        return float(loss)
+    def train_on_batch(
+        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
+    ) -> float:
+        found = self._step(X, self._targets(y, classes is not None, classes), sample_weight, True)
+        self.apply_gradients(self._keyed(found))
+        return float(found["loss"])
 
     def fit(
         self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        sample_weight: Any = None, callbacks: Iterable[Any] = (), verbose: Any = "auto",
-        log_every: int = 0, check_finite: bool = True,
+        sample_weight: Any = None, classes: Any = None, callbacks: Iterable[Any] = (),
+        verbose: Any = "auto", log_every: int = 0, check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
         """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), and what
-        callbacks log. `history` is the same, also after an exception."""
+        callbacks log. `history` is the same, also after an exception.
+
+        A batch's loss is that before its update, and counts as much as its rows' weights.
+        `classes` lists all labels in the order of the outputs, for a y that may lack some.
+        """
         X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
-        targets, self.flat = self._targets(y, learn=True), np.ndim(y) == 1
+        targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
-        weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
+        weight = row_weights(sample_weight, n)
+        shares = relative(weight)
         size = n if batch_size is None else min(batch_size, n)
 
         def epoch() -> float:
             order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
-            total = 0.0
+            total, weights = 0.0, 0.0
             for start in range(0, n, size):  # the last batch may be short
                 rows = order[start : start + size]
                 found = self._step(X[rows], targets[rows], weight[rows], True)
                 if not math.isfinite(found["loss"]):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
-                total += len(rows) * self._mean_loss(y_rows, targets[rows], weight[rows])
+                loss, counts = mean(y_rows, targets[rows], shares[rows], self.loss)
+                total, weights = total + counts * loss, weights + counts
                 self.apply_gradients(self._keyed(found))
+            if not self.is_finite():
+                raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
-            return total / n
+            return total / weights if weights else 0.0
 
         self.stop_training = False
         try:
@@ -92,64 +104,42 @@ class Sequential(Network):
             if self.steps == known[2]:  # no step was made, so no labels were learned
                 self.classes_, self.flat, _ = known
 
-    def _mean_loss(self, y: Array, targets: Array, weight: Any = None) -> float:
-        return reduced(y, targets, weight, self.loss, "mean")[0]
-
-    def _targets(self, y: Any, learn: bool = False) -> Any:
+    def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K)."""
-        y, k, loss = np.asarray(y), self.n_out, kind(self.loss)
-        indices = loss == "CrossEntropy" and y.ndim == 1
-        if y.shape[1:] != (k,) and not (y.ndim == 1 and (indices or k == 1)):
-            raise ValueError(f"y has shape {y.shape}, the network gives (n, {k})")
-        if not (indices or (loss == "BinaryCrossEntropy" and k == 1)):
-            return y.reshape(-1, k).astype(self.dtype)
-        plain, y = np.arange(k if indices else 2), y.ravel()
-        classes, number = plain if self.classes_ is None else self.classes_, False
-        if y.dtype.kind in "iufb" and np.array_equal(classes, plain):
-            # Class indices, or numbers in [0, 1].
-            fits = (y >= 0) & (y <= plain[-1]) & (not indices or np.equal(np.floor(1.0 * y), y))
-            number = bool(np.all(fits | (indices and np.equal(y, self.loss.ignore_index))))
-            if y.dtype.kind == "b" and len(plain) == 2 and self.classes_ is None:
-                classes = np.array([False, True])
-        if not number:  # labels: their positions in the sorted classes
-            classes = np.unique(y) if learn and self.classes_ is None else classes
-            if len(classes) != len(plain) or not np.isin(y, classes).all():
-                raise ValueError(f"y holds {np.unique(y)}, not {len(plain)} classes or {plain}")
-            y = np.searchsorted(classes, y)
-        self.classes_ = classes if learn else self.classes_
-        return y.astype(np.int64) if indices else y.reshape(-1, 1).astype(self.dtype)
+        targets, found = read(y, self.loss, self.n_out, self.dtype, self.classes_, learn, classes)
+        self.classes_ = found if learn else self.classes_
+        return targets
 
     def predict_proba(self, X: Any) -> Array:
         """(n, K); for binary cross-entropy of one output (n, 2), a column for each class."""
-        y = self(X)
-        if kind(self.loss) == "CrossEntropy":
-            return softmax(y)
-        if kind(self.loss) != "BinaryCrossEntropy":
+        if kind(self.loss) not in CLASSIFYING:
             raise AttributeError(f"{kind(self.loss)} gives no probabilities")
-        p, q = (sigmoid(y), sigmoid(-y)) if self.loss.from_logits else (y, 1.0 - y)
-        return (np.hstack([q, p]) if self.n_out == 1 else p).astype(self.dtype)
+        return numbers(probabilities(self(X), self.loss))
 
-    def predict(self, X: Any) -> Any:
-        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
-        if kind(self.loss) not in ("BinaryCrossEntropy", "CrossEntropy"):
-            y = self(X)
-            return y.ravel() if self.flat else y
+    def _chosen(self, X: Any) -> Array:
+        """Class indices, (n,), of equally probable ones the first; of several flags 0 or 1."""
         p = self.predict_proba(X)
         if kind(self.loss) == "BinaryCrossEntropy" and self.n_out > 1:
             return np.where(p > 0.5, 1, 0)
-        index = p.argmax(axis=1)
-        return index if self.classes_ is None else self.classes_[index]
+        return np.asarray(p.argmax(axis=1))
+
+    def predict(self, X: Any) -> Any:
+        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
+        if kind(self.loss) not in CLASSIFYING:
+            y = numbers(self(X))
+            return y.ravel() if self.flat else y
+        chosen = self._chosen(X)
+        return chosen if self.classes_ is None else self.classes_[chosen]
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
-        t, outputs = self._targets(y), self(X)
-        result = {"loss": self._mean_loss(outputs, t)}
+        t, outputs = self._targets(y), numbers(self(X))
+        result = {"loss": mean(outputs, t, None, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
-            right = outputs.argmax(axis=1) == (t if t.ndim == 1 else t.argmax(axis=1))
+            right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
             return result | {"accuracy": float(right[kept].mean())}
         if kind(self.loss) == "BinaryCrossEntropy":
-            right = (outputs > (0.0 if self.loss.from_logits else 0.5)) == (t > 0.5)
+            right = self._chosen(X).reshape(t.shape) == (t > 0.5)
             return result | {"accuracy": float(right.mean())}
-        spread = ((t - t.mean(axis=0)) ** 2).sum(axis=0)  # (K,)
-        return result | {"r2": float(np.mean(1.0 - ((t - outputs) ** 2).sum(axis=0) / spread))}
+        return result | {"r2": r2(outputs, t)}

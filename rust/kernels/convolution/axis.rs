@@ -1,5 +1,8 @@
 //! Which taps of a kernel meet which positions of an image, along one axis.
 
+use crate::error::Result;
+use crate::runtime::memory;
+
 /// A convolution along one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stencil {
@@ -53,8 +56,10 @@ pub struct Axis {
 
 impl Axis {
     /// The forward pass: the result is the output, the source the input.
-    #[must_use]
-    pub fn forward(stencil: Stencil, inputs: usize, outputs: usize) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for its positions.
+    pub fn forward(stencil: Stencil, inputs: usize, outputs: usize) -> Result<Self> {
         let Stencil { stride, padding, dilation, .. } = stencil;
         let source = |output: usize, tap: usize| {
             (output * stride + tap * dilation).checked_sub(padding).filter(|&at| at < inputs)
@@ -63,8 +68,10 @@ impl Axis {
     }
 
     /// The gradient at the input: the result is the input, the source the gradient at the output.
-    #[must_use]
-    pub fn backward(stencil: Stencil, inputs: usize, outputs: usize) -> Self {
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn backward(stencil: Stencil, inputs: usize, outputs: usize) -> Result<Self> {
         let Stencil { stride, padding, dilation, .. } = stencil;
         let source = |input: usize, tap: usize| {
             let at = (input + padding).checked_sub(tap * dilation)?;
@@ -80,7 +87,7 @@ impl Axis {
         positions: usize,
         (tap_step, source_step): (usize, isize),
         source: impl Fn(usize, usize) -> Option<usize>,
-    ) -> Self {
+    ) -> Result<Self> {
         let taps_at = |position: usize| {
             let mut met = (0..taps).filter_map(|tap| Some((tap, source(position, tap)?)));
             let (tap, at, count) = match met.next() {
@@ -89,14 +96,14 @@ impl Axis {
             };
             Taps { tap, count, source: at, alike: 1 }
         };
-        let mut taps_of: Vec<Taps> = (0..positions).map(taps_at).collect();
+        let mut taps_of = memory::collected((0..positions).map(taps_at))?;
         for at in (1..positions).rev() {
             let (before, after) = (taps_of[at - 1], taps_of[at]);
             if (before.tap, before.count) == (after.tap, after.count) {
                 taps_of[at - 1].alike += after.alike;
             }
         }
-        Self { taps_of, tap_step, source_step }
+        Ok(Self { taps_of, tap_step, source_step })
     }
 
     /// Positions of the result.
@@ -170,13 +177,21 @@ mod tests {
                 }
             }
         }
-        assert_eq!(meetings(&Axis::forward(stencil, inputs, outputs)), must, "{stencil:?}");
+        assert_eq!(
+            meetings(&Axis::forward(stencil, inputs, outputs).expect("memory")),
+            must,
+            "{stencil:?}"
+        );
         let mut back: Vec<_> =
             must.iter().map(|&(output, tap, input)| (input, tap, output)).collect();
         back.sort_unstable();
-        assert_eq!(meetings(&Axis::backward(stencil, inputs, outputs)), back, "{stencil:?}");
-        check_alike(&Axis::forward(stencil, inputs, outputs));
-        check_alike(&Axis::backward(stencil, inputs, outputs));
+        assert_eq!(
+            meetings(&Axis::backward(stencil, inputs, outputs).expect("memory")),
+            back,
+            "{stencil:?}"
+        );
+        check_alike(&Axis::forward(stencil, inputs, outputs).expect("memory"));
+        check_alike(&Axis::backward(stencil, inputs, outputs).expect("memory"));
     }
 
     /// Positions that are alike meet the same taps, their sources lie evenly apart, and the next

@@ -3,9 +3,9 @@
 //! Its order of summation (N2): a batch goes in blocks of 16 samples by position, one in each lane. A
 //! lane of a block is a chain acc = fma(grad, input, acc) from +0 over the output's pixels, row by
 //! row, of those where the tap meets a pixel of the input; the bias a chain of additions over all of
-//! them. The 16 lanes are folded 8, 4, 2, 1; lanes without a sample hold gradients of +0. The sums of
-//! the 16 blocks of 256 samples are added in their order, and those meet in the tree of `reduce.rs`.
-//! This file makes the sums of one block.
+//! them. The 16 lanes are folded 8, 4, 2, 1. Those without a sample count as +0, whatever has become of
+//! the zeros that they hold: biases alone may overflow. The sums of the 16 blocks of 256 samples are
+//! added in their order, and those meet in the tree of `reduce.rs`. This file makes the sums of one block.
 
 use super::Stencil;
 use super::line::{Line, Sums, inside};
@@ -43,6 +43,8 @@ pub struct ConvolutionGradient<'a, T> {
     pub cols: Stencil,
     /// Groups of channels.
     pub groups: usize,
+    /// Lanes that hold a sample, the first ones.
+    pub samples: usize,
     /// First row of the gradient to go over. The rows before went by in calls with the same scratch.
     pub start: usize,
     /// One past the last; the call that has the gradient's last row makes the weight and the bias.
@@ -383,6 +385,13 @@ impl<T: Real> ConvolutionGradient<'_, T> {
     #[inline(always)]
     fn fold_row<S: Simd>(self, panel: usize, row: usize, to: *mut T) {
         let lanes = self.sums(panel * LANES, row);
+        if self.samples < LANES {
+            for i in 0..LANES {
+                let place = lanes.wrapping_add(i * LANES);
+                // SAFETY: the scratch holds 16 vectors there.
+                unsafe { S::Lanes::<T>::load_partial(place, self.samples).store(place) };
+            }
+        }
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
         unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
     }

@@ -3,13 +3,16 @@
 use super::Source;
 use super::element::{Element, convert, with_element};
 use crate::error::Result;
-use crate::runtime::memory;
+use crate::runtime::{memory, watch};
 use crate::simd::Real;
+
+/// Elements between looks whether the call should end: about 1 ms.
+const PIECE: usize = 1 << 20;
 
 /// All elements, row by row, each as the nearest `T`.
 ///
 /// # Errors
-/// `Error::Memory` if there is no room for them.
+/// `Error::Memory` if there is no room for them, `Error::Interrupted`.
 pub fn to_vec<T: Real>(source: &Source) -> Result<Vec<T>> {
     with_element!(source.dtype(), D => collect(source, convert::<D, T>))
 }
@@ -18,18 +21,21 @@ pub fn to_vec<T: Real>(source: &Source) -> Result<Vec<T>> {
 /// follows the point, so that only integers and booleans make sense.
 ///
 /// # Errors
-/// `Error::Memory` if there is no room for them.
+/// `Error::Memory` if there is no room for them, `Error::Interrupted`.
 pub fn to_i64(source: &Source) -> Result<Vec<i64>> {
     with_element!(source.dtype(), D => collect(source, D::to_i64))
 }
 
 fn collect<D: Element, T>(source: &Source, convert: fn(D) -> T) -> Result<Vec<T>> {
     let mut all = memory::vector(source.rows().saturating_mul(source.cols()))?;
-    for row in 0..source.rows() {
-        for col in 0..source.cols() {
-            // SAFETY: an element of the source.
-            all.push(convert(unsafe { source.at(row, col).cast::<D>().read_unaligned() }));
+    watch::pieces(source.rows(), PIECE / source.cols().max(1), |rows| {
+        for row in rows {
+            for col in 0..source.cols() {
+                // SAFETY: an element of the source.
+                all.push(convert(unsafe { source.at(row, col).cast::<D>().read_unaligned() }));
+            }
         }
-    }
+        Ok(())
+    })?;
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use super::{Product, pack, unpack};
 use crate::error::Result;
 use crate::kernels::panels::{Panels, Span};
-use crate::runtime::Arena;
+use crate::runtime::{Arena, watch};
 use crate::simd::{Isa, Real};
 
 /// Rows of A at a time: with k in sweeps of 256, 128 rows are 128 KB of f32, which stay in L2.
@@ -12,7 +12,7 @@ const MC: usize = 128;
 /// C = A B for row-major A (m, k), B (k, n) and C (m, n); each element is the chain of N1 from +0.
 ///
 /// # Errors
-/// `Error::Memory` if there is no room for the packed copies.
+/// `Error::Memory` if there is no room for the packed copies, `Error::Interrupted`.
 ///
 /// # Panics
 /// If a slice is not of its matrix's size.
@@ -23,7 +23,8 @@ pub fn matmul<T: Real>(
     b: &[T],
     c: &mut [T],
 ) -> Result<()> {
-    assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+    let lengths = [m.checked_mul(k), k.checked_mul(n), m.checked_mul(n)];
+    assert!(lengths == [a.len(), b.len(), c.len()].map(Some));
     if m == 0 || n == 0 {
         return Ok(());
     }
@@ -33,13 +34,14 @@ pub fn matmul<T: Real>(
     let (left_memory, left) = buffer::<T>(rows, k)?;
     let (result_memory, result) = buffer::<T>(rows, n)?;
     let entry = isa.entry::<Product<T>>();
-    for start in (0..m).step_by(MC) {
-        let end = if m - start < MC { m } else { start + MC };
+    watch::pieces(m, MC, |piece| {
+        let (start, end) = (piece.start, piece.end);
         let (left, result) = (left.slice(0, end - start), result.slice(0, end - start));
         pack(&a[start * k..end * k], k, 1, left);
         entry.call(Product { a: left, b: right, c: result, bias: Span::empty() });
         unpack(result, &mut c[start * n..end * n], n, 1);
-    }
+        Ok(())
+    })?;
     drop((left_memory, right_memory, result_memory));
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! padding's -inf or +0, and changes nothing.
 
 use super::rows::{first_lanes, lanes_of};
-use super::{Scale, Scales, factor_of};
+use super::weights::{ClassWeights, Scale, Scales};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::Transpose;
 use crate::kernels::panels::{Panels, Span};
@@ -16,7 +16,7 @@ use crate::simd::{Kernel, LANES, Simd, Vector};
 pub(super) struct Batch<'a, T> {
     pub(super) outputs: Panels<T>,
     pub(super) classes: Span<i32>,
-    pub(super) class_weight: &'a [f64],
+    pub(super) class_weights: ClassWeights<'a>,
     pub(super) scales: Scales<T>,
     pub(super) row_loss: Span<f64>,
     pub(super) grad: Panels<T>,
@@ -25,7 +25,7 @@ pub(super) struct Batch<'a, T> {
 /// What labels say, a row in each lane.
 struct Labels<V, M> {
     class: V,
-    /// Of the class.
+    /// 1, or 0 of an ignored one.
     weight: V,
     factor: V,
     /// Where the row counts.
@@ -39,7 +39,7 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     pub(super) fn run_rows<S: Simd>(&self) {
         let (rows, units) = (self.outputs.rows(), self.outputs.cols());
-        debug_assert!(rows.is_multiple_of(LANES) && units <= LANES);
+        assert!(rows.is_multiple_of(LANES) && units <= LANES);
         // Gradients of units that do not exist are never written, and become padding.
         let mut memory = Scratch::<T, { 2 * LANES * LANES }>::zeros();
         // SAFETY: the array holds two panels of 16 rows, and lives to the end of this function.
@@ -53,7 +53,7 @@ impl<T: Elementary> Batch<'_, T> {
             let sixteen = Batch {
                 outputs: outputs.slice(0, units),
                 classes: self.classes.slice(first, end),
-                class_weight: self.class_weight,
+                class_weights: self.class_weights,
                 scales: self.scales.slice(first, end),
                 row_loss: self.row_loss.slice(first, end),
                 grad: grad.slice(0, units),
@@ -125,7 +125,7 @@ impl<T: Elementary> Batch<'_, T> {
     fn scale(&self, row: usize) -> Scale<T> {
         match self.classes.get(row) {
             class if class < 0 => Scale::NOTHING,
-            _ => self.scales.at(row),
+            class => self.scales.weighted(row, self.class_weights.of(class)),
         }
     }
 
@@ -138,24 +138,22 @@ impl<T: Elementary> Batch<'_, T> {
             class[i] = T::from_f64(f64::from(self.classes.get(first + i)));
         }
         let class = first_lanes::<T, V>(&class);
-        if let (Some(scale), true) = (self.scales.common(), self.class_weight.is_empty()) {
+        let known = zero.le(class);
+        let of_known = |x: T| V::select(known, V::splat(x), zero);
+        let weight = of_known(T::ONE);
+        if let (Some(scale), true) = (self.scales.common(), self.class_weights.is_empty()) {
             // All rows count alike, but for those that are ignored.
-            let known = zero.le(class);
-            let of_known = |x: T| V::select(known, V::splat(x), zero);
-            let (weight, factor) = (of_known(T::ONE), of_known(scale.factor));
+            let factor = of_known(scale.factor);
             let live = of_known(if scale.live { T::ONE } else { T::ZERO });
             return Labels { class, weight, factor, live: zero.lt(live) };
         }
-        let (mut weight, mut factor, mut live) =
-            ([T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES]);
+        let (mut factor, mut live) = ([T::ZERO; LANES], [T::ZERO; LANES]);
         for i in 0..count {
             let scale = self.scale(first + i);
-            weight[i] = T::from_f64(factor_of(self.class_weight, self.classes.get(first + i)));
             factor[i] = scale.factor;
             live[i] = if scale.live { T::ONE } else { T::ZERO };
         }
-        let [weight, factor, live] =
-            [weight, factor, live].map(|lanes| first_lanes::<T, V>(&lanes));
+        let (factor, live) = (first_lanes::<T, V>(&factor), first_lanes::<T, V>(&live));
         Labels { class, weight, factor, live: zero.lt(live) }
     }
 }

@@ -6,8 +6,9 @@
 //! Gradients keep their small numbers: there is no flush here.
 
 use super::pointwise::Formula;
-use super::rows::{RowMajor, accumulate, to_array};
-use super::{Loss, Scales, binary, divisor, softmax};
+use super::rows::{RowMajor, from_array, to_array};
+use super::weights::{ClassWeights, Divisors, Scales, unit_of};
+use super::{Loss, binary, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, RowSum, fold_array};
@@ -53,7 +54,7 @@ pub struct BinaryCrossEntropy<'a, T> {
     /// In 0..=1.
     pub targets: &'a [T],
     /// A factor for each element; it leaves the mean's divisor alone.
-    pub weight: Option<&'a [T]>,
+    pub weight: Option<&'a [f64]>,
     /// For logits: the factor of each element's positive term.
     pub pos_weight: Option<&'a [T]>,
     /// Length of the first axis.
@@ -73,7 +74,8 @@ impl<T: Elementary> Kernel for BinaryCrossEntropy<'_, T> {
     fn run<S: Simd>(self) {
         let len = self.outputs.len();
         let fits = |x: Option<&[T]>| x.is_none_or(|x| x.len() == len);
-        assert!(self.targets.len() == len && fits(self.weight) && fits(self.pos_weight));
+        assert!(self.targets.len() == len && fits(self.pos_weight));
+        assert!(self.weight.is_none_or(|weight| weight.len() == len));
         assert!(fits(self.results.each.as_deref()) && fits(self.results.grad.as_deref()));
         assert!(len == 0 || (self.rows > 0 && len.is_multiple_of(self.rows)));
         match self.of {
@@ -89,6 +91,7 @@ impl<T: Elementary> BinaryCrossEntropy<'_, T> {
         let len = self.outputs.len();
         let divisor = if self.reduction == Reduction::Mean { len as f64 } else { 1.0 };
         let one = V::splat(T::ONE);
+        let unit = self.weight.map_or(1.0, unit_of);
         let mut sums = Sums::new(if len == 0 { 1 } else { len / self.rows });
         let mut at = 0;
         while at < len {
@@ -98,19 +101,29 @@ impl<T: Elementary> BinaryCrossEntropy<'_, T> {
                 None => one,
             };
             let pair = formula.lanes::<V>(load(self.outputs, at), load(self.targets, at), q);
-            // As a row of weight 0, an element of weight 0 counts for nothing.
-            let (value, scale) = match self.weight {
-                None => (pair.value, V::constant(1.0 / divisor)),
+            let mut value = [0.0; LANES];
+            for (value, lane) in value.iter_mut().zip(to_array(pair.value)) {
+                *value = lane.to_f64();
+            }
+            let scale = match self.weight {
+                None => V::constant(1.0 / divisor),
                 Some(weight) => {
-                    let weight = load(weight, at);
-                    (weighted(weight, pair.value), weight.div(V::constant(divisor)))
+                    let mut scale = [T::ZERO; LANES];
+                    for (i, &weight) in weight[at..at + count].iter().enumerate() {
+                        // As a row of weight 0, an element of weight 0 counts for nothing.
+                        value[i] = if weight == 0.0 { 0.0 } else { weight / unit * value[i] };
+                        scale[i] = T::from_f64(weight / divisor);
+                    }
+                    from_array(&scale)
                 }
             };
             if self.results.reduced.is_some() {
-                sums.add(value, count);
+                sums.add(&value, count);
             }
             if let Some(each) = &mut self.results.each {
-                store(value, &mut each[at..at + count]);
+                for (each, value) in each[at..at + count].iter_mut().zip(value) {
+                    *each = T::from_f64(value * unit);
+                }
             }
             if let Some(grad) = &mut self.results.grad {
                 store(weighted(scale, pair.gradient), &mut grad[at..at + count]);
@@ -118,7 +131,7 @@ impl<T: Elementary> BinaryCrossEntropy<'_, T> {
             at += LANES;
         }
         if let Some(reduced) = self.results.reduced {
-            *reduced = if len == 0 { 0.0 } else { sums.rows.sum() / divisor };
+            *reduced = if len == 0 { 0.0 } else { sums.rows.sum() / divisor * unit };
         }
     }
 }
@@ -168,21 +181,22 @@ impl Sums {
     }
 
     #[inline(always)]
-    fn add<T: Real, V: Vector<T>>(&mut self, value: V, count: usize) {
+    fn add(&mut self, values: &[f64; LANES], count: usize) {
         if count == LANES && self.col.is_multiple_of(LANES) && self.col + LANES <= self.cols {
-            accumulate(&mut self.lanes, value);
+            for i in 0..LANES {
+                self.lanes[i] += values[i];
+            }
             self.advance(LANES);
             return;
         }
-        let value = to_array(value);
         if self.cols == 1 {
-            for i in 0..count {
-                self.rows.add(value[i].to_f64());
+            for &value in &values[..count] {
+                self.rows.add(value);
             }
             return;
         }
-        for i in 0..count {
-            self.lanes[self.col % LANES] += value[i].to_f64();
+        for &value in &values[..count] {
+            self.lanes[self.col % LANES] += value;
             self.advance(1);
         }
     }
@@ -255,12 +269,14 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
                 })
             }
         };
-        let divisor = match (reduction, &targets) {
-            (Reduction::Mean, softmax::Targets::Classes(indices)) => {
-                divisor::<T>(loss, Some(*indices), Span::empty(), rows, classes)
-            }
-            (Reduction::Mean, softmax::Targets::Values(_)) => rows as f64,
-            (Reduction::None | Reduction::Sum, _) => 1.0,
+        let indices = match &targets {
+            softmax::Targets::Classes(indices) => Some(*indices),
+            softmax::Targets::Values(_) => None,
+        };
+        let divisors = Divisors::new(loss, indices, (Span::empty(), 1.0), rows, classes);
+        let divisor = match reduction {
+            Reduction::Mean => divisors.mean,
+            Reduction::None | Reduction::Sum => divisors.sum,
         };
         let grad = results.grad.as_deref_mut().map(|grad| {
             // SAFETY: `grad` has rows * classes elements, which only this call knows.
@@ -284,7 +300,7 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
                         softmax::Targets::Values(all.slice(start, end))
                     }
                 },
-                class_weight,
+                class_weights: ClassWeights::new(class_weight),
                 smoothing: *label_smoothing,
                 scales: Scales::new(Span::empty(), divisor),
                 row_loss,
@@ -295,13 +311,13 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
             sum.add_all(row_loss);
             if let Some(each) = &mut results.each {
                 for row in start..end {
-                    each[row] = T::from_f64(losses[row - start]);
+                    each[row] = T::from_f64(divisors.sum.of(losses[row - start]));
                 }
             }
             start = end;
         }
         if let Some(reduced) = results.reduced {
-            *reduced = if divisor > 0.0 { sum.sum() / divisor } else { 0.0 };
+            *reduced = divisor.of(sum.sum());
         }
     }
 }

@@ -6,9 +6,11 @@
 //! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.
 //! - `rows.rs`: 16 columns of a row at a time, in panels or row-major.
+//! - `weights.rs`: weights of rows and classes, and what a batch's losses are divided by.
 //!
 //! The loss of a row is summed in f64 over 16 lanes by column mod 16 (N3, N4); the rows' sum is
-//! `kernels::reduce`'s. Gradients are the formula's in the element type, times s = weight / divisor.
+//! `kernels::reduce`'s. Gradients are the formula's in the element type, times s = weight / divisor,
+//! where a row whose target is a class has its class's weight as a factor of its own.
 //! A row of weight 0 costs 0 and has gradient 0, whatever its outputs are.
 
 mod binary;
@@ -18,14 +20,18 @@ mod pointwise;
 mod regression;
 mod rows;
 mod softmax;
+mod weights;
 
 pub use softmax::Softmax;
+pub use weights::{Divisor, Divisors, RowWeights};
 
+use self::rows::rows_of;
+use self::weights::{ClassWeights, Scales};
 use super::elementary::Elementary;
 use super::panels::{Panels, Span};
-use super::reduce::RowSum;
 use crate::error::{Error, Result};
-use crate::simd::{Kernel, LANES, Real, Simd, Vector};
+use crate::runtime::memory;
+use crate::simd::{Kernel, LANES, Simd};
 
 /// A loss as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,11 +87,11 @@ impl Loss {
     /// Labels as classes, those of `ignore_index` as [`IGNORED`].
     ///
     /// # Errors
-    /// `Error::Label` names the argument, the row, the label and the classes.
+    /// `Error::Label` names the argument, the row, the label and the classes; `Error::Memory`.
     pub fn classes(
         &self,
         argument: &'static str,
-        labels: impl IntoIterator<Item = i64>,
+        labels: &[i64],
         outputs: usize,
     ) -> Result<Vec<i32>> {
         let ignored = match self {
@@ -101,7 +107,34 @@ impl Loss {
                 _ => Err(Error::Label { argument, row, label, classes: outputs }),
             }
         };
-        labels.into_iter().enumerate().map(class).collect()
+        let mut all = memory::vector(labels.len())?;
+        for found in labels.iter().copied().enumerate() {
+            all.push(class(found)?);
+        }
+        Ok(all)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for its weights.
+    pub fn duplicate(&self) -> Result<Self> {
+        Ok(match self {
+            Self::SigmoidCrossEntropy { pos_weight } => {
+                Self::SigmoidCrossEntropy { pos_weight: memory::copied(pos_weight)? }
+            }
+            Self::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index } => {
+                Self::SoftmaxCrossEntropy {
+                    class_weight: memory::copied(class_weight)?,
+                    label_smoothing: *label_smoothing,
+                    ignore_index: *ignore_index,
+                }
+            }
+            Self::BinaryCrossEntropy => Self::BinaryCrossEntropy,
+            Self::Mse => Self::Mse,
+            Self::Mae => Self::Mae,
+            Self::Huber { delta } => Self::Huber { delta: *delta },
+        })
     }
 }
 
@@ -125,12 +158,11 @@ pub struct LossRows<'a, T> {
     pub outputs: Panels<T>,
     /// As many rows; values with K columns.
     pub targets: Targets<T>,
-    /// The weight of each row; empty if all are one.
-    pub weights: Span<T>,
-    /// What the gradient is divided by: [`divisor`] of the whole batch, or 1 for the sum. With 0
-    /// all losses and gradients are 0.
-    pub divisor: f64,
-    /// Takes the weighted loss of each row, not divided.
+    /// The weight of each row, in units; empty if all are one.
+    pub weights: Span<f64>,
+    /// What the gradient is divided by: one of the whole batch's [`Divisors`].
+    pub divisor: Divisor,
+    /// Takes the weighted loss of each row, in units and not divided.
     pub row_loss: Span<f64>,
     /// Takes the gradient, its padding +0 and small numbers flushed (N5); may be the memory of
     /// `outputs`.
@@ -190,7 +222,7 @@ impl<T: Elementary> LossRows<'_, T> {
             let batch = softmax::Batch {
                 outputs,
                 targets,
-                class_weight,
+                class_weights: ClassWeights::new(class_weight),
                 smoothing,
                 scales,
                 row_loss,
@@ -234,7 +266,8 @@ impl<T: Elementary> LossRows<'_, T> {
         let Loss::SoftmaxCrossEntropy { class_weight, .. } = loss else { return };
         let (Targets::Classes(classes), Some(grad)) = (targets, self.grad) else { return };
         let scales = Scales::new(self.weights, self.divisor);
-        let batch = classes::Batch { outputs, classes, class_weight, scales, row_loss, grad };
+        let class_weights = ClassWeights::new(class_weight);
+        let batch = classes::Batch { outputs, classes, class_weights, scales, row_loss, grad };
         if turned {
             batch.run::<S::Register<T>>();
         } else {
@@ -263,131 +296,5 @@ impl<T: Elementary> LossRows<'_, T> {
             }
             Loss::SoftmaxCrossEntropy { .. } => {}
         }
-    }
-}
-
-/// What the mean of a batch's losses divides their sum by.
-///
-/// The sum of the row weights (none: of ones) in the order of N2, times `outputs`; for softmax
-/// cross-entropy not times `outputs`, and with `classes` each weight times its class's, nothing for
-/// ignored rows.
-#[must_use]
-pub fn divisor<T: Real>(
-    loss: &Loss,
-    classes: Option<Span<i32>>,
-    weights: Span<T>,
-    rows: usize,
-    outputs: usize,
-) -> f64 {
-    let class_weight = match loss {
-        Loss::SoftmaxCrossEntropy { class_weight, .. } => class_weight,
-        _ if weights.is_empty() => return rows as f64 * outputs as f64,
-        _ => return row_weights(rows, |row| row_weight(weights, row)) * outputs as f64,
-    };
-    row_weights(rows, |row| {
-        let weight = row_weight(weights, row);
-        match classes {
-            Some(classes) => weight * factor_of(class_weight, classes.get(row)),
-            None => weight,
-        }
-    })
-}
-
-#[inline(always)]
-fn row_weights(rows: usize, weight: impl Fn(usize) -> f64) -> f64 {
-    let mut sum = RowSum::default();
-    for row in 0..rows {
-        sum.add(weight(row));
-    }
-    sum.sum()
-}
-
-/// The weight of a class, 0 for an ignored one.
-#[inline(always)]
-fn factor_of(class_weight: &[f64], class: i32) -> f64 {
-    match usize::try_from(class) {
-        Err(_) => 0.0,
-        Ok(class) => class_weight.get(class).copied().unwrap_or(1.0),
-    }
-}
-
-/// The weight of a row.
-#[inline(always)]
-fn row_weight<T: Real>(weights: Span<T>, row: usize) -> f64 {
-    if weights.is_empty() { 1.0 } else { weights.get(row).to_f64() }
-}
-
-/// Those of rows `start..end`, where all rows have weights.
-#[inline(always)]
-fn rows_of<T>(weights: Span<T>, start: usize, end: usize) -> Span<T> {
-    if weights.is_empty() { weights } else { weights.slice(start, end) }
-}
-
-/// The scales of a batch's rows.
-#[derive(Clone, Copy)]
-struct Scales<T> {
-    weights: Span<T>,
-    divisor: f64,
-    /// That of all rows where they have no weights: they share its division.
-    equal: Scale<T>,
-}
-
-impl<T: Real> Scales<T> {
-    #[inline(always)]
-    fn new(weights: Span<T>, divisor: f64) -> Self {
-        Self { weights, divisor, equal: Scale::new(1.0, divisor) }
-    }
-
-    #[inline(always)]
-    fn slice(&self, start: usize, end: usize) -> Self {
-        Self { weights: rows_of(self.weights, start, end), ..*self }
-    }
-
-    /// That of all rows, if they have no weights.
-    #[inline(always)]
-    fn common(&self) -> Option<Scale<T>> {
-        self.weights.is_empty().then_some(self.equal)
-    }
-
-    #[inline(always)]
-    fn at(&self, row: usize) -> Scale<T> {
-        match self.common() {
-            Some(scale) => scale,
-            None => Scale::new(self.weights.get(row).to_f64(), self.divisor),
-        }
-    }
-}
-
-/// How a row's loss and gradient enter those of the batch.
-#[derive(Clone, Copy)]
-struct Scale<T> {
-    weight: f64,
-    /// weight / divisor.
-    factor: T,
-    /// Whether the row counts at all.
-    live: bool,
-}
-
-impl<T: Real> Scale<T> {
-    const NOTHING: Self = Self { weight: 0.0, factor: T::ZERO, live: false };
-
-    #[inline(always)]
-    fn new(weight: f64, divisor: f64) -> Self {
-        if weight == 0.0 || divisor == 0.0 {
-            return Self::NOTHING;
-        }
-        Self { weight, factor: T::from_f64(weight / divisor), live: true }
-    }
-
-    /// The weighted loss of a row; 0 also for an infinite one of weight 0.
-    #[inline(always)]
-    fn value(self, loss: f64) -> f64 {
-        if self.live { self.weight * loss } else { 0.0 }
-    }
-
-    /// The gradient of the batch from that of the row.
-    #[inline(always)]
-    fn apply<V: Vector<T>>(self, gradient: V) -> V {
-        if self.live { gradient.mul(V::splat(self.factor)) } else { V::zero() }
     }
 }

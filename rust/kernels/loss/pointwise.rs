@@ -1,7 +1,7 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
-use super::Scales;
-use super::rows::{Rows, accumulate, column_weights, first_lanes, keep, lanes_of};
+use super::rows::{Rows, accumulate, column_lanes, first_lanes, keep, lanes_of};
+use super::weights::Scales;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::fold_array;
@@ -54,7 +54,7 @@ impl<T: Elementary> Batch<'_, T> {
             let width = self.outputs.width(block);
             let q = match *self.pos_weight {
                 [q] => V::constant(q),
-                _ => column_weights(self.pos_weight, block),
+                _ => column_lanes(self.pos_weight, 1.0, block),
             };
             let pair =
                 formula.lanes::<V>(self.outputs.load(row, block), self.targets.load(row, block), q);
@@ -125,8 +125,7 @@ impl<T: Elementary> Batch<'_, T> {
     fn few<V: Vector<T>>(&self, first: usize, count: usize, pair: Pair<V>) -> V {
         let value = lanes_of(pair.value);
         let row_loss = self.row_loss.slice(first, first + count);
-        if self.scales.weights.is_empty() {
-            let equal = self.scales.equal;
+        if let Some(equal) = self.scales.common() {
             for i in 0..count {
                 row_loss.set(i, equal.value(value[i].to_f64()));
             }

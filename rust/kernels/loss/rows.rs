@@ -1,6 +1,6 @@
 //! Rows of numbers in blocks of 16 columns, in panels or row-major.
 
-use crate::kernels::panels::Panels;
+use crate::kernels::panels::{Panels, Span};
 use crate::simd::{LANES, Real, Vector};
 
 /// A matrix that a loss reads or writes 16 columns of a row at a time.
@@ -189,19 +189,26 @@ pub(super) fn accumulate<T: Real, V: Vector<T>>(sums: &mut [f64; LANES], lanes: 
     }
 }
 
-/// Columns `block * 16 ..` of numbers that go with columns, past their end 0; 1 if there are none.
+/// Columns `block * 16 ..` of numbers that go with columns, each times `scale`, past their end 0; 1 if
+/// there are none.
 #[inline(always)]
-pub(super) fn column_weights<T: Real, V: Vector<T>>(weights: &[f64], block: usize) -> V {
-    if weights.is_empty() {
+pub(super) fn column_lanes<T: Real, V: Vector<T>>(numbers: &[f64], scale: f64, block: usize) -> V {
+    if numbers.is_empty() {
         return V::splat(T::ONE);
     }
     let mut lanes = [T::ZERO; LANES];
     for i in 0..LANES {
-        if block * LANES + i < weights.len() {
-            lanes[i] = T::from_f64(weights[block * LANES + i]);
+        if block * LANES + i < numbers.len() {
+            lanes[i] = T::from_f64(numbers[block * LANES + i] * scale);
         }
     }
     from_array(&lanes)
+}
+
+/// The numbers of rows `start..end`, if rows have any.
+#[inline(always)]
+pub(super) fn rows_of<T>(numbers: Span<T>, start: usize, end: usize) -> Span<T> {
+    if numbers.is_empty() { numbers } else { numbers.slice(start, end) }
 }
 
 /// The first lanes of an array.

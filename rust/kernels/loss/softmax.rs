@@ -1,7 +1,8 @@
 //! Softmax cross-entropy.
 //!
 //! For logits x, class weights w and targets t (an index is the unit vector of its class), smoothed
-//! to t' = (1 - s) t + s / K, let q = w t', Q = sum(q), m = max(x), e = exp(x - m), S = sum(e):
+//! to t' = (1 - s) t + s / K, let q = w t', Q = sum(q), m = max(x), e = exp(x - m), S = sum(e). Where
+//! one class is all that a row is compared with, q is its unit vector and w a factor of the row's weight.
 //!
 //! value = sum(q (m - x)) + Q log S, gradient = e (Q / S) - q.
 //!
@@ -9,15 +10,13 @@
 //! column mod 16 (N3) in the element type; the value is in f64 (N4). Weights, smoothing and ignored
 //! rows are PyTorch's.
 
-use super::rows::{
-    Rows, accumulate, column_weights, from_array, keep, keep_or, lane_numbers, to_array,
-};
-use super::{Scale, Scales, factor_of};
+use super::rows::{Rows, accumulate, from_array, keep, keep_or, lane_numbers, to_array};
+use super::weights::{ClassWeights, Scale, Scales};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
 use crate::kernels::scratch::Scratch;
-use crate::simd::{Kernel, LANES, Simd, Vector};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// What the logits are compared with.
 #[derive(Clone, Copy)]
@@ -32,7 +31,7 @@ pub(super) enum Targets<R> {
 pub(super) struct Batch<'a, T, R> {
     pub(super) outputs: R,
     pub(super) targets: Targets<R>,
-    pub(super) class_weight: &'a [f64],
+    pub(super) class_weights: ClassWeights<'a>,
     pub(super) smoothing: f64,
     pub(super) scales: Scales<T>,
     pub(super) row_loss: Span<f64>,
@@ -104,6 +103,9 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     fn scale(&self, row: usize) -> Scale<T> {
         match self.targets {
             Targets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
+            Targets::Classes(classes) if self.smoothing == 0.0 => {
+                self.scales.weighted(row, self.class_weights.of(classes.get(row)))
+            }
             _ => self.scales.at(row),
         }
     }
@@ -123,7 +125,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         let zero = V::zero();
         if let Some(class) = self.lone_class(row) {
             let here = lane_numbers::<T, V>().eq(V::constant(lane_of(class, block)));
-            return V::select(here, V::constant(factor_of(self.class_weight, class)), zero);
+            return V::select(here, V::splat(T::ONE), zero);
         }
         let share = self.smoothing / self.outputs.cols() as f64;
         let (kept, share) = (V::constant(1.0 - self.smoothing), V::constant(share));
@@ -135,7 +137,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
             }
             Targets::Values(values) => kept.fma(values.load(row, block), share),
         };
-        keep(t.mul(column_weights(self.class_weight, block)), self.outputs.width(block))
+        keep(t.mul(self.class_weights.columns(block)), self.outputs.width(block))
     }
 
     /// The first pass over a row; with a gradient wanted, e takes its place.
@@ -168,14 +170,12 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     /// Q and sum(q (m - x)) of a row with one q other than 0: what the sums over lanes give too.
     #[inline(always)]
     fn lone_sums(&self, row: usize, class: i32, largest: T) -> (T, f64) {
-        let weight = T::from_f64(factor_of(self.class_weight, class));
         match usize::try_from(class) {
-            Ok(column) if weight != T::ZERO => {
+            Ok(column) => {
                 let x = self.outputs.get(row, column);
-                let distance = largest.add(x.mul(T::from_f64(-1.0)));
-                (weight, weight.mul(distance).to_f64())
+                (T::ONE, largest.add(x.mul(T::from_f64(-1.0))).to_f64())
             }
-            _ => (weight, 0.0),
+            Err(_) => (T::ZERO, 0.0),
         }
     }
 
@@ -217,7 +217,12 @@ fn row_maxima<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usi
     to_array(unsafe { fold_rows::<T, S, Largest>(place) })
 }
 
-/// e^x / sum(e^x) of each row: m, e and S as above, e / S.
+/// e^x / sum(e^x) of each row, rounded so that a row never sums to more than 1.
+///
+/// m and e are as above. S is a sum over 16 lanes (N3) in f64, rounded up to the element type, and
+/// e / S is rounded towards 0. So what samplers check after a conversion to f64 holds, equal logits
+/// have equal probabilities, and a larger logit never has the smaller one. An element is at most 3
+/// units in the last place below its value.
 pub struct Softmax<T> {
     /// Logits (rows, K).
     pub input: Panels<T>,
@@ -240,30 +245,54 @@ pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output:
     while first < input.rows() {
         let left = input.rows() - first;
         let count = if left < LANES { left } else { LANES };
-        let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
+        let mut lanes = Scratch::<f64, { LANES * LANES }>::zeros();
         let place = lanes.ptr();
         let largest = row_maxima::<T, S, R>(input, first, count);
         for i in 0..count {
             let m = S::Lanes::<T>::splat(largest[i]);
-            let mut sum = S::Lanes::<T>::zero();
+            let mut sums = [0.0; LANES];
             for block in 0..input.blocks() {
                 let x: S::Lanes<T> = input.load(first + i, block);
                 let e = keep(T::exp(x.sub(m)), input.width(block));
-                sum = sum.add(e);
+                accumulate(&mut sums, e);
                 output.store(first + i, block, e);
             }
             // SAFETY: row i of 16.
-            unsafe { sum.store(place.add(i * LANES)) };
+            unsafe { from_array::<f64, S::Lanes<f64>>(&sums).store(place.add(i * LANES)) };
         }
         // SAFETY: 16 rows of 16 elements.
-        let sums = to_array(unsafe { fold_rows::<T, S, Sum>(place) });
+        let sums = to_array(unsafe { fold_rows::<f64, S, Sum>(place) });
         for i in 0..count {
-            let sum = S::Lanes::<T>::splat(sums[i]);
+            let sum = S::Lanes::<T>::splat(rounded_up(sums[i]));
             for block in 0..input.blocks() {
                 let e: S::Lanes<T> = output.load(first + i, block);
-                output.store(first + i, block, keep(e.div(sum), input.width(block)));
+                let p = quotient_below::<T, S::Lanes<T>>(e, sum);
+                output.store(first + i, block, keep(p, input.width(block)));
             }
         }
         first += LANES;
     }
+}
+
+/// The smallest value that is at least x, a positive number.
+#[inline(always)]
+fn rounded_up<T: Real>(x: f64) -> T {
+    let nearest = T::from_f64(x);
+    if nearest.to_f64() < x {
+        // Between 3/4 and 3/2 of a unit in the last place more, which rounds to one.
+        nearest.add(nearest.mul(T::from_f64(0.75)).mul(T::EPSILON))
+    } else {
+        nearest
+    }
+}
+
+/// a / b rounded towards 0, of a >= 0 and b > 0; subnormal quotients may be rounded up.
+#[inline(always)]
+fn quotient_below<T: Real, V: Vector<T>>(a: V, b: V) -> V {
+    let nearest = a.div(b);
+    // a - nearest b, whose sign is exact.
+    let rest = nearest.neg().fma(b, a);
+    // Less half a unit to a whole one, which rounds to the value before.
+    let below = nearest.fma(V::splat(T::EPSILON.mul(T::from_f64(-0.5))), nearest);
+    V::select(rest.lt(V::zero()), below, nearest)
 }

@@ -1,33 +1,34 @@
 //! Initial parameters.
 
-use super::Stream;
+use super::Words;
 use crate::kernels::elementary::{Elementary, cos_two_pi};
 use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 
 /// 2^-53, the distance between the numbers that 53 random bits give.
 const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
 
-/// Fills a tensor, in its canonical order, with numbers uniform on [-bound, bound).
+/// Fills a tensor, or its next elements in canonical order, with numbers uniform on [-bound, bound).
 ///
 /// Element e is `(2 u - 1) bound` rounded to `T`, u = (word e >> 11) 2^-53. Products and differences
 /// round one by one, so that NumPy computes the same.
-pub fn uniform<T: Real>(stream: Stream, bound: f64, out: &mut [T]) {
-    for (element, word) in out.iter_mut().zip(stream.words()) {
+pub fn uniform<T: Real>(words: &mut Words, bound: f64, out: &mut [T]) {
+    for (element, word) in out.iter_mut().zip(words) {
         let u = (word >> 11) as f64 * UNIT;
         *element = T::from_f64((2.0 * u - 1.0) * bound);
     }
 }
 
-/// Fills a tensor, in its canonical order, with normally distributed numbers (Box and Muller).
+/// Fills a tensor, or its next elements in canonical order, with normally distributed numbers (Box and
+/// Muller).
 ///
 /// Element e is `sqrt(-2 log(u1)) cos(2 pi u2) std` in `f64`, rounded to `T`;
 /// u1 = ((word 2e >> 11) + 1) 2^-53, which is never 0, and u2 = (word 2e+1 >> 11) 2^-53.
-pub fn normal<T: Real>(isa: Isa, stream: Stream, std: f64, out: &mut [T]) {
-    isa.run(Normal { stream, std, out });
+pub fn normal<T: Real>(isa: Isa, words: &mut Words, std: f64, out: &mut [T]) {
+    isa.run(Normal { words, std, out });
 }
 
 struct Normal<'a, T> {
-    stream: Stream,
+    words: &'a mut Words,
     std: f64,
     out: &'a mut [T],
 }
@@ -37,9 +38,8 @@ impl<T: Real> Kernel for Normal<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let mut words = self.stream.words();
         let mut unit = |least: u64| {
-            let word = words.next().unwrap_or_default();
+            let word = self.words.next().unwrap_or_default();
             ((word >> 11) + least) as f64 * UNIT
         };
         for elements in self.out.chunks_mut(LANES) {

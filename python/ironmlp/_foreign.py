@@ -1,0 +1,230 @@
+"""Names that scikit-learn, Keras and PyTorch use, and what they are called here.
+
+It is read when an error is about to be raised: no name of these is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+# What an argument of another library is called here.
+ARGUMENTS = {
+    "alpha": ("negative_slope", "weight_decay"),
+    "batchsize": ("batch_size",),
+    "beta1": ("betas",),
+    "beta2": ("betas",),
+    "beta_1": ("betas",),
+    "beta_2": ("betas",),
+    "criterion": ("loss",),
+    "data_format": ("channels_last",),
+    "decay": ("weight_decay",),
+    "dilation_rate": ("dilation",),
+    "epoch": ("epochs",),
+    "epsilon": ("eps",),
+    "filters": ("out_channels",),
+    "hidden": ("layer_sizes",),
+    "hidden_layer_sizes": ("layer_sizes",),
+    "hidden_layers": ("layer_sizes",),
+    "hidden_sizes": ("layer_sizes",),
+    "hidden_units": ("layer_sizes",),
+    "init_method": ("init",),
+    "initializer": ("init",),
+    "input_dim": ("in_features", "layer_sizes"),
+    "input_size": ("in_features", "layer_sizes"),
+    "kernel_initializer": ("init",),
+    "kernel_regularizer": ("weight_decay",),
+    "l2": ("weight_decay",),
+    "layers": ("layer_sizes",),
+    "learning_rate": ("lr",),
+    "learning_rate_init": ("lr",),
+    "loss_fn": ("loss",),
+    "loss_function": ("loss",),
+    "max_epochs": ("epochs",),
+    "max_iter": ("epochs",),
+    "n_epochs": ("epochs",),
+    "n_jobs": ("n_threads",),
+    "nb_epoch": ("epochs",),
+    "nesterovs_momentum": ("nesterov",),
+    "num_classes": ("n_classes",),
+    "num_epochs": ("epochs",),
+    "num_threads": ("n_threads",),
+    "opt": ("optimizer",),
+    "pool_size": ("kernel_size",),
+    "prob": ("p",),
+    "random_seed": ("seed",),
+    "random_state": ("seed",),
+    "rate": ("p",),
+    "sample_weights": ("sample_weight",),
+    "size_average": ("reduction",),
+    "sizes": ("layer_sizes",),
+    "slope": ("negative_slope",),
+    "solver": ("optimizer",),
+    "strides": ("stride",),
+    "threads": ("n_threads",),
+    "units": ("out_features", "layer_sizes"),
+    "use_bias": ("bias",),
+    "weight": ("class_weight", "sample_weight"),
+    "weight_initializer": ("init",),
+    "weights": ("class_weight", "sample_weight"),
+}
+
+FIT = "it belongs to fit: model.fit(X, y, {})"
+MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
+OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
+DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
+WATCH = (
+    "a callback watches other rows: a function that puts model.evaluate(...)['loss'] into its logs"
+)
+STOPPING = "a callback does it: fit(..., callbacks=[im.EarlyStopping('loss', patience=10)])"
+NOTHING = "there is nothing of that kind, leave it out"
+
+# Where an argument belongs that the function has under no name.
+PLACES = {
+    "alpha": DECAY,
+    "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
+    "affine": NOTHING,
+    "batch_size": FIT.format("batch_size=32"),
+    "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
+    "bias_initializer": "init is for weights and biases",
+    "callbacks": FIT.format("callbacks=[...]"),
+    "class_weight": "it belongs to the loss: loss=im.CrossEntropy(class_weight=[...])",
+    "device": "everything runs on the CPU, leave it out",
+    "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
+    "early_stopping": STOPPING,
+    "epochs": FIT.format("epochs=20"),
+    "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
+    "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
+    "cross_entropy takes logits always",
+    "inplace": NOTHING,
+    "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
+    "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
+    "im.MLP([inputs, hidden, outputs])",
+    "loss": MODEL.format("loss='cross_entropy'"),
+    "lr": OPTIMIZER.format("lr=1e-3"),
+    "metrics": "model.evaluate(X, y) has them, and a callback can put any number into its logs",
+    "momentum": "it belongs to the optimizer: optimizer=im.SGD(lr=0.01, momentum=0.9)",
+    "n_iter_no_change": STOPPING,
+    "n_threads": MODEL.format("n_threads=2"),
+    "nesterov": "it belongs to the optimizer: optimizer=im.SGD(momentum=0.9, nesterov=True)",
+    "optimizer": MODEL.format("optimizer='adam'"),
+    "padding_mode": "what lies outside an image is 0",
+    "params": "the model has them: im.MLP([...], optimizer=im.Adam(lr=1e-3))",
+    "patience": STOPPING,
+    "reduction": "it belongs to the loss: im.MSE(reduction='sum')",
+    "sample_weight": FIT.format("sample_weight=..."),
+    "seed": MODEL.format("seed=0"),
+    "shuffle": FIT.format("shuffle=False"),
+    "steps_per_epoch": "an epoch is all rows, in batches of batch_size",
+    "tol": STOPPING,
+    "validation_data": WATCH,
+    "validation_fraction": WATCH,
+    "validation_freq": WATCH,
+    "validation_split": WATCH,
+    "verbose": FIT.format("verbose=True"),
+    "warm_start": "fit always goes on from the present parameters; model.reset() starts anew",
+    "weight_decay": DECAY,
+}
+
+# Strings of other libraries, by the argument that takes them.
+STRINGS = {
+    "activation": {
+        "hard_sigmoid": "sigmoid",
+        "leakyrelu": "leaky_relu",
+        "linear": "identity",
+        "lrelu": "leaky_relu",
+        "none": "identity",
+        "swish": "silu",
+    },
+    "dtype": {
+        "double": "float64",
+        "f4": "float32",
+        "f8": "float64",
+        "single": "float32",
+        "torch.float32": "float32",
+        "torch.float64": "float64",
+    },
+    "init": {
+        "glorot": "glorot_uniform",
+        "he": "he_normal",
+        "kaiming_normal": "he_normal",
+        "random_normal": "normal",
+        "xavier": "glorot_uniform",
+        "xavier_uniform": "glorot_uniform",
+        "zero": "zeros",
+    },
+    "loss": {
+        "absolute_error": "mae",
+        "bce": "binary_cross_entropy",
+        "bce_loss": "binary_cross_entropy",
+        "bce_with_logits": "binary_cross_entropy",
+        "bcewithlogitsloss": "binary_cross_entropy",
+        "bceloss": "binary_cross_entropy",
+        "binary_crossentropy": "binary_cross_entropy",
+        "binary_log_loss": "binary_cross_entropy",
+        "categorical_cross_entropy": "cross_entropy",
+        "categorical_crossentropy": "cross_entropy",
+        "ce": "cross_entropy",
+        "crossentropy": "cross_entropy",
+        "crossentropyloss": "cross_entropy",
+        "huber_loss": "huber",
+        "l1": "mae",
+        "l1_loss": "mae",
+        "l1loss": "mae",
+        "l2": "mse",
+        "log_loss": "cross_entropy",
+        "logistic": "binary_cross_entropy",
+        "mean_absolute_error": "mae",
+        "mean_squared_error": "mse",
+        "mse_loss": "mse",
+        "mseloss": "mse",
+        "neg_log_likelihood": "cross_entropy",
+        "nll": "cross_entropy",
+        "nll_loss": "cross_entropy",
+        "nllloss": "cross_entropy",
+        "sigmoid_cross_entropy": "binary_cross_entropy",
+        "smooth_l1": "huber",
+        "smooth_l1_loss": "huber",
+        "softmax": "cross_entropy",
+        "softmax_cross_entropy": "cross_entropy",
+        "sparse_categorical_cross_entropy": "cross_entropy",
+        "sparse_categorical_crossentropy": "cross_entropy",
+        "squared_error": "mse",
+        "squared_loss": "mse",
+    },
+    "optimizer": {"stochastic_gradient_descent": "sgd"},
+    "reduction": {"average": "mean", "sum_over_batch_size": "mean"},
+}
+
+
+def keyword(word: str, known: Collection[str]) -> str:
+    """What to write instead of an argument that a function does not have."""
+    ours = ARGUMENTS.get(word, (word,))
+    for name in ours:
+        if name in known and name == "layer_sizes":
+            return "here 'layer_sizes' lists all of them, [inputs, *hidden, outputs]"
+        if name in known and name == "betas":
+            return "here 'betas' is the pair of both, (0.9, 0.999)"
+        if name in known:
+            return f"here it is called {name!r}"
+    for name in (word, *ours):
+        if name in PLACES:
+            return PLACES[name]
+    return f"did you mean {like!r}?" if (like := nearest(word, known)) else "it is unknown"
+
+
+def string(argument: str, word: str, known: Collection[str]) -> str | None:
+    """The string of `known` that another library spells like this, if there is one."""
+    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    for table in (dict.fromkeys(known), STRINGS.get(argument, {})):
+        for spelt, ours in table.items():
+            if plain in (spelt, spelt.replace("_", "")):
+                found = ours or spelt
+                return found if found in known else None
+    return None
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """What was probably meant."""
+    from difflib import get_close_matches  # which takes long to import
+
+    return next(iter(get_close_matches(word, known, 1, 0.75)), None)

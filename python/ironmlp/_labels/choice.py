@@ -1,0 +1,22 @@
+"""Which reading of y goes with a loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ironmlp._labels.binary import Flags, TwoClasses
+from ironmlp._labels.crossentropy import Classes
+from ironmlp._labels.reading import Reading
+from ironmlp._labels.regression import Numbers
+from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+
+
+def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> Reading:
+    """How a network with this loss reads y: before any fit, or with what one has learned."""
+    if isinstance(loss, CrossEntropy):
+        return Classes(outputs, loss.ignore_index, learned)
+    if isinstance(loss, BinaryCrossEntropy):
+        if outputs == 1:
+            return TwoClasses(loss.from_logits, learned)
+        return Flags(outputs, loss.from_logits)
+    return Numbers(outputs, flat=bool(learned))

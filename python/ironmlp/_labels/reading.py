@@ -1,0 +1,128 @@
+"""What all readings of y share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from ironmlp._arrays import Array
+from ironmlp._environment import Computed
+from ironmlp._labels.array import first_row
+from ironmlp._labels.matching import listed, listed_classes, positions
+
+
+class Reading(Computed, ABC):
+    """The base: how to read y for a network with `outputs` outputs.
+
+    `fit` returns the targets together with the reading that the model keeps if training begins, so
+    a refused y leaves the model as it was.
+    """
+
+    _computed = ("fit", "encode", "labels", "probabilities", "score")
+
+    def __init__(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    @property
+    def classes(self) -> Array:
+        raise AttributeError(
+            "classes_ exists for models that choose between classes, this one does not"
+        )
+
+    @property
+    def learned(self) -> Any:
+        """What `fit` has learned of y, for `reading_of`: the known classes, or whether y was flat;
+        None if nothing."""
+        return None
+
+    def fit(self, y: Any, rows: int, classes: Any = None) -> tuple[Array, Reading]:
+        """The targets, and the reading that a model trained on them has.
+
+        `classes` are all labels in the order of the outputs, for a y that may lack some.
+        """
+        refuse_classes(classes)
+        return self.encode(y, rows), self
+
+    @abstractmethod
+    def encode(self, y: Any, rows: int) -> Array:
+        """The targets, of labels already known."""
+
+    @abstractmethod
+    def labels(self, outputs: Array) -> Array:
+        """What `predict` returns for the network's outputs (n, K)."""
+
+    @abstractmethod
+    def score(self, outputs: Array, targets: Array) -> dict[str, float]:
+        """The name and value of what `evaluate` returns beside the loss."""
+
+
+def refuse_classes(classes: Any) -> None:
+    if classes is not None:
+        raise ValueError(
+            "classes must be None for a model that does not choose between classes: it goes with "
+            "cross_entropy, or binary_cross_entropy and one output"
+        )
+
+
+class Classification(Reading):
+    """The base of those for the cross-entropies."""
+
+    def probabilities(self, outputs: Array) -> Array:
+        """What `predict_proba` returns for the network's outputs (n, K)."""
+        return numbers(self._probabilities(outputs), outputs)
+
+    @abstractmethod
+    def _probabilities(self, outputs: Array) -> Array:
+        """The same, NaN where outputs have none."""
+
+
+class Choice(Classification):
+    """The base of those that choose one of several classes: the first of the most probable."""
+
+    def __init__(self, outputs: int, known: Array | None) -> None:
+        super().__init__(outputs)
+        self.known = known
+
+    @property
+    def learned(self) -> Array | None:
+        return self.known
+
+    def chosen(self, outputs: Array) -> Array:
+        """The index of each row's class."""
+        indices: Array = np.argmax(self.probabilities(outputs), axis=1)
+        return indices
+
+    def labels(self, outputs: Array) -> Array:
+        labels: Array = self.classes[self.chosen(outputs)]
+        return labels
+
+    def with_classes(self, classes: Any) -> Array:
+        """The classes of the argument `classes`, which must be the known ones if there are any."""
+        known = listed_classes(classes, len(self.classes))
+        if self.known is None:
+            return known
+        try:
+            same = np.array_equal(positions(known, self.known), np.arange(len(known)))
+        except (TypeError, ValueError):  # of another type, or with another label
+            same = False
+        if not same:
+            raise ValueError(
+                f"classes is {listed(known)}, the model's classes are {listed(self.known)}: "
+                "reset() forgets them"
+            )
+        return self.known
+
+
+def numbers(answers: Array, outputs: Array) -> Array:
+    """`answers`, a row for each of the outputs, if none of them is NaN."""
+    wrong = np.isnan(answers)
+    if wrong.any():
+        row = first_row(wrong)
+        raise ValueError(
+            f"row {row} of X has the outputs {listed(outputs[row])}, of which nothing can be "
+            "predicted: look for NaN, infinite or very large numbers in X and in the parameters "
+            "(forward gives such outputs as they are)"
+        )
+    return answers

@@ -1,0 +1,75 @@
+"""How y is read, and how outputs become probabilities."""
+
+from typing import Any
+
+import numpy as np
+
+from .activations import sigmoid
+from .losses import softmax
+from .silent import silent
+from .specs import Array, kind
+
+
+@silent
+def read(
+    y: Any, loss: Any, k: int, dtype: Any, known: Array | None, learn: bool, given: Any
+) -> tuple[Array, Array | None]:
+    """What the loss takes, class indices (n,) or an array (n, k), and the classes if there are any.
+
+    `known` classes hold. Without them y may have others if `learn`, or those `given` in order.
+    """
+    y = np.asarray(y)
+    indices = kind(loss) == "CrossEntropy" and y.ndim == 1
+    if y.shape[1:] != (k,) and not (y.ndim == 1 and (indices or k == 1)):
+        raise ValueError(f"y has shape {y.shape}, the network gives (n, {k})")
+    if not (indices or (kind(loss) == "BinaryCrossEntropy" and k == 1)):
+        if given is not None:
+            raise ValueError("classes goes with a y of labels")
+        return y.reshape(-1, k).astype(dtype), known
+    plain, y = np.arange(k if indices else 2), y.ravel()
+    ignored = np.equal(y, loss.ignore_index) if indices else np.zeros(len(y), bool)
+    classes = plain if known is None else known
+    if given is not None:
+        classes = np.asarray(given)
+        if classes.shape != plain.shape or len(set(classes.tolist())) != len(plain):
+            raise ValueError(f"classes is {given}, it must list {len(plain)} different labels")
+        if known is not None and classes.tolist() != known.tolist():
+            raise ValueError(f"classes is {given}, the model knows {known}")
+    elif y.dtype.kind in "iufb" and np.array_equal(classes, plain):
+        # Class indices, or numbers in [0, 1].
+        fits = (y >= 0) & (y <= plain[-1]) & (not indices or np.equal(np.floor(1.0 * y), y))
+        if bool(np.all(fits | ignored)):
+            if y.dtype.kind == "b" and len(plain) == 2 and known is None:
+                classes = np.array([False, True])
+            return y.astype(np.int64) if indices else y.reshape(-1, 1).astype(dtype), classes
+    if learn and known is None and given is None:
+        classes = np.unique(y[~ignored])
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    others = [label for label in y[~ignored].tolist() if label not in places]
+    if len(classes) != len(plain) or others:
+        raise ValueError(f"y holds {np.unique(y)}, not {len(plain)} classes or {plain}")
+    found = np.array([places.get(label, -1) for label in y.tolist()])
+    if not indices:
+        return found.reshape(-1, 1).astype(dtype), classes
+    return np.where(ignored, y, found).astype(np.int64) if ignored.any() else found, classes
+
+
+@silent
+def probabilities(outputs: Array, loss: Any) -> Array:
+    """Of classes or flags, (n, K); of the two classes of one output, (n, 2)."""
+    if kind(loss) == "CrossEntropy":
+        # Rounded down, so that no row sums to more than 1.
+        exact = softmax(outputs.astype(np.float64))
+        p = exact.astype(outputs.dtype)
+        return np.where(p > exact, np.nextafter(p, p.dtype.type(0)), p)
+    p, q = outputs, 1.0 - outputs
+    if loss.from_logits:
+        p, q = sigmoid(outputs), sigmoid(-outputs)
+    return (np.hstack([q, p]) if outputs.shape[1] == 1 else p).astype(outputs.dtype)
+
+
+def numbers(answers: Array) -> Array:
+    """`answers`, if none of them is NaN."""
+    for row in np.flatnonzero(np.isnan(answers).any(axis=1)):
+        raise ValueError(f"row {row} of X gives NaN")
+    return answers

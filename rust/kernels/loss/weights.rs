@@ -1,0 +1,266 @@
+//! Weights of rows and classes: what they sum to, and how they scale losses and gradients.
+//!
+//! A mean divides by the weights' sum, so their ratios decide, and weights may be of any size that f64
+//! has. Each set of them is used in units of its own, the power of two below its largest, which no bit
+//! depends on: products and sums then neither overflow nor vanish. A row's weight is divided by the sum
+//! in f64, and only the quotient is rounded to the element type (N4).
+
+use super::Loss;
+use super::rows::{column_lanes, rows_of};
+use crate::kernels::panels::Span;
+use crate::kernels::reduce::RowSum;
+use crate::simd::{Real, Vector};
+
+/// The weights of all rows of some data, in units of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowWeights {
+    values: Vec<f64>,
+    unit: f64,
+}
+
+impl RowWeights {
+    /// Weights, all finite and at least 0.
+    #[must_use]
+    pub fn new(mut values: Vec<f64>) -> Self {
+        let unit = unit_of(&values);
+        if unit != 1.0 {
+            let scale = 1.0 / unit;
+            for value in &mut values {
+                *value *= scale;
+            }
+        }
+        Self { values, unit }
+    }
+
+    /// The weight of a row, in units.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, row: usize) -> f64 {
+        self.values[row]
+    }
+
+    /// The unit.
+    #[must_use]
+    pub fn unit(&self) -> f64 {
+        self.unit
+    }
+}
+
+/// The power of two below the largest magnitude, such that its reciprocal is finite; 1 of no weights.
+#[inline(always)]
+pub(super) fn unit_of(weights: &[f64]) -> f64 {
+    let mut largest = 0.0_f64;
+    for weight in weights {
+        let size = weight.abs();
+        if size > largest {
+            largest = size;
+        }
+    }
+    let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
+    if largest == 0.0 || !power.is_finite() {
+        1.0
+    } else if power < f64::MIN_POSITIVE {
+        f64::MIN_POSITIVE
+    } else {
+        power
+    }
+}
+
+/// The weights of classes, in units of their own; all 1 if there are none.
+#[derive(Clone, Copy)]
+pub(super) struct ClassWeights<'a> {
+    values: &'a [f64],
+    /// 1 / the unit.
+    scale: f64,
+}
+
+impl<'a> ClassWeights<'a> {
+    #[inline(always)]
+    pub(super) fn new(values: &'a [f64]) -> Self {
+        Self { values, scale: if values.is_empty() { 1.0 } else { 1.0 / unit_of(values) } }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// That of a class, 0 of an ignored one.
+    #[inline(always)]
+    pub(super) fn of(self, class: i32) -> f64 {
+        match usize::try_from(class) {
+            Err(_) => 0.0,
+            Ok(class) => self.values.get(class).map_or(1.0, |weight| weight * self.scale),
+        }
+    }
+
+    /// Those of 16 classes, past the last 0.
+    #[inline(always)]
+    pub(super) fn columns<T: Real, V: Vector<T>>(self, block: usize) -> V {
+        column_lanes(self.values, self.scale, block)
+    }
+}
+
+/// What the sum of a batch's losses is divided by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divisor {
+    /// A sum of weights in units, or 1. With 0 all losses and gradients are 0.
+    pub by: f64,
+    /// The units that do not cancel, by which the quotient is multiplied.
+    pub unit: f64,
+}
+
+impl Divisor {
+    /// That changes nothing.
+    pub const ONE: Self = Self { by: 1.0, unit: 1.0 };
+
+    /// The quotient.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(self, sum: f64) -> f64 {
+        if self.by == 0.0 { 0.0 } else { sum / self.by * self.unit }
+    }
+}
+
+/// The divisors of a batch's loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divisors {
+    /// The sum of the rows' weights in the order of N2, as softmax cross-entropy has them each times its
+    /// class's and nothing of an ignored row; in units. A batch enters an epoch's loss with it.
+    pub weight: f64,
+    /// Of the mean.
+    pub mean: Divisor,
+    /// Of the sum.
+    pub sum: Divisor,
+}
+
+impl Divisors {
+    /// Of no loss of ours.
+    pub const NONE: Self = Self { weight: 0.0, mean: Divisor::ONE, sum: Divisor::ONE };
+
+    /// Those of `rows` rows with so many `outputs`. `classes` are their targets, if these are classes;
+    /// `weights` are empty if all are one, else in units of `unit`.
+    #[must_use]
+    pub fn new(
+        loss: &Loss,
+        classes: Option<Span<i32>>,
+        (weights, unit): (Span<f64>, f64),
+        rows: usize,
+        outputs: usize,
+    ) -> Self {
+        let (weight, terms, class_unit) = match loss {
+            Loss::SoftmaxCrossEntropy { class_weight, .. } => {
+                let class_weights = ClassWeights::new(class_weight);
+                let sum = sum_weights(rows, |row| {
+                    let weight = row_weight(weights, row);
+                    classes.map_or(weight, |classes| weight * class_weights.of(classes.get(row)))
+                });
+                (sum, 1.0, unit_of(class_weight))
+            }
+            _ if weights.is_empty() => (rows as f64, outputs as f64, 1.0),
+            _ => (sum_weights(rows, |row| row_weight(weights, row)), outputs as f64, 1.0),
+        };
+        // Of classes the divisor has their weights' unit, too; of probabilities it has not.
+        let kept = if classes.is_some() { 1.0 } else { class_unit };
+        Self {
+            weight,
+            mean: Divisor { by: weight * terms, unit: kept },
+            sum: Divisor { by: 1.0, unit: unit * class_unit },
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_weights(rows: usize, weight: impl Fn(usize) -> f64) -> f64 {
+    let mut sum = RowSum::default();
+    for row in 0..rows {
+        sum.add(weight(row));
+    }
+    sum.sum()
+}
+
+#[inline(always)]
+fn row_weight(weights: Span<f64>, row: usize) -> f64 {
+    if weights.is_empty() { 1.0 } else { weights.get(row) }
+}
+
+/// The scales of a batch's rows.
+#[derive(Clone, Copy)]
+pub(super) struct Scales<T> {
+    weights: Span<f64>,
+    divisor: Divisor,
+    /// That of all rows where they have no weights: they share its division.
+    equal: Scale<T>,
+}
+
+impl<T: Real> Scales<T> {
+    #[inline(always)]
+    pub(super) fn new(weights: Span<f64>, divisor: Divisor) -> Self {
+        Self { weights, divisor, equal: Scale::new(1.0, divisor) }
+    }
+
+    #[inline(always)]
+    pub(super) fn slice(&self, start: usize, end: usize) -> Self {
+        Self { weights: rows_of(self.weights, start, end), ..*self }
+    }
+
+    /// That of all rows, if they have no weights.
+    #[inline(always)]
+    pub(super) fn common(&self) -> Option<Scale<T>> {
+        self.weights.is_empty().then_some(self.equal)
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, row: usize) -> Scale<T> {
+        match self.common() {
+            Some(scale) => scale,
+            None => Scale::new(self.weights.get(row), self.divisor),
+        }
+    }
+
+    /// That of a row whose weight has one more factor: its class's weight.
+    #[inline(always)]
+    pub(super) fn weighted(&self, row: usize, factor: f64) -> Scale<T> {
+        if factor == 1.0 {
+            return self.at(row);
+        }
+        Scale::new(row_weight(self.weights, row) * factor, self.divisor)
+    }
+}
+
+/// How a row's loss and gradient enter those of the batch.
+#[derive(Clone, Copy)]
+pub(super) struct Scale<T> {
+    weight: f64,
+    /// weight / divisor.
+    pub(super) factor: T,
+    /// Whether the row counts at all.
+    pub(super) live: bool,
+}
+
+impl<T: Real> Scale<T> {
+    pub(super) const NOTHING: Self = Self { weight: 0.0, factor: T::ZERO, live: false };
+
+    #[inline(always)]
+    fn new(weight: f64, divisor: Divisor) -> Self {
+        if weight == 0.0 || divisor.by == 0.0 {
+            return Self::NOTHING;
+        }
+        Self { weight, factor: T::from_f64(divisor.of(weight)), live: true }
+    }
+
+    /// The weighted loss of a row; 0 also for an infinite one of weight 0.
+    #[inline(always)]
+    pub(super) fn value(self, loss: f64) -> f64 {
+        if self.live { self.weight * loss } else { 0.0 }
+    }
+
+    /// The gradient of the batch from that of the row.
+    #[inline(always)]
+    pub(super) fn apply<V: Vector<T>>(self, gradient: V) -> V {
+        if self.live { gradient.mul(V::splat(self.factor)) } else { V::zero() }
+    }
+}

@@ -1,0 +1,140 @@
+"""Models of all kinds: what they are made of, and what X and y they take."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fuzzing.draw import Draw, call
+
+WIDTHS = {1: 3, 2: 3, 3: 3, 5: 2, 8: 1, 15: 1, 16: 2, 17: 2, 33: 1, 70: 0.4}
+
+# Constants that float32 has exactly, so that both dtypes compute the same function.
+ACTIVATIONS = (
+    *("im.Sigmoid()", "im.Tanh()", "im.ReLU()", "im.GELU()", "im.GELU('tanh')", "im.SiLU()"),
+    *("im.LeakyReLU(0.25)", "im.ELU()", "im.ELU(0.5)", "im.Softplus()", "im.Softplus(2.0, 4.0)"),
+    "im.Identity()",
+)
+
+INITIALIZERS = ("torch_linear", "glorot_uniform", "he_normal", "normal", "zeros")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The source of a model's constructor, and what it takes."""
+
+    source: str
+    sample: tuple[int, ...]  # the shape of one X
+    outputs: int
+    targets: str  # "numbers", "share" (numbers in [0, 1]), "flags", "classes"
+    own_loss: bool  # a function of the user's
+    ignore_index: int | None
+
+
+def model(draw: Draw) -> Model:
+    images = draw.maybe(0.2)
+    layers, sample, width = image_layers(draw) if images else ([], None, draw.weighted(WIDTHS))
+    first = width
+    for _ in range(draw.weighted({0: 1, 1: 3, 2: 2, 3: 0.5})):
+        wider = draw.weighted(WIDTHS)
+        layers += [linear(draw, width, wider), draw.one(ACTIVATIONS)]
+        if draw.maybe(0.15):
+            layers.append(f"im.Dropout({draw.one([0.0, 0.25, 0.5])})")
+        width = wider
+    kind = draw.weighted({"mse": 3, "mae": 1, "huber": 1, "binary": 3, "cross": 4, "own": 1})
+    outputs = draw.weighted({1: 3, 2: 2, 3: 2, 10: 1, 17: 0.5})
+    outputs = max(outputs, 2) if kind == "cross" else outputs
+    layers.append(linear(draw, width, outputs))
+    loss, targets, ignored = loss_of(draw, kind, outputs)
+    if "from_logits=False" in loss:
+        layers.append("im.Sigmoid()")
+    last = len(layers) > 0 and "2d" in "".join(layers) and draw.maybe(0.3)
+    if sample and last:  # images of (H, W, C)
+        sample = (*sample[1:], sample[0])
+    source = call(
+        "im.Sequential",
+        f"[{', '.join(layers)}]",
+        f"loss={loss}",
+        f"optimizer={optimizer(draw)}",
+        dtype=draw.one(["float32", "float64"]),
+        seed=draw.seed(),
+        n_threads=draw.weighted({None: 4, 1: 2, 2: 1, 3: 1}),
+        scale=draw.weighted({None: 6, 2.0: 1, 255: 1}),
+        channels_last=True if last else None,
+    )
+    return Model(source, sample or (first,), outputs, targets, kind == "own", ignored)
+
+
+def linear(draw: Draw, inputs: int, outputs: int) -> str:
+    return call("im.Linear", str(inputs), str(outputs), **weight_options(draw))
+
+
+def weight_options(draw: Draw) -> dict[str, object]:
+    return {
+        "bias": False if draw.maybe(0.15) else None,
+        "init": draw.one(INITIALIZERS) if draw.maybe(0.3) else None,
+        "trainable": False if draw.maybe(0.1) else None,
+        "lr_scale": draw.one([0.0, 0.5, 2.0]) if draw.maybe(0.1) else None,
+    }
+
+
+def image_layers(draw: Draw) -> tuple[list[str], tuple[int, ...], int]:
+    """Layers up to Flatten, the shape (C, H, W) of an image, and the features that come out."""
+    channels, height, width = (draw.one(s) for s in ([1, 2, 3], [4, 7, 12], [5, 8, 17]))
+    sample, layers = (channels, height, width), []
+    for _ in range(draw.weighted({0: 1, 1: 3, 2: 2})):
+        kernel = draw.one([1, 2, 3])
+        if min(height, width) < kernel + 1:
+            break
+        if draw.maybe(0.7):
+            padding, groups = draw.one([0, 0, 1]), draw.one([1, 1, channels])
+            more = groups * draw.one([1, 2, 3])
+            options: dict[str, object] = {"padding": padding or None} | weight_options(draw)
+            options["groups"] = groups if groups > 1 else None
+            layers.append(call("im.Conv2d", f"{channels}, {more}, {kernel}", **options))
+            channels = more
+            height, width = (side + 2 * padding - kernel + 1 for side in (height, width))
+            layers.append(draw.one(ACTIVATIONS))
+        else:
+            kernel, stride = 2, draw.one([1, 2])
+            layers.append(f"im.{draw.one(['AvgPool2d', 'MaxPool2d'])}(2, {stride})")
+            height, width = ((side - kernel) // stride + 1 for side in (height, width))
+    return [*layers, "im.Flatten()"], sample, math.prod((channels, height, width))
+
+
+def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
+    """A loss, the targets that it takes, and the index that it ignores."""
+    reduction = "sum" if draw.maybe(0.2) else None
+    if kind == "own":
+        return "squares", "numbers", None
+    if kind == "binary":
+        logits = draw.maybe(0.75)
+        weight = draw.one([None, 2.0, [0.5 + i for i in range(outputs)]]) if logits else None
+        options = {"from_logits": None if logits else False, "pos_weight": weight}
+        source = call("im.BinaryCrossEntropy", **options, reduction=reduction)
+        return source, draw.one(["share", "flags"]), None
+    if kind == "cross":
+        soft = draw.maybe(0.2)
+        ignored = draw.one([0, -1]) if not soft and draw.maybe(0.15) else None
+        source = call(
+            "im.CrossEntropy",
+            class_weight=[0.5 * i + 0.5 for i in range(outputs)] if draw.maybe(0.3) else None,
+            label_smoothing=0.125 if draw.maybe(0.2) else None,
+            ignore_index=ignored,
+            reduction=reduction,
+        )
+        return source, "probabilities" if soft else "classes", ignored
+    name = {"mse": "im.MSE", "mae": "im.MAE", "huber": "im.Huber"}[kind]
+    delta = draw.one([None, 0.25]) if kind == "huber" else None
+    return call(name, delta=delta, reduction=reduction), "numbers", None
+
+
+def optimizer(draw: Draw) -> str:
+    rate = draw.weighted({0.0625: 4, 0.0: 0.3, 1e-3: 2, 1e6: 0.3, 1e30: 0.2})
+    decay = 0.25 if draw.maybe(0.2) else None
+    if draw.maybe(0.5):
+        momentum = draw.one([None, None, 0.5, 0.75])
+        nesterov = True if momentum and draw.maybe(0.3) else None
+        return call("im.SGD", lr=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov)
+    betas = (0.5, 0.75) if draw.maybe(0.3) else None
+    return call("im.Adam", lr=rate, betas=betas, weight_decay=decay)
