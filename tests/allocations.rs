@@ -19,7 +19,7 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Spec, State, Updates,
+    Spec, State, Updates, initial_parameters,
 };
 use ironmlp::runtime::memory::filled;
 use ironmlp::simd::Isa;
@@ -280,10 +280,10 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
         };
         let gradients = |state: &mut State<f32>| {
             let (plan, mut workspace) = planned(Purpose::Gradients { input_grad: true })?;
-            plan.gradients(1, state, &mut workspace, &case.batch(), Head::Loss, true)?;
-            state.layout.export(workspace.gradient())?;
-            plan.input_grad(&workspace, case.rows.min(256))?;
-            Ok(())
+            let mut by_input = filled(0.0, case.x.len())?;
+            let (batch, head) = (case.batch(), (Head::Loss, true));
+            plan.gradients_by_input(1, state, &mut workspace, &batch, head, &mut by_input)?;
+            state.layout.export(workspace.gradient()).map(|_| ())
         };
         let trace = |state: &mut State<f32>| {
             let plan = case.plan(Purpose::Trace, case.rows)?;
@@ -301,8 +301,12 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
             }
             Ok(())
         };
+        let reset = |state: &mut State<f32>| {
+            state.reset(3, &initial_parameters(&case.spec, 3, case.isa)?, case.isa);
+            Ok(())
+        };
         let calls: [(&str, Call<'_>, usize); 7] = [
-            ("reset", &|state| state.reset(&case.spec, 3, case.isa), 0),
+            ("reset", &reset, 0),
             ("train", &steps, 2),
             ("forward", &forward, 2),
             ("gradients", &gradients, 2),

@@ -57,6 +57,7 @@ UNCHECKED = {
         "rust/python/model.rs",
         "rust/python/spec.rs",
         "rust/python/state.rs",
+        "rust/runtime/recent.rs",
         "rust/simd/dispatch.rs",
     ),
 }

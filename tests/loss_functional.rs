@@ -8,7 +8,7 @@ use ironmlp::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
-use ironmlp::kernels::loss::{IGNORED, Loss, LossRows, Softmax, Targets};
+use ironmlp::kernels::loss::{Divisor, IGNORED, Loss, LossRows, Softmax, Targets};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, Real};
@@ -388,7 +388,7 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
                     None => Targets::Classes(classes),
                 },
                 weights: Span::empty(),
-                divisor,
+                divisor: Divisor { by: divisor, unit: 1.0 },
                 row_loss,
                 grad: Some(grad.view()),
             });
@@ -456,7 +456,7 @@ fn binary_losses_are_those_of_panels() {
                 outputs: x.view(),
                 targets: Targets::Values(t.view()),
                 weights: Span::empty(),
-                divisor: (rows * cols) as f64,
+                divisor: Divisor { by: (rows * cols) as f64, unit: 1.0 },
                 row_loss,
                 grad: Some(grad.view()),
             });

@@ -453,9 +453,11 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
             assert_eq!(before[tensor] != after[tensor], changes, "tensor {tensor}");
         }
         // The gradients below a layer that training leaves alone use today's weights.
-        kept.gradients(1, &state, &mut kept_workspace, &batch, Head::Loss, false).unwrap();
+        let mut input_grad = [0.0; 60];
+        let head = (Head::Loss, false);
+        kept.gradients_by_input(1, &state, &mut kept_workspace, &batch, head, &mut input_grad)
+            .unwrap();
         let gradient = state.layout.export(kept_workspace.gradient()).expect("memory");
-        let input_grad = kept.input_grad(&kept_workspace, 10).unwrap().unwrap();
         let loss = |x: &[f64], tensors: &[Vec<f64>]| {
             let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
             state.set_parameters(tensors, isa);
@@ -551,4 +553,126 @@ fn specs_that_do_not_fit_are_refused() {
     large.check().unwrap();
     let message = State::<f32>::new(&large, 0.1, 0, Isa::PORTABLE).unwrap_err().to_string();
     assert!(message.contains("bytes"), "{message}");
+}
+
+/// The loss of a caller takes the general route in slabs, also where training is a network's own.
+#[test]
+fn a_loss_of_the_callers_is_the_scalar_loop_too() {
+    let (widths, rows) = ([2, 3, 1], 600);
+    let spec = relu_network(&widths, 0.9);
+    let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
+    for isa in Isa::all() {
+        let mut state = State::<f32>::new(&spec, 0.05, 3, isa).unwrap();
+        let tensors = state.layout.export(&state.parameters).expect("memory");
+        let velocities = tensors.iter().map(|t| vec![0.0; t.len()]).collect();
+        let (lr, momentum, widths) = (0.05, 0.9, widths.to_vec());
+        let mut oracle = Naive { widths, tensors, velocities, lr, momentum };
+        let plan = Arc::new(Plan::new(&spec, Purpose::Train, rows, isa).expect("memory"));
+        let workspace = plan.workspace(rows).unwrap();
+        let data = Data {
+            source: Source::of_slice(&x, 2),
+            targets: Targets::Values(y.clone()),
+            weights: None,
+        };
+        let sampler = Sampler::new(rows, rows, false).unwrap();
+        let mut run = Run::new(plan, workspace, data, sampler, 2, 1).unwrap();
+        let scale = (1.0 / rows as f64) as f32;
+        while let Some((outputs, _)) = run.next_batch(&state).unwrap() {
+            let grad: Vec<f32> =
+                outputs.iter().zip(&y).map(|(o, y)| 2.0 * (-1.0f32).fma(*y, *o) * scale).collect();
+            let loss = oracle.step(&x, &y, rows);
+            run.finish_batch(&mut state, loss, &grad).unwrap();
+        }
+        assert_eq!(state.steps, 2);
+        let tensors = state.layout.export(&state.parameters).expect("memory");
+        assert_eq!(tensors, oracle.tensors, "{}", isa.name());
+    }
+}
+
+/// A batch of `rows` rows of an untrained network 2-20-1, by the gradients of a plan with such slabs.
+fn gradients_in_slabs(slab: usize, rows: usize) {
+    let spec = relu_network(&[2, 20, 1], 0.0);
+    let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
+    let (source, labels) = (Source::of_slice(&x, 2), Labels::Values(&y));
+    let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
+    let purpose = Purpose::Gradients { input_grad: false };
+    let plan = Plan::with_slab(&spec, purpose, slab, Isa::PORTABLE).expect("memory");
+    let state = State::<f32>::new(&spec, 0.1, 3, Isa::PORTABLE).unwrap();
+    let mut workspace = plan.workspace(rows).unwrap();
+    plan.gradients(1, &state, &mut workspace, &batch, Head::Loss, false).unwrap();
+}
+
+#[test]
+fn slabs_of_any_size_hold_a_whole_batch() {
+    gradients_in_slabs(100, 100);
+    gradients_in_slabs(256, 300);
+}
+
+#[test]
+#[should_panic(expected = "slabs of 100 rows break N2")]
+fn slabs_that_do_not_meet_in_the_tree_are_refused() {
+    gradients_in_slabs(100, 101);
+}
+
+#[test]
+#[should_panic(expected = "a slab of 1152921504606846976 rows")]
+fn slabs_larger_than_any_tree_are_refused() {
+    gradients_in_slabs(1 << 60, 1);
+}
+
+/// A forward pass with the plan of one network, the state of a second and the workspace of a third.
+fn mixed(plan: &[usize], state: &[usize], workspace: &[usize]) {
+    let spec = relu_network(plan, 0.0);
+    let isa = Isa::PORTABLE;
+    let other = Plan::new(&relu_network(workspace, 0.0), Purpose::Forward, 4, isa).expect("memory");
+    let plan = Plan::new(&spec, Purpose::Forward, 4, isa).expect("memory");
+    let state = State::<f32>::new(&relu_network(state, 0.0), 0.1, 3, isa).unwrap();
+    let mut workspace = other.workspace(4).unwrap();
+    let x = noise::<f32>(1, 4 * spec.in_features());
+    let source = Source::of_slice(&x, spec.in_features());
+    let batch =
+        Batch { source, order: Rows::From(0), rows: 4, labels: Labels::None, weights: None };
+    let mut out = vec![0.0; 4 * spec.out_features()];
+    plan.forward(1, &state, &mut workspace, &batch, false, &mut out).unwrap();
+}
+
+#[test]
+fn plans_of_one_network_are_for_all_its_states_and_workspaces() {
+    mixed(&[3, 20, 2], &[3, 20, 2], &[3, 20, 2]);
+}
+
+#[test]
+#[should_panic(expected = "the state is another network's")]
+fn a_state_of_another_network_is_refused() {
+    mixed(&[3, 20, 2], &[3, 2], &[3, 20, 2]);
+}
+
+#[test]
+#[should_panic(expected = "the workspace is another plan's")]
+fn a_workspace_of_another_plan_is_refused() {
+    mixed(&[3, 20, 2], &[3, 20, 2], &[3, 2]);
+}
+
+/// Losses read the output of a class's number: no class is beyond them.
+#[test]
+fn classes_without_an_output_are_refused() {
+    let isa = Isa::PORTABLE;
+    let x = noise::<f32>(1, 2 * 3);
+    for (hidden, classes) in [(4, [0, 2]), (4, [2, i32::MAX]), (20, [0, 2]), (20, [-1, 2])] {
+        let mut spec = relu_network(&[3, hidden, 2], 0.0);
+        let softmax = Loss::SoftmaxCrossEntropy {
+            class_weight: Vec::new(),
+            label_smoothing: 0.0,
+            ignore_index: None,
+        };
+        spec.loss = Some((softmax, Reduction::Mean));
+        let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
+        let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
+        let mut workspace = plan.workspace(2).unwrap();
+        let (source, labels) = (Source::of_slice(&x, 3), Labels::Classes(&classes));
+        let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
+        let error = plan.train(1, &mut state, &mut workspace, &batch).unwrap_err().to_string();
+        assert!(error.contains("of 2"), "{error}");
+        assert_eq!(state.steps, 0);
+    }
 }

@@ -10,7 +10,7 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Shape, Spec, State,
+    Shape, Spec, State, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -101,20 +101,23 @@ fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         let mut workspace = alone.workspace(rows).expect("memory");
         let (tensors, loss) = alone.trace(1, &state, &mut workspace, &batch).expect("a trace");
         let must = state.layout.export(workspace.gradient()).expect("memory");
-        let must_input = alone.input_grad(&workspace, rows).expect("memory").expect("asked for");
+        let by_input = |plan: &Plan<T>, workspace: &mut Workspace<T>, threads| {
+            let (mut by_input, head) =
+                (vec![T::ZERO; rows * image.features()], (Head::Loss, false));
+            let loss = plan
+                .gradients_by_input(threads, &state, workspace, &batch, head, &mut by_input)
+                .expect("gradients");
+            (loss.reduced, by_input)
+        };
+        let must_input = by_input(&alone, &mut workspace, 1);
         let last = tensors.iter().find(|tensor| tensor.name == "loss").map(|loss| loss.shape.len());
         assert_eq!(last, Some(0));
 
         let together = plan(Purpose::Gradients { input_grad: true });
         let mut workspace = together.workspace(rows).expect("memory");
-        let is = together.gradients(2, &state, &mut workspace, &batch, Head::Loss, false);
-        assert!(is.expect("gradients").reduced == loss, "{what}");
+        let is = by_input(&together, &mut workspace, 2);
+        assert!(is.0 == loss && is == must_input, "{what}");
         assert!(state.layout.export(workspace.gradient()).expect("memory") == must, "{what}");
-        assert!(
-            together.input_grad(&workspace, rows).expect("memory").expect("asked for")
-                == must_input,
-            "{what}"
-        );
 
         let forward = plan(Purpose::Forward);
         let mut workspace = forward.workspace(rows).expect("memory");
@@ -298,15 +301,20 @@ fn slabs_of_images_meet_in_the_tree_of_all_rows() {
     let (spec, image) = joined(PoolKind::Average);
     let (rows, isa) = (300, fast()[0]);
     let numbers = Numbers::<f32>::new(&spec, image, rows);
-    let gradient = |input_grad: bool| {
-        let purpose = Purpose::Gradients { input_grad };
-        let plan = Plan::of_images(&spec, image, purpose, rows, isa).expect("memory");
-        let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
+    let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
+    let purpose = Purpose::Gradients { input_grad: true };
+    let gradients = |plan: &Plan<f32>, by_input: &mut [f32]| {
         let mut workspace = plan.workspace(rows).expect("memory");
-        plan.gradients(1, &state, &mut workspace, &numbers.batch(), Head::Loss, false)
+        let (batch, head) = (numbers.batch(), (Head::Loss, false));
+        plan.gradients_by_input(1, &state, &mut workspace, &batch, head, by_input)
             .expect("gradients");
         state.layout.export(workspace.gradient()).expect("memory")
     };
-    // Those at X too: all rows are one slab, whose features are rows.
-    assert!(gradient(false) == gradient(true));
+    let [mut in_slabs, mut at_once] = [(); 2].map(|()| vec![0.0; rows * image.features()]);
+    let slabs = Plan::of_images(&spec, image, purpose, rows, isa).expect("memory");
+    // All rows in one slab, whose features are rows.
+    let whole = Plan::of_images_with_slab(&spec, image, purpose, rows, isa).expect("memory");
+    assert!(gradients(&slabs, &mut in_slabs) == gradients(&whole, &mut at_once));
+    assert!(in_slabs == at_once);
+    assert!(in_slabs[299 * image.features()..].iter().any(|&x| x != 0.0));
 }

@@ -13,6 +13,7 @@ import pytest
 
 import ironmlp as im
 import ironmlp.functional as F
+from ironmlp import reference
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4))
@@ -21,6 +22,7 @@ FLAGS = np.arange(12) % 2
 # Beyond what float32 holds, at both ends.
 WIDE = np.array([1e-60, 1e300, -1e300, 1e-310] * 3)
 SMALL = np.array([0.5, 1e-60, 1e-310, 0.25] * 3)
+SMALL32 = SMALL.astype(np.float32)
 SMALL_GOALS = np.stack([SMALL, SMALL[::-1]], axis=1)
 LARGE = X.astype(np.longdouble) * np.longdouble("1e-400")
 
@@ -30,7 +32,11 @@ def net(outputs: int = 2, **settings: Any) -> im.MLP:
     return im.MLP([4, 5, outputs], activation="sigmoid", **settings)
 
 
-def fitted(model: im.Sequential, *data: Any, **settings: Any) -> Any:
+def like_reference(loss: Any, outputs: int = 2) -> Any:
+    return reference.MLP([4, 5, outputs], activation="sigmoid", loss=loss, seed=1)
+
+
+def fitted(model: Any, *data: Any, **settings: Any) -> Any:
     history = model.fit(*data, verbose=False, **settings)
     return [history["loss"], model.state_dict()]
 
@@ -71,7 +77,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "sigmoid": lambda _: F.sigmoid(np.append(WIDE, [np.inf, np.nan])),
     "sigmoid_backward": lambda _: F.sigmoid_backward(LARGE, LARGE),
     "binary_cross_entropy": lambda _: F.binary_cross_entropy_value_and_grad(
-        SMALL.astype(np.float32), SMALL, weight=WIDE
+        SMALL32, SMALL, weight=WIDE
     ),
     "binary_cross_entropy, one of": lambda _: [
         F.binary_cross_entropy(SMALL, SMALL, reduction="none"),
@@ -125,8 +131,8 @@ CALLS: dict[str, Callable[[Path], Any]] = {
         net(1, loss="binary_cross_entropy").predict(X),
     ],
     "predict_proba": lambda _: [
-        net(3, loss="cross_entropy").predict_proba(WIDE.reshape(3, 4)),
-        net(1, loss="binary_cross_entropy").predict_proba(WIDE.reshape(3, 4)),
+        net(3, loss="cross_entropy").predict_proba(SMALL.reshape(3, 4)),
+        net(1, loss="binary_cross_entropy").predict_proba(SMALL.reshape(3, 4)),
         net(1, loss=im.BinaryCrossEntropy(from_logits=False)).predict_proba(X),
     ],
     "save and load": round_trip,
@@ -134,6 +140,17 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "digits": lambda _: im.datasets.digits(),
     "digit_images": lambda _: im.datasets.digit_images(9),
     "cracks": lambda _: im.datasets.cracks(2, 32),
+    "reference, fit": lambda _: fitted(like_reference("mse"), X, SMALL_GOALS, sample_weight=SMALL),
+    "reference, own loss": lambda _: fitted(like_reference(own), X, SMALL_GOALS),
+    "reference, flags": lambda _: like_reference("binary_cross_entropy", 1).evaluate(X, SMALL),
+    "reference, classes": lambda _: [
+        fitted(like_reference("cross_entropy", 3), X, LABELS),
+        like_reference("cross_entropy", 3).predict_proba(SMALL.reshape(3, 4)),
+        like_reference("cross_entropy", 3).predict(X),
+    ],
+    "reference, regression": lambda _: like_reference("mse").evaluate(
+        X, np.stack([WIDE, WIDE], axis=1)
+    ),
     "summary": lambda _: str(net().summary()),
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 import ironmlp as im
 from networks import with_workers
+from states import squares
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, size=(37, 3, 12, 10), dtype=np.uint8)
@@ -97,6 +98,18 @@ def test_flatten_first_takes_samples_of_any_shape() -> None:
     model = im.Sequential([im.Flatten(), im.Linear(360, 4)], loss="cross_entropy", seed=0)
     outputs = model.forward(PIXELS)
     np.testing.assert_array_equal(outputs, model.forward(PIXELS.reshape(37, -1)))
+
+
+@pytest.mark.parametrize("loss", ["mse", squares])
+def test_the_gradient_by_samples_of_any_shape_has_their_shape(loss: Any) -> None:
+    model = im.Sequential([im.Flatten(), im.Linear(360, 4)], loss=loss, seed=0)
+    images, rows = PIXELS / 255, (PIXELS / 255).reshape(37, -1)
+    for X in (images, images.tolist()):
+        found = model.loss_and_grad(X, np.zeros((37, 4)), input_grad=True)[2]
+        by_hand = model.backward(X, np.ones((37, 4)), input_grad=True)[1]
+        assert found.shape == by_hand.shape == images.shape
+    plain = model.loss_and_grad(rows, np.zeros((37, 4)), input_grad=True)[2]
+    np.testing.assert_array_equal(found.reshape(37, -1), plain)
 
 
 def test_images_of_several_sizes() -> None:

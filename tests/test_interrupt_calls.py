@@ -5,6 +5,7 @@ process that does not end long before that is killed by its alarm, and fails.
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,9 +60,6 @@ CALLS = {
     "loss_and_grad": "model.loss_and_grad(X, FLAT)",
     "loss_and_grad, training": "model.loss_and_grad(X, FLAT, training=True)",
     "backward": "model.backward(X, COLUMN)",
-    "train_on_batch": "model.train_on_batch(X, FLAT)",
-    "fit, one batch": "model.fit(X, FLAT, batch_size=None)",
-    "fit, batches": "model.fit(X, FLAT, batch_size=1_000_000)",
 }
 
 
@@ -112,17 +110,15 @@ show(pressed(lambda: model.predict(pixels)))
     assert found == "KeyboardInterrupt: "
 
 
-@pytest.mark.parametrize("loss", ["'mse'", "squares"])
-def test_ctrl_c_ends_the_search_for_nan(loss: str) -> None:
+@pytest.mark.parametrize("call", ["fit", "train_on_batch", "loss_and_grad", "_core.check_finite"])
+def test_ctrl_c_ends_the_search_for_nan(call: str) -> None:
     found, same = script(f"""
 columns = 200_000
-model = im.MLP([columns, 1], loss={loss}, seed=1)
+model = im.MLP([columns, 1], loss="mse", seed=1)
 before = everything(model)
 x = many(np.ones(columns, np.float32))
-if {loss} == 'mse':
-    show(pressed(lambda: model.fit(x, FLAT, epochs=1)))
-else:
-    show(pressed(lambda: model._core.check_finite(x)))
+targets = () if "{call}" == "_core.check_finite" else (FLAT,)
+show(pressed(lambda: model.{call}(x, *targets)))
 show(everything(model) == before)
 """)
     assert found == "KeyboardInterrupt: "
@@ -154,6 +150,53 @@ show(bool((result[0] == result[0][0]).all() and result[0][0] == model(X[:1])[0])
 """)
     assert calls == [[3, 1]]
     assert same
+
+
+def test_a_handler_may_read_the_model_that_a_call_reads_but_not_change_it(tmp_path: Path) -> None:
+    found, same = script(f"""
+found = []
+
+def handler(number, frame):
+    model.save({str(tmp_path / "model.safetensors")!r})
+    found.append(im.load({str(tmp_path / "model.safetensors")!r}).predict(X[:2]).shape == (2, 1))
+    for change in (
+        lambda: model.fit(ROW[None], [0.5]),
+        lambda: model.reset(),
+        lambda: model.load_state_dict(model.state_dict()),
+    ):
+        try:
+            change()
+        except RuntimeError as error:
+            found.append("signal handler" in str(error))
+
+signal.default_int_handler = handler
+model = wide()
+result = []
+# So long that the handler runs in the middle.
+assert pressed(lambda: result.append(model(X[:200_000]))) == "no error"
+show(found)
+show(bool((result[0] == result[0][0]).all()))
+""")
+    assert found == [True] * 4
+    assert same
+
+
+def test_a_handler_may_use_the_model_for_which_a_writer_waits() -> None:
+    (found,) = script("""
+found = []
+def handler(number, frame):
+    found.append(model(X[:3]).shape[0])
+    raise LookupError
+
+signal.default_int_handler = handler
+model = wide()
+threading.Thread(target=model, args=(X,), daemon=True).start()
+time.sleep(0.2)
+pressed(lambda: model.fit(ROW[None], [0.5]))
+show(found)
+os._exit(0)
+""")
+    assert found == [3]
 
 
 @pytest.mark.parametrize(

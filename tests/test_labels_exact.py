@@ -1,6 +1,7 @@
 """Labels keep their type and are compared by their values, never as float64."""
 
 import datetime
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,10 @@ SAME: dict[str, tuple[Any, list[Any]]] = {
         ],
     ),
     "durations": (np.array([1, 2], "m8[h]"), [np.array([3600, 7200], "m8[s]")]),
+    "decimals and integers": (
+        [Decimal("0.5"), BIG + 1],
+        [[Decimal("0.5"), Decimal(BIG + 1)], np.array([0.5, BIG + 1], dtype=object)],
+    ),
     "dates": ([datetime.date(2024, 1, 1), datetime.date(2025, 1, 1)], []),
 }
 
@@ -110,7 +115,7 @@ def test_equal_labels_are_the_same_class(name: str, tmp_path: Path) -> None:
     for other in others:
         assert model.evaluate(rows(y), other)["loss"] == expected
         model.copy().fit(rows(y), other)
-    if name in ("dates", "durations") or not np.issubdtype(model.classes_.dtype, np.number):
+    if not np.issubdtype(model.classes_.dtype, np.number):
         return
     model.save(tmp_path / "model.safetensors")
     twin = im.load(tmp_path / "model.safetensors")
@@ -168,6 +173,33 @@ def test_objects_beyond_int64_are_as_many_classes_as_they_are() -> None:
     model.fit(rows(labels), np.array(labels, dtype=object))
     assert model.classes_.tolist() == labels
     assert all(type(label) is int for label in model.predict(rows(labels)).tolist())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["a", "b"],
+        [b"a", b"b"],
+        [1, 2],
+        [datetime.date(2024, 1, 1), 2],
+        np.array(["2024", "2025"], "M8[D]"),
+        np.array([1, 2], "m8[s]"),
+    ],
+)
+@pytest.mark.parametrize(
+    "known",
+    [
+        ["c", "d"],
+        [b"c", b"d"],
+        [3, 4],
+        [datetime.date(2022, 1, 1), datetime.date(2023, 1, 1)],
+        np.array(["2022", "2023"], "M8[D]"),
+        np.array([3, 4], "m8[s]"),
+    ],
+)
+def test_labels_of_another_kind_are_others(known: Any, other: Any) -> None:
+    with pytest.raises(ValueError, match="the model's classes are"):
+        trained(known).evaluate(rows(other), other)
 
 
 def test_two_classes_of_binary_cross_entropy() -> None:

@@ -76,7 +76,7 @@ class Architecture:
 
 def checked_dtype(dtype: Any) -> str:
     """The name of a dtype that models have."""
-    if not isinstance(dtype, str | None):
+    if dtype is not None and not isinstance(dtype, str):
         with contextlib.suppress(TypeError, ValueError):
             dtype = np.dtype(dtype).name
     return choice("dtype", dtype, DTYPES)

@@ -41,8 +41,9 @@ class BinaryCrossEntropy(Loss):
     -100, and the network ends in `Sigmoid`.
 
     `pos_weight` is q: one number, or one for each of the K outputs; it needs `from_logits`. With
-    one output and two labels it weighs the label that sorts second, `model.classes_[1]`: "yes" of
-    "no" and "yes", but also "sound" of "cracked" and "sound".
+    one output and two labels it weighs `model.classes_[1]`, the label that sorts second: "yes" of
+    "no" and "yes", but also "sound" of "cracked" and "sound". `fit(classes=["sound", "cracked"])`
+    puts them in another order.
     """
 
     __slots__ = ("from_logits", "pos_weight", "reduction")

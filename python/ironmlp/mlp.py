@@ -48,12 +48,14 @@ class MLP(Sequential):
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
-        layers = dense_layers(layer_sizes, activation=activation, init=init, loss=loss)
+        sizes = checked_sizes(layer_sizes)
+        activation, loss = resolve_activation(activation), resolve_loss(loss)
+        layers = dense_layers(sizes, activation=activation, init=init, loss=loss)
         super().__init__(
             layers, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed, n_threads=n_threads
         )
-        self._layer_sizes = checked_sizes(layer_sizes)
-        self._given = {"activation": resolve_activation(activation), "init": init}
+        self._layer_sizes = sizes
+        self._given = {"activation": activation, "init": init}
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -66,13 +68,13 @@ class MLP(Sequential):
         return {"layer_sizes": list(self._layer_sizes), **self._given, **others}
 
 
-def dense_layers(layer_sizes: Any, *, activation: Any, init: Any, loss: Any) -> list[Layer]:
-    """The layers of an `MLP` with these arguments, which are checked."""
+def dense_layers(sizes: tuple[int, ...], *, activation: Any, init: Any, loss: Any) -> list[Layer]:
+    """The layers of an `MLP` with these `checked_sizes` and arguments, which are checked."""
     between = resolve_activation(activation)
     init = choice("init", init, INITIALIZERS)
     loss = resolve_loss(loss)
     layers: list[Layer] = []
-    for inputs, outputs in itertools.pairwise(checked_sizes(layer_sizes)):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [Linear(inputs, outputs, init=init), between]
     layers.pop()
     if isinstance(loss, BinaryCrossEntropy) and not loss.from_logits:

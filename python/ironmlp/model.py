@@ -89,7 +89,8 @@ class Sequential(Trained):
 
     @property
     def classes_(self) -> Array:
-        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y.
+        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y,
+        or of `fit`'s `classes`.
 
         AttributeError for a model that does not choose between classes.
         """
@@ -284,9 +285,12 @@ class Sequential(Trained):
             targets, reading = reading.fit(y, len(X), classes)
         weights = self._weights(sample_weight, len(X))
         if isinstance(self._loss, Loss):
-            loss = self._core.train_on_batch(X, targets, weights)
-            self._reading = reading
-            return loss
+            steps = self._core.steps
+            try:
+                return self._core.train_on_batch(X, targets, weights)
+            finally:
+                if self._core.steps != steps:
+                    self._reading = reading
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")

@@ -24,7 +24,7 @@ from ironmlp._network import checked_layers, parameter_shapes
 from ironmlp._ordinary import open_ordinary
 from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
 from ironmlp._spec import Spec, checked_seed, integer, real, size
-from ironmlp.mlp import MLP, dense_layers
+from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
 __all__ = ["load"]
@@ -186,7 +186,7 @@ def read_layers(name: str, arguments: Mapping[str, Any], tensors: int) -> tuple[
     if isinstance(sizes, list) and len(sizes) > tensors + 1:
         raise ValueError(f"it has {len(sizes)} layer_sizes and only {tensors} tensors")
     given = {key: arguments.get(key) for key in ("activation", "init", "loss")}
-    return checked_layers(dense_layers(sizes, **given), "torch_linear")
+    return checked_layers(dense_layers(checked_sizes(sizes), **given), "torch_linear")
 
 
 def check_tensors(header: Header, keys: Mapping[str, tuple[int, ...]], dtype: Any) -> int:

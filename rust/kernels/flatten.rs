@@ -60,7 +60,7 @@ impl<T: Real> Kernel for Flatten<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { images, rows, order } = self;
-        debug_assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
+        assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order, 0);
         let mut features = Block::<T>::new();
         let mut samples = Block::<T>::new();
@@ -102,7 +102,7 @@ impl<T: Real> Kernel for Unflatten<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { rows, images, order, first } = self;
-        debug_assert!(rows.rows() <= LANES && first + rows.cols() <= images.shape().features());
+        assert!(rows.rows() <= LANES && first + rows.cols() <= images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order, first);
         let mut samples = Block::<T>::new();
         let mut features = Block::<T>::new();

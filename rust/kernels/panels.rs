@@ -37,7 +37,8 @@ impl<T> Panels<T> {
     /// # Safety
     /// While the view or one derived from it is in use, `ptr` is valid for reads and writes of
     /// `(panels - 1) * stride + rows * 16` elements, all initialised, and nothing writes an element
-    /// that a kernel reads or writes at the same time.
+    /// that a kernel reads or writes at the same time. Kernels that get the view get views of the sizes
+    /// that they document, and the row and column numbers that are asked for are inside.
     #[must_use]
     pub unsafe fn from_raw(ptr: *mut T, rows: usize, cols: usize, stride: usize) -> Self {
         debug_assert!(stride >= rows * LANES || cols <= LANES);
@@ -125,7 +126,7 @@ impl<T> Panels<T> {
     /// used.
     #[inline(always)]
     #[must_use]
-    pub fn moved(self, first: usize, rows: usize) -> Self {
+    pub(super) fn moved(self, first: usize, rows: usize) -> Self {
         Self { ptr: self.ptr.wrapping_sub(first * LANES), rows, ..self }
     }
 
@@ -186,10 +187,11 @@ impl<T> Panels<T> {
         if (stride * size).is_multiple_of(2048) { stride + 64 / size } else { stride }
     }
 
-    /// Elements of a buffer for `cols` columns in panels that lie `stride` apart.
+    /// Elements of a buffer for `cols` columns in panels that lie `stride` apart; of more than memory
+    /// holds, the largest number.
     #[must_use]
     pub fn buffer_len(cols: usize, stride: usize) -> usize {
-        cols.div_ceil(LANES) * stride
+        cols.div_ceil(LANES).saturating_mul(stride)
     }
 }
 
@@ -217,7 +219,7 @@ impl<T> Span<T> {
     /// # Safety
     /// While the view or one derived from it is in use, `ptr` is valid for reads and writes of
     /// `len` initialised elements, and nothing writes an element that a kernel reads or writes at
-    /// the same time.
+    /// the same time. What is asked for is inside, as with [`Panels::from_raw`].
     #[must_use]
     pub unsafe fn from_raw(ptr: *mut T, len: usize) -> Self {
         Self { ptr, len }

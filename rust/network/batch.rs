@@ -36,10 +36,21 @@ pub struct Batch<'a, T> {
 
 impl<'a, T: Elementary> Batch<'a, T> {
     /// Copies the classes and weights of some of the batch's rows to their places in the spans.
-    pub(super) fn gather_labels(&self, rows: Range<usize>, classes: Span<i32>, weights: Span<f64>) {
+    ///
+    /// # Panics
+    /// If a class is not below the number of outputs: losses read the output of that number.
+    pub(super) fn gather_labels(
+        &self,
+        rows: Range<usize>,
+        outputs: usize,
+        classes: Span<i32>,
+        weights: Span<f64>,
+    ) {
         if let Labels::Classes(all) = self.labels {
             for position in rows.clone() {
-                classes.set(position, all[self.order.at(position)]);
+                let class = all[self.order.at(position)];
+                assert!(i64::from(class) < outputs as i64, "class {class} of {outputs}");
+                classes.set(position, class);
             }
         }
         if let Some(all) = self.weights {

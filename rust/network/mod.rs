@@ -40,6 +40,7 @@ mod update;
 mod workspace;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
+pub use initialize::parameters as initial_parameters;
 pub use parameters::Layout;
 pub use plan::{Plan, Purpose, SLAB_ROWS};
 pub use shape::Shape;

@@ -26,7 +26,9 @@ const PART: usize = 512;
 /// of the workspace, or of those that a part makes their columns, and only read parameters; the tiles
 /// of the weight phase own their block of parameters and only read the workspace; and a barrier lies
 /// between the phases, and between parts. A view is used only while the `State` or `Workspace` it was
-/// made from is borrowed.
+/// made from is borrowed. That kernels get views of the sizes that they need is the plan's doing too:
+/// its ops name buffers that it has laid out for them, [`Plan`](super::Plan) refuses states and
+/// workspaces of others, and a batch with labels that are no class.
 ///
 /// # Panics
 /// If the view would leave the buffer.
@@ -38,9 +40,14 @@ pub(super) fn view<T: Plain>(
     cols: usize,
     stride: usize,
 ) -> Panels<T> {
-    let panels = cols.div_ceil(LANES);
-    let len = if panels == 0 { 0 } else { (panels - 1) * stride + rows * LANES };
-    assert!(at + len <= arena.len(), "a view leaves its buffer");
+    let end = || match cols.div_ceil(LANES) {
+        0 => Some(at),
+        panels => {
+            let last = (panels - 1).checked_mul(stride)?.checked_add(rows.checked_mul(LANES)?)?;
+            at.checked_add(last)
+        }
+    };
+    assert!(end().is_some_and(|end| end <= arena.len()), "a view leaves its buffer");
     // SAFETY: the range is inside the arena, whose elements are all initialised; see above for
     // concurrent access and for how long views live.
     unsafe { Panels::from_raw(arena.as_ptr().wrapping_add(at), rows, cols, stride) }
@@ -49,7 +56,8 @@ pub(super) fn view<T: Plain>(
 /// All elements of a buffer.
 #[inline]
 pub(super) fn whole<T: Plain>(arena: &Arena<T>) -> Span<T> {
-    view(arena, 0, 1, arena.len(), LANES).flat()
+    // SAFETY: the arena's elements are all initialised; see `view` for the rest.
+    unsafe { Span::from_raw(arena.as_ptr(), arena.len()) }
 }
 
 /// Which buffer of the workspace.

@@ -18,9 +18,9 @@ use crate::simd::LANES;
 
 /// Where one layer's parameters lie in a buffer.
 #[derive(Clone, Debug)]
-pub struct LayerLayout {
+pub(super) struct LayerLayout {
     /// Index in the network's layers.
-    pub layer: usize,
+    layer: usize,
     /// Inputs of one output.
     pub inputs: usize,
     /// Outputs: units or channels.
@@ -29,8 +29,6 @@ pub struct LayerLayout {
     shape: Vec<usize>,
     /// Whether there is a bias; its 16-padded row exists, at +0, in either case.
     pub bias: bool,
-    /// Whether updates change it.
-    pub trainable: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
     /// Whether its weight has a second copy.
@@ -46,7 +44,9 @@ pub struct LayerLayout {
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// First to last.
-    pub layers: Vec<LayerLayout>,
+    pub(super) layers: Vec<LayerLayout>,
+    /// Of the network: [`Spec::fingerprint`].
+    pub(super) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
     /// Elements of the convolutions' part, which comes first.
@@ -71,9 +71,7 @@ impl Layout {
         }
         let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
         let mut layers = Vec::new();
-        for Weighted { layer, inputs, outputs, shape, bias, trainable, lr_scale, .. } in
-            spec.weighted()
-        {
+        for Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } in spec.weighted() {
             let is_convolution = shape.len() == 4;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
@@ -93,7 +91,6 @@ impl Layout {
                 outputs,
                 shape,
                 bias,
-                trainable,
                 lr_scale,
                 copied,
                 weight_at: len,
@@ -110,7 +107,14 @@ impl Layout {
         }
         // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
-        Ok(Self { layers, len, convolutions_len, backward_len })
+        let fingerprint = spec.fingerprint();
+        Ok(Self { layers, fingerprint, len, convolutions_len, backward_len })
+    }
+
+    /// How many layers have parameters.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.layers.len()
     }
 
     /// A zeroed buffer for parameters, gradients or moments.
@@ -135,6 +139,11 @@ impl Layout {
     /// `Error::Memory` if there is no room.
     pub fn backward_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
         Arena::zeroed(self.backward_len)
+    }
+
+    /// Whether a buffer, and one of the weights' second copies, have the right lengths.
+    pub(super) fn fits<T: Elementary>(&self, buffer: &Arena<T>, backward: &Arena<T>) -> bool {
+        buffer.len() == self.len && backward.len() == self.backward_len
     }
 
     /// Bytes of `buffers` buffers and of the weights' second copy.
@@ -213,20 +222,17 @@ impl Layout {
 
 impl LayerLayout {
     /// The transposed weight (in, out).
-    #[must_use]
-    pub fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(super) fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.weight_at, self.inputs, self.outputs, self.weight_stride)
     }
 
     /// The bias as a matrix of one row.
-    #[must_use]
-    pub fn bias<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(super) fn bias<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.bias_at, 1, self.outputs, LANES)
     }
 
     /// The weight (out, in) of a layer that is copied, in the buffer of [`Layout::backward_buffer`].
-    #[must_use]
-    pub fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(super) fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)
     }
 }

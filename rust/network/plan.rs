@@ -5,6 +5,8 @@
 //! independently (gather, forward pass, loss, all input gradients), the weight phase sums over the
 //! rows (weight gradients) and updates.
 
+use std::sync::Arc;
+
 use super::image_builder::ImageBuilder;
 use super::images::{ImageBuffer, ImagePlan};
 use super::op::{BufferId, RowKernels, RowOp};
@@ -12,6 +14,7 @@ use super::parts::{Part, Parts};
 use super::row_builder::RowBuilder;
 use super::shape::Shape;
 use super::spec::{Reduction, Spec, Weighted};
+use super::state::State;
 use super::tiny::{self, Tiny};
 use super::update::Updates;
 use super::workspace::{Buffers, Workspace};
@@ -22,7 +25,7 @@ use crate::kernels::loss::Loss;
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::kernels::weight::Block;
 use crate::runtime::memory;
-use crate::simd::{Isa, LANES};
+use crate::simd::Isa;
 
 /// Rows that are in memory at a time; a larger batch goes through in slabs. 16 of N2's blocks of 256
 /// rows: a whole slab is one node of the tree.
@@ -31,6 +34,9 @@ pub const SLAB_ROWS: usize = 4096;
 /// Rows of a slab of images: one of N2's blocks. Each 16 rows leave gradients of their own for the
 /// convolutions, which would be many in a larger slab.
 const IMAGE_SLAB_ROWS: usize = BLOCK_ROWS;
+
+/// Rows of the largest slab: the tree of a weight gradient has room for the sums of so many.
+const MOST_SLAB_ROWS: usize = 1 << 24;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +90,9 @@ pub struct Plan<T: Elementary> {
     /// What X is divided by.
     pub(super) scale: Option<T>,
     pub(super) updates: Updates,
-    pub(super) buffers: Buffers,
+    pub(super) buffers: Arc<Buffers>,
+    /// Of the network: [`Spec::fingerprint`].
+    fingerprint: u64,
     /// The layers before Flatten, of a network that takes images.
     pub(super) images: Option<ImagePlan>,
     pub(super) forward: Vec<RowOp>,
@@ -117,10 +125,11 @@ impl<T: Elementary> Plan<T> {
     /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
     ///
     /// # Errors
-    /// `Error::Memory` if there is no room for it.
+    /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
+    /// or the loss.
     pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Result<Self> {
         if purpose == Purpose::Train
-            && let Some(plan) = Self::tiny(spec, isa)?
+            && let Some(plan) = Self::tiny(spec, largest, isa)?
         {
             return Ok(plan);
         }
@@ -130,16 +139,19 @@ impl<T: Elementary> Plan<T> {
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
     ///
+    /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows;
+    /// [`Plan::gradients`] panics otherwise.
+    ///
     /// # Errors
     /// As [`Self::new`].
     ///
     /// # Panics
-    /// If `slab_rows` is neither the whole batch nor a power of two of at least 256, as N2 needs.
+    /// If `slab_rows` is more than 2^24.
     pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Result<Self> {
         Self::build(spec, None, purpose, slab_rows, isa)
     }
 
-    /// A plan of a network that takes images, for images of one size.
+    /// As [`Self::new`], of a network that takes images, for images of one size.
     ///
     /// # Errors
     /// As [`Self::new`], and as [`Spec::shapes`] if the layers do not fit images of this size.
@@ -147,12 +159,27 @@ impl<T: Elementary> Plan<T> {
         spec: &Spec,
         image: ImageShape,
         purpose: Purpose,
+        largest: usize,
+        isa: Isa,
+    ) -> Result<Self> {
+        let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
+        Self::of_images_with_slab(spec, image, purpose, slab_rows, isa)
+    }
+
+    /// As [`Self::of_images`], with slabs as those of [`Self::with_slab`].
+    ///
+    /// # Errors
+    /// As [`Self::of_images`].
+    ///
+    /// # Panics
+    /// As [`Self::with_slab`].
+    pub fn of_images_with_slab(
+        spec: &Spec,
+        image: ImageShape,
+        purpose: Purpose,
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
-        let whole = matches!(purpose, Purpose::Trace | Purpose::Gradients { input_grad: true });
-        let large = slab_rows > IMAGE_SLAB_ROWS && !whole;
-        let slab_rows = if large { IMAGE_SLAB_ROWS } else { slab_rows };
         Self::build(spec, Some(image), purpose, slab_rows, isa)
     }
 
@@ -163,7 +190,9 @@ impl<T: Elementary> Plan<T> {
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
+        assert!(slab_rows <= MOST_SLAB_ROWS, "a slab of {slab_rows} rows");
         memory::room(spec.layers.len())?;
+        spec.check()?;
         let shapes = spec.shapes(image)?;
         let mut builder = RowBuilder {
             spec,
@@ -232,7 +261,8 @@ impl<T: Elementary> Plan<T> {
             loss: loss.transpose()?,
             scale: spec.input.scale.map(T::from_f64),
             updates: Updates::new(spec, isa)?,
-            buffers,
+            buffers: Arc::new(buffers),
+            fingerprint: spec.fingerprint(),
             images,
             forward,
             backward,
@@ -255,13 +285,15 @@ impl<T: Elementary> Plan<T> {
         })
     }
 
-    /// The plan of a network that fits into L1, if this one does.
-    fn tiny(spec: &Spec, isa: Isa) -> Result<Option<Self>> {
+    /// The plan of a network that fits into L1, if this one does. Its slab serves a loss of the caller's,
+    /// and is the smallest that N2 allows.
+    fn tiny(spec: &Spec, largest: usize, isa: Isa) -> Result<Option<Self>> {
         if !tiny::fits(spec) {
             return Ok(None);
         }
-        let mut plan = Self::with_slab(spec, Purpose::Train, LANES, isa)?;
-        plan.tiny = Tiny::new::<T>(spec, &mut plan.buffers);
+        let slab_rows = if largest < BLOCK_ROWS { largest } else { BLOCK_ROWS };
+        let mut plan = Self::with_slab(spec, Purpose::Train, slab_rows, isa)?;
+        plan.tiny = Tiny::new::<T>(spec, Arc::make_mut(&mut plan.buffers));
         Ok(Some(plan))
     }
 
@@ -284,6 +316,27 @@ impl<T: Elementary> Plan<T> {
     /// `Error::Memory` if there is no room.
     pub fn workspace(&self, batch_rows: usize) -> Result<Workspace<T>> {
         Workspace::new(&self.buffers, batch_rows)
+    }
+
+    /// About how many bytes it takes: nearly all are tiles and ops.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(&self.blocks[..])
+            + size_of_val(&self.weights[..])
+            + size_of_val(&self.forward[..])
+            + size_of_val(&self.backward[..])
+            + self.buffers.bytes()
+    }
+
+    /// Refuses a state of another network and a workspace of another plan: kernels rely on sizes.
+    ///
+    /// # Panics
+    /// If there is one.
+    #[inline]
+    pub(super) fn check(&self, state: &State<T>, workspace: &Workspace<T>) {
+        assert!(state.is_of(self.fingerprint), "the state is another network's");
+        assert!(workspace.is_of(&self.buffers), "the workspace is another plan's");
     }
 
     /// Columns of the network's output.

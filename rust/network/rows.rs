@@ -51,9 +51,10 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<Divisors> {
         let rows = batch.rows;
         assert!(rows <= workspace.batch_rows());
+        let outputs = self.outputs();
         watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
             let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
-            batch.gather_labels(start..end, workspace.classes(), workspace.weights());
+            batch.gather_labels(start..end, outputs, workspace.classes(), workspace.weights());
         })?;
         Ok(self.divisors(workspace, batch))
     }

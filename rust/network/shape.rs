@@ -147,7 +147,8 @@ impl Spec {
 fn check_memory(image: ImageShape) -> Result<()> {
     let sizes = [image.channels, image.height, image.width, LANES * size_of::<f32>()];
     let bytes = sizes.into_iter().try_fold(1u64, |product, size| product.checked_mul(size as u64));
-    memory::check_large(bytes.unwrap_or(u64::MAX))
+    let bytes = usize::try_from(bytes.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    memory::check_large(memory::bytes_of::<u8>(bytes)? as u64)
 }
 
 fn convolved(conv: &Conv2d, input: ImageShape) -> Option<ImageShape> {

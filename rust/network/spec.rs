@@ -1,5 +1,7 @@
 //! A model as data: layers, loss, optimizer.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
@@ -254,6 +256,18 @@ impl Spec {
     /// rows. Convolutions make theirs anew for each step, and who reads images needs none.
     pub(super) fn is_copied(&self, layer: usize) -> bool {
         matches!(self.layers[layer], Layer::Linear(_)) && !self.is_on_images(layer)
+    }
+
+    /// A number that no other network has, but for chance (2^-64), unless its parameters lie and are
+    /// updated in the same way: by it a plan knows the states that it may work on.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.optimizer.moments().hash(&mut hasher);
+        for Weighted { layer, inputs, outputs, shape, bias, trainable, .. } in self.weighted() {
+            let copied = self.is_copied(layer);
+            (layer, inputs, outputs, shape, bias, trainable, copied).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Columns of the output.

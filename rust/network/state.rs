@@ -44,7 +44,7 @@ impl<T: Elementary> State<T> {
         let layout = Layout::new::<T>(spec)?;
         let moments = spec.optimizer.moments();
         // One more than are kept: initial values, like all that cross the boundary, are a copy.
-        memory::check(layout.bytes::<T>(2 + moments))?;
+        memory::check_large(layout.bytes::<T>(2 + moments))?;
         let mut state = Self {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
@@ -56,24 +56,18 @@ impl<T: Elementary> State<T> {
             steps: 0,
             beta_powers: (1.0, 1.0),
         };
-        state.reset(spec, seed, isa)?;
+        state.reset(seed, &initialize::parameters(spec, seed, isa)?, isa);
         Ok(state)
     }
 
-    /// Starts anew: initial values from `seed`, moments and counters zero.
-    ///
-    /// # Errors
-    /// `Error::Memory` if there is no room for the initial values, `Error::Interrupted`; nothing has
-    /// changed then.
-    pub fn reset(&mut self, spec: &Spec, seed: u64, isa: Isa) -> Result<()> {
-        let parameters = initialize::parameters(spec, seed, isa)?;
+    /// Starts anew: initial values, which are made from `seed`, moments and counters zero.
+    pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.steps = 0;
         self.beta_powers = (1.0, 1.0);
         self.moments.iter_mut().for_each(Arena::clear);
-        self.set_parameters(&parameters, isa);
-        Ok(())
+        self.set_parameters(parameters, isa);
     }
 
     /// Replaces all parameters; tensors as in [`Layout::export`].
@@ -93,6 +87,14 @@ impl<T: Elementary> State<T> {
                 }
             }
         }
+    }
+
+    /// Whether it is the state of a network with this fingerprint.
+    pub(super) fn is_of(&self, fingerprint: u64) -> bool {
+        let fits = |buffer: &Arena<T>| self.layout.fits(buffer, &self.backward);
+        self.layout.fingerprint == fingerprint
+            && fits(&self.parameters)
+            && self.moments.iter().all(fits)
     }
 
     /// Counts one more update; call before the rules of that update are asked for.
@@ -124,7 +126,7 @@ impl<T: Elementary> State<T> {
     /// `Error::Memory` if there is no room.
     pub fn duplicate(&self, isa: Isa) -> Result<Self> {
         memory::room(self.layout.layers.len())?;
-        memory::check(self.layout.bytes::<T>(2 + self.moments.len()))?;
+        memory::check_large(self.layout.bytes::<T>(2 + self.moments.len()))?;
         let mut copy = Self {
             layout: self.layout.clone(),
             parameters: self.layout.buffer()?,

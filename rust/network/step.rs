@@ -1,5 +1,6 @@
 //! Running a plan: forward, loss, backward, apply.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::batch::{Batch, Head, StepLoss};
@@ -15,7 +16,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{Transpose, unpack};
 use crate::kernels::loss::Divisor;
-use crate::kernels::reduce::{Accumulate, BlockTree};
+use crate::kernels::reduce::{Accumulate, BLOCK_ROWS, BlockTree};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };
@@ -31,7 +32,7 @@ impl<T: Elementary> Plan<T> {
     /// `Error::Internal` if a tile panicked.
     ///
     /// # Panics
-    /// If `out` has another length.
+    /// If `out` has another length, or state or workspace belong to another network or plan.
     pub fn forward(
         &self,
         threads: usize,
@@ -41,8 +42,9 @@ impl<T: Elementary> Plan<T> {
         training: bool,
         out: &mut [T],
     ) -> Result<()> {
+        self.check(state, workspace);
         let cols = self.buffers.cols(self.output);
-        assert_eq!(out.len(), batch.rows * cols);
+        assert_eq!(Some(out.len()), batch.rows.checked_mul(cols));
         for (start, rows) in self.slabs(batch.rows) {
             let head = Head::Nothing;
             let reach = Reach::Outputs;
@@ -67,6 +69,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
+        self.check(state, workspace);
         let divisors = self.prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
@@ -105,6 +108,7 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'_, T>,
         next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
+        self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| self.train_tiny(tiny, state, workspace, batch, 1, &mut |_| {}))?;
         }
@@ -139,6 +143,7 @@ impl<T: Elementary> Plan<T> {
         times: usize,
         each: &mut dyn FnMut(StepLoss),
     ) -> Result<StepLoss> {
+        self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| self.train_tiny(tiny, state, workspace, batch, times, each))?;
         }
@@ -256,6 +261,9 @@ impl<T: Elementary> Plan<T> {
     ///
     /// # Errors
     /// As [`Self::train`].
+    ///
+    /// # Panics
+    /// If the batch is larger than a slab of the plan, and slabs of that size break N2.
     pub fn gradients(
         &self,
         threads: usize,
@@ -265,6 +273,24 @@ impl<T: Elementary> Plan<T> {
         head: Head<'_, T>,
         training: bool,
     ) -> Result<StepLoss> {
+        let head = (head, training);
+        self.gradients_by_slab(threads, state, workspace, batch, head, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Self::gradients`]; after each slab `see` may look at its tensors, and is told which rows of
+    /// the batch it has.
+    pub(super) fn gradients_by_slab(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        (head, training): (Head<'_, T>, bool),
+        see: &mut dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()>,
+    ) -> Result<StepLoss> {
+        self.check(state, workspace);
+        let meet = self.slab_rows.is_power_of_two() && self.slab_rows >= BLOCK_ROWS;
+        assert!(meet || batch.rows <= self.slab_rows, "slabs of {} rows break N2", self.slab_rows);
         let divisors = self.prepare(threads, workspace, batch)?;
         self.copy_weights(state, workspace);
         workspace.reserve_gradients(&state.layout, 1)?;
@@ -278,6 +304,7 @@ impl<T: Elementary> Plan<T> {
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
             self.row_phase(threads, &pass, start, rows)?;
             self.weight_gradients(threads, state, workspace, rows, slot)?;
+            see(workspace, start..start + rows)?;
             // A slab is a power of two of N2's blocks, so slabs meet as blocks do.
             tree.push().for_each(|slot| self.merge(workspace, slot));
         }

@@ -141,7 +141,7 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<StepLoss> {
         let rows = batch.rows;
         assert!(rows <= workspace.batch_rows());
-        batch.gather_labels(0..rows, workspace.classes(), workspace.weights());
+        batch.gather_labels(0..rows, self.outputs(), workspace.classes(), workspace.weights());
         let divisors = self.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { self.isa.narrow() } else { self.isa };
         let pass = TinyPass { tiny, batch, isa, divisors };

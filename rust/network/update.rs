@@ -16,6 +16,8 @@ use crate::simd::{Isa, LANES};
 pub struct Updates {
     isa: Isa,
     pub(super) optimizer: Optimizer,
+    /// Of the network: [`Spec::fingerprint`].
+    fingerprint: u64,
     layers: Vec<Updated>,
     /// Tiles: an index into `layers` and a block of that layer.
     blocks: Vec<(usize, Block)>,
@@ -45,19 +47,24 @@ impl Updates {
                 layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
-        Ok(Self { isa, optimizer: spec.optimizer, layers, blocks })
+        let (optimizer, fingerprint) = (spec.optimizer, spec.fingerprint());
+        Ok(Self { isa, optimizer, fingerprint, layers, blocks })
     }
 
     /// The update from a gradient in the layout of the parameters.
     ///
     /// # Errors
     /// `Error::Internal` if a tile panicked.
+    ///
+    /// # Panics
+    /// If the state is another network's.
     pub fn apply<T: Elementary>(
         &self,
         threads: usize,
         state: &mut State<T>,
         gradient: &Arena<T>,
     ) -> Result<()> {
+        assert!(state.is_of(self.fingerprint), "the state is another network's");
         state.begin_update(&self.optimizer);
         let state = &*state;
         let of = |layer: &Updated| {

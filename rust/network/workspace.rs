@@ -1,5 +1,6 @@
 //! What one running thread needs besides the state: activations, deltas, the batch's labels.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::op::{BufferId, view, whole};
@@ -11,16 +12,17 @@ use crate::runtime::{Arena, Pace, memory};
 use crate::simd::LANES;
 
 /// A matrix of a workspace.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Buffer {
-    pub at: usize,
-    pub rows: usize,
-    pub cols: usize,
-    pub stride: usize,
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Buffer {
+    at: usize,
+    rows: usize,
+    cols: usize,
+    stride: usize,
 }
 
-/// The matrices of a workspace, one after the other.
-#[derive(Clone, Debug, Default)]
+/// The matrices of a workspace, one after the other. Where they are more than memory can hold, their
+/// length stays the largest there is, which no memory has.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Buffers {
     list: Vec<Buffer>,
     len: usize,
@@ -30,15 +32,15 @@ impl Buffers {
     /// One more matrix.
     pub(super) fn add<T: Elementary>(&mut self, rows: usize, cols: usize) -> BufferId {
         let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
-        self.list.push(Buffer { at: self.len, rows, cols, stride });
-        self.len += Panels::<T>::buffer_len(cols, stride);
+        let at = self.reserve(Panels::<T>::buffer_len(cols, stride));
+        self.list.push(Buffer { at, rows, cols, stride });
         BufferId(self.list.len() - 1)
     }
 
     /// Room for `len` elements more, for whoever lays them out: where it begins.
     pub(super) fn reserve(&mut self, len: usize) -> usize {
         let at = self.len;
-        self.len += len;
+        self.len = self.len.saturating_add(len);
         at
     }
 
@@ -54,7 +56,15 @@ impl Buffers {
 
     /// Memory for one of each.
     pub(super) fn memory<T: Elementary>(&self) -> Result<Arena<T>> {
-        Arena::zeroed(self.len.next_multiple_of(LANES))
+        match self.len.checked_next_multiple_of(LANES) {
+            Some(len) => Arena::zeroed(len),
+            None => Err(memory::refusal(usize::MAX)),
+        }
+    }
+
+    /// Bytes of the list.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.list[..])
     }
 
     /// Columns of all matrices.
@@ -88,7 +98,7 @@ impl<T: Elementary> Drop for TakenTile<'_, T> {
 /// The memory of one running step; made for a plan and a largest batch.
 #[derive(Debug)]
 pub struct Workspace<T: Elementary> {
-    buffers: Buffers,
+    buffers: Arc<Buffers>,
     memory: Arena<T>,
     row_loss: Arena<f64>,
     classes: Arena<i32>,
@@ -104,10 +114,11 @@ pub struct Workspace<T: Elementary> {
 }
 
 impl<T: Elementary> Workspace<T> {
-    pub(super) fn new(buffers: &Buffers, batch_rows: usize) -> Result<Self> {
-        let rows = batch_rows.next_multiple_of(LANES);
+    pub(super) fn new(buffers: &Arc<Buffers>, batch_rows: usize) -> Result<Self> {
+        let rows = batch_rows.checked_next_multiple_of(LANES);
+        let rows = rows.ok_or_else(|| memory::refusal(usize::MAX))?;
         Ok(Self {
-            buffers: buffers.clone(),
+            buffers: Arc::clone(buffers),
             memory: buffers.memory()?,
             row_loss: Arena::zeroed(rows)?,
             classes: Arena::zeroed(rows)?,
@@ -118,6 +129,27 @@ impl<T: Elementary> Workspace<T> {
             pace: Pace::default(),
             batch_rows,
         })
+    }
+
+    /// Whether it is the memory of a plan with these buffers.
+    pub(super) fn is_of(&self, buffers: &Arc<Buffers>) -> bool {
+        Arc::ptr_eq(&self.buffers, buffers) || self.buffers == *buffers
+    }
+
+    /// Bytes of all its buffers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let tiles = self.tiles.iter().map(|tile| &tile.memory);
+        let arenas = self.gradients.iter().chain(&self.image_gradients).chain(tiles);
+        let elements: usize = arenas.chain([&self.memory]).map(Arena::len).sum();
+        elements * size_of::<T>()
+            + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
+            + self.classes.len() * size_of::<i32>()
+    }
+
+    /// Frees what only a batch of several slabs needs.
+    pub fn shrink(&mut self) {
+        self.gradients.truncate(1);
     }
 
     /// The largest batch that it takes.

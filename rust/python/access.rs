@@ -4,8 +4,9 @@
 //! stays locked in the child. One word counts the users and says in which generation of processes
 //! they came, so that a child knows the users that it has lost.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ const FORKED: &str = "the model was in use by another thread when this process w
 const TRAINING_AT_FORK: &str =
     "the model was in training when this process was forked; copy() it before the fork";
 const TRAINING_ELSEWHERE: &str = "the model is in training in another thread; copy() it first";
+const IN_THIS_CALL: &str = "the model is in use by the call that this signal handler interrupts, and can \
+                            be changed when that has ended";
 const TRAINING_HERE: &str = "the model is in training already; end that fit first, or copy() it";
 
 /// A state and the rule for its use.
@@ -46,8 +49,31 @@ struct Ticket<'a> {
     amount: u64,
 }
 
+thread_local! {
+    /// The states for which this thread has tickets: a signal handler that runs in the middle of a call
+    /// must not wait for that call.
+    static HELD: RefCell<Vec<*const AtomicU64>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<'a> Ticket<'a> {
+    fn new(users: &'a AtomicU64, generation: u64, amount: u64) -> Self {
+        HELD.with_borrow_mut(|held| held.push(users));
+        Self { users, generation, amount }
+    }
+}
+
+/// Whether this thread has a ticket for a state.
+fn holds(users: &AtomicU64) -> bool {
+    HELD.with_borrow(|held| held.contains(&ptr::from_ref(users)))
+}
+
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
+        HELD.with_borrow_mut(|held| {
+            if let Some(last) = held.iter().rposition(|&users| ptr::eq(users, self.users)) {
+                held.remove(last);
+            }
+        });
         let leave = |word: u64| (word >> GENERATION == self.generation).then(|| word - self.amount);
         // In a child the users of the parent no longer count.
         let _ = self.users.fetch_update(SeqCst, SeqCst, leave);
@@ -154,20 +180,17 @@ impl<S: Send + Sync> Access<S> {
 
     #[cold]
     fn wait(&self, amount: u64) -> Result<Ticket<'_>> {
+        let users = self.users.load(SeqCst);
+        if holds(&self.users) && (amount == WRITER || users & WRITER != 0) {
+            return Err(Error::Busy(IN_THIS_CALL.into()));
+        }
         let mut tries = 0;
         loop {
-            if amount == WRITER {
-                self.users.fetch_or(WAITING, SeqCst);
-            }
-            let ticket = self.try_enter(amount);
-            match ticket.and_then(|ticket| watch::check().map(|()| ticket)) {
-                Ok(None) => {}
-                Ok(Some(ticket)) => return Ok(ticket),
-                Err(error) => {
-                    // Other waiters set it again.
-                    self.users.fetch_and(!WAITING, SeqCst);
-                    return Err(error);
-                }
+            self.mark(amount, true);
+            if let Some(ticket) =
+                self.try_enter(amount).inspect_err(|_| self.mark(amount, false))?
+            {
+                return Ok(ticket);
             }
             // Others hold the state for microseconds (a few rows) or much longer (a slice).
             tries += 1;
@@ -175,7 +198,18 @@ impl<S: Send + Sync> Access<S> {
                 std::hint::spin_loop();
             } else {
                 std::thread::sleep(Duration::from_micros(50));
+                // A signal handler may read the model.
+                self.mark(amount, false);
+                watch::check()?;
             }
+        }
+    }
+
+    /// Sets the mark of a writer that waits, or takes it back; others that wait set it again.
+    fn mark(&self, amount: u64, waits: bool) {
+        if amount == WRITER {
+            let marked = |users| if waits { users | WAITING } else { users & !WAITING };
+            let _ = self.users.fetch_update(SeqCst, SeqCst, |users| Some(marked(users)));
         }
     }
 
@@ -198,7 +232,8 @@ impl<S: Send + Sync> Access<S> {
             }
             WRITER
         } else {
-            if users & (WRITER | WAITING) != 0 {
+            // Who is in already does not wait for a writer that waits for him.
+            if users & WRITER != 0 || users & WAITING != 0 && !holds(&self.users) {
                 return Ok(None);
             }
             users + 1
@@ -207,7 +242,7 @@ impl<S: Send + Sync> Access<S> {
         if self.users.compare_exchange(word, next, SeqCst, SeqCst).is_err() {
             return Ok(None);
         }
-        let ticket = Ticket { users: &self.users, generation, amount };
+        let ticket = Ticket::new(&self.users, generation, amount);
         // Training may have begun since the first look; it cannot begin any more.
         self.check_trainer()?;
         Ok(Some(ticket))

@@ -20,9 +20,15 @@ pub fn entry<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     caught(work)?
 }
 
-/// Does work of ours without the GIL, which Ctrl-C may end early.
+/// Does work without the GIL that leaves everything as it was if Ctrl-C ends it early. Signal handlers run
+/// in the middle of it, and may use the model: it reads, at most.
 pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
     py.detach(|| caught(|| watch::watched(signalled, work))?)
+}
+
+/// Does work without the GIL that changes a model, to its end.
+pub fn change<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    py.detach(|| caught(work)?)
 }
 
 thread_local! {

@@ -8,7 +8,8 @@
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
-//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces, cached.
+//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces; `kept.rs`: those that are
+//!   kept for the next calls.
 //! - `error.rs`: errors as exceptions.
 
 mod access;
@@ -19,6 +20,7 @@ mod entry;
 mod environment;
 mod error;
 mod functional;
+mod kept;
 mod model;
 mod network;
 mod output;

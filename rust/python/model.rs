@@ -317,7 +317,7 @@ impl Model {
     #[pyo3(name = "_set_route")]
     fn set_route(&self, route: &str) -> PyResult<()> {
         entry(|| {
-            let slab = |rows: &usize| *rows >= 256 && rows.is_power_of_two();
+            let slab = |rows: &usize| rows.is_power_of_two() && (256..=1 << 24).contains(rows);
             let rows = route.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
             self.0.set_route(match (route, rows) {
                 ("auto", _) => Route::Auto,
@@ -328,7 +328,7 @@ impl Model {
                 _ => {
                     return Err(Error::Value(format!(
                     "route is {route:?}, known are auto, general, unfused, columns, and slabs:N \
-                     with a power of two from 256 on"
+                     with a power of two from 256 to 2^24"
                 ))
                 .into());
                 }

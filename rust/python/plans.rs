@@ -1,11 +1,12 @@
-//! The plans of one network, made when first needed, and the memory of steps that have ended.
+//! The plans of one network, made when first needed, and the memory of their steps.
 //!
-//! Copies of a model share them. Nobody waits for the caches: who finds one in use, which after a
-//! fork may be for ever, makes a plan or a workspace of its own.
+//! Models of one shape share both, copies among them; `kept.rs` has what is kept from call to call.
 
-use std::sync::{Arc, Mutex};
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::array::Float;
+use super::kept::Calls;
 use crate::error::Result;
 use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, SLAB_ROWS, Spec, Updates, Workspace};
@@ -14,13 +15,6 @@ use crate::simd::Isa;
 /// Rows of a forward pass that are in memory at a time: 8 tiles for threads to share, and 1 MB of
 /// f32 for a layer of 256 units.
 const FORWARD_ROWS: usize = 1024;
-
-/// Kept plans; runs of many batch sizes make many. The oldest goes first.
-const PLANS: usize = 32;
-
-/// Kept workspaces, as many as threads that use one model at the same time, usually. The oldest
-/// goes first.
-const WORKSPACES: usize = 8;
 
 /// How training steps are done; all routes give the same bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,13 +49,11 @@ impl Key {
     /// The plan for calls of so many rows or images of a size. Numbers of rows share plans by powers of two.
     pub fn new(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
         let (rows, image) = x;
-        let all = rows.next_power_of_two();
+        let all = rows.min(SLAB_ROWS).next_power_of_two();
         let slab = match (purpose, route) {
-            // These look at the whole batch afterwards.
-            (Purpose::Trace | Purpose::Gradients { input_grad: true }, _) => all,
             (_, Route::Slabs(slab)) => slab,
             (Purpose::Forward, _) => FORWARD_ROWS.min(all),
-            (Purpose::Train | Purpose::Gradients { .. }, _) => SLAB_ROWS.min(all),
+            (Purpose::Train | Purpose::Gradients { .. } | Purpose::Trace, _) => SLAB_ROWS.min(all),
         };
         let (fused, columns) = (route != Route::Unfused, route == Route::Columns);
         Self { purpose, image, slab, fused, columns, any: route == Route::Auto }
@@ -75,33 +67,32 @@ impl Key {
     }
 }
 
-/// The plans of one network.
+/// The plans of all models of one shape.
 pub struct Plans<T: Float> {
-    pub spec: Spec,
+    pub spec: Arc<Spec>,
     pub isa: Isa,
     pub updates: Updates,
-    plans: Mutex<Vec<(Key, Arc<Plan<T>>)>>,
-    workspaces: Mutex<Vec<(Key, Workspace<T>)>>,
+    calls: Calls,
+    /// Bytes of all parameters.
+    parameters: usize,
+    element: PhantomData<T>,
 }
 
 impl<T: Float> Plans<T> {
-    pub fn new(spec: Spec, isa: Isa) -> Result<Self> {
-        let updates = Updates::new(&spec, isa)?;
-        Ok(Self {
-            spec,
-            isa,
-            updates,
-            plans: Mutex::new(Vec::new()),
-            workspaces: Mutex::new(Vec::new()),
+    /// Those that models of such a network share.
+    pub fn shared(spec: Spec, isa: Isa) -> Result<Arc<Self>> {
+        Calls::shared::<T, Self>(spec, isa, |calls, spec| {
+            let updates = Updates::new(&spec, isa)?;
+            let count = spec.parameter_count()?;
+            let parameters = count.saturating_mul(size_of::<T>() as u64);
+            let parameters = usize::try_from(parameters).unwrap_or(usize::MAX);
+            Ok(Self { spec, isa, updates, calls, parameters, element: PhantomData })
         })
     }
 
     pub fn plan(&self, key: Key) -> Result<Arc<Plan<T>>> {
-        let cache = self.plans.try_lock();
-        if let Ok(cache) = &cache
-            && let Some((_, plan)) = cache.iter().find(|(cached, _)| *cached == key)
-        {
-            return Ok(Arc::clone(plan));
+        if let Some(plan) = self.calls.plan(key) {
+            return Ok(plan);
         }
         let Key { purpose, image, slab, .. } = key;
         let plan = match image {
@@ -113,36 +104,25 @@ impl<T: Float> Plans<T> {
         }?;
         let plan = if key.fused { plan } else { plan.unfused() };
         let plan = Arc::new(if key.columns { plan.by_columns() } else { plan });
-        if let Ok(mut cache) = cache {
-            if cache.len() == PLANS {
-                cache.remove(0);
-            }
-            cache.push((key, Arc::clone(&plan)));
-        }
+        self.calls.keep_plan(key, Arc::clone(&plan), plan.bytes());
         Ok(plan)
     }
 
     /// Memory for a step of a plan on up to `rows` rows.
     pub fn workspace(&self, key: Key, plan: &Plan<T>, rows: usize) -> Result<Workspace<T>> {
-        if let Ok(mut cache) = self.workspaces.try_lock() {
-            let fits = |(cached, workspace): &(Key, Workspace<T>)| {
-                *cached == key && workspace.batch_rows() >= rows
-            };
-            if let Some(index) = cache.iter().position(fits) {
-                return Ok(cache.remove(index).1);
-            }
+        match self.calls.memory(key, |workspace: &Workspace<T>| workspace.batch_rows() >= rows) {
+            Some(workspace) => Ok(workspace),
+            None => plan.workspace(if rows > key.slab { rows } else { key.slab }),
         }
-        plan.workspace(if rows > key.slab { rows } else { key.slab })
     }
 
     /// Keeps the memory of a step that has ended.
-    pub fn keep(&self, key: Key, workspace: Workspace<T>) {
-        if let Ok(mut cache) = self.workspaces.try_lock() {
-            if cache.len() == WORKSPACES {
-                cache.remove(0);
-            }
-            cache.push((key, workspace));
-        }
+    pub fn keep(&self, key: Key, mut workspace: Workspace<T>) {
+        workspace.shrink();
+        let bytes = workspace.bytes();
+        // What many rows need beside a slab is small work to make again for them.
+        let many_rows = workspace.batch_rows() > key.slab;
+        self.calls.keep_memory(key, workspace, (bytes, self.parameters), many_rows);
     }
 
     /// Does something with a plan and its memory.

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::array::{Float, Held, View};
 use super::data::{Inputs, finite, finite_x};
-use super::entry::{compute, entry};
+use super::entry::{change, compute, entry};
 use super::network::Course;
 use super::output::array;
 use super::plans::Key;
@@ -126,7 +126,7 @@ impl<T: Float> Training for TypedRun<T> {
         let mut state = self.trainer.0.access.write(py)?;
         let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
         let before = run.losses().len();
-        compute(py, || run.advance(state, deadline, stop_at_epoch))?;
+        change(py, || run.advance(state, deadline, stop_at_epoch))?;
         Ok(stop_at_epoch && run.losses().len() > before)
     }
 
@@ -163,7 +163,7 @@ impl<T: Float> Training for TypedRun<T> {
         gradient.check_shape(NAME, &[rows, outputs])?;
         let mut state = model.access.write(py)?;
         let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
-        self.ended = compute(py, || {
+        self.ended = change(py, || {
             let values = gather::to_vec(&gradient.source())?;
             if loss.is_finite() {
                 finite(NAME, isa, &values, outputs)?;

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use super::access::Access;
 use super::array::{Float, View};
 use super::data::{Inputs, finite, finite_x, tensors};
-use super::entry::compute;
+use super::entry::{change, compute};
 use super::network::{Counters, Course, Gradients, Network};
 use super::output::{Out, array};
 use super::plans::{Key, Plans, Route};
@@ -18,7 +18,7 @@ use super::run::{Training, TypedRun};
 use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Rows};
-use crate::network::{Batch, Head, Labels, Plan, Purpose, Spec, State, Workspace};
+use crate::network::{Batch, Head, Labels, Purpose, Spec, State, StepLoss, initial_parameters};
 use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
@@ -48,7 +48,7 @@ impl<T: Float> Typed<T> {
         let isa = Isa::chosen()?;
         compute(py, || {
             let state = State::new(&spec, learning_rate, seed, isa)?;
-            Ok(Self::of(Arc::new(Plans::new(spec, isa)?), state, learning_rate, n_threads))
+            Ok(Self::of(Plans::shared(spec, isa)?, state, learning_rate, n_threads))
         })
     }
 
@@ -97,20 +97,29 @@ impl<T: Float> Typed<T> {
         Ok(data)
     }
 
-    /// Gradients of a step, as `work` leaves them in its workspace.
-    fn gradients<R>(
+    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
+    fn gradients(
         &self,
         state: &State<T>,
         x: &View,
+        batch: &Batch<'_, T>,
+        head: (Head<'_, T>, bool),
         input_grad: bool,
-        work: impl FnOnce(&Plan<T>, &mut Workspace<T>) -> Result<R>,
-    ) -> Result<(R, Tensors<T>, Option<Vec<T>>)> {
-        let rows = x.source().rows();
+    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+        let (threads, rows) = (self.threads()?, batch.rows);
+        let mut by_input = match input_grad {
+            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
+            false => None,
+        };
         let key = self.key(Purpose::Gradients { input_grad }, x);
         self.plans.run(key, rows, |plan, workspace| {
-            let result = work(plan, workspace)?;
-            let gradients = state.layout.export(workspace.gradient())?;
-            Ok((result, gradients, plan.input_grad(workspace, rows)?))
+            let loss = match &mut by_input {
+                Some(by_input) => {
+                    plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
+                }
+                None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
+            }?;
+            Ok((loss, state.layout.export(workspace.gradient())?, by_input))
         })
     }
 }
@@ -153,7 +162,7 @@ impl<T: Float> Network for Typed<T> {
         let isa = self.plans.isa;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let check = check_finite.then_some(isa);
             let tensors = tensors("state_dict", parameters, &state.layout, check)?;
             state.set_parameters(&tensors, isa);
@@ -178,15 +187,19 @@ impl<T: Float> Network for Typed<T> {
         let parts = state::Parts::new(state)?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || parts.import(state, check))?)
+        Ok(change(py, || parts.import(state, check))?)
     }
 
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        let Plans { spec, isa, .. } = &*self.plans;
+        let parameters = compute(py, || {
+            memory::room(spec.layers.len())?;
+            initial_parameters(spec, seed, *isa)
+        })?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            memory::room(state.layout.layers.len())?;
-            state.reset(&self.plans.spec, seed, self.plans.isa)?;
+        Ok(change(py, || {
+            state.reset(seed, &parameters, *isa);
             state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
@@ -265,9 +278,8 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
             let data = self.finite_data(threads, inputs)?;
-            self.gradients(&state, &inputs.x, input_grad, |plan, workspace| {
-                plan.gradients(threads, &state, workspace, &data.all(), Head::Loss, training)
-            })
+            let head = (Head::Loss, training);
+            self.gradients(&state, &inputs.x, &data.all(), head, input_grad)
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -285,15 +297,12 @@ impl<T: Float> Network for Typed<T> {
         let (isa, outputs) = (self.plans.isa, self.plans.spec.out_features());
         let batch = batch::<T>(x);
         grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
-        let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (_, gradients, by_input) = compute(py, || {
             let values = gather::to_vec(&grad_output.source())?;
             finite("grad_output", isa, &values, outputs)?;
-            self.gradients(&state, x, input_grad, |plan, workspace| {
-                let head = Head::Gradient(&values);
-                plan.gradients(threads, &state, workspace, &batch, head, training)
-            })
+            let head = (Head::Gradient(&values), training);
+            self.gradients(&state, x, &batch, head, input_grad)
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -304,7 +313,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
+        Ok(change(py, || {
             let tensors = tensors("grads", gradients, &state.layout, Some(self.plans.isa))?;
             let gradient = state.layout.buffer()?;
             state.layout.import(&tensors, &gradient);
@@ -315,10 +324,10 @@ impl<T: Float> Network for Typed<T> {
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
+        let data = compute(py, || self.finite_data(threads, inputs))?;
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
+        Ok(change(py, || {
             let rows = data.rows();
             self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;

@@ -9,12 +9,16 @@
 //! - `worker.rs`: a thread's share of them, and how a worker waits for it.
 //! - `watch.rs`: whether a long call should end early, as Ctrl-C wants it.
 //! - `fork.rs`: a generation that a fork raises, since no thread survives one.
+//! - `per_process.rs`: [`PerProcess`], what threads share and a fork does not copy.
+//! - `recent.rs`: [`Recent`], what was used lately, in so many bytes.
 
 mod arena;
 pub mod fork;
 pub mod memory;
 mod pace;
+mod per_process;
 pub mod pool;
+mod recent;
 pub mod team;
 pub mod threads;
 pub mod watch;
@@ -22,4 +26,6 @@ mod worker;
 
 pub use arena::{Arena, Plain};
 pub use pace::Pace;
+pub use per_process::PerProcess;
+pub use recent::{Limits, Recent};
 pub use team::Team;

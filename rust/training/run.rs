@@ -225,7 +225,7 @@ impl<'x, T: Elementary> Run<'x, T> {
             self.sampler.begin(state.seed, state.epoch);
         }
         let (order, rows) = self.sampler.batch(self.batch);
-        let mut outputs = memory::filled(T::ZERO, rows * self.plan.outputs())?;
+        let mut outputs = memory::filled(T::ZERO, rows.saturating_mul(self.plan.outputs()))?;
         let batch = self.data.batch(order, rows);
         self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
         let indices = match order {

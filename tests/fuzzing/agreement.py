@@ -20,6 +20,8 @@ NEAR_EPS = 8.0
 # Results of this size, or beyond, may have overflowed on the way; below these nothing is sure to be
 # kept, for numbers below 2**-100 may be 0 (docs/numerics.md).
 LARGE = {"float32": 1e25, "float64": 1e200}
+# A loss that is no longer the way down: float32 ends at the square of this.
+HUGE_LOSS = 1e15
 SMALL = {"float32": 1e-24, "float64": 1e-200}
 
 
@@ -37,7 +39,8 @@ class Peer:
     def take(self, model: Any) -> None:
         """The state of the model as it is now."""
         self.model.load_state_dict(model.state_dict())
-        self.model.seed, self.model.steps = model.seed, model._core.optimizer_state()["steps"]
+        self.model.seed, self.model.epoch = model.seed, model.epoch
+        self.model.steps = model._core.optimizer_state()["steps"]
 
     def samples(self, X: Any) -> Any:
         """X as the network meets it, (n, in) or (n, C, H, W)."""
@@ -91,6 +94,16 @@ class Peer:
         allowed = SLACK * error + SMALL[self.dtype.name]
         if not np.all(abs(found - exact[last]) <= allowed):
             raise Failure(f"the output is {found}, exactly {exact[last]} +- {allowed}")
+
+    def diverges(self, given: dict[str, Any]) -> bool:
+        """Whether a `fit` with these arguments comes to enormous losses in float64 too."""
+        given = {**given, "X": self.samples(given["X"]), "verbose": False, "callbacks": ()}
+        try:
+            with np.errstate(all="ignore"):
+                losses = self.model.fit(**given)["loss"]
+        except FloatingPointError:
+            return True
+        return bool(losses.max(initial=0.0) > HUGE_LOSS)
 
     def has_ties(self) -> bool:
         """Whether rounding may choose another pixel of a pool's window than exact arithmetic."""

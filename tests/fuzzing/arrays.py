@@ -6,7 +6,7 @@ from fuzzing.draw import Draw
 from fuzzing.networks import Model
 
 ROWS = {1: 2, 2: 2, 3: 2, 5: 2, 15: 1, 16: 2, 17: 2, 33: 1, 64: 0.5, 257: 0.2, 600: 0.1}
-LAYOUTS = ("fortran", "backwards", "strided", "unaligned", "read-only", "list")
+LAYOUTS = ("fortran", "backwards", "strided", "unaligned", "read-only", "list", "subclass")
 WHOLE = ("u1", "i1", "i2", "u4", "i8", ">i4", "u8")
 REAL = ("f2", "f4", ">f4", ">f8", "g")
 
@@ -45,12 +45,13 @@ def right_x(draw: Draw, model: Model, rows: int) -> str:
 
 def wrong_x(draw: Draw, model: Model, rows: int) -> str:
     good = f"normal({draw.seed()}, {shape_of(rows, model.sample)})"
-    longer = (*model.sample[:-1], model.sample[-1] + 1)
+    # A convolution takes images of other sizes, if what Flatten then gives is as much.
+    other = model.sample[:2] if len(model.sample) == 3 else (model.sample[0] + 1,)
     bad = draw.one(["np.nan", "np.inf", "-np.inf"])
     return draw.one(
         [
             draw.one(NO_NUMBERS),
-            f"normal(1, {shape_of(rows, longer)})",
+            f"normal(1, {shape_of(rows, other)})",
             f"normal(1, {shape_of(rows, (2, *model.sample))})",
             f"np.zeros(({shape_of(0, model.sample)}))",
             f"np.where({good} == {good}.max(), {bad}, {good})",

@@ -34,8 +34,19 @@ def labels(seed: int, names: list[Any], n: int) -> Any:
     return np.array(names)[order]
 
 
+class Liar(np.ndarray):
+    """An array that gives other numbers, and fewer, when it is asked for a copy of itself."""
+
+    def _less(self, *given: Any, **named: Any) -> Any:
+        return np.zeros(1, self.dtype)
+
+    copy = ravel = flatten = astype = reshape = tobytes = _less
+
+
 def laid_out(a: Any, how: str) -> Any:
-    """The same numbers in another memory layout."""
+    """The same numbers in another memory layout, or by way of another type."""
+    if how == "subclass":
+        return np.ascontiguousarray(a[..., ::-1])[..., ::-1].view(Liar)
     if how == "fortran":
         return np.asfortranarray(a)
     if how == "backwards":

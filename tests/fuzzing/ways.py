@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fuzzing.failure import require
+from fuzzing.prelude import laid_out
 from ironmlp import reference
 from ironmlp.losses import Loss
 from states import everything
@@ -71,6 +72,8 @@ def check_rows(model: Any, X: Any, outputs: Any) -> None:
         plain_x = plain_x.reshape(len(X), -1)
     predictor = model.predictor(len(X))
     require(same(predictor(plain_x), outputs), "the predictor's outputs have other bits")
+    lying = laid_out(plain_x, "subclass")
+    require(same(predictor(lying), outputs), "the predictor believes what an array says of itself")
     row = len(X) // 2
     alone = model.forward(X[row : row + 1])[0]
     require(same(alone, outputs[row]), f"row {row} alone has other bits")
@@ -94,14 +97,17 @@ def check_fit(twin: Any, model: Any, given: dict[str, Any], history: Any) -> Non
     for epoch in range(epochs):
         ordered = size == n or not given.get("shuffle", True)
         order = np.arange(n) if ordered else reference.shuffled(n, twin.seed, twin.epoch + epoch)
-        total = 0.0
+        total = mass = 0.0
         for start in range(0, n, size):
             rows = order[start : start + size]
             weights = {} if weight is None else {"sample_weight": np.asarray(weight)[rows]}
-            total += len(rows) * twin.train_on_batch(X[rows], y[rows], **weights)
-        if weight is None and has_plain_mean(model._loss):
-            close = abs(losses[epoch] - total / n) <= 1e-9 * abs(total / n)
-            require(close, f"epoch {epoch} has the loss {losses[epoch]}, its steps {total / n}")
+            share = len(rows) if weight is None else float(np.sum(weights["sample_weight"]))
+            total += share * twin.train_on_batch(X[rows], y[rows], **weights)
+            mass += share
+        if has_plain_mean(model._loss):
+            mean = total / mass if mass else 0.0
+            close = abs(losses[epoch] - mean) <= 1e-9 * abs(mean)
+            require(close, f"epoch {epoch} has the loss {losses[epoch]}, its steps {mean}")
     require_same_training(model, twin, "fit, train_on_batch")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ironmlp._arrays import Array
-from ironmlp._labels.array import family_of, first_row, label_array
+from ironmlp._labels.array import family_of, first_row, label_array, several_types
 
 
 def distinct(values: Array, name: str = "y") -> Array:
@@ -19,11 +19,7 @@ def distinct(values: Array, name: str = "y") -> Array:
     try:
         return np.unique(values)
     except TypeError as error:
-        raise unsortable(name) from error
-
-
-def unsortable(name: str) -> TypeError:
-    return TypeError(f"{name} has labels of several types, they must be sortable")
+        raise several_types(name, set(map(type, values.tolist()))) from error
 
 
 def listed_classes(classes: Any, count: int) -> Array:
@@ -47,12 +43,12 @@ def positions(values: Array, classes: Array, but: Array | None = None) -> Array:
     """
     if but is not None and but.all():
         return np.zeros(len(values), dtype=np.intp)
-    if family(values) != family(classes):
-        raise ValueError(f"y has dtype {values.dtype}, the model's classes are {listed(classes)}")
     try:
         indices, found = search(values, classes)
-    except TypeError as error:
-        raise unsortable("y") from error
+    except TypeError:  # they do not compare
+        raise ValueError(
+            f"y has dtype {values.dtype}, the model's classes are {listed(classes)}"
+        ) from None
     if but is not None:
         found |= but
     if not found.all():
@@ -63,7 +59,8 @@ def positions(values: Array, classes: Array, but: Array | None = None) -> Array:
 
 
 def search(values: Array, classes: Array) -> tuple[Array, Array]:
-    """The index in `classes` of each value, and whether it is there."""
+    """The index in `classes` of each value, and whether it is there; TypeError if they do not
+    compare."""
     values, classes, exact = comparable(values, classes)
     order = None if np.all(classes[:-1] < classes[1:]) else np.argsort(classes)
     indices = np.searchsorted(classes, values, sorter=order)
@@ -77,6 +74,8 @@ def comparable(values: Array, classes: Array) -> tuple[Array, Array, Array | boo
     """Both in one dtype, and where it holds the values exactly."""
     if values.dtype == classes.dtype:
         return values, classes, True
+    if family(values) != family(classes):
+        raise TypeError
     kinds = values.dtype.kind + classes.dtype.kind
     if "O" in kinds or "T" in kinds:
         return values.astype(object), classes.astype(object), True
@@ -127,10 +126,11 @@ def is_range(classes: Array) -> bool:
 
 
 def family(labels: Array) -> str:
-    """What comparable dtypes share: numbers, text, bytes, or else their kind."""
+    """What comparable dtypes share: "numbers", "text", "bytes", or else their kind."""
     kind = labels.dtype.kind
     if kind == "O" and labels.size:
-        return family_of(type(labels.ravel()[0]))
+        found = family_of(type(labels.ravel()[0]))
+        return "numbers" if found == "others" else found  # as Decimal is
     return {**dict.fromkeys("biuf", "numbers"), "U": "text", "T": "text", "S": "bytes"}.get(
         kind, kind
     )

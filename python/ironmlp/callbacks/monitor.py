@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ironmlp._environment import computed
 from ironmlp._spec import choice
 from ironmlp.callbacks.base import number
 
@@ -69,6 +70,7 @@ class Monitor:
         value = number(self.name, logs.get(self.name, math.nan))
         return None if math.isnan(value) else value
 
+    @computed
     def gain(self, before: float, after: float) -> float:
         """By how much the second number is better than the first."""
         smaller = self.mode == "min" or (

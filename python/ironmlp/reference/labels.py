@@ -6,9 +6,11 @@ import numpy as np
 
 from .activations import sigmoid
 from .losses import softmax
+from .silent import silent
 from .specs import Array, kind
 
 
+@silent
 def read(
     y: Any, loss: Any, k: int, dtype: Any, known: Array | None, learn: bool, given: Any
 ) -> tuple[Array, Array | None]:
@@ -52,6 +54,7 @@ def read(
     return np.where(ignored, y, found).astype(np.int64) if ignored.any() else found, classes
 
 
+@silent
 def probabilities(outputs: Array, loss: Any) -> Array:
     """Of classes or flags, (n, K); of the two classes of one output, (n, 2)."""
     if kind(loss) == "CrossEntropy":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .activations import sigmoid, softplus
+from .silent import silent
 from .specs import Array, kind
 
 # What a loss makes of outputs, (n, K), and targets: its value, (n, K), its derivative by the
@@ -22,8 +23,8 @@ def elements(value: Array, grad: Array) -> Parts:
 
 def binary_cross_entropy(x: Array, t: Array, loss: Any) -> Parts:
     if not loss.from_logits:  # x is the probability itself
-        with np.errstate(divide="ignore"):  # log 0 counts as -100
-            log_p, log_q = np.maximum(np.log(x), -100.0), np.maximum(np.log1p(-x), -100.0)
+        # log 0 counts as -100.
+        log_p, log_q = np.maximum(np.log(x), -100.0), np.maximum(np.log1p(-x), -100.0)
         grad = -(t / np.maximum(x, 1e-12) - (1.0 - t) / np.maximum(1.0 - x, 1e-12))
         return elements(-(t * log_p + (1.0 - t) * log_q), grad)
     # log p = -softplus(-x) and log(1 - p) = -softplus(x), without a 1 - p that rounds to 0.
@@ -74,6 +75,13 @@ def unit(weight: Array) -> float:
     return 2.0 ** max(exponent, -1022) if np.any(weight) else 1.0
 
 
+@silent
+def relative(weight: Array) -> Array:
+    """Weights over their unit, so that batches of one set may be compared."""
+    return weight / unit(weight)
+
+
+@silent
 def row_weights(weight: Any, n: int) -> Array:
     return np.ones(n) if weight is None else np.asarray(weight, float)
 
@@ -82,7 +90,13 @@ def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple
     """The loss of a batch, and its derivative by the outputs y, (n, K)."""
     if kind(loss) not in LOSSES:  # the user's own function
         value, grad = loss(y, t)
-        return float(value), np.asarray(grad, y.dtype)
+        return float(value), silent(np.asarray)(grad, y.dtype)
+    return weighed(y, t, weight, loss, reduction)
+
+
+@silent
+def weighed(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
+    """`reduced` for a loss of the table."""
     value, grad, divisors = LOSSES[kind(loss)](y, t, loss)
     weight = row_weights(weight, len(y))  # (n,)
     size = unit(weight)
@@ -98,4 +112,18 @@ def mean(y: Array, t: Array, weight: Any, loss: Any) -> tuple[float, float]:
     value = reduced(y, t, weight, loss, "mean")[0]
     if kind(loss) not in LOSSES:
         return value, float(len(y))
-    return value, float(np.sum(row_weights(weight, len(y)) * LOSSES[kind(loss)](y, t, loss)[2]))
+    return value, counted(y, t, weight, loss)
+
+
+@silent
+def counted(y: Array, t: Array, weight: Any, loss: Any) -> float:
+    return float(np.sum(row_weights(weight, len(y)) * LOSSES[kind(loss)](y, t, loss)[2]))
+
+
+@silent
+def r2(y: Array, t: Array) -> float:
+    """1 - sum (y - t)^2 / sum (t - mean t)^2, its mean over the outputs; a constant target counts 1
+    if it is met exactly, else 0."""
+    spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - y) ** 2).sum(axis=0)  # (K,)
+    each = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
+    return float(each.mean())

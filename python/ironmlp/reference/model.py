@@ -10,7 +10,7 @@ import numpy as np
 
 from .draws import shuffled
 from .labels import numbers, probabilities, read
-from .losses import mean, reduced, unit
+from .losses import mean, r2, reduced, relative, row_weights
 from .network import Network
 from .specs import Array, kind
 from .training import Training
@@ -76,8 +76,8 @@ class Sequential(Network):
         X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
         targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
-        weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, float)
-        size_of_weights = unit(weight)
+        weight = row_weights(sample_weight, n)
+        shares = relative(weight)
         size = n if batch_size is None else min(batch_size, n)
 
         def epoch() -> float:
@@ -89,8 +89,7 @@ class Sequential(Network):
                 if not math.isfinite(found["loss"]):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
-                shares = weight[rows] / size_of_weights
-                loss, counts = mean(y_rows, targets[rows], shares, self.loss)
+                loss, counts = mean(y_rows, targets[rows], shares[rows], self.loss)
                 total, weights = total + counts * loss, weights + counts
                 self.apply_gradients(self._keyed(found))
             if not self.is_finite():
@@ -143,7 +142,4 @@ class Sequential(Network):
         if kind(self.loss) == "BinaryCrossEntropy":
             right = self._chosen(X).reshape(t.shape) == (t > 0.5)
             return result | {"accuracy": float(right.mean())}
-        spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - outputs) ** 2).sum(axis=0)
-        # (K,); a constant target counts 1 if it is met exactly, else 0.
-        r2 = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
-        return result | {"r2": float(r2.mean())}
+        return result | {"r2": r2(outputs, t)}

@@ -14,6 +14,7 @@ from .activations import ACTIVATIONS
 from .draws import BIAS, INITIALIZERS, WEIGHT, dropout_mask
 from .layers import SHAPING, WEIGHTED, by_channel, weight_shape
 from .optimizers import updated
+from .silent import silent
 from .specs import Array, kind, spec
 
 
@@ -46,6 +47,7 @@ class Network:
             raise ValueError("the loss takes logits: drop the last Sigmoid, or from_logits=False")
         self.reset(secrets.randbits(64) if seed is None else seed)
 
+    @silent
     def reset(self, seed: int | None = None) -> None:
         """Start anew, with the same seed unless another is given."""
         self.seed: int = self.seed if seed is None else seed
@@ -94,6 +96,7 @@ class Network:
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
 
+    @silent
     def _tensors(self, X: Any, training: bool) -> list[Array]:
         """X, then the output of each layer: tensor k is what layer k takes."""
         X = np.asarray(X)
@@ -123,6 +126,7 @@ class Network:
         mask = dropout_mask(rows, self.layers[k].p, self.seed, k, self.steps)
         return mask.reshape(x.shape)
 
+    @silent
     def _gradients(self, tensors: list[Array], dy: Array, training: bool) -> dict[str, Array]:
         """Every gradient by name, from the last layer to the first; then X's, as "input.grad"."""
         found: dict[str, Array] = {}
@@ -165,6 +169,7 @@ class Network:
         found = self._gradients(self._tensors(X, training), np.asarray(grad_output), training)
         return (self._keyed(found), found["input.grad"]) if input_grad else self._keyed(found)
 
+    @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         self.steps += 1
         for key, w in self.parameters.items():

@@ -306,8 +306,8 @@ fn each_panel<T: Real, S: Simd, O: Operation<T>>(
     b: Panels<T>,
     out: Panels<T>,
 ) {
-    debug_assert!(a.rows() == out.rows() && a.cols() == out.cols());
-    debug_assert!(b.rows() == out.rows() && b.cols() == out.cols());
+    assert!(a.rows() == out.rows() && a.cols() == out.cols());
+    assert!(b.rows() == out.rows() && b.cols() == out.cols());
     if out.rows() == 0 {
         return;
     }

@@ -51,8 +51,8 @@ impl<T: Real> Kernel for Correlate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        debug_assert_eq!(self.rows.len(), self.result.shape().height);
-        debug_assert_eq!(self.cols.len(), self.result.shape().width);
+        assert_eq!(self.rows.len(), self.result.shape().height);
+        assert_eq!(self.cols.len(), self.result.shape().width);
         // The tiles of a product: outputs are its rows, the lanes of one or two pixels its columns.
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, 8, 2>(),

@@ -23,7 +23,8 @@ pub fn matmul<T: Real>(
     b: &[T],
     c: &mut [T],
 ) -> Result<()> {
-    assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+    let lengths = [m.checked_mul(k), k.checked_mul(n), m.checked_mul(n)];
+    assert!(lengths == [a.len(), b.len(), c.len()].map(Some));
     if m == 0 || n == 0 {
         return Ok(());
     }

@@ -39,7 +39,7 @@ impl<T: Elementary> Batch<'_, T> {
     #[inline(always)]
     pub(super) fn run_rows<S: Simd>(&self) {
         let (rows, units) = (self.outputs.rows(), self.outputs.cols());
-        debug_assert!(rows.is_multiple_of(LANES) && units <= LANES);
+        assert!(rows.is_multiple_of(LANES) && units <= LANES);
         // Gradients of units that do not exist are never written, and become padding.
         let mut memory = Scratch::<T, { 2 * LANES * LANES }>::zeros();
         // SAFETY: the array holds two panels of 16 rows, and lives to the end of this function.

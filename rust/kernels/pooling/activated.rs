@@ -47,7 +47,7 @@ impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        debug_assert!(self.pool.pool.is_two_by_two());
+        assert!(self.pool.pool.is_two_by_two());
         let work = ForwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
@@ -140,14 +140,14 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        debug_assert!(self.pool.pool.is_two_by_two());
+        assert!(self.pool.pool.is_two_by_two());
         let work = BackwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
         let Self { activation, saved, pool } = self;
         let [saved, grad] = [saved, pool.target].map(|images| images.rows(pool.start, pool.end));
-        debug_assert!(!saved.is_same(grad));
+        assert!(!saved.is_same(grad));
         S::call(pool);
         S::call(ActivationBackward { activation, saved, grad });
     }
