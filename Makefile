@@ -124,7 +124,7 @@ endef
 	touch $@
 
 $(WHEEL): $(SOURCES) .venv-build/ready
-	@echo "Building ironmlp with all optimisations: MINUTES, most of it in the last crate."
+	@echo "Building ironmlp with all optimisations: three to five minutes on two cores, most of them in the last crate."
 	rm -rf target/wheel
 	.venv-build/bin/maturin build --release --interpreter $(PYO3_PYTHON) --out target/wheel
 	touch $@

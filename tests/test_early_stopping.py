@@ -9,7 +9,6 @@ import pytest
 
 import ironmlp as im
 from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback
-from ironmlp.callbacks.monitor import DIRECTIONS, direction
 from states import everything, squares, unchanged
 
 RNG = np.random.default_rng(0)
@@ -136,12 +135,10 @@ def test_auto_is_the_validation_loss_if_there_is_one() -> None:
 )
 @pytest.mark.parametrize("prefix", ["", "val_"])
 def test_the_direction_of_the_usual_names(names: list[str], better: str, prefix: str) -> None:
-    assert set(names) <= set(DIRECTIONS)
     rising = [0.1, 0.2, 0.3, 0.4]
     for name in names:
-        assert direction(prefix + name) == better
         if prefix + name == "loss":
-            continue
+            continue  # The core logs it, and it falls.
         stopping = EarlyStopping(prefix + name, patience=1)
         log = Scripted(*rising, name=prefix + name)
         history = regressor().fit(X, Y, epochs=4, callbacks=[stopping, log])

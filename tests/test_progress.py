@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+import time
 import types
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp import _displays
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
@@ -57,7 +57,7 @@ def test_screen() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds, which stands still."""
     now = [0.0]
-    monkeypatch.setattr(_displays, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

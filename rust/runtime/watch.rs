@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn tiles_are_left_out_when_a_call_ends() {
         let ran = std::sync::atomic::AtomicUsize::new(0);
-        let tile = |_| {
+        let tile = |_: usize| {
             ran.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(APART / 5);
         };
