@@ -201,6 +201,17 @@ def test_labels_that_a_fit_found_hold_too(package: Any) -> None:
     model.fit(X, INDICES, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float64", "U4", "object"])
+def test_the_callers_array_may_change(dtype: str) -> None:
+    classes = np.array([3, 1, 2]).astype(dtype)
+    y = classes[INDICES]
+    model = classifier()
+    model.fit(X, y, classes=classes)
+    classes[:] = classes[::-1].copy()
+    assert model.classes_.tolist() == np.array([3, 1, 2]).astype(dtype).tolist()
+    model.fit(X, y)
+
+
 def test_after_probabilities_classes_may_be_named() -> None:
     model = classifier()
     model.fit(X, np.eye(3)[INDICES])
