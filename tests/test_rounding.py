@@ -78,7 +78,11 @@ def test_a_harmless_0_is_taken_and_trains(name: str) -> None:
 
 
 def test_what_is_divided_by_its_sum_may_have_any_range() -> None:
-    model(loss=im.CrossEntropy(class_weight=[1e39, 1e39]))
+    weighted = model(loss=im.CrossEntropy(class_weight=[1e39, 1e39]))
+    X, y = np.ones((2, weighted.layers[0].in_features)), [0, 1]
+    plain = model(loss=im.CrossEntropy())
+    plain.load_state_dict(weighted.state_dict())
+    assert weighted.evaluate(X, y)["loss"] == pytest.approx(plain.evaluate(X, y)["loss"])
 
 
 def test_an_mlp_and_its_activation() -> None:
