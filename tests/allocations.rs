@@ -102,13 +102,10 @@ fn refuse_each<S, R>(
             match result {
                 Err(Error::Memory { needed, .. }) => assert!(needed >= LARGE as u64, "{what}"),
                 Err(other) => panic!("{what}, allocation {number}: {other:?}"),
-                Ok(_) => {
-                    assert_eq!(REFUSED.get(), 0, "{what}, allocation {number} was not missed");
-                    if for_good {
-                        return number - 1;
-                    }
-                    break;
-                }
+                // It went on without that one.
+                Ok(_) if REFUSED.get() > 0 => continue,
+                Ok(_) if for_good => return number - 1,
+                Ok(_) => break,
             }
             check(&on);
         }
@@ -295,9 +292,9 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
         };
         let batches = |state: &mut State<f32>| {
             let mut run = case.run(30, 9)?;
-            while let Some((outputs, _)) = run.next_batch(state)? {
-                // Only the first: the next would begin on what this one has changed.
-                return run.finish_batch(state, 1.0, &outputs).map(|_| ());
+            // Only the first: the next would begin on what this one has changed.
+            if let Some((outputs, _)) = run.next_batch(state)? {
+                run.finish_batch(state, 1.0, &outputs)?;
             }
             Ok(())
         };
