@@ -31,7 +31,7 @@ def lenet() -> im.Sequential:
 def test_ctrl_c_between_two_steps(
     steps: int, callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def update(self: Silent, run: Any) -> None:
+    def update(self: Silent, run: Any, logs: Any = None) -> None:
         if run.epochs_done * BATCHES + run.batches_done == steps:
             signal.raise_signal(signal.SIGINT)
 
