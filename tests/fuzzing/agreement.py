@@ -107,7 +107,7 @@ class Peer:
 
     def has_ties(self) -> bool:
         """Whether rounding may choose another pixel of a pool's window than exact arithmetic."""
-        pools = any(reference.kind(layer) == "MaxPool2d" for layer in self.model.layers)
+        pools = any(reference.specs.kind(layer) == "MaxPool2d" for layer in self.model.layers)
         return pools and self.dtype.name == "float32"
 
     def beyond(self, exact: dict[str, Any]) -> bool:

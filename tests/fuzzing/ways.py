@@ -9,8 +9,8 @@ import numpy as np
 
 from fuzzing.failure import require
 from fuzzing.prelude import laid_out
-from ironmlp import reference
 from ironmlp.losses import Loss
+from ironmlp.reference.draws import shuffled
 from states import everything
 
 # Steps that a fit is followed by, one by one.
@@ -96,7 +96,7 @@ def check_fit(twin: Any, model: Any, given: dict[str, Any], history: Any) -> Non
         return
     for epoch in range(epochs):
         ordered = size == n or not given.get("shuffle", True)
-        order = np.arange(n) if ordered else reference.shuffled(n, twin.seed, twin.epoch + epoch)
+        order = np.arange(n) if ordered else shuffled(n, twin.seed, twin.epoch + epoch)
         total = mass = 0.0
         for start in range(0, n, size):
             rows = order[start : start + size]
