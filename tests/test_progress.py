@@ -131,8 +131,10 @@ def test_epochs_count_from_the_models_birth(stream: Any, monkeypatch: pytest.Mon
 
 
 def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = regressor().fit(X, Y, epochs=3, verbose=False)
     monkeypatch.setattr("sys.stderr", None)
-    regressor().fit(X, Y, verbose=True, log_every=1)
+    shown = regressor().fit(X, Y, epochs=3, verbose=True, log_every=1)
+    assert shown["loss"].tolist() == silent["loss"].tolist()
 
 
 def test_a_line_is_no_wider_than_the_terminal(
