@@ -8,7 +8,7 @@ use ironmlp::kernels::loss::functional::{
     Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
-use ironmlp::kernels::loss::{Divisor, IGNORED, Loss, LossRows, Softmax, Targets};
+use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, Softmax, Targets};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, Real};
@@ -366,6 +366,8 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
                 panic!("{context} {reduction:?} {}: {message}", T::NAME);
             }
             let divisor = logits.divisor(reduction);
+            // That of the class weights.
+            let unit = Divisors::new(&logits.loss, None, (Span::empty(), 1.0), 1, 1).sum.unit;
             let mut x = Matrix::new(logits.rows, logits.cols, |r, c| logits.x[r * logits.cols + c]);
             let mut grad = x.clone();
             let mut values = logits.values.as_ref().map(|values| {
@@ -388,12 +390,12 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
                     None => Targets::Classes(classes),
                 },
                 weights: Span::empty(),
-                divisor: Divisor { by: divisor, unit: 1.0 },
+                divisor: Divisor { by: divisor, unit },
                 row_loss,
                 grad: Some(grad.view()),
             });
             // One row's sum may take another route to the divisor; its value may not.
-            let sum = sum_rows(row_loss) / divisor;
+            let sum = sum_rows(row_loss) / divisor * unit;
             assert!((sum - answers[0].reduced).abs() <= 1e-15 * sum, "{context}");
             for (i, actual) in answers[0].grad.iter().enumerate() {
                 let panel = grad.at(i / logits.cols, i % logits.cols);

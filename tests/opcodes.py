@@ -25,6 +25,8 @@ def interrupted(call: Callable[[], Any], at: int) -> tuple[int, BaseException | 
         return each
 
     before = sys.gettrace()
+    # Python 3.12 has no such events unless a frame wants them before the tracer is set.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(each)
     try:
         call()

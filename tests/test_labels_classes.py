@@ -201,6 +201,17 @@ def test_labels_that_a_fit_found_hold_too(package: Any) -> None:
     model.fit(X, INDICES, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float64", "U4", "object"])
+def test_the_callers_array_may_change(dtype: str) -> None:
+    classes = np.array([3, 1, 2]).astype(dtype)
+    y = classes[INDICES]
+    model = classifier()
+    model.fit(X, y, classes=classes)
+    classes[:] = classes[::-1].copy()
+    assert model.classes_.tolist() == np.array([3, 1, 2]).astype(dtype).tolist()
+    model.fit(X, y)
+
+
 def test_after_probabilities_classes_may_be_named() -> None:
     model = classifier()
     model.fit(X, np.eye(3)[INDICES])
@@ -235,7 +246,7 @@ def test_a_step_that_is_refused_leaves_them_unknown() -> None:
 
 def test_a_step_that_is_kept_makes_them_known() -> None:
     model = classifier()
-    model.learning_rate = 1e300
+    model.learning_rate = 3e38
     with pytest.raises(FloatingPointError):
         model.train_on_batch(X, np.array(["u", "v", "w"])[INDICES], classes=["w", "v", "u"])
     assert model.classes_.tolist() == ["w", "v", "u"]

@@ -149,7 +149,7 @@ def test_epochs_that_ended_before_are_counted(sizes: list[int]) -> None:
         with pytest.raises(FloatingPointError) as caught:
             finish(run)
         epochs = run.epochs_done
-        assert 3 < epochs < 10_000
+        assert 1 < epochs < 10_000
         assert len(run.losses(0)) == epochs == model.epoch == model._core.steps
         assert np.isfinite(run.losses(0)).all()
         assert caught.value.epoch in (epochs, epochs - 1)  # type: ignore[attr-defined]

@@ -106,6 +106,8 @@ def test_two_classes_of_random_outputs(from_logits: bool, dtype: str, package: A
     chances, predicted = model.predict_proba(x), model.predict(x)
     assert np.array_equal(predicted, chances.argmax(axis=1))
     assert model.evaluate(x, predicted)["accuracy"] == 1.0
+    for row, label in zip(x, predicted, strict=True):
+        assert model.predict(row[np.newaxis]) == label
     for row in chances.astype(np.float64):
         np.random.multinomial(1, row)  # noqa: NPY002
 

@@ -27,6 +27,8 @@ def label_array(y: Any, name: str = "y") -> Array:
     numbers, TypeError for labels of several types and for what is no label.
     """
     values = as_array(name, y)
+    if values.dtype.kind in "biu" and values.dtype.isnative:  # as they are, and none is missing
+        return values
     if values.dtype.kind in "OT":
         values = of_objects(values, values.astype(object), name)
     elif was_guessed(y) and may_differ(values):

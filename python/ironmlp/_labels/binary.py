@@ -13,6 +13,10 @@ from ironmlp._labels.matching import distinct, is_range, listed, positions
 from ironmlp._labels.reading import Choice, Classification, Reading
 from ironmlp._labels.targets import are_targets, columns, unit_interval
 
+# Logits of such a magnitude have probabilities on their own side of 1/2 in every dtype: what
+# rounding does to them is far smaller.
+CLEAR = 2.0**-10
+
 
 class Flags(Classification):
     """Several outputs: y is (n, K), numbers in [0, 1]. `predict` sets those above 1/2."""
@@ -84,6 +88,11 @@ class TwoClasses(Choice):
         else:
             values = real_array("y", unit_interval(values))
         return values[:, np.newaxis]
+
+    def chosen(self, outputs: Array) -> Array:
+        if self.from_logits and np.abs(outputs).min() >= CLEAR:  # and none is NaN
+            return (outputs[:, 0] > 0.0).astype(np.intp)
+        return super().chosen(outputs)
 
     def score(self, outputs: Array, targets: Array) -> dict[str, float]:
         return {"accuracy": float(np.mean(self.chosen(outputs) == (targets[:, 0] > 0.5)))}

@@ -23,8 +23,8 @@ def distinct(values: Array, name: str = "y") -> Array:
 
 
 def listed_classes(classes: Any, count: int) -> Array:
-    """The argument `classes` as an array of `count` different labels, in its own order."""
-    known = label_array(classes, "classes")
+    """The argument `classes` as an array of ours, of `count` different labels in its own order."""
+    known = label_array(classes, "classes").copy()
     if known.ndim != 1:
         raise ValueError(f"classes has shape {known.shape}, it must list the {count} labels")
     if len(known) != count:
