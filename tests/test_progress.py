@@ -131,17 +131,10 @@ def test_epochs_count_from_the_models_birth(stream: Any, monkeypatch: pytest.Mon
 
 
 def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-<<<<<<< HEAD
-    silent = regressor().fit(X, Y, epochs=3, verbose=False)
-    monkeypatch.setattr("sys.stderr", None)
-    shown = regressor().fit(X, Y, epochs=3, verbose=True, log_every=1)
-    assert shown["loss"].tolist() == silent["loss"].tolist()
-=======
     silent = regressor().fit(X, Y, verbose=False)
     monkeypatch.setattr("sys.stderr", None)
     history = regressor().fit(X, Y, verbose=True, log_every=1)
     assert history["loss"].tolist() == silent["loss"].tolist()
->>>>>>> main
 
 
 def test_a_line_is_no_wider_than_the_terminal(
