@@ -25,6 +25,9 @@ use crate::runtime::pool::{Pool, caught};
 use crate::runtime::watch;
 use crate::simd::LANES;
 
+/// Looks at a slab that has ended: its workspace, and its rows of the batch.
+type See<'a, T> = dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()> + 'a;
+
 impl<T: Elementary> Plan<T> {
     /// The network's outputs, row-major (rows, out_features), into `out`.
     ///
@@ -286,7 +289,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
         (head, training): (Head<'_, T>, bool),
-        see: &mut dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()>,
+        see: &mut See<'_, T>,
     ) -> Result<StepLoss> {
         self.check(state, workspace);
         let meet = self.slab_rows.is_power_of_two() && self.slab_rows >= BLOCK_ROWS;
