@@ -225,8 +225,11 @@ impl Case {
     }
 }
 
-/// All that a step or a call may change.
-fn content(state: &State<f32>) -> (Vec<Vec<f32>>, Vec<Vec<Vec<f32>>>, [u64; 3]) {
+/// A tensor for each of a layout.
+type Tensors = Vec<Vec<f32>>;
+
+/// All that a step or a call may change: parameters, moments, counters.
+fn content(state: &State<f32>) -> (Tensors, Vec<Tensors>, [u64; 3]) {
     let export = |buffer| state.layout.export(buffer).expect("memory");
     let moments = state.moments.iter().map(export).collect();
     (export(&state.parameters), moments, [state.epoch, state.steps, state.seed])
