@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import gradients
+import ironmlp as im
 from golden import array, golden, name
 from ironmlp import layers, losses, optimizers, reference
 from ironmlp._demo_numpy import train_xor
@@ -470,6 +471,16 @@ assert not any(name.startswith("ironmlp") for name in sys.modules)
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_samples_that_are_flattened_at_once_keep_the_order_of_their_axes() -> None:
+    X = np.random.default_rng(0).normal(size=(3, 2, 4, 5))
+    layers_ = [layers.Flatten(), Linear(40, 2)]
+    made = [
+        module.Sequential(layers_, loss="mse", dtype="float64", seed=1, channels_last=True)
+        for module in (im, reference)
+    ]
+    np.testing.assert_allclose(made[1].forward(X), made[0].forward(X), rtol=1e-14)
 
 
 def test_strings_and_specs_are_the_same() -> None:

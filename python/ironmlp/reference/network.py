@@ -28,6 +28,8 @@ class Network:
     ) -> None:  # fmt: skip
         self.scale, self.channels_last = scale, channels_last
         self.layers, self.loss = [spec(layer) for layer in layers], spec(loss)
+        # Samples that are flattened at once have no channels.
+        self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
         weighted = [layer for layer in self.layers if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
@@ -100,7 +102,7 @@ class Network:
     def _tensors(self, X: Any, training: bool) -> list[Array]:
         """X, then the output of each layer: tensor k is what layer k takes."""
         X = np.asarray(X)
-        if self.channels_last and X.ndim == 4:
+        if self.swaps and X.ndim == 4:
             X = X.transpose(0, 3, 1, 2)
         if X.ndim != self.n_axes or self.n_in not in (None, X.shape[1]):
             raise ValueError(f"X has shape {X.shape}, the network takes {self.takes}")
@@ -148,7 +150,7 @@ class Network:
                 dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
         if self.scale is not None:
             dy = dy / self.dtype.type(self.scale)
-        if self.channels_last and dy.ndim == 4:  # X's own order again
+        if self.swaps and dy.ndim == 4:  # X's own order again
             dy = dy.transpose(0, 2, 3, 1)
         return found | {"input.grad": dy.astype(self.dtype)}
 
