@@ -93,11 +93,13 @@ def samples(name: str, value: Any, columns: int | None, flatten: bool) -> Array:
     return matrix(name, value, columns)
 
 
-@computed
 def row_weights(name: str, value: Any, rows: int) -> NDArray[np.float64] | None:
     """`value` as one finite weight >= 0 for each row in float64, or None."""
-    if value is None:
-        return None
+    return None if value is None else checked_weights(name, value, rows)
+
+
+@computed
+def checked_weights(name: str, value: Any, rows: int) -> NDArray[np.float64]:
     weights = real_array(name, value).astype(np.float64)
     if weights.shape != (rows,):
         raise ValueError(
