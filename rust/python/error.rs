@@ -9,6 +9,9 @@ use super::entry::raised;
 use crate::error::Error;
 
 impl From<Error> for PyErr {
+    // Once, and not at each of 300 question marks.
+    #[cold]
+    #[inline(never)]
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {

@@ -135,6 +135,8 @@ pub fn room(layers: usize) -> Result<()> {
 
 /// The error of an allocation that failed.
 #[must_use]
+#[cold]
+#[inline(never)]
 pub fn refusal(needed: usize) -> Error {
     Error::Memory { needed: needed as u64, available: available().unwrap_or(0) }
 }

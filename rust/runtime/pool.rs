@@ -373,6 +373,8 @@ pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Error::Internal(message(&*panic)))
 }
 
+#[cold]
+#[inline(never)]
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = if let Some(text) = panic.downcast_ref::<String>() {
         text
