@@ -7,7 +7,7 @@ use std::any::{Any, TypeId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::plans::Key;
+use super::route::Key;
 use crate::error::Result;
 use crate::network::Spec;
 use crate::runtime::{Limits, PerProcess, Recent};

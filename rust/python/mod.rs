@@ -8,8 +8,8 @@
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
-//! - `access.rs`: who may use a model now. `plans.rs`: plans and workspaces; `kept.rs`: those that are
-//!   kept for the next calls.
+//! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
+//!   workspaces; `kept.rs`: those that are kept for the next calls.
 //! - `error.rs`: errors as exceptions.
 
 mod access;
@@ -26,6 +26,7 @@ mod network;
 mod output;
 mod plans;
 mod predictor;
+mod route;
 mod run;
 mod spec;
 mod state;

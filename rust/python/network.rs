@@ -7,8 +7,8 @@ use pyo3::types::{PyDict, PyList};
 
 use super::array::View;
 use super::data::Inputs;
-use super::plans::Route;
 use super::predictor::Predict;
+use super::route::Route;
 use super::run::Training;
 use crate::network::Spec;
 

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use super::array::{Float, View};
 use super::entry::{compute, entry};
 use super::output::{Out, copied};
-use super::plans::Key;
+use super::route::Key;
 use super::typed::{Typed, batch};
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;

@@ -10,7 +10,7 @@ use super::data::{Inputs, finite, finite_x};
 use super::entry::{change, compute, entry};
 use super::network::Course;
 use super::output::array;
-use super::plans::Key;
+use super::route::Key;
 use super::typed::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather;

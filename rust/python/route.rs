@@ -1,0 +1,59 @@
+//! How steps are done, and by which plan.
+
+use crate::kernels::images::ImageShape;
+use crate::network::{Purpose, SLAB_ROWS};
+
+/// Rows of a forward pass that are in memory at a time: 8 tiles for threads to share, and 1 MB of
+/// f32 for a layer of 256 units.
+const FORWARD_ROWS: usize = 1024;
+
+/// How training steps are done; all routes give the same bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// As it is fastest.
+    #[default]
+    Auto,
+    /// In panels, also where the network fits into L1.
+    General,
+    /// Gradients first, then updates.
+    Unfused,
+    /// Threads share all layers by columns.
+    Columns,
+    /// In slabs of so many rows.
+    Slabs(usize),
+}
+
+/// Which plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub purpose: Purpose,
+    /// The size of the images, if the network takes some.
+    pub image: Option<ImageShape>,
+    pub slab: usize,
+    pub fused: bool,
+    pub columns: bool,
+    /// Whether a plan for small networks may be taken.
+    pub any: bool,
+}
+
+impl Key {
+    /// The plan for calls of so many rows or images of a size. Numbers of rows share plans by powers of two.
+    pub fn new(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
+        let (rows, image) = x;
+        let all = rows.min(SLAB_ROWS).next_power_of_two();
+        let slab = match (purpose, route) {
+            (_, Route::Slabs(slab)) => slab,
+            (Purpose::Forward, _) => FORWARD_ROWS.min(all),
+            (Purpose::Train | Purpose::Gradients { .. } | Purpose::Trace, _) => SLAB_ROWS.min(all),
+        };
+        let (fused, columns) = (route != Route::Unfused, route == Route::Columns);
+        Self { purpose, image, slab, fused, columns, any: route == Route::Auto }
+    }
+
+    /// The plan for many steps of so many rows or images of a size.
+    pub fn exactly(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
+        let shared = Self::new(purpose, x, route);
+        let rows = x.0;
+        if rows < shared.slab { Self { slab: rows, ..shared } } else { shared }
+    }
+}
