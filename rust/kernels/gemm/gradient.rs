@@ -65,7 +65,7 @@ impl<T: Real> WeightGradient<T> {
     /// Computes the gradient and gives each tile to `finish`.
     #[inline(always)]
     pub fn each_tile<S: Simd, F: Finish<T>>(self, finish: F) {
-        assert_eq!(self.a.rows(), self.d.rows());
+        assert!(self.a.rows() == self.d.rows());
         // 8 rows of two registers: 16 chains, and the 16 inputs of a panel split evenly. With 16
         // registers 6 + 5 + 5 rows.
         match S::REGISTERS {

@@ -37,9 +37,9 @@ impl<T: Real> Kernel for Product<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        assert_eq!(self.a.cols(), self.b.rows());
-        assert_eq!(self.a.rows(), self.c.rows());
-        assert_eq!(self.b.cols(), self.c.cols());
+        assert!(self.a.cols() == self.b.rows());
+        assert!(self.a.rows() == self.c.rows());
+        assert!(self.b.cols() == self.c.cols());
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, S::Half<T>, 12, 2>(),
             16 => self.sweep::<S::Register<T>, S::Half<T>, 6, 2>(),

@@ -35,9 +35,9 @@ impl<T: Real> Kernel for TurnedProduct<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        assert_eq!(self.a.rows(), self.b.rows());
+        assert!(self.a.rows() == self.b.rows());
         assert!(self.c.rows() <= self.a.padded().cols());
-        assert_eq!(self.b.cols(), self.c.cols());
+        assert!(self.b.cols() == self.c.cols());
         // The heights of a panel's tiles, the first and the others.
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, S::Half<T>, 8, 8, 2>(),
