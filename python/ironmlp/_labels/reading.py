@@ -20,7 +20,7 @@ class Reading(Computed, ABC):
     a refused y leaves the model as it was.
     """
 
-    _computed = ("fit", "encode", "labels", "probabilities", "score")
+    _computed: tuple[str, ...] = ("fit", "encode", "labels", "probabilities", "score")
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
