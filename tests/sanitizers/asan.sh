@@ -31,12 +31,13 @@ extension() {
   cp -r python/ironmlp "$out/site/"
   cp "$out/$target/debug/libironmlp.so" "$out/site/ironmlp/_core.abi3.so"
   # The runtime is for programs: without the part that calls it before `main` it is a library, which
-  # must not be called libasan, the name by which it looks for others of its kind.
+  # must not be called libasan, the name by which it looks for others of its kind. It looks for the
+  # exceptions of C++ at the start, so that library is loaded with it; matplotlib throws some.
   cp "$(rustc --print sysroot)/lib/rustlib/$target/lib/librustc-stable_rt.asan.a" "$out/runtime/rt.a"
   chmod u+w "$out/runtime/rt.a"
   while ar t "$out/runtime/rt.a" | grep -q preinit; do ar d "$out/runtime/rt.a" asan_preinit.cpp.o; done
   cc -shared -o "$out/runtime/sanitizer.so" -Wl,--whole-archive "$out/runtime/rt.a" \
-    -Wl,--no-whole-archive -lpthread -ldl -lm -lrt -lstdc++
+    -Wl,--no-whole-archive,--no-as-needed -lpthread -ldl -lm -lrt -lstdc++
 }
 
 # With Python's small objects from malloc, where the sanitizer sees them.
