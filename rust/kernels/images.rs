@@ -129,7 +129,7 @@ impl<T> Images<T> {
     #[must_use]
     pub fn rows(self, start: usize, end: usize) -> Panels<T> {
         let stride = self.row_stride;
-        assert_eq!(stride, self.shape.row_stride(), "all channels of a row lie together");
+        assert!(stride == self.shape.row_stride(), "all channels of a row lie together");
         self.panel.slice(start * stride, end * stride).first_panel()
     }
 

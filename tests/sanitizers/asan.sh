@@ -49,7 +49,7 @@ under_asan() {
 # Files about the wheel, its functions, other programs and their speed say nothing of memory; limits of
 # the address space leave no room for the sanitizer's shadow, and resident memory is not the program's.
 left_out=(test_outlined test_package test_layering test_assertions test_docs test_benches
-  test_benches_cracks test_benches_threads test_hostile_memory)
+  test_benches_cracks test_benches_threads test_hostile_memory test_memory test_memory_limits)
 
 python() {
   extension

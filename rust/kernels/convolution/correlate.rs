@@ -51,8 +51,10 @@ impl<T: Real> Kernel for Correlate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        assert_eq!(self.rows.len(), self.result.shape().height);
-        assert_eq!(self.cols.len(), self.result.shape().width);
+        // The plan makes both from the result's shape. Looking again here changes the loops: LeNet-5 and
+        // 24 channels 0.98x with AVX2 (Zen 4).
+        debug_assert_eq!(self.rows.len(), self.result.shape().height);
+        debug_assert_eq!(self.cols.len(), self.result.shape().width);
         // The tiles of a product: outputs are its rows, the lanes of one or two pixels its columns.
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, 8, 2>(),

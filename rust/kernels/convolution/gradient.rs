@@ -386,11 +386,8 @@ impl<T: Real> ConvolutionGradient<'_, T> {
     fn fold_row<S: Simd>(self, panel: usize, row: usize, to: *mut T) {
         let lanes = self.sums(panel * LANES, row);
         if self.samples < LANES {
-            for i in 0..LANES {
-                let place = lanes.wrapping_add(i * LANES);
-                // SAFETY: the scratch holds 16 vectors there.
-                unsafe { S::Lanes::<T>::load_partial(place, self.samples).store(place) };
-            }
+            // SAFETY: the scratch holds 16 vectors there.
+            unsafe { clear_lanes(lanes, self.samples) };
         }
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
         unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
@@ -414,5 +411,21 @@ unsafe fn store<T: Real, V: Vector<T>, const N: usize>(sums: &[V; N], place: *mu
     for (i, sum) in sums.iter().enumerate() {
         // SAFETY: the caller vouches for the memory.
         unsafe { sum.store(place.add(i * LANES)) };
+    }
+}
+
+/// Puts +0 into those of 16 vectors' lanes that hold no sample. Most blocks are full, so it is a
+/// function of its own: 4 KB of the wheel less.
+///
+/// # Safety
+/// `lanes` points to 16 vectors.
+#[cold]
+#[inline(never)]
+unsafe fn clear_lanes<T: Real>(lanes: *mut T, samples: usize) {
+    for vector in 0..LANES {
+        for lane in samples..LANES {
+            // SAFETY: the caller vouches.
+            unsafe { lanes.add(vector * LANES + lane).write(T::ZERO) };
+        }
     }
 }
