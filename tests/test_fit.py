@@ -292,6 +292,19 @@ def test_refused_loss_functions(function: Any, error: type[Exception], words: li
     assert model.epoch == 0
 
 
+@pytest.mark.parametrize("method", ["fit", "train_on_batch", "loss_and_grad"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_a_gradient_that_is_not_finite_has_its_own_name(method: str, value: float) -> None:
+    model = regressor(
+        loss=lambda y, t: (0.5, np.where(np.arange(len(y)) == 2, value, 0.0)[:, None])
+    )
+    before = state(model)
+    with pytest.raises(ValueError, match=r"the gradient of the loss has a NaN .* row 2") as caught:
+        getattr(model, method)(X, Y)
+    assert "grad_output" not in str(caught.value)
+    assert state(model) == before
+
+
 def test_an_error_in_a_loss_function_comes_out() -> None:
     calls = []
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from ironmlp._arrays import Array, real_array
 from ironmlp._core import Run
+from ironmlp._environment import computed
+from ironmlp._labels.array import check_finite
 from ironmlp.losses import LossFunction
 
 
@@ -46,3 +48,9 @@ def call_loss(function: LossFunction, outputs: Array, targets: Array) -> tuple[f
             f"the gradient of the loss has shape {gradient.shape}, the outputs {outputs.shape}"
         )
     return float(value), gradient
+
+
+@computed
+def check_gradient(gradient: Array, dtype: str) -> None:
+    """Refuse a gradient of the loss that is not finite in a model's dtype, under its own name."""
+    check_finite(gradient.astype(dtype), "the gradient of the loss")

@@ -15,7 +15,7 @@ from ironmlp._fitting import Advance, Training, by_core, checked_course
 from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import parameter_shapes
-from ironmlp._own_loss import by_function, call_loss
+from ironmlp._own_loss import by_function, call_loss, check_gradient
 from ironmlp._progress import progress
 from ironmlp._spec import checked_seed, flag, size
 from ironmlp._state import Summary, named_arrays, summary
@@ -227,6 +227,7 @@ class Sequential(Trained):
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
             loss, gradient = self._call_loss(self._loss, X, targets, training)
+            check_gradient(gradient, self._dtype)
             gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
             if not input_grad:
                 return loss, gradients
@@ -296,6 +297,7 @@ class Sequential(Trained):
             error = FloatingPointError(f"the loss is {loss}, the step was not applied")
             error.epoch, error.batch = self.epoch, 0  # type: ignore[attr-defined]
             raise error
+        check_gradient(gradient, self._dtype)
         self.apply_gradients(self.backward(X, gradient, training=True))
         return loss
 

@@ -40,6 +40,7 @@ class Peer:
         """The state of the model as it is now."""
         self.model.load_state_dict(model.state_dict())
         self.model.seed, self.model.epoch = model.seed, model.epoch
+        self.model.learning_rate = model.learning_rate
         self.model.steps = model._core.optimizer_state()["steps"]
 
     def samples(self, X: Any) -> Any:
