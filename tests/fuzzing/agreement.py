@@ -17,8 +17,8 @@ from ironmlp.losses import MSE, Loss
 SLACK = 4.0
 # Below this the bounds are not looked at: most calls are that near, and bounds take 1 ms.
 NEAR_EPS = 8.0
-# Results of this size, or beyond, may have overflowed on the way, as squares; below SMALL nothing is
-# sure to be kept, for numbers below 2**-100 may be 0 (docs/numerics.md).
+# Results of this size, or beyond, may have overflowed on the way, as squares; below SMALL nothing
+# is sure to be kept, for numbers below 2**-100 may be 0 (docs/numerics.md).
 LARGE = {"float32": 1e18, "float64": 1e150}
 # A probability so many eps from 0 or 1 has a logarithm that rounding changes by more than a bound
 # of first order knows.
