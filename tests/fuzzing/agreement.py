@@ -111,6 +111,12 @@ class Peer:
             return True
         return bool(losses.max(initial=0.0) > HUGE_LOSS)
 
+    def overflows(self, X: Any) -> bool:
+        """Whether outputs for these rows may be beyond the dtype."""
+        with np.errstate(all="ignore"):
+            tensors = self.model._tensors(self.samples(X), False)
+        return self.beyond({str(k): tensor for k, tensor in enumerate(tensors)})
+
     def has_ties(self) -> bool:
         """Whether rounding may choose another pixel of a pool's window than exact arithmetic."""
         pools = any(reference.specs.kind(layer) == "MaxPool2d" for layer in self.model.layers)

@@ -136,7 +136,10 @@ class Court:
         else:
             require(isinstance(error, DOCUMENTED), said)
             own = "the gradient of the loss" in said
-            overflow = self.wild and (own or line.method in PREDICTS)
+            predicts = line.method in PREDICTS
+            overflow = self.wild and (own or predicts)
+            if predicts and not overflow and line.right is True:
+                overflow = self.peer_of(twin).overflows(given["X"])
             require(overflow or line.right is not True, f"refused: {said}")
         require("internal" not in said, said)
         after = everything(self.names["model"])
