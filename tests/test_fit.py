@@ -305,6 +305,17 @@ def test_a_gradient_that_is_not_finite_has_its_own_name(method: str, value: floa
     assert state(model) == before
 
 
+def test_a_step_of_gradients_that_overflow_is_not_applied() -> None:
+    model = regressor(loss=lambda y, t: (0.5, np.full_like(y, 1e30)))
+    before = state(model)
+    with pytest.raises(
+        FloatingPointError, match=r"gradient of '0.weight' .* not applied"
+    ) as caught:
+        model.train_on_batch(1e20 * X, Y)
+    assert (caught.value.epoch, caught.value.batch) == (0, 0)  # type: ignore[attr-defined]
+    assert state(model) == before
+
+
 def test_an_error_in_a_loss_function_comes_out() -> None:
     calls = []
 

@@ -54,3 +54,10 @@ def call_loss(function: LossFunction, outputs: Array, targets: Array) -> tuple[f
 def check_gradient(gradient: Array, dtype: str) -> None:
     """Refuse a gradient of the loss that is not finite in a model's dtype, under its own name."""
     check_finite(gradient.astype(dtype), "the gradient of the loss")
+
+
+def not_applied(why: str, epoch: int) -> FloatingPointError:
+    """The error of a single step that would have done harm."""
+    error = FloatingPointError(f"{why}, the step was not applied")
+    error.epoch, error.batch = epoch, 0  # type: ignore[attr-defined]
+    return error

@@ -15,7 +15,7 @@ from ironmlp._fitting import Advance, Training, by_core, checked_course
 from ironmlp._keywords import explains_keywords
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp._network import parameter_shapes
-from ironmlp._own_loss import by_function, call_loss, check_gradient
+from ironmlp._own_loss import by_function, call_loss, check_gradient, not_applied
 from ironmlp._progress import progress
 from ironmlp._spec import checked_seed, flag, size
 from ironmlp._state import Summary, named_arrays, summary
@@ -294,11 +294,13 @@ class Sequential(Trained):
                     self._reading = reading
         loss, gradient = self._call_loss(self._loss, X, targets, training=True)
         if not np.isfinite(loss):
-            error = FloatingPointError(f"the loss is {loss}, the step was not applied")
-            error.epoch, error.batch = self.epoch, 0  # type: ignore[attr-defined]
-            raise error
+            raise not_applied(f"the loss is {loss}", self.epoch)
         check_gradient(gradient, self._dtype)
-        self.apply_gradients(self.backward(X, gradient, training=True))
+        gradients = self.backward(X, gradient, training=True)
+        for name, tensor in gradients.items():
+            if not np.isfinite(tensor).all():
+                raise not_applied(f"the gradient of '{name}' is not finite", self.epoch)
+        self.apply_gradients(gradients)
         return loss
 
     def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
