@@ -77,10 +77,12 @@ class Peer:
                 return
             eps = tolerances.eps(self.dtype) + tolerances.eps("float64")
             bounds = Bounds(self.model, eps, training).of_step(X, targets, weight, exact)
-        # Gradients at outputs below 2**-100 are stored as 0, and X may be large.
-        flushed = weight is not None and 0.0 < weight.max(initial=0.0) < FLUSHED_WEIGHT
+        # Gradients at outputs below 2**-100 are stored as 0, and X may be large. A mean divides by
+        # the weights first.
+        summed = weight is not None and getattr(self.model.loss, "reduction", "mean") == "sum"
+        flushed = summed and 0.0 < weight.max(initial=0.0) < FLUSHED_WEIGHT
         for name, tensor in found.items():
-            if name.endswith("grad") and (self.has_ties() or flushed):
+            if self.has_ties(name) or (flushed and "grad" in name):
                 continue
             allowed = SLACK * bounds[name] + SMALL[self.dtype.name]
             # Where nothing counts a bound is 0 / 0.
@@ -121,10 +123,14 @@ class Peer:
             tensors = self.model._tensors(self.samples(X), False)
         return self.beyond({str(k): tensor for k, tensor in enumerate(tensors)})
 
-    def has_ties(self) -> bool:
-        """Whether rounding may choose another pixel of a pool's window than exact arithmetic."""
-        pools = any(reference.specs.kind(layer) == "MaxPool2d" for layer in self.model.layers)
-        return pools and self.dtype.name == "float32"
+    def has_ties(self, name: str) -> bool:
+        """Whether a gradient comes through a pool of which rounding may choose another pixel of a
+        window than exact arithmetic."""
+        if self.dtype.name != "float32" or "grad" not in name:
+            return False
+        layer = -1 if name.startswith("input") else int(name.partition(".")[0])
+        above = self.model.layers[layer + 1 :]
+        return any(reference.specs.kind(other) == "MaxPool2d" for other in above)
 
     def beyond(self, exact: dict[str, Any]) -> bool:
         """Whether some tensor may have overflowed."""
