@@ -50,7 +50,7 @@ UNCHECKED = {
     ".collect": (
         "rust/network/rows/build.rs",
         "rust/network/memory/state.rs",
-        "rust/network/step.rs",
+        "rust/network/weight_phase.rs",
         "rust/network/update.rs",
         "rust/python/array.rs",
         "rust/python/config.rs",

@@ -101,7 +101,7 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/lib.rs", '#[cfg(feature = "python")]\nmod python;\npub use crate::training::Run;'),
         ("rust/training/a.rs", "pub(crate) fn numpy_like(network: usize) {}"),
         ("rust/network/a.rs", "let a = vec![[0; 2], [f(1); 3]]; let b = gather::to_vec(x)?;"),
-        ("rust/network/step.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
+        ("rust/network/weight_phase.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
         ("rust/network/a.rs", "#[cfg(test)]\nmod tests { fn f() { let a = vec![0; 9]; } }"),
         ("rust/runtime/memory.rs", "let a = vec![0; 9];"),
         # comments and literals
