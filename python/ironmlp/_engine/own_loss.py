@@ -1,33 +1,11 @@
-"""Training with a loss function of the user's own: one call of it for each batch."""
+"""Loss functions of the user's own: what they return, and steps that they spoil."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-from ironmlp._arrays import Array, real_array
-from ironmlp._core import Run
+from ironmlp._arguments.arrays import Array, real_array
 from ironmlp._environment import computed
 from ironmlp._labels.array import check_finite
 from ironmlp.losses import LossFunction
-
-
-def by_function(function: LossFunction, targets: Array) -> Callable[[Run, float, bool], bool]:
-    """`Run.advance` with this loss."""
-
-    def advance(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
-        end = time.monotonic() + seconds
-        while True:
-            batch = run.next_batch()
-            if batch is not None:
-                outputs, rows = batch
-                run.finish_batch(*call_loss(function, outputs, targets[rows]))
-            elif stop_at_epoch or run.done:
-                return True
-            if time.monotonic() >= end:
-                return False
-
-    return advance
 
 
 def call_loss(function: LossFunction, outputs: Array, targets: Array) -> tuple[float, Array]:

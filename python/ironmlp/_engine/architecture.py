@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._network import check_head, checked_layers
-from ironmlp._rounding import check_rounded, rounded
-from ironmlp._spec import choice, flag, real
+from ironmlp._arguments.rounding import check_rounded, rounded
+from ironmlp._arguments.values import choice, flag, real
+from ironmlp._engine.network import check_head, checked_layers
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction, resolve_loss
 from ironmlp.optimizers import Optimizer, resolve_optimizer

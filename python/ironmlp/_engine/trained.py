@@ -9,11 +9,11 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._architecture import Architecture
-from ironmlp._network import parameter_shapes
-from ironmlp._rounding import rounded
-from ironmlp._spec import checked_seed, flag, real, size
-from ironmlp._state import named_arrays
+from ironmlp._arguments.rounding import rounded
+from ironmlp._arguments.values import checked_seed, flag, real, size
+from ironmlp._engine.architecture import Architecture
+from ironmlp._engine.named import named_arrays
+from ironmlp._engine.network import parameter_shapes
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
-from ironmlp._ordinary import ordinary_mode
+from ironmlp._files.ordinary import ordinary_mode
 
 # What a rename over a file says that writing into it may still do: the file is a mount point of
 # its own, as in a container, or another user's in a folder with the sticky bit.

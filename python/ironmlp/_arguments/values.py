@@ -1,74 +1,15 @@
-"""What layers, losses and optimizers share: frozen values, and checks that name the argument.
-
-A spec is data: its attributes are its constructor's arguments, checked and converted once, when it
-is made. The class is written out instead of using `dataclasses`, whose decorator compiles code for
-each class (about 1 ms of import time a class).
-"""
+"""Checks of numbers, flags and words. Each message names the argument and what it must be."""
 
 from __future__ import annotations
 
-import functools
 import math
 import numbers
 import operator
 from collections.abc import Collection, Sequence
-from typing import Any, NoReturn
-
-from ironmlp._keywords import explains_keywords
+from typing import Any
 
 # One more than the largest size: sizes travel as signed 64-bit integers.
 SIZE_LIMIT = 2**63
-
-
-class Spec:
-    """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
-
-    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
-    not become 0 there (`_rounding.py`).
-    """
-
-    __slots__: tuple[str, ...] = ()
-    _positive: tuple[str, ...] = ()
-
-    def __init_subclass__(cls) -> None:
-        if "__init__" in cls.__dict__:
-            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
-
-    @explains_keywords
-    def __init__(self) -> None:
-        pass
-
-    def _rounded(self) -> tuple[str, ...]:
-        return ()
-
-    def _set(self, **values: object) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__} is frozen: make a new one to change {name}")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._arguments() == other._arguments()
-
-    def __hash__(self) -> int:
-        return hash((type(self), *self._arguments().values()))
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
-        return f"{type(self).__name__}({arguments})"
-
-    def __reduce__(self) -> tuple[Any, tuple[()]]:
-        # Copies and unpickled specs are made by the constructor, which checks their values again.
-        return functools.partial(type(self), **self._arguments()), ()
 
 
 def integer(name: str, value: Any) -> int:
@@ -185,21 +126,9 @@ def choice(name: str, value: Any, known: Collection[str]) -> str:
 
 def hint(name: str, value: str, known: Collection[str]) -> str:
     """The end of the message for an unknown string, if there is one to guess."""
-    from ironmlp import _foreign  # which only errors need
+    from ironmlp._arguments import foreign  # which only errors need
 
-    if (ours := _foreign.string(name, value, known)) is not None:
+    if (ours := foreign.string(name, value, known)) is not None:
         return f"; {value!r} is called {ours!r} here"
-    like = _foreign.nearest(value, known)
+    like = foreign.nearest(value, known)
     return "" if like is None else f"; did you mean {like!r}?"
-
-
-def refusal(name: str, value: Any, base: type[Spec], known: Collection[str]) -> TypeError:
-    """The error for a `value` that is neither a string nor a `base`; a class gets a hint."""
-    if isinstance(value, type) and issubclass(value, base):
-        return TypeError(
-            f"{name} is the class {value.__name__}, it must be one: {value.__name__}()"
-        )
-    article = "an" if base.__name__[0] in "AEIOU" else "a"
-    names = f" or one of {', '.join(repr(k) for k in known)}" if known else ""
-    got = f"{value!r} ({type(value).__name__})"
-    return TypeError(f"{name} is {got}, it must be {article} {base.__name__}{names}")

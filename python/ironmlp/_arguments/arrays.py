@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironmlp._arguments.tensors import in_own_dtype, without_tensors
 from ironmlp._environment import computed
-from ironmlp._tensors import in_own_dtype, without_tensors
 
 Array = NDArray[Any]
 

@@ -1,6 +1,6 @@
-"""What the demo measures: `python -m ironmlp._demo_measure` prints it as JSON.
+"""What the demo measures: `python -m ironmlp._commands.demo_measure` prints it as JSON.
 
-It is a process of its own, whose environment keeps NumPy's BLAS to one thread (`_demo.ONE_THREAD`):
+It is a process of its own, whose environment keeps NumPy's BLAS to one thread (`demo.ONE_THREAD`):
 that is read when NumPy is loaded. ironmlp has one thread too. Both sides take turns, and the
 shortest of several times counts: other programs make a time longer, never shorter.
 """
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
-from ironmlp import _demo_numpy as by_hand
 from ironmlp import datasets
+from ironmlp._commands import demo_numpy as by_hand
 
 XOR_EPOCHS = 10_000
 XOR_PRINTED = 1000

@@ -46,11 +46,11 @@ def unknown_keywords(function: Callable[..., Any], given: dict[str, Any]) -> lis
 
 
 def explanation(function: Callable[..., Any], args: tuple[Any, ...], unknown: list[str]) -> str:
-    from ironmlp import _foreign  # which only errors need
+    from ironmlp._arguments import foreign  # which only errors need
 
     name, known = function.__name__, keywords(function)
     if name == "__init__":
         name = type(args[0]).__name__
-    words = [f"{word!r}: {_foreign.keyword(word, known)}" for word in unknown]
+    words = [f"{word!r}: {foreign.keyword(word, known)}" for word in unknown]
     takes = f"it takes {', '.join(known)}" if known else "it takes none"
     return f"{name} has no argument {'; no '.join(words)}; {takes}"

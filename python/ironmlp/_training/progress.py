@@ -6,8 +6,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ironmlp._displays import Lines, NotebookLine, ProgressLine, Silent, SparseLines, writer
-from ironmlp._spec import flag, integer
+from ironmlp._arguments.values import flag, integer
+from ironmlp._training.displays import (
+    Lines,
+    NotebookLine,
+    ProgressLine,
+    Silent,
+    SparseLines,
+    writer,
+)
 
 
 def progress(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 
 # The dtypes of labels: numbers, bools, text and bytes of some length, times, text of any length.
 DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|[US][0-9]{1,9}|[Mm]8\[[0-9A-Za-z]{1,12}\])")

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ironmlp._spec import Spec
+from ironmlp._arguments.spec import Spec
 
 # Characters of a line, and those before each line within a call of several.
 WIDTH, INDENT = 100, 4

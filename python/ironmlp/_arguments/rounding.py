@@ -6,7 +6,7 @@ what so small a number would do, as for a weight decay of 1e-50, it may be 0.
 
 from __future__ import annotations
 
-from ironmlp._spec import Spec
+from ironmlp._arguments.spec import Spec
 
 # Above OVERFLOW float32 rounds to infinity, up to UNDERFLOW to 0.
 OVERFLOW = 2.0**128 - 2.0**103

@@ -12,7 +12,7 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp import datasets, functional
-from ironmlp._demo_measure import (
+from ironmlp._commands.demo_measure import (
     DIGITS_EPOCHS,
     DIGITS_HIDDEN,
     DIGITS_SPLITS,
@@ -47,8 +47,8 @@ def run_demo(as_json: bool) -> None:
 
 
 def measured() -> dict[str, Any]:
-    """What `_demo_measure` prints, from a process where NumPy has one thread from the beginning."""
-    command = [sys.executable, "-m", "ironmlp._demo_measure"]
+    """What `demo_measure.py` prints, in a process where NumPy has one thread from the beginning."""
+    command = [sys.executable, "-m", "ironmlp._commands.demo_measure"]
     environment = {**os.environ, **ONE_THREAD}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False

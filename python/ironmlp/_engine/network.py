@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ironmlp._arrays import plural
-from ironmlp._spec import refusal
+from ironmlp._arguments.arrays import plural
+from ironmlp._arguments.spec import refusal
 from ironmlp.layers import (
     ACTIVATIONS,
     Conv2d,
@@ -56,9 +56,9 @@ def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
 
 def written(name: str) -> str:
     """The end of a message: how the layer is written that a name stands for."""
-    from ironmlp import _foreign  # which only errors need
+    from ironmlp._arguments import foreign  # which only errors need
 
-    known = _foreign.string("activation", name, ACTIVATIONS)
+    known = foreign.string("activation", name, ACTIVATIONS)
     return f": write im.{ACTIVATIONS[known].__name__}()" if known else ""
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from ironmlp._arguments.values import SIZE_LIMIT, integer
 from ironmlp._core import Run
-from ironmlp._displays import Silent
-from ironmlp._logs import Record
-from ironmlp._spec import SIZE_LIMIT, integer
+from ironmlp._training.advance import Advance
+from ironmlp._training.displays import Silent
+from ironmlp._training.logs import Record
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
 from ironmlp.history import History
 
-if TYPE_CHECKING:
-    from ironmlp.model import Sequential
-
 # Seconds of training between two looks at Ctrl-C and the progress line; it is answered within 100
 # ms, and returning to Python costs about a microsecond.
 SLICE = 0.05
-
-# Trains for some seconds, or to the end of the epoch; True at the end of an epoch.
-Advance = Callable[[Run, float, bool], bool]
 
 
 def checked_course(epochs: Any, batch_size: Any, rows: int) -> tuple[int, int | None]:
@@ -37,9 +31,14 @@ def checked_course(epochs: Any, batch_size: Any, rows: int) -> tuple[int, int | 
     return epochs, batch_size if batch_size < rows else None
 
 
-def by_core(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
-    """Train with a loss that the compiled part knows."""
-    return run.advance(seconds, stop_at_epoch)
+class Trainee(Protocol):
+    """What a training changes of its model beside parameters, and reads of it."""
+
+    stop_training: bool
+    _history: History | None
+
+    @property
+    def epoch(self) -> int: ...
 
 
 class Training:
@@ -47,7 +46,7 @@ class Training:
 
     def __init__(
         self,
-        model: Sequential,
+        model: Trainee,
         run: Run,
         advance: Advance,
         epochs: int,

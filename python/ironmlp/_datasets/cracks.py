@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 
 # Fixed-point numbers have 8 bits behind the point.
 ONE = 256

@@ -12,9 +12,9 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp import reference
-from ironmlp._selfcheck_networks import CASES, Data, Dtype, Network
+from ironmlp._commands.selfcheck_networks import CASES, Data, Dtype, Network
 
-HASHES = Path(__file__).parent / "data" / "hashes.json"
+HASHES = Path(__file__).parent.parent / "data" / "hashes.json"
 
 # How far a gradient may be from the reference's, in eps of the dtype times the tensor's largest
 # component. The networks come to 7. In float32 a gradient that is wrong by 1 % is 1300 bounds away.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp.callbacks.monitor import direction
 
-if TYPE_CHECKING:
-    from ironmlp.history import History
+Columns = Mapping[str, NDArray[np.float64]]
 
 # Numbers above 0 that span more than this are shown on a logarithmic axis.
 DECADE = 10.0
@@ -22,10 +22,9 @@ FIRST, ROOM = 0.1, 0.25
 FEW = 20
 
 
-def draw(ax: Any, history: History) -> Any:
-    """Draw the columns of `history` into `ax`, which is returned."""
+def draw(ax: Any, epochs: NDArray[np.int64], columns: Columns) -> Any:
+    """Draw the columns over the epochs into `ax`, which is returned."""
     ticker = importlib.import_module("matplotlib.ticker")
-    columns = history.keys()
     bases = list(dict.fromkeys(map(base, columns)))
     left = [name for name in bases if direction(name) == "min"]
     right = [name for name in bases if name not in left]
@@ -34,18 +33,18 @@ def draw(ax: Any, history: History) -> Any:
         names = [name for name in columns if base(name) in shown]
         for name in sorted(names, key=lambda name: bases.index(base(name))):
             # Epochs without a number leave no gap.
-            there = ~np.isnan(history[name])
+            there = ~np.isnan(columns[name])
             # One colour for a number and its val_, on both axes another.
             lines += axis.plot(
-                history.epochs[there],
-                history[name][there],
+                epochs[there],
+                columns[name][there],
                 color=f"C{bases.index(base(name)) % 10}",
                 linestyle="-" if name == base(name) else "--",
                 marker="." if np.count_nonzero(there) <= FEW else None,
                 label=name,
             )
         if names:
-            axis.set_ylabel(", ".join(shown) + scaled(axis, history, names))
+            axis.set_ylabel(", ".join(shown) + scaled(axis, columns, names))
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if len(lines) > 1:
@@ -59,9 +58,9 @@ def base(name: str) -> str:
     return name.removeprefix("val_")
 
 
-def scaled(axis: Any, history: History, names: list[str]) -> str:
+def scaled(axis: Any, columns: Columns, names: list[str]) -> str:
     """Choose the axis's scale and limits for the columns; what its label says of them."""
-    values = np.array([history[name] for name in names])
+    values = np.array([columns[name] for name in names])
     values[~np.isfinite(values)] = np.nan
     shown = values[~np.isnan(values)]
     if not shown.size:

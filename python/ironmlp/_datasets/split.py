@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 
 
 def counts_for_test(counts: Array, n_test: int, keys: Array) -> Array:
