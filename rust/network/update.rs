@@ -7,7 +7,7 @@ use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
-use crate::runtime::pool::Pool;
+use crate::runtime::pool::ThreadPool;
 use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
@@ -72,7 +72,7 @@ impl Updates {
         };
         let layers: Vec<_> = self.layers.iter().map(of).collect();
         let team = weight_team::<T>(threads, self.blocks.len(), 0);
-        Pool::run(team, self.blocks.len(), &|tile| {
+        ThreadPool::run(team, self.blocks.len(), &|tile| {
             let (layer, block) = self.blocks[tile];
             let layout = &state.layout.layers[self.layers[layer].index];
             apply_block(self.isa, layout, &layers[layer], gradient, block);
