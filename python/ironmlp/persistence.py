@@ -28,6 +28,11 @@ from ironmlp.model import Sequential
 
 __all__ = ["load"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MODELS: dict[str, type[Sequential]] = {"MLP": MLP, "Sequential": Sequential}
 
 # The strings of a file that a model is made of. Each is JSON.
