@@ -55,7 +55,7 @@ ROOMS = {
         "rust/runtime/",
         "rust/python/array.rs",
         "rust/python/output.rs",
-        "rust/network/op.rs",
+        "rust/network/memory/view.rs",
     ),
 }
 # What ends the process where there is no memory; `runtime::memory` has what gives an error. It may
@@ -71,7 +71,7 @@ UNCHECKED = {
     ".collect": (
         "rust/network/rows/build.rs",
         "rust/network/memory/state.rs",
-        "rust/network/step.rs",
+        "rust/network/weight_phase.rs",
         "rust/network/update.rs",
         "rust/python/array.rs",
         "rust/python/config.rs",

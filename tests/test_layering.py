@@ -104,7 +104,7 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/runtime/a.rs", "use crate::simd::environment::Guard;"),
         ("rust/python/a.rs", "use pyo3::prelude::*; use numpy::X; use crate::training::Run;"),
         ("rust/python/array.rs", "fn f() { unsafe {} }"),
-        ("rust/network/op.rs", "fn f() { unsafe {} }"),
+        ("rust/network/memory/view.rs", "fn f() { unsafe {} }"),
         ("rust/python/a.rs", "use pyo3::sync::PyOnceLock;"),
         ("rust/python/a.rs", "#[pyfunction] fn f(x: [u8; 2]) { entry(|| x) }\nfn g() { 1 }"),
         ("rust/python/a.rs", "impl A { fn f() { 1 } } #[pymethods] impl A { fn g() { entry(1) } }"),
@@ -113,7 +113,7 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/lib.rs", '#[cfg(feature = "python")]\nmod python;\npub use crate::training::Run;'),
         ("rust/training/a.rs", "pub(crate) fn numpy_like(network: usize) {}"),
         ("rust/network/a.rs", "let a = vec![[0; 2], [f(1); 3]]; let b = gather::to_vec(x)?;"),
-        ("rust/network/step.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
+        ("rust/network/weight_phase.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
         ("rust/network/a.rs", "#[cfg(test)]\nmod tests { fn f() { let a = vec![0; 9]; } }"),
         ("rust/runtime/memory.rs", "let a = vec![0; 9];"),
         # comments and literals

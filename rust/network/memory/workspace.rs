@@ -3,79 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::buffers::{BufferId, Buffers};
 use super::layout::Layout;
+use super::view::whole;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::network::op::{BufferId, view, whole};
+use crate::kernels::reduce::Accumulate;
 use crate::runtime::{Arena, Pace, memory};
-use crate::simd::LANES;
-
-/// A matrix of a workspace.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Buffer {
-    at: usize,
-    rows: usize,
-    cols: usize,
-    stride: usize,
-}
-
-/// The matrices of a workspace, one after the other. Where they are more than memory can hold, their
-/// length stays the largest there is, which no memory has.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::network) struct Buffers {
-    list: Vec<Buffer>,
-    len: usize,
-}
-
-impl Buffers {
-    /// One more matrix.
-    pub(in crate::network) fn add<T: Elementary>(&mut self, rows: usize, cols: usize) -> BufferId {
-        let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
-        let at = self.reserve(Panels::<T>::buffer_len(cols, stride));
-        self.list.push(Buffer { at, rows, cols, stride });
-        BufferId(self.list.len() - 1)
-    }
-
-    /// Room for `len` elements more, for whoever lays them out: where it begins.
-    pub(in crate::network) fn reserve(&mut self, len: usize) -> usize {
-        let at = self.len;
-        self.len = self.len.saturating_add(len);
-        at
-    }
-
-    pub(in crate::network) fn cols(&self, buffer: BufferId) -> usize {
-        self.list[buffer.0].cols
-    }
-
-    /// A matrix in memory that these were laid out for.
-    pub(in crate::network) fn view<T: Elementary>(
-        &self,
-        memory: &Arena<T>,
-        id: BufferId,
-    ) -> Panels<T> {
-        let Buffer { at, rows, cols, stride } = self.list[id.0];
-        view(memory, at, rows, cols, stride)
-    }
-
-    /// Memory for one of each.
-    pub(in crate::network) fn memory<T: Elementary>(&self) -> Result<Arena<T>> {
-        match self.len.checked_next_multiple_of(LANES) {
-            Some(len) => Arena::zeroed(len),
-            None => Err(memory::refusal(usize::MAX)),
-        }
-    }
-
-    /// Bytes of the list.
-    pub(in crate::network) fn bytes(&self) -> usize {
-        size_of_val(&self.list[..])
-    }
-
-    /// Columns of all matrices.
-    pub(in crate::network) fn all_cols(&self) -> usize {
-        self.list.iter().map(|buffer| buffer.cols).sum()
-    }
-}
+use crate::simd::{Isa, LANES};
 
 /// The images of one tile.
 #[derive(Debug)]
@@ -108,9 +44,9 @@ pub struct Workspace<T: Elementary> {
     classes: Arena<i32>,
     weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
-    pub(in crate::network) gradients: Vec<Arena<T>>,
+    gradients: Vec<Arena<T>>,
     /// The convolutions' gradients of each block of 16 rows of a slab.
-    pub(in crate::network) image_gradients: Vec<Arena<T>>,
+    image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
     /// How training steps here go best.
     pub(in crate::network) pace: Pace,
@@ -195,6 +131,27 @@ impl<T: Elementary> Workspace<T> {
     #[must_use]
     pub fn gradient(&self) -> &Arena<T> {
         &self.gradients[0]
+    }
+
+    /// The gradient of a slab in the tree of N2.
+    pub(in crate::network) fn gradient_slot(&self, slot: usize) -> &Arena<T> {
+        &self.gradients[slot]
+    }
+
+    /// Adds the gradient in slot `slot + 1` to that in `slot`.
+    pub(in crate::network) fn merge_gradients(&self, isa: Isa, slot: usize) {
+        let [sum, term] = [slot, slot + 1].map(|slot| whole(&self.gradients[slot]));
+        isa.run(Accumulate { sum, term });
+    }
+
+    /// What the first `blocks` blocks of 16 rows of a slab leave of the convolutions' gradients.
+    pub(in crate::network) fn image_gradients(&self, blocks: usize) -> &[Arena<T>] {
+        &self.image_gradients[..blocks]
+    }
+
+    /// What one of them leaves.
+    pub(in crate::network) fn image_gradient(&self, block: usize) -> &Arena<T> {
+        &self.image_gradients[block]
     }
 
     /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'

@@ -2,20 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::memory::State;
-use super::op::whole;
-use super::plan::Plan;
+use super::state::State;
+use super::view::whole;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::finite::AllFinite;
+use crate::network::tuning::{SEARCH_TILE, SEARCHED};
 use crate::runtime::pool::Pool;
 use crate::runtime::{Arena, Team};
 use crate::simd::Isa;
-
-/// Elements of a tile of the search: 1 MB of f32, about 50 us.
-const TILE: usize = 1 << 18;
-/// Nanoseconds of one element of it: 20 GB/s of f32.
-const ELEMENT: f64 = 0.2;
 
 impl<T: Elementary> State<T> {
     /// Refuses parameters and moments that are not finite, as found at a batch of an epoch.
@@ -44,32 +39,16 @@ impl<T: Elementary> State<T> {
     }
 }
 
-impl<T: Elementary> Plan<T> {
-    /// [`State::check_finite`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn check_finite(
-        &self,
-        threads: usize,
-        state: &State<T>,
-        epoch: u64,
-        batch: u64,
-    ) -> Result<()> {
-        state.check_finite(self.isa, threads, epoch, batch)
-    }
-}
-
 fn is_finite<T: Elementary>(buffer: &Arena<T>, isa: Isa, threads: usize) -> Result<bool> {
     let values = whole(buffer);
     let len = values.len();
-    if len <= TILE {
+    if len <= SEARCH_TILE {
         return Ok(isa.run(AllFinite { values }));
     }
     let wrong = AtomicBool::new(false);
-    let team = Team::for_cost(threads, ELEMENT * len as f64);
-    Pool::run(team, len.div_ceil(TILE), &|tile| {
-        let values = values.slice(tile * TILE, len.min((tile + 1) * TILE));
+    let team = Team::for_cost(threads, SEARCHED * len as f64);
+    Pool::run(team, len.div_ceil(SEARCH_TILE), &|tile| {
+        let values = values.slice(tile * SEARCH_TILE, len.min((tile + 1) * SEARCH_TILE));
         if !isa.run(AllFinite { values }) {
             wrong.store(true, Ordering::Relaxed);
         }

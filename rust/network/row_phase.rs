@@ -1,0 +1,276 @@
+//! The row phase of a step: gather, forward pass, loss, input gradients.
+
+use std::ops::Range;
+
+use super::batch::{Batch, Head, Reach};
+use super::image::{ImageContext, ImageProgram};
+use super::loss::LossHead;
+use super::memory::{BufferId, Buffers, State, Workspace};
+use super::rows::{RowContext, RowKernels, RowProgram};
+use super::share::{ALL, Segment, Segments, Tiles, team};
+use super::spec::Spec;
+use crate::error::Result;
+use crate::kernels::activation::{Activation, ActivationBackward};
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::{Gather, Rows, Source};
+use crate::kernels::loss::Divisor;
+use crate::runtime::{Team, watch};
+use crate::simd::{Isa, LANES};
+
+/// One pass of the row phase over a slab.
+pub(super) struct Pass<'a, T: Elementary> {
+    pub state: &'a State<T>,
+    pub workspace: &'a Workspace<T>,
+    pub batch: &'a Batch<'a, T>,
+    pub head: Head<'a, T>,
+    pub reach: Reach,
+    pub training: bool,
+    pub divisor: Divisor,
+}
+
+/// What the row phase of a plan does.
+pub(super) struct RowPhase<T: Elementary> {
+    isa: Isa,
+    kernels: RowKernels<T>,
+    /// What X is divided by.
+    scale: Option<T>,
+    /// The layers before Flatten, of a network that takes images.
+    images: Option<ImageProgram>,
+    program: RowProgram,
+    segments: Segments,
+    loss: LossHead,
+    /// Columns of all matrices between ops.
+    cols: usize,
+    /// An estimate of a training step's floating-point operations, for each row.
+    flops_per_row: f64,
+}
+
+impl<T: Elementary> RowPhase<T> {
+    pub(super) fn new(
+        spec: &Spec,
+        isa: Isa,
+        program: RowProgram,
+        images: Option<ImageProgram>,
+        buffers: &Buffers,
+        flops_per_row: f64,
+    ) -> Result<Self> {
+        Ok(Self {
+            isa,
+            kernels: RowKernels::new(isa),
+            scale: spec.input.scale.map(T::from_f64),
+            segments: program.segments(images.is_none(), buffers, false),
+            images,
+            program,
+            loss: LossHead::new(spec)?,
+            cols: buffers.all_cols(),
+            flops_per_row,
+        })
+    }
+
+    /// The same, in which threads share all layers by columns, however small.
+    pub(super) fn by_columns(self, buffers: &Buffers) -> Self {
+        let segments = self.program.segments(self.images.is_none(), buffers, true);
+        Self { segments, ..self }
+    }
+
+    /// Bytes of its lists.
+    pub(super) fn bytes(&self) -> usize {
+        self.program.bytes()
+    }
+
+    /// What X is divided by.
+    pub(super) fn scale(&self) -> Option<T> {
+        self.scale
+    }
+
+    pub(super) fn loss(&self) -> &LossHead {
+        &self.loss
+    }
+
+    /// Whether the network takes images.
+    pub(super) fn takes_images(&self) -> bool {
+        self.images.is_some()
+    }
+
+    /// Where the outputs of a slab are.
+    pub(super) fn output(&self) -> BufferId {
+        self.program.output
+    }
+
+    /// Where the gradient with respect to a slab's rows of X is, if it is computed.
+    pub(super) fn input_grad(&self) -> Option<BufferId> {
+        self.program.input_grad
+    }
+
+    /// An estimate of a training step's floating-point operations.
+    pub(super) fn step_flops(&self, rows: usize) -> f64 {
+        self.flops_per_row * rows as f64
+    }
+
+    /// The threads of a pass.
+    pub(super) fn team(&self, threads: usize, reach: Reach, rows: usize) -> Team {
+        let passes = if reach == Reach::Gradients { 2.0 } else { 1.0 };
+        let multiply_adds = passes * self.step_flops(rows) / 6.0;
+        let images = self.images.as_ref().map_or(0, ImageProgram::features);
+        let elements = (rows * (self.cols + images)) as f64;
+        team::<T>(threads, multiply_adds, elements)
+    }
+
+    /// Makes sure of memory for the images of a slab's `rows` rows.
+    pub(super) fn reserve(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        reach: Reach,
+        rows: usize,
+    ) -> Result<()> {
+        let Some(images) = &self.images else { return Ok(()) };
+        let tiles = self.team(threads, reach, rows).threads();
+        let blocks = if reach == Reach::Gradients { rows.div_ceil(LANES) } else { 0 };
+        workspace.reserve_images(images.tile(), tiles, &state.layout, blocks)
+    }
+
+    /// Makes the copies of weights that the way back reads and the state does not keep.
+    pub(super) fn copy_weights(&self, state: &State<T>, workspace: &Workspace<T>) {
+        if let Some(images) = &self.images {
+            images.transpose_weights(self.isa, state, workspace);
+        }
+        self.program.copy_weights(self.isa, state, workspace);
+    }
+
+    /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
+    /// be left out when the call is to end early.
+    pub(super) fn run(
+        &self,
+        threads: usize,
+        pass: &Pass<'_, T>,
+        slab: usize,
+        rows: usize,
+    ) -> Result<()> {
+        if slab > 0 {
+            watch::check()?;
+        }
+        let team = self.team(threads, pass.reach, rows);
+        if let Some(images) = &self.images {
+            let tiles = Tiles::of_images(team, rows, images.tile_blocks());
+            return watch::run(team, tiles.count(), &|tile| {
+                self.image_tile(images, pass, slab, tiles.range(tile), rows);
+            });
+        }
+        let tiles = Tiles::of_rows(team, rows);
+        let segments = self.segments.for_team(team, rows * self.cols);
+        for segment in segments.iter().filter(|segment| segment.is_reached(pass.reach)) {
+            let grid = self.segments.grid(team, segment, rows, tiles);
+            watch::run(team, grid.count(), &|tile| {
+                let (rows, columns) = grid.tile(tile);
+                self.row_tile(pass, segment, slab, rows, columns);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// As `row_tile`, of a network that takes images; the slab has `rows` rows.
+    fn image_tile(
+        &self,
+        images: &ImageProgram,
+        pass: &Pass<'_, T>,
+        slab: usize,
+        (start, end): (usize, usize),
+        rows: usize,
+    ) {
+        let Pass { state, workspace, batch, training, .. } = *pass;
+        let tile = workspace.take_tile();
+        let first = start / LANES;
+        let blocks = first..end.div_ceil(LANES);
+        let context = |block: usize| ImageContext {
+            program: images,
+            isa: self.isa,
+            kernels: &self.kernels,
+            state,
+            workspace,
+            memory: tile.memory(),
+            block,
+            position: block - first,
+            end: rows,
+            slab,
+            training,
+        };
+        for block in blocks.clone() {
+            context(block).forward(batch, self.scale);
+        }
+        self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
+        if pass.reach == Reach::Gradients {
+            for block in blocks {
+                context(block).backward();
+            }
+        }
+    }
+
+    /// A segment of the row phase: panels `columns` of rows `start..end` of the slab that begins at row
+    /// `slab` of the batch.
+    fn row_tile(
+        &self,
+        pass: &Pass<'_, T>,
+        segment: &Segment,
+        slab: usize,
+        (start, end): (usize, usize),
+        columns: Range<usize>,
+    ) {
+        let Pass { state, workspace, training, .. } = *pass;
+        let kernels = &self.kernels;
+        let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
+        if segment.gather {
+            let rows = context.rows(self.program.input);
+            assert!(pass.batch.source.cols() == rows.cols());
+            pass.batch.gather(self.isa, self.scale, (slab + start, 0), rows);
+        }
+        for op in &self.program.forward[segment.forward.clone()] {
+            context.run(op);
+        }
+        if segment.loss && pass.reach != Reach::Outputs {
+            self.head(pass, &context);
+        }
+        if pass.reach == Reach::Gradients {
+            for op in &self.program.backward[segment.backward.clone()] {
+                context.run(op);
+            }
+        }
+    }
+
+    /// The loss of some rows, and what else begins the way back.
+    fn head(&self, pass: &Pass<'_, T>, context: &RowContext<'_, T>) {
+        let Pass { workspace, batch, .. } = *pass;
+        let RowContext { start, end, slab, .. } = *context;
+        let first = slab + start;
+        match pass.head {
+            Head::Nothing => {}
+            Head::Loss => {
+                let gradients = pass.reach == Reach::Gradients;
+                let RowProgram { output, targets, output_grad, .. } = self.program;
+                let matrices = (
+                    context.rows(output),
+                    context.rows(targets),
+                    gradients.then(|| context.rows(output_grad)),
+                );
+                let rows = (first, slab + end);
+                let losses = self.loss.of_rows(workspace, batch, rows, matrices, pass.divisor);
+                let Some((losses, values)) = losses else { return };
+                if let Some(values) = values {
+                    self.isa.run(values);
+                }
+                self.isa.run(losses);
+            }
+            Head::Gradient(values) => {
+                let source = Source::of_slice(values, self.loss.outputs());
+                let target = context.rows(self.program.output_grad);
+                self.isa.run(Gather { source, rows: Rows::From(first), target });
+                self.isa.run(ActivationBackward {
+                    activation: Activation::Identity,
+                    saved: target,
+                    grad: target,
+                });
+            }
+        }
+    }
+}
