@@ -15,7 +15,11 @@ from typing import Any, Self
 from ironmlp._arguments.spec import Spec, refusal
 from ironmlp._arguments.values import choice, flag, real, reals
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "Optimizer"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class Optimizer(Spec):
