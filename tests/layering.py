@@ -48,8 +48,8 @@ UNCHECKED = {
     ".concat": (),
     ".repeat": (),
     ".collect": (
-        "rust/network/row_builder.rs",
-        "rust/network/state.rs",
+        "rust/network/rows/build.rs",
+        "rust/network/memory/state.rs",
         "rust/network/step.rs",
         "rust/network/update.rs",
         "rust/python/array.rs",

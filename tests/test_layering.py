@@ -61,7 +61,7 @@ def test_this_repository() -> None:
         ("rust/network/a.rs", "let a = Vec::<T>::with_capacity(n);", "Vec::with_capacity aborts"),
         ("rust/python/run.rs", "let a = losses.to_vec();", ".to_vec aborts"),
         ("rust/training/a.rs", "let a: Vec<_> = b\n.iter()\n.collect();", ".collect aborts"),
-        ("rust/network/row_builder.rs", "blocks.sort_by(f);", ".sort_by aborts"),
+        ("rust/network/rows/build.rs", "blocks.sort_by(f);", ".sort_by aborts"),
         # what a fork may cut off
         ("rust/simd/a.rs", "static X: std::sync::OnceLock<u8> = f();", "OnceLock is waited for"),
         ("rust/runtime/a.rs", "use std::sync::{Mutex, LazyLock};", "LazyLock is waited for"),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::workspace::Workspace;
+use super::memory::Workspace;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Rows, Source};
 use crate::kernels::loss::RowWeights;

@@ -1,6 +1,6 @@
 //! What the phases of a step cost, and so how many threads they get.
 
-use super::images::ImagePlan;
+use super::image::ImagePlan;
 use super::plan::Plan;
 use super::rows::Reach;
 use crate::kernels::elementary::Elementary;

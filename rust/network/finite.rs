@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::memory::State;
 use super::op::whole;
 use super::plan::Plan;
-use super::state::State;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::finite::AllFinite;

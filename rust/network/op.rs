@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::parameters::LayerLayout;
-use super::workspace::Workspace;
+use super::memory::{LayerLayout, State, Workspace};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::flatten::Unflatten;
@@ -11,7 +10,6 @@ use crate::kernels::gemm::{Product, TurnedProduct};
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::random::DropoutMask;
-use crate::network::state::State;
 use crate::runtime::{Arena, Plain};
 use crate::simd::{Entry, Isa, LANES};
 

@@ -7,17 +7,14 @@
 
 use std::sync::Arc;
 
-use super::image_builder::ImageBuilder;
-use super::images::{ImageBuffer, ImagePlan};
+use super::image::{ImageBuffer, ImageBuilder, ImagePlan};
+use super::memory::{Buffers, State, Workspace};
 use super::op::{BufferId, RowKernels, RowOp};
-use super::parts::{Part, Parts};
-use super::row_builder::RowBuilder;
-use super::shape::Shape;
-use super::spec::{Reduction, Spec, Weighted};
-use super::state::State;
+use super::rows::RowBuilder;
+use super::share::{Part, Parts};
+use super::spec::{Reduction, Shape, Spec, Weighted};
 use super::tiny::{self, Tiny};
 use super::update::Updates;
-use super::workspace::{Buffers, Workspace};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;

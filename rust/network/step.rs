@@ -4,12 +4,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::batch::{Batch, Head, StepLoss};
+use super::memory::{State, Workspace};
 use super::op::whole;
 use super::plan::{Plan, WeightOp, WeightSource};
 use super::rows::{Pass, Reach};
-use super::state::State;
 use super::update::{apply_block, layer_state};
-use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;

@@ -3,11 +3,10 @@
 //! A batch goes through in slabs, whatever its size: what is looked at is copied after each slab.
 
 use super::batch::{Batch, Head, StepLoss};
-use super::images::Home;
+use super::image::Home;
+use super::memory::{State, Workspace};
 use super::op::view;
 use super::plan::{Plan, Traced};
-use super::state::State;
-use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::flatten::Flatten;

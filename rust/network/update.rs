@@ -1,9 +1,8 @@
 //! How parameters change, wherever their gradients come from.
 
 use super::cost::weight_team;
-use super::parameters::LayerLayout;
+use super::memory::{LayerLayout, State};
 use super::spec::{Optimizer, Spec};
-use super::state::State;
 use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;

@@ -1,6 +1,7 @@
 //! What each layer makes of a batch: that layers fit each other, the loss and the images.
 
-use super::spec::{Conv2d, Layer, Linear, Spec};
+use super::layers::{Conv2d, Layer, Linear};
+use super::model::Spec;
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::runtime::memory;

@@ -1,6 +1,7 @@
 //! Initial values; docs/random.md says how the numbers are drawn.
 
-use super::spec::{Init, Spec, Weighted};
+use super::layers::{Init, Weighted};
+use super::model::Spec;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::random::{Purpose, Stream, normal, uniform};

@@ -9,9 +9,9 @@
 use std::ops::Range;
 
 use super::cost::Tiles;
+use super::memory::Buffers;
 use super::op::RowOp;
 use super::rows::Reach;
-use super::workspace::Buffers;
 use crate::runtime::Team;
 use crate::simd::LANES;
 

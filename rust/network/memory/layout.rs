@@ -8,17 +8,17 @@
 //! weight (out, in), row-major, then the bias (out). A convolution's inputs are (channel of the group,
 //! kernel row, kernel column).
 
-use super::op::view;
-use super::spec::{Spec, Weighted};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Panels;
+use crate::network::op::view;
+use crate::network::spec::{Spec, Weighted};
 use crate::runtime::{Arena, memory};
 use crate::simd::LANES;
 
 /// Where one layer's parameters lie in a buffer.
 #[derive(Clone, Debug)]
-pub(super) struct LayerLayout {
+pub(in crate::network) struct LayerLayout {
     /// Index in the network's layers.
     layer: usize,
     /// Inputs of one output.
@@ -32,10 +32,10 @@ pub(super) struct LayerLayout {
     /// Factor on the learning rate.
     pub lr_scale: f64,
     /// Whether its weight has a second copy.
-    pub(super) copied: bool,
-    pub(super) weight_at: usize,
+    pub(in crate::network) copied: bool,
+    pub(in crate::network) weight_at: usize,
     weight_stride: usize,
-    pub(super) bias_at: usize,
+    pub(in crate::network) bias_at: usize,
     backward_at: usize,
     backward_stride: usize,
 }
@@ -44,9 +44,9 @@ pub(super) struct LayerLayout {
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// First to last.
-    pub(super) layers: Vec<LayerLayout>,
+    pub(in crate::network) layers: Vec<LayerLayout>,
     /// Of the network: [`Spec::fingerprint`].
-    pub(super) fingerprint: u64,
+    pub(in crate::network) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
     /// Elements of the convolutions' part, which comes first.
@@ -142,7 +142,11 @@ impl Layout {
     }
 
     /// Whether a buffer, and one of the weights' second copies, have the right lengths.
-    pub(super) fn fits<T: Elementary>(&self, buffer: &Arena<T>, backward: &Arena<T>) -> bool {
+    pub(in crate::network) fn fits<T: Elementary>(
+        &self,
+        buffer: &Arena<T>,
+        backward: &Arena<T>,
+    ) -> bool {
         buffer.len() == self.len && backward.len() == self.backward_len
     }
 
@@ -222,17 +226,20 @@ impl Layout {
 
 impl LayerLayout {
     /// The transposed weight (in, out).
-    pub(super) fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(in crate::network) fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.weight_at, self.inputs, self.outputs, self.weight_stride)
     }
 
     /// The bias as a matrix of one row.
-    pub(super) fn bias<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(in crate::network) fn bias<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.bias_at, 1, self.outputs, LANES)
     }
 
     /// The weight (out, in) of a layer that is copied, in the buffer of [`Layout::backward_buffer`].
-    pub(super) fn backward_weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
+    pub(in crate::network) fn backward_weight<T: Elementary>(
+        &self,
+        buffer: &Arena<T>,
+    ) -> Panels<T> {
         view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)
     }
 }

@@ -1,12 +1,11 @@
 //! What training changes: parameters, moments, counters.
 
-use super::initialize;
-use super::parameters::Layout;
-use super::spec::{Optimizer, Spec};
+use super::layout::Layout;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::Transpose;
 use crate::kernels::optimizer::Rule;
+use crate::network::spec::{Optimizer, Spec, initial_parameters};
 use crate::runtime::Arena;
 use crate::runtime::memory;
 use crate::simd::{Isa, LANES};
@@ -56,7 +55,7 @@ impl<T: Elementary> State<T> {
             steps: 0,
             beta_powers: (1.0, 1.0),
         };
-        state.reset(seed, &initialize::parameters(spec, seed, isa)?, isa);
+        state.reset(seed, &initial_parameters(spec, seed, isa)?, isa);
         Ok(state)
     }
 
@@ -90,7 +89,7 @@ impl<T: Elementary> State<T> {
     }
 
     /// Whether it is the state of a network with this fingerprint.
-    pub(super) fn is_of(&self, fingerprint: u64) -> bool {
+    pub(in crate::network) fn is_of(&self, fingerprint: u64) -> bool {
         let fits = |buffer: &Arena<T>| self.layout.fits(buffer, &self.backward);
         self.layout.fingerprint == fingerprint
             && fits(&self.parameters)

@@ -1,11 +1,6 @@
 //! The ops before Flatten at work on one block of 16 samples.
 
-use super::batch::Batch;
-use super::images::{Home, ImageBuffer, ImageOp, ImagePlan, PoolGradientOp, PoolOp, Stage};
-use super::op::{BufferId, RowKernels, whole};
-use super::plan::Plan;
-use super::state::State;
-use super::workspace::Workspace;
+use super::op::{Home, ImageBuffer, ImageOp, ImagePlan, PoolGradientOp, PoolOp, Stage};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
@@ -17,6 +12,10 @@ use crate::kernels::pooling::{
     ActivatedPoolBackward, ActivatedPoolForward, PoolBackward, PoolForward,
 };
 use crate::kernels::random::DropoutMask;
+use crate::network::batch::Batch;
+use crate::network::memory::{State, Workspace};
+use crate::network::op::{BufferId, RowKernels, whole};
+use crate::network::plan::Plan;
 use crate::runtime::Arena;
 use crate::simd::{Isa, LANES};
 
@@ -37,7 +36,7 @@ impl Band {
 }
 
 /// What an op on a block of images needs besides its own data.
-pub(super) struct ImageContext<'a, T: Elementary> {
+pub(in crate::network) struct ImageContext<'a, T: Elementary> {
     pub plan: &'a ImagePlan,
     pub isa: Isa,
     pub kernels: &'a RowKernels<T>,
@@ -105,7 +104,7 @@ impl<T: Elementary> ImageContext<'_, T> {
     }
 
     /// From rows of X to features.
-    pub(super) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
+    pub(in crate::network) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
         let (images, order) = (self.all(self.plan.input), self.plan.order);
         let (features, gathered) = (images.shape().features(), self.tile_rows(self.plan.gathered));
         assert!(batch.source.cols() == features);
@@ -125,7 +124,7 @@ impl<T: Elementary> ImageContext<'_, T> {
 
     /// From the gradient at features to the convolutions' weight gradients, and to the
     /// gradient at X.
-    pub(super) fn backward(&self, plan: &Plan<T>) {
+    pub(in crate::network) fn backward(&self, plan: &Plan<T>) {
         if self.plan.backward.is_empty() && self.plan.input_grad.is_none() {
             return;
         }

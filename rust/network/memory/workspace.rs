@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::op::{BufferId, view, whole};
-use super::parameters::Layout;
+use super::layout::Layout;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
+use crate::network::op::{BufferId, view, whole};
 use crate::runtime::{Arena, Pace, memory};
 use crate::simd::LANES;
 
@@ -23,14 +23,14 @@ struct Buffer {
 /// The matrices of a workspace, one after the other. Where they are more than memory can hold, their
 /// length stays the largest there is, which no memory has.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Buffers {
+pub(in crate::network) struct Buffers {
     list: Vec<Buffer>,
     len: usize,
 }
 
 impl Buffers {
     /// One more matrix.
-    pub(super) fn add<T: Elementary>(&mut self, rows: usize, cols: usize) -> BufferId {
+    pub(in crate::network) fn add<T: Elementary>(&mut self, rows: usize, cols: usize) -> BufferId {
         let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
         let at = self.reserve(Panels::<T>::buffer_len(cols, stride));
         self.list.push(Buffer { at, rows, cols, stride });
@@ -38,24 +38,28 @@ impl Buffers {
     }
 
     /// Room for `len` elements more, for whoever lays them out: where it begins.
-    pub(super) fn reserve(&mut self, len: usize) -> usize {
+    pub(in crate::network) fn reserve(&mut self, len: usize) -> usize {
         let at = self.len;
         self.len = self.len.saturating_add(len);
         at
     }
 
-    pub(super) fn cols(&self, buffer: BufferId) -> usize {
+    pub(in crate::network) fn cols(&self, buffer: BufferId) -> usize {
         self.list[buffer.0].cols
     }
 
     /// A matrix in memory that these were laid out for.
-    pub(super) fn view<T: Elementary>(&self, memory: &Arena<T>, id: BufferId) -> Panels<T> {
+    pub(in crate::network) fn view<T: Elementary>(
+        &self,
+        memory: &Arena<T>,
+        id: BufferId,
+    ) -> Panels<T> {
         let Buffer { at, rows, cols, stride } = self.list[id.0];
         view(memory, at, rows, cols, stride)
     }
 
     /// Memory for one of each.
-    pub(super) fn memory<T: Elementary>(&self) -> Result<Arena<T>> {
+    pub(in crate::network) fn memory<T: Elementary>(&self) -> Result<Arena<T>> {
         match self.len.checked_next_multiple_of(LANES) {
             Some(len) => Arena::zeroed(len),
             None => Err(memory::refusal(usize::MAX)),
@@ -63,12 +67,12 @@ impl Buffers {
     }
 
     /// Bytes of the list.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::network) fn bytes(&self) -> usize {
         size_of_val(&self.list[..])
     }
 
     /// Columns of all matrices.
-    pub(super) fn all_cols(&self) -> usize {
+    pub(in crate::network) fn all_cols(&self) -> usize {
         self.list.iter().map(|buffer| buffer.cols).sum()
     }
 }
@@ -81,10 +85,10 @@ struct TileMemory<T: Elementary> {
 }
 
 /// The memory of a tile, which it gives back.
-pub(super) struct TakenTile<'a, T: Elementary>(&'a TileMemory<T>);
+pub(in crate::network) struct TakenTile<'a, T: Elementary>(&'a TileMemory<T>);
 
 impl<T: Elementary> TakenTile<'_, T> {
-    pub(super) fn memory(&self) -> &Arena<T> {
+    pub(in crate::network) fn memory(&self) -> &Arena<T> {
         &self.0.memory
     }
 }
@@ -104,17 +108,17 @@ pub struct Workspace<T: Elementary> {
     classes: Arena<i32>,
     weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
-    pub(super) gradients: Vec<Arena<T>>,
+    pub(in crate::network) gradients: Vec<Arena<T>>,
     /// The convolutions' gradients of each block of 16 rows of a slab.
-    pub(super) image_gradients: Vec<Arena<T>>,
+    pub(in crate::network) image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
     /// How training steps here go best.
-    pub(super) pace: Pace,
+    pub(in crate::network) pace: Pace,
     batch_rows: usize,
 }
 
 impl<T: Elementary> Workspace<T> {
-    pub(super) fn new(buffers: &Arc<Buffers>, batch_rows: usize) -> Result<Self> {
+    pub(in crate::network) fn new(buffers: &Arc<Buffers>, batch_rows: usize) -> Result<Self> {
         let rows = batch_rows.checked_next_multiple_of(LANES);
         let rows = rows.ok_or_else(|| memory::refusal(usize::MAX))?;
         Ok(Self {
@@ -132,7 +136,7 @@ impl<T: Elementary> Workspace<T> {
     }
 
     /// Whether it is the memory of a plan with these buffers.
-    pub(super) fn is_of(&self, buffers: &Arc<Buffers>) -> bool {
+    pub(in crate::network) fn is_of(&self, buffers: &Arc<Buffers>) -> bool {
         Arc::ptr_eq(&self.buffers, buffers) || self.buffers == *buffers
     }
 
@@ -160,27 +164,27 @@ impl<T: Elementary> Workspace<T> {
 
     /// A matrix.
     #[inline]
-    pub(super) fn buffer(&self, id: BufferId) -> Panels<T> {
+    pub(in crate::network) fn buffer(&self, id: BufferId) -> Panels<T> {
         self.buffers.view(&self.memory, id)
     }
 
     /// All matrices, and what was reserved.
-    pub(super) fn memory(&self) -> Span<T> {
+    pub(in crate::network) fn memory(&self) -> Span<T> {
         whole(&self.memory)
     }
 
     /// The loss of each row of the batch.
-    pub(super) fn row_loss(&self) -> Span<f64> {
+    pub(in crate::network) fn row_loss(&self) -> Span<f64> {
         whole(&self.row_loss)
     }
 
     /// The class of each row of the batch.
-    pub(super) fn classes(&self) -> Span<i32> {
+    pub(in crate::network) fn classes(&self) -> Span<i32> {
         whole(&self.classes)
     }
 
     /// The weight of each row of the batch.
-    pub(super) fn weights(&self) -> Span<f64> {
+    pub(in crate::network) fn weights(&self) -> Span<f64> {
         whole(&self.weights)
     }
 
@@ -195,7 +199,7 @@ impl<T: Elementary> Workspace<T> {
 
     /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'
     /// gradients of `blocks` blocks of rows.
-    pub(super) fn reserve_images(
+    pub(in crate::network) fn reserve_images(
         &mut self,
         buffers: &Buffers,
         tiles: usize,
@@ -214,7 +218,7 @@ impl<T: Elementary> Workspace<T> {
     }
 
     /// Memory for the images of a tile; there is some for as many threads as were reserved for.
-    pub(super) fn take_tile(&self) -> TakenTile<'_, T> {
+    pub(in crate::network) fn take_tile(&self) -> TakenTile<'_, T> {
         loop {
             for tile in &self.tiles {
                 // Acquires what the tile before wrote there.
@@ -227,7 +231,11 @@ impl<T: Elementary> Workspace<T> {
     }
 
     /// Makes sure of `count` buffers for gradients.
-    pub(super) fn reserve_gradients(&mut self, layout: &Layout, count: usize) -> Result<()> {
+    pub(in crate::network) fn reserve_gradients(
+        &mut self,
+        layout: &Layout,
+        count: usize,
+    ) -> Result<()> {
         while self.gradients.len() < count {
             self.gradients.push(layout.buffer()?);
         }

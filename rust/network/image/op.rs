@@ -12,30 +12,29 @@
 //! gradient between pool and convolution takes the place of what the forward pass has kept there, or
 //! exists as a window of rows alone.
 //!
-//! This file has the ops and plans, `image_run.rs` runs them.
+//! This file has the ops and plans, `run.rs` runs them.
 
-use super::op::BufferId;
-use super::spec::Conv2d;
-use super::state::State;
-use super::workspace::{Buffers, Workspace};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeChannels};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::kernels::pooling::Pool;
+use crate::network::memory::{Buffers, State, Workspace};
+use crate::network::op::BufferId;
+use crate::network::spec::Conv2d;
 use crate::simd::Isa;
 
 /// Images of a tile, or of the batch where a trace keeps all.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ImageBuffer {
+pub(in crate::network) struct ImageBuffer {
     pub home: Home,
     pub shape: ImageShape,
 }
 
 /// Where images live.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Home {
+pub(in crate::network) enum Home {
     /// In the workspace, for all blocks of the slab.
     Batch(BufferId),
     /// In the workspace, for all blocks of the slab, as features: what a Linear layer takes as they are.
@@ -48,7 +47,7 @@ pub(super) enum Home {
 
 /// One op on the images of a block.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ImageOp {
+pub(in crate::network) enum ImageOp {
     Convolution {
         conv: usize,
         input: ImageBuffer,
@@ -108,7 +107,7 @@ pub(super) enum ImageOp {
 
 /// A pool of images.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PoolOp {
+pub(in crate::network) struct PoolOp {
     pub pool: Pool,
     pub input: ImageBuffer,
     pub output: ImageBuffer,
@@ -116,7 +115,7 @@ pub(super) struct PoolOp {
 
 /// The gradient of a pool, from its output to its input.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PoolGradientOp {
+pub(in crate::network) struct PoolGradientOp {
     pub pool: PoolOp,
     pub grad: ImageBuffer,
     pub target: ImageBuffer,
@@ -124,7 +123,7 @@ pub(super) struct PoolGradientOp {
 
 /// Ops that go over images together, a band of rows at a time.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(in crate::network) struct Stage {
     pub ops: Vec<ImageOp>,
     /// Rows of the largest images among them, the convolution's result.
     pub height: usize,
@@ -136,14 +135,14 @@ pub(super) struct Stage {
 
 /// A dropout mask, drawn by rows and used as images.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mask {
+pub(in crate::network) struct Mask {
     pub rows: BufferId,
     pub images: ImageBuffer,
 }
 
 /// A convolution for images of one size.
 #[derive(Debug)]
-pub(super) struct Convolution {
+pub(in crate::network) struct Convolution {
     /// Index in the network's layers.
     pub layer: usize,
     /// Which of the layers with parameters.
@@ -162,7 +161,7 @@ pub(super) struct Convolution {
 
 impl Convolution {
     /// Of layer `layer`, the `index`-th with parameters.
-    pub(super) fn new<T: Elementary>(
+    pub(in crate::network) fn new<T: Elementary>(
         conv: &Conv2d,
         (layer, index): (usize, usize),
         input: ImageShape,
@@ -189,7 +188,7 @@ impl Convolution {
 
     /// The rows of the input whose gradient is complete when that of so many rows of the output is
     /// known.
-    pub(super) fn input_rows(&self, known: usize) -> usize {
+    pub(in crate::network) fn input_rows(&self, known: usize) -> usize {
         let [all, outputs] = [&self.backward[0], &self.forward[0]].map(Axis::len);
         if known == outputs {
             return all;
@@ -199,14 +198,14 @@ impl Convolution {
     }
 
     /// Rows of the output before those just known that the gradient of the next input rows reads.
-    pub(super) fn rows_before(&self) -> usize {
+    pub(in crate::network) fn rows_before(&self) -> usize {
         ((self.rows.kernel - 1) * self.rows.dilation).div_ceil(self.rows.stride)
     }
 }
 
 /// The ops before Flatten, and how images come in and go out.
 #[derive(Debug)]
-pub(super) struct ImagePlan {
+pub(in crate::network) struct ImagePlan {
     /// Blocks of 16 samples of a tile, at most.
     pub blocks: usize,
     pub order: PixelOrder,
@@ -231,7 +230,7 @@ pub(super) struct ImagePlan {
 
 impl ImagePlan {
     /// Elements of one sample in all buffers.
-    pub(super) fn features(&self) -> usize {
+    pub(in crate::network) fn features(&self) -> usize {
         let of = |op: &ImageOp| match op {
             ImageOp::Convolution { output, .. }
             | ImageOp::Activation { output, .. }
@@ -246,7 +245,7 @@ impl ImagePlan {
     }
 
     /// Makes the copies of weights that input gradients read.
-    pub(super) fn transpose_weights<T: Elementary>(
+    pub(in crate::network) fn transpose_weights<T: Elementary>(
         &self,
         isa: Isa,
         state: &State<T>,

@@ -2,16 +2,6 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Head, StepLoss};
-use super::cost::{LABEL_ROWS, label_team};
-use super::image_run::ImageContext;
-use super::images::ImagePlan;
-use super::op::RowContext;
-use super::parts::{ALL, Grid, Part};
-use super::plan::Plan;
-use super::spec::Reduction;
-use super::state::State;
-use super::workspace::Workspace;
 use crate::error::Result;
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
@@ -19,19 +9,27 @@ use crate::kernels::gather::{Divide, Gather, Rows, Source};
 use crate::kernels::loss::{Divisor, Divisors, LossRows, Targets};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::sum_rows;
+use crate::network::batch::{Batch, Head, StepLoss};
+use crate::network::cost::{LABEL_ROWS, label_team};
+use crate::network::image::{ImageContext, ImagePlan};
+use crate::network::memory::{State, Workspace};
+use crate::network::op::RowContext;
+use crate::network::plan::Plan;
+use crate::network::share::{ALL, Grid, Part};
+use crate::network::spec::Reduction;
 use crate::runtime::watch;
 use crate::simd::LANES;
 
 /// How far a pass goes.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Reach {
+pub(in crate::network) enum Reach {
     Outputs,
     Loss,
     Gradients,
 }
 
 /// One pass of the row phase over a slab.
-pub(super) struct Pass<'a, T: Elementary> {
+pub(in crate::network) struct Pass<'a, T: Elementary> {
     pub state: &'a State<T>,
     pub workspace: &'a Workspace<T>,
     pub batch: &'a Batch<'a, T>,
@@ -43,7 +41,7 @@ pub(super) struct Pass<'a, T: Elementary> {
 
 impl<T: Elementary> Plan<T> {
     /// Gathers classes and weights of a batch, and gives the divisors of its loss.
-    pub(super) fn prepare(
+    pub(in crate::network) fn prepare(
         &self,
         threads: usize,
         workspace: &Workspace<T>,
@@ -60,7 +58,11 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// The divisors of a batch's loss; its classes and weights are gathered.
-    pub(super) fn divisors(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> Divisors {
+    pub(in crate::network) fn divisors(
+        &self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Divisors {
         let Some((loss, _)) = &self.loss else { return Divisors::NONE };
         let outputs = self.buffers.cols(self.output);
         let classes = batch.classes_of(workspace);
@@ -68,7 +70,7 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// What the loss and its gradient are divided by.
-    pub(super) fn reduction(&self, divisors: &Divisors) -> Divisor {
+    pub(in crate::network) fn reduction(&self, divisors: &Divisors) -> Divisor {
         match self.loss {
             Some((_, Reduction::Mean)) => divisors.mean,
             _ => divisors.sum,
@@ -76,7 +78,7 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// The loss of a batch from those of its rows.
-    pub(super) fn total(
+    pub(in crate::network) fn total(
         &self,
         workspace: &Workspace<T>,
         rows: usize,
@@ -91,7 +93,7 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// Makes sure of memory for the images of a slab's `rows` rows.
-    pub(super) fn reserve(
+    pub(in crate::network) fn reserve(
         &self,
         threads: usize,
         state: &State<T>,
@@ -107,7 +109,7 @@ impl<T: Elementary> Plan<T> {
 
     /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
     /// be left out when the call is to end early.
-    pub(super) fn row_phase(
+    pub(in crate::network) fn row_phase(
         &self,
         threads: usize,
         pass: &Pass<'_, T>,
@@ -243,7 +245,7 @@ impl<T: Elementary> Plan<T> {
     }
 
     /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has.
-    pub(super) fn gather(
+    pub(in crate::network) fn gather(
         &self,
         batch: &Batch<'_, T>,
         (first, col): (usize, usize),
@@ -283,7 +285,7 @@ impl<T: Elementary> Plan<T> {
 
     /// The losses of rows `first..last` of the batch, and how to get their targets if those are
     /// numbers.
-    pub(super) fn row_losses<'a>(
+    pub(in crate::network) fn row_losses<'a>(
         &'a self,
         workspace: &Workspace<T>,
         batch: &Batch<'a, T>,

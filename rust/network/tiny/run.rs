@@ -6,13 +6,6 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, StepLoss};
-use super::op::whole;
-use super::parameters::Layout;
-use super::plan::Plan;
-use super::spec::{self, Spec};
-use super::state::State;
-use super::workspace::{Buffers, Workspace};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
@@ -21,6 +14,11 @@ use crate::kernels::loss::Divisors;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
+use crate::network::batch::{Batch, StepLoss};
+use crate::network::memory::{Buffers, Layout, State, Workspace};
+use crate::network::op::whole;
+use crate::network::plan::Plan;
+use crate::network::spec::{self, Spec};
 use crate::simd::{Isa, LANES};
 
 /// Steps of so few rows take 256-bit registers at most: xor 0.18 us instead of 0.20 with AVX-512, in
@@ -64,7 +62,7 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
 }
 
 /// Whether a network trains in this way.
-pub(super) fn fits(spec: &Spec) -> bool {
+pub(in crate::network) fn fits(spec: &Spec) -> bool {
     pairs(spec).is_some()
 }
 
@@ -73,7 +71,7 @@ type Place = (usize, usize);
 
 /// The layers of a network that fits, and where their matrices lie.
 #[derive(Debug)]
-pub(super) struct Tiny {
+pub(in crate::network) struct Tiny {
     layers: Vec<Layer>,
     /// Rows of X, outputs, targets, gradient at the outputs.
     places: [Place; 4],
@@ -83,7 +81,10 @@ pub(super) struct Tiny {
 
 impl Tiny {
     /// Lays the matrices out; `None` for a network that does not fit.
-    pub(super) fn new<T: Elementary>(spec: &Spec, buffers: &mut Buffers) -> Option<Self> {
+    pub(in crate::network) fn new<T: Elementary>(
+        spec: &Spec,
+        buffers: &mut Buffers,
+    ) -> Option<Self> {
         let layout = Layout::new::<T>(spec).ok()?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut groups: Vec<(f64, Range<usize>)> = Vec::new();
@@ -130,7 +131,7 @@ struct TinyPass<'a, T> {
 
 impl<T: Elementary> Plan<T> {
     /// As [`Plan::train_again`], on one thread; the caller catches panics.
-    pub(super) fn train_tiny(
+    pub(in crate::network) fn train_tiny(
         &self,
         tiny: &Tiny,
         state: &mut State<T>,

@@ -2,21 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::op::{BackwardWeight, BufferId, RowOp};
-use super::plan::{Purpose, Traced, WeightOp, WeightSource};
-use super::spec::{Layer, Linear, Spec};
-use super::update::{blocks_of, count_blocks, keeps_backward};
-use super::workspace::Buffers;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{Block, is_far};
+use crate::network::memory::Buffers;
+use crate::network::op::{BackwardWeight, BufferId, RowOp};
+use crate::network::plan::{Purpose, Traced, WeightOp, WeightSource};
+use crate::network::spec::{Layer, Linear, Spec};
+use crate::network::update::{blocks_of, count_blocks, keeps_backward};
 use crate::runtime::memory;
 use crate::simd::LANES;
 
 /// How the gradient goes back through a layer.
 #[derive(Clone, Copy)]
-pub(super) enum Way {
+pub(in crate::network) enum Way {
     Linear { linear: usize, input: BufferId },
     Activation { activation: Activation, saved: BufferId },
     Dropout { mask: BufferId },
@@ -24,7 +24,7 @@ pub(super) enum Way {
 }
 
 /// Makes a plan's row ops: the forward pass, then the way back, then the weight phase.
-pub(super) struct RowBuilder<'a> {
+pub(in crate::network) struct RowBuilder<'a> {
     pub spec: &'a Spec,
     pub purpose: Purpose,
     pub rows: usize,
@@ -47,7 +47,7 @@ pub(super) struct RowBuilder<'a> {
 }
 
 impl RowBuilder<'_> {
-    pub(super) fn buffer<T: Elementary>(&mut self, cols: usize) -> BufferId {
+    pub(in crate::network) fn buffer<T: Elementary>(&mut self, cols: usize) -> BufferId {
         self.buffers.add::<T>(self.rows, cols)
     }
 
@@ -71,7 +71,7 @@ impl RowBuilder<'_> {
         }
     }
 
-    pub(super) fn forward<T: Elementary>(&mut self, input: BufferId) -> BufferId {
+    pub(in crate::network) fn forward<T: Elementary>(&mut self, input: BufferId) -> BufferId {
         let spec = self.spec;
         let mut at = input;
         // Whether the way back reads what is in `at` now.
@@ -119,7 +119,7 @@ impl RowBuilder<'_> {
     }
 
     /// Whether some layer below `layer` wants the gradient.
-    pub(super) fn wanted_below(&self, layer: usize) -> bool {
+    pub(in crate::network) fn wanted_below(&self, layer: usize) -> bool {
         match self.purpose {
             Purpose::Forward => false,
             Purpose::Gradients { input_grad: true } | Purpose::Trace => true,
@@ -135,7 +135,10 @@ impl RowBuilder<'_> {
     }
 
     /// The way back; gives the gradient with respect to X if it gets that far.
-    pub(super) fn backward<T: Elementary>(&mut self, output_grad: BufferId) -> Option<BufferId> {
+    pub(in crate::network) fn backward<T: Elementary>(
+        &mut self,
+        output_grad: BufferId,
+    ) -> Option<BufferId> {
         let spec = self.spec;
         let mut at = output_grad;
         // Whether the store of what is in `at` has flushed subnormals (N5): the loss does.
@@ -221,7 +224,7 @@ impl RowBuilder<'_> {
     }
 
     /// The tiles of the weight phase.
-    pub(super) fn blocks<T: Elementary>(&self) -> Result<Vec<(usize, Block)>> {
+    pub(in crate::network) fn blocks<T: Elementary>(&self) -> Result<Vec<(usize, Block)>> {
         let layers: Vec<_> = self.spec.weighted().collect();
         let mut blocks = Vec::new();
         for (index, op) in self.weights.iter().enumerate() {
@@ -230,7 +233,7 @@ impl RowBuilder<'_> {
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
-        // the row phase by columns (`parts.rs`). Inputs that no cache has kept come first instead: all
+        // the row phase by columns (`share.rs`). Inputs that no cache has kept come first instead: all
         // outputs of some after each other, so that memory is read once.
         let far = self.on_images && is_far::<T>(layers[self.convolutions].inputs, self.rows);
         // Not a stable sort, which needs memory: the last comparison is their order.

@@ -1,20 +1,17 @@
 //! From the layers before Flatten to ops on images.
 
-use super::images::{
-    Convolution, Home, ImageBuffer, ImageOp, ImagePlan, Mask, PoolGradientOp, PoolOp,
-};
-use super::op::BufferId;
-use super::plan::{Purpose, Traced, WeightOp, WeightSource};
-use super::shape::Shape;
-use super::spec::{Layer, Spec};
+use super::op::{Convolution, Home, ImageBuffer, ImageOp, ImagePlan, Mask, PoolGradientOp, PoolOp};
 use super::stages::{Stages, band_rows, in_bands};
-use super::workspace::Buffers;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::{ActivatedPoolBackward, Pool, PoolKind};
 use crate::kernels::reduce::BLOCK_ROWS;
+use crate::network::memory::Buffers;
+use crate::network::op::BufferId;
+use crate::network::plan::{Purpose, Traced, WeightOp, WeightSource};
+use crate::network::spec::{Layer, Shape, Spec};
 use crate::simd::{Isa, LANES};
 
 /// Bytes of a network's Linear weights up to which a tile has one block of 16 samples: they are in a
@@ -85,7 +82,7 @@ impl Memory {
 }
 
 /// Makes an [`ImagePlan`]: the forward pass, then, when the rows' way back is known, the way back.
-pub(super) struct ImageBuilder<'a> {
+pub(in crate::network) struct ImageBuilder<'a> {
     spec: &'a Spec,
     purpose: Purpose,
     isa: Isa,
@@ -108,7 +105,7 @@ pub(super) struct ImageBuilder<'a> {
 
 impl<'a> ImageBuilder<'a> {
     /// The forward pass through the layers before Flatten.
-    pub(super) fn new<T: Elementary>(
+    pub(in crate::network) fn new<T: Elementary>(
         spec: &'a Spec,
         image: ImageShape,
         shapes: &[Shape],
@@ -153,7 +150,7 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// Flatten: features in the workspace, and how many convolutions come before them.
-    pub(super) fn flatten<T: Elementary>(
+    pub(in crate::network) fn flatten<T: Elementary>(
         &mut self,
         slab_rows: usize,
         batch: &mut Buffers,
@@ -167,12 +164,12 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// Whether the features are images, which a Linear layer takes as they are.
-    pub(super) fn joins(&self) -> bool {
+    pub(in crate::network) fn joins(&self) -> bool {
         matches!(self.output.home, Home::Features(_))
     }
 
     /// Layers that belong to images, Flatten included.
-    pub(super) fn layers(&self) -> usize {
+    pub(in crate::network) fn layers(&self) -> usize {
         self.ways.len() + 1
     }
 
@@ -257,7 +254,7 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// The way back from the gradient at the features, if it is wanted there.
-    pub(super) fn finish<T: Elementary>(
+    pub(in crate::network) fn finish<T: Elementary>(
         mut self,
         (flat, flat_grad): (BufferId, Option<BufferId>),
         batch: &mut Buffers,

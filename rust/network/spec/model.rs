@@ -1,0 +1,111 @@
+//! A whole model: layers, loss, optimizer, input.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::layers::{Layer, Weighted};
+use super::optimizer::Optimizer;
+use crate::error::{Error, Result};
+use crate::kernels::gemm::THIN;
+use crate::kernels::images::PixelOrder;
+use crate::kernels::loss::Loss;
+
+/// How a batch's losses become one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their weighted mean.
+    Mean,
+    /// Their weighted sum.
+    Sum,
+}
+
+/// How rows of X become what the first layer sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input {
+    /// What all elements are divided by.
+    pub scale: Option<f64>,
+    /// The order of pixels in a row of X.
+    pub order: PixelOrder,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { scale: None, order: PixelOrder::ChannelsFirst }
+    }
+}
+
+/// A whole model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// First to last.
+    pub layers: Vec<Layer>,
+    /// The loss and its reduction; none if the caller computes it.
+    pub loss: Option<(Loss, Reduction)>,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// What happens to X.
+    pub input: Input,
+}
+
+impl Spec {
+    /// The layers with parameters.
+    pub fn weighted(&self) -> impl Iterator<Item = Weighted> {
+        self.layers.iter().enumerate().filter_map(|(index, layer)| layer.weighted(index))
+    }
+
+    /// The layer that can take a pool's images as they are: a Linear one behind the pool and Flatten, with
+    /// so many outputs that its gradient has them in the lanes.
+    pub(in crate::network) fn linear_on_images(&self) -> Option<usize> {
+        (0..self.layers.len()).find(|&layer| self.is_on_images(layer))
+    }
+
+    /// Whether a layer is that one. Its neighbours tell: rows do not become images again.
+    fn is_on_images(&self, layer: usize) -> bool {
+        let below = layer.checked_sub(2).and_then(|pool| self.layers.get(pool..=layer));
+        matches!(below, Some([Layer::Pool(_), Layer::Flatten, Layer::Linear(linear)])
+            if linear.out_features > THIN)
+    }
+
+    /// Whether a layer's weight has a second copy, for the gradient at its input: a Linear one's that reads
+    /// rows. Convolutions make theirs anew for each step, and who reads images needs none.
+    pub(in crate::network) fn is_copied(&self, layer: usize) -> bool {
+        matches!(self.layers[layer], Layer::Linear(_)) && !self.is_on_images(layer)
+    }
+
+    /// A number that no other network has, but for chance (2^-64), unless its parameters lie and are
+    /// updated in the same way: by it a plan knows the states that it may work on.
+    pub(in crate::network) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.optimizer.moments().hash(&mut hasher);
+        for Weighted { layer, inputs, outputs, shape, bias, trainable, .. } in self.weighted() {
+            let copied = self.is_copied(layer);
+            (layer, inputs, outputs, shape, bias, trainable, copied).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Columns of the output.
+    #[must_use]
+    pub fn out_features(&self) -> usize {
+        self.weighted().last().map_or(0, |last| last.outputs)
+    }
+
+    /// Parameters, weights and biases.
+    ///
+    /// # Errors
+    /// `Error::Value` if they are more than 64 bits count.
+    pub fn parameter_count(&self) -> Result<u64> {
+        let mut count = 0u64;
+        for weighted in self.weighted() {
+            let Weighted { inputs, outputs, bias, .. } = weighted;
+            count = (inputs as u64)
+                .checked_add(u64::from(bias))
+                .and_then(|inputs| inputs.checked_mul(outputs as u64))
+                .and_then(|weights| count.checked_add(weights))
+                .ok_or_else(|| {
+                    let (layer, kind) = (weighted.layer, weighted.kind());
+                    Error::Value(format!("layer {layer}: {kind} has more parameters than 2^64"))
+                })?;
+        }
+        Ok(count)
+    }
+}
