@@ -10,8 +10,9 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::network::{
-    Batch, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
+    Batch, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
 };
 use ironmlp::simd::Isa;
 use support::{peak, seconds};
@@ -72,9 +73,9 @@ fn spec(network: &Network) -> Spec {
         }
     };
     let optimizer = if network.adam {
-        Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }
+        Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 })
     } else {
-        Optimizer::Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }
+        Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false })
     };
     let loss = Some((loss, Reduction::Mean));
     Spec { layers, loss, optimizer, input: Input::default() }

@@ -240,7 +240,7 @@ def test_the_file_is_a_safetensors_file(tmp_path: Path) -> None:
     assert start % 8 == 0
     metadata = header.pop("__metadata__")
     assert all(isinstance(value, str) for value in metadata.values())
-    assert metadata["format_version"] == "1"
+    assert metadata["format_version"] == "2"
     assert metadata["seed"] == str(2**64 - 1)
     assert metadata["epoch"] == "2"
     offset = 0

@@ -33,7 +33,6 @@ pub use batch::{Batch, Head, Labels, StepLoss};
 pub use memory::{Layout, State, Workspace};
 pub use plan::{Plan, Purpose, SLAB_ROWS};
 pub use spec::{
-    Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Shape, Spec, Weighted,
-    initial_parameters,
+    Conv2d, Init, Input, Layer, Linear, Reduction, Shape, Spec, Weighted, initial_parameters,
 };
 pub use update::Updates;

@@ -11,6 +11,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
+use crate::kernels::optimizer::MOMENTS;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
@@ -160,7 +161,7 @@ impl<T: Elementary> Plan<T> {
         Ok(last)
     }
 
-    /// Steps on a batch of one chunk, whose layers share a rule.
+    /// Steps on a batch of one chunk, whose layers share their rules.
     fn steps_of_chunk(
         &self,
         pass: &TinyPass<'_, T>,
@@ -207,7 +208,7 @@ impl<T: Elementary> Plan<T> {
                 let rows = self.tiny_chunk(pass, state, workspace, (first, count));
                 let fresh = first == start;
                 first += count;
-                // One block and one rule: the last sums go straight into the update.
+                // One block and the same rules: the last sums go straight into the update.
                 let whole = first == batch.rows && start == 0 && tiny.groups.len() == 1;
                 let update = self.first_update(tiny, state, gradient);
                 let mut loss = None;
@@ -237,13 +238,13 @@ impl<T: Elementary> Plan<T> {
         Ok(loss)
     }
 
-    /// The update of all layers by the rule that they share, if the loss is finite.
+    /// The update of all layers by the rules that they share, if the loss is finite.
     fn then_update(&self, tiny: &Tiny, state: &mut State<T>, loss: &StepLoss) -> Then<T> {
         if !loss.is_finite() {
             return Then::Stop;
         }
         state.begin_update(&self.updates.optimizer);
-        Then::Update(state.rule(&self.updates.optimizer, tiny.groups[0].0))
+        Then::Update(state.rules(&self.updates.optimizer, tiny.groups[0].0))
     }
 
     /// The row phase of `count` rows of the batch from row `first` on.
@@ -276,7 +277,7 @@ impl<T: Elementary> Plan<T> {
         Rows { step, input, plain, scale: self.scale, targets, loss }
     }
 
-    /// The update of all layers by the rule of the first.
+    /// The update of all layers by the rules of the first.
     fn first_update<'a>(
         &self,
         tiny: &'a Tiny,
@@ -294,11 +295,11 @@ impl<T: Elementary> Plan<T> {
         lr_scale: f64,
         gradient: Span<T>,
     ) -> Update<'a, T> {
-        let mut moments = [Span::empty(); 2];
+        let mut moments = [Span::empty(); MOMENTS];
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
-        let rule = state.rule(&self.updates.optimizer, lr_scale);
-        Update { layers, rule, parameters: whole(&state.parameters), gradient, moments }
+        let rules = state.rules(&self.updates.optimizer, lr_scale);
+        Update { layers, rules, parameters: whole(&state.parameters), gradient, moments }
     }
 }
