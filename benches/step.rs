@@ -25,7 +25,7 @@ struct Network {
     adam: bool,
 }
 
-const NETWORKS: [Network; 8] = {
+const NETWORKS: [Network; 10] = {
     use Activation::{Relu, Sigmoid, Tanh};
     const fn network(
         name: &'static str,
@@ -39,6 +39,8 @@ const NETWORKS: [Network; 8] = {
     [
         network("xor", &[2, 3, 2, 1], Sigmoid, 4, false),
         network("tiny", &[13, 16, 8, 1], Tanh, 32, false),
+        network("xor-adam", &[2, 3, 2, 1], Sigmoid, 4, true),
+        network("tiny-adam", &[13, 16, 8, 1], Tanh, 32, true),
         network("cancer", &[30, 64, 64, 1], Sigmoid, 32, false),
         network("digits", &[64, 100, 10], Relu, 200, true),
         network("mnist-small", &[784, 128, 10], Sigmoid, 128, false),
