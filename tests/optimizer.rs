@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use ironmlp::kernels::optimizer::{Adam, Clock, MOMENTS, Optimizer, Rule, Sgd, quotient};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Clock, MOMENTS, Optimizer, Rule, Sgd, quotient};
 use ironmlp::kernels::panels::Span;
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 use proptest::prelude::*;
@@ -55,6 +55,10 @@ fn adam(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
     Optimizer::Adam(Adam { betas, eps, weight_decay })
 }
 
+fn adamw(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::AdamW(AdamW { betas, eps, weight_decay })
+}
+
 fn cases() -> Vec<Case> {
     vec![
         case(0.1, 0, sgd(0.0, 0.0, false)),
@@ -65,6 +69,8 @@ fn cases() -> Vec<Case> {
         case(1e-3, 0, adam((0.9, 0.999), 1e-8, 0.0)),
         case(1e-2, 6, adam((0.8, 0.99), 1e-3, 0.05)),
         case(1e-3, 0, adam((0.0, 0.0), 1e-80, 0.0)),
+        case(1e-2, 0, adamw((0.9, 0.999), 1e-8, 0.1)),
+        case(1e-3, 5, adamw((0.7, 0.9), 1e-3, 0.0)),
     ]
 }
 
@@ -93,6 +99,10 @@ impl Case {
             Optimizer::Adam(Adam { betas, eps, weight_decay }) => {
                 let g = l2(weight_decay, *w);
                 *w = self.adams(t, betas, eps, *w, g, moments);
+            }
+            Optimizer::AdamW(AdamW { betas, eps, weight_decay }) => {
+                let decayed = (-number(self.rate * weight_decay)).fma(*w, *w);
+                *w = self.adams(t, betas, eps, decayed, g, moments);
             }
         }
     }

@@ -62,6 +62,10 @@ MODELS: dict[str, Any] = {
         ),
         X[:, :2],
     ),
+    "adamw": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.AdamW(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
     "flags": (
         lambda: im.MLP([4, 3, 3], loss=im.BinaryCrossEntropy(pos_weight=[1, 2, 3])),
         (X[:, :3] > 0) * 1.0,
@@ -154,6 +158,7 @@ SPECS: list[Any] = [
     losses.Huber(0.1),
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
+    optimizers.AdamW(weight_decay=0.5),
 ]
 
 

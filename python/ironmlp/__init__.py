@@ -45,7 +45,7 @@ from ironmlp.lenet import LeNet5
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam
+from ironmlp.optimizers import SGD, Adam, AdamW
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
@@ -59,6 +59,7 @@ __all__ = [
     "MSE",
     "SGD",
     "Adam",
+    "AdamW",
     "AvgPool2d",
     "BinaryCrossEntropy",
     "Callback",

@@ -1,7 +1,7 @@
 """Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's.
 
-`lr` is the learning rate, at least 0. `weight_decay` c adds c * w to the gradient (L2, for weights
-and biases); it is not the decoupled decay of AdamW.
+`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of SGD and Adam,
+c, adds c * w to the gradient (L2); that of AdamW is decoupled: it moves w alone.
 
 Constructors raise TypeError for a value of the wrong kind and ValueError for one out of range; the
 message names the argument and what it must be.
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ironmlp._spec import Spec, choice, flag, real, reals, refusal
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "AdamW"]
 
 
 class Optimizer(Spec):
@@ -78,12 +78,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        pair = reals("betas", betas)
-        if len(pair) != 2:
-            raise ValueError(f"betas has {len(pair)} entries, it must have 2")
         self._set(
             lr=real("lr", lr, at_least=0.0),
-            betas=tuple(real(f"betas[{i}]", b, below=1.0) for i, b in enumerate(pair)),
+            betas=two_betas(betas),
             eps=real("eps", eps, above=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
         )
@@ -92,7 +89,44 @@ class Adam(Optimizer):
         return ("lr", "eps", "weight_decay")
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+class AdamW(Optimizer):
+    """w = w - lr * weight_decay * w, then Adam's update, in which w has no other decay.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), in PyTorch's form.
+    """
+
+    __slots__ = ("lr", "betas", "eps", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            betas=two_betas(betas),
+            eps=real("eps", eps, above=0.0),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
+
+
+def two_betas(betas: Sequence[float]) -> tuple[float, ...]:
+    """The decays of two moments, each at least 0 and below 1."""
+    pair = reals("betas", betas)
+    if len(pair) != 2:
+        raise ValueError(f"betas has {len(pair)} entries, it must have 2")
+    return tuple(real(f"betas[{i}]", beta, below=1.0) for i, beta in enumerate(pair))
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
 
 def resolve_optimizer(optimizer: Any) -> Optimizer:

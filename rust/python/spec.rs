@@ -7,7 +7,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
-use crate::kernels::optimizer::{Adam, Optimizer, Sgd};
+use crate::kernels::optimizer::{Adam, AdamW, Optimizer, Sgd};
 use crate::kernels::pooling::{Pool, PoolKind};
 use crate::network::{Conv2d, Init, Input, Layer, Linear, Reduction, Spec};
 use crate::runtime::memory;
@@ -152,6 +152,11 @@ fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
             nesterov: get(object, "nesterov")?,
         }),
         "Adam" => Optimizer::Adam(Adam {
+            betas: get(object, "betas")?,
+            eps: get(object, "eps")?,
+            weight_decay,
+        }),
+        "AdamW" => Optimizer::AdamW(AdamW {
             betas: get(object, "betas")?,
             eps: get(object, "eps")?,
             weight_decay,

@@ -22,6 +22,7 @@ STEPS = 200
 MAKERS: dict[str, Any] = {
     "SGD": torch.optim.SGD,
     "Adam": torch.optim.Adam,
+    "AdamW": torch.optim.AdamW,
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -33,6 +34,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {}),
     ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
     ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
 ]
 
 

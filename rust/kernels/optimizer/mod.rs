@@ -2,7 +2,7 @@
 //!
 //! - `formula.rs`: [`Formula`], what one is, and the terms that several share; `clock.rs`: [`Clock`],
 //!   what it counts from update to update.
-//! - `sgd.rs`, `adam.rs`: one optimizer a file, its settings and its formula (N5 has them all).
+//! - `sgd.rs`, `adam.rs`, `adamw.rs`: one optimizer a file, its settings and its formula (N5 has them all).
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
 //! - `rules.rs`: [`Rules`], what weights and biases of a layer are updated by.
 //! - `update.rs`: [`Update`], a formula on the elements of a parameter.
@@ -11,6 +11,7 @@
 //! as +0; within an update they are as computed.
 
 mod adam;
+mod adamw;
 mod clock;
 mod formula;
 mod registry;
@@ -19,6 +20,7 @@ mod sgd;
 mod update;
 
 pub use adam::{Adam, AdamFormula, quotient};
+pub use adamw::{AdamW, AdamWFormula};
 pub use clock::Clock;
 pub use formula::{Formula, MOMENTS, Settings};
 pub use registry::{Optimizer, Rule};

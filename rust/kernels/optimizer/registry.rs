@@ -2,7 +2,7 @@
 
 use super::formula::{Formula, MOMENTS, Settings};
 use super::update::Update;
-use super::{Adam, Clock, Sgd};
+use super::{Adam, AdamW, Clock, Sgd};
 use crate::kernels::panels::Span;
 use crate::simd::{Real, Simd};
 
@@ -79,4 +79,5 @@ macro_rules! registry {
 registry! {
     Sgd,
     Adam,
+    AdamW,
 }
