@@ -14,7 +14,7 @@ import gradients
 import ironmlp as im
 from golden import array, golden, name
 from ironmlp import layers, losses, optimizers, reference
-from ironmlp._demo_numpy import train_xor
+from ironmlp._commands.demo_numpy import train_xor
 from ironmlp.layers import Dropout, Linear
 from ironmlp.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from ironmlp.optimizers import SGD

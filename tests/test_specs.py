@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ironmlp import layers, losses, optimizers
-from ironmlp._spec import Spec
+from ironmlp._arguments.spec import Spec
 from ironmlp.layers import (
     ACTIVATIONS,
     ELU,

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ironmlp import _core
-from ironmlp._arrays import Array, real_array
+from ironmlp._arguments.arrays import Array, real_array
+from ironmlp._arguments.values import choice, index, real
 from ironmlp._environment import computed
-from ironmlp._spec import choice, index, real
 
 __all__ = [
     "binary_cross_entropy",

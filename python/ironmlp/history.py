@@ -92,6 +92,7 @@ class History:
             raise ImportError(
                 "History.plot needs matplotlib: pip install 'ironmlp[plot]'"
             ) from error
-        from ironmlp._plot import draw
+        from ironmlp._training.plot import draw
 
-        return draw(pyplot.figure().add_subplot() if ax is None else ax, self)
+        axes = pyplot.figure().add_subplot() if ax is None else ax
+        return draw(axes, self.epochs, self._columns)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ironmlp._spec import Spec, choice, flag, pair, real, refusal, size
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, pair, real, size
 
 __all__ = [
     "ELU",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ironmlp._spec import integer, size
+from ironmlp._arguments.values import integer, size
 from ironmlp.layers import (
     Activation,
     AvgPool2d,

@@ -14,7 +14,8 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ironmlp._spec import Spec, choice, flag, index, real, reals, refusal
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, index, real, reals
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from ironmlp._keywords import explains_keywords
-from ironmlp._spec import choice, size
+from ironmlp._arguments.keywords import explains_keywords
+from ironmlp._arguments.values import choice, size
 from ironmlp.layers import (
     INITIALIZERS,
     Activation,
@@ -34,6 +34,8 @@ class MLP(Sequential):
     initial parameters: "torch_linear", "glorot_uniform", "he_normal", "zeros" or "normal" (standard
     normal, weights and biases). For all else see `Sequential`.
     """
+
+    _saved_as: ClassVar[str] = "MLP"
 
     @explains_keywords
     def __init__(

@@ -1,7 +1,7 @@
 """Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's.
 
-`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of SGD and Adam,
-c, adds c * w to the gradient (L2); that of AdamW is decoupled: it moves w alone.
+`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of SGD and
+Adam, c, adds c * w to the gradient (L2); that of AdamW is decoupled: it moves w alone.
 
 Constructors raise TypeError for a value of the wrong kind and ValueError for one out of range; the
 message names the argument and what it must be.
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ironmlp._spec import Spec, choice, flag, real, reals, refusal
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, real, reals
 
 __all__ = ["SGD", "Adam", "AdamW"]
 

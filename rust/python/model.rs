@@ -12,8 +12,8 @@ use super::network::{Course, Gradients, Network};
 use super::predictor::Predictor;
 use super::route::Route;
 use super::run::Run;
+use super::shared::Typed;
 use super::spec;
-use super::typed::Typed;
 use crate::error::Error;
 use crate::runtime::threads;
 
@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
-    /// and `steps`, the `learning_rate`, and the optimizer's three `scalars` and `moments`, copies.
+    /// and `steps`, the `learning_rate`, and the optimizer's `scalars` and `moments`, as copies.
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         entry(|| self.0.optimizer_state(py))
     }

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
-from ironmlp import persistence
-from ironmlp._selfcheck_networks import digest, unit
+from ironmlp._commands.selfcheck_networks import digest, unit
+from ironmlp._files import saving
 
 FOLDER = Path(__file__).with_name("format_1")
 ROWS, BATCH, EPOCHS = 40, 16, 2
@@ -99,8 +99,8 @@ def trained(name: str, model: im.Sequential) -> Any:
 
 
 def main() -> int:
-    if persistence.FORMAT_VERSION != 1:
-        print(f"this ironmlp writes format {persistence.FORMAT_VERSION}", file=sys.stderr)
+    if saving.FORMAT_VERSION != 1:
+        print(f"this ironmlp writes format {saving.FORMAT_VERSION}", file=sys.stderr)
         return 1
     FOLDER.mkdir(exist_ok=True)
     expected = {}

@@ -1,10 +1,10 @@
 """Writes torch_optimizers.json, beside this file: 200 steps of each optimizer in float64.
 
-Run it with PyTorch and NumPy installed: `python tests/golden/make_torch_optimizers.py`. The file has
-"torch", the version; "steps"; the network's "sizes", "X", "targets" and "initial" parameters, in the
-order of state_dict, for tanh layers and the mean squared error; and "cases", each with a "name"
-(ironmlp's class), "options" (its constructor's arguments) and the parameters after the steps,
-"final".
+Run it with PyTorch and NumPy installed: `python tests/golden/make_torch_optimizers.py`. The file
+has "torch", the version; "steps"; the network's "sizes", "X", "targets" and "initial" parameters,
+in the order of state_dict, for tanh layers and the mean squared error; and "cases", each with a
+"name" (ironmlp's class), "options" (its constructor's arguments) and the parameters after the
+steps, "final".
 """
 
 import json

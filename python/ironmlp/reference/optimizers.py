@@ -1,4 +1,6 @@
 """One update of a parameter."""
+# Not every formula has the number of the update in it.
+# ruff: noqa: ARG001
 
 import math
 from typing import Any
