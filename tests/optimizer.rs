@@ -2,7 +2,9 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use ironmlp::kernels::optimizer::{Adam, AdamW, Clock, MOMENTS, Optimizer, Rule, Sgd, quotient};
+use ironmlp::kernels::optimizer::{
+    Adam, AdamW, Clock, Lion, MOMENTS, Optimizer, Rule, Sgd, quotient,
+};
 use ironmlp::kernels::panels::Span;
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 use proptest::prelude::*;
@@ -59,6 +61,10 @@ fn adamw(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
     Optimizer::AdamW(AdamW { betas, eps, weight_decay })
 }
 
+fn lion(betas: (f64, f64), weight_decay: f64) -> Optimizer {
+    Optimizer::Lion(Lion { betas, weight_decay })
+}
+
 fn cases() -> Vec<Case> {
     vec![
         case(0.1, 0, sgd(0.0, 0.0, false)),
@@ -71,6 +77,8 @@ fn cases() -> Vec<Case> {
         case(1e-3, 0, adam((0.0, 0.0), 1e-80, 0.0)),
         case(1e-2, 0, adamw((0.9, 0.999), 1e-8, 0.1)),
         case(1e-3, 5, adamw((0.7, 0.9), 1e-3, 0.0)),
+        case(1e-2, 0, lion((0.9, 0.99), 0.1)),
+        case(1e-4, 3, lion((0.0, 0.5), 0.0)),
     ]
 }
 
@@ -103,6 +111,17 @@ impl Case {
             Optimizer::AdamW(AdamW { betas, eps, weight_decay }) => {
                 let decayed = (-number(self.rate * weight_decay)).fma(*w, *w);
                 *w = self.adams(t, betas, eps, decayed, g, moments);
+            }
+            Optimizer::Lion(Lion { betas: (b1, b2), weight_decay }) => {
+                let mixed = |beta: f64| number(beta).fma(moments[0], number(1.0 - beta) * g);
+                let sign = match mixed(b1) {
+                    x if x > N::ZERO => N::ONE,
+                    x if x < N::ZERO => -N::ONE,
+                    x => x,
+                };
+                let step = number(weight_decay).fma(*w, sign);
+                *w = (-number(self.rate)).fma(step, *w).flushed();
+                moments[0] = mixed(b2).flushed();
             }
         }
     }

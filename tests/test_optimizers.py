@@ -38,6 +38,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3},
         {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.0},
     ],
+    "Lion": [
+        {},
+        {"lr": 0.01, "betas": (0.7, 0.9), "weight_decay": 0.3},
+    ],
 }
 OPTIMIZERS = [
     getattr(optimizers, kind)(**options) for kind, cases in CASES.items() for options in cases

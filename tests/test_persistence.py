@@ -67,6 +67,10 @@ MODELS: dict[str, Any] = {
         lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.AdamW(lr=0.01, weight_decay=0.1)),
         X[:, :2],
     ),
+    "lion": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Lion(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
     "flags": (
         lambda: im.MLP([4, 3, 3], loss=im.BinaryCrossEntropy(pos_weight=[1, 2, 3])),
         (X[:, :3] > 0) * 1.0,
@@ -160,6 +164,7 @@ SPECS: list[Any] = [
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
     optimizers.AdamW(weight_decay=0.5),
+    optimizers.Lion(betas=(0.1, 0.2)),
 ]
 
 

@@ -38,7 +38,7 @@ from ironmlp.losses import (
     Huber,
     resolve_loss,
 )
-from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, resolve_optimizer
+from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, resolve_optimizer
 
 NAN, INF = float("nan"), float("inf")
 
@@ -91,6 +91,7 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
     Adam: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.01},
     AdamW: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.0},
+    Lion: {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.5},
 }
 
 DEFAULTS = [
@@ -122,6 +123,7 @@ DEFAULTS = [
     (SGD(), "lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False"),
     (Adam(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
     (AdamW(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01"),
+    (Lion(), "lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0"),
 ]
 
 
@@ -257,6 +259,9 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (AdamW, {"betas": (0.9, 1.0)}, "betas[1] is 1.0, it must be finite and below 1"),
     (AdamW, {"eps": 0}, "eps is 0, it must be finite and above 0"),
     (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    (Lion, {"lr": NAN}, "lr is nan"),
+    (Lion, {"betas": (1.0, 0.9)}, "betas[0] is 1.0, it must be finite and below 1"),
+    (Lion, {"weight_decay": INF}, "weight_decay is inf"),
 ]
 
 

@@ -45,7 +45,7 @@ from ironmlp.lenet import LeNet5
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW
+from ironmlp.optimizers import SGD, Adam, AdamW, Lion
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
@@ -75,6 +75,7 @@ __all__ = [
     "LeNet5",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "MaxPool2d",
     "ProgressBar",
     "ReLU",

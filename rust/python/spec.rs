@@ -7,7 +7,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
-use crate::kernels::optimizer::{Adam, AdamW, Optimizer, Sgd};
+use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use crate::kernels::pooling::{Pool, PoolKind};
 use crate::network::{Conv2d, Init, Input, Layer, Linear, Reduction, Spec};
 use crate::runtime::memory;
@@ -161,6 +161,7 @@ fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
             eps: get(object, "eps")?,
             weight_decay,
         }),
+        "Lion" => Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay }),
         other => return Err(no_such("optimizer", other)),
     };
     Ok((optimizer, get(object, "lr")?))

@@ -5,6 +5,8 @@ has "torch", the version; "steps"; the network's "sizes", "X", "targets" and "in
 in the order of state_dict, for tanh layers and the mean squared error; and "cases", each with a
 "name" (ironmlp's class), "options" (its constructor's arguments) and the parameters after the
 steps, "final".
+
+PyTorch has no Lion: `Lion` below is algorithm 2 of its paper, line by line.
 """
 
 import json
@@ -18,11 +20,29 @@ from torch.nn import functional
 
 STEPS = 200
 
+
+class Lion(torch.optim.Optimizer):
+    """Chen and others, "Symbolic discovery of optimization algorithms" (2023), algorithm 2."""
+
+    def __init__(self, parameters: Any, lr: float, betas: Any, weight_decay: float) -> None:
+        super().__init__(parameters, {})
+        self.lr, (self.b1, self.b2), self.weight_decay = lr, betas, weight_decay
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for w in self.param_groups[0]["params"]:
+            m = self.state[w].setdefault("m", torch.zeros_like(w))
+            c = self.b1 * m + (1 - self.b1) * w.grad
+            w.copy_(w - self.lr * (torch.sign(c) + self.weight_decay * w))
+            self.state[w]["m"] = self.b2 * m + (1 - self.b2) * w.grad
+
+
 # What makes an optimizer of parameters, by ironmlp's class.
 MAKERS: dict[str, Any] = {
     "SGD": torch.optim.SGD,
     "Adam": torch.optim.Adam,
     "AdamW": torch.optim.AdamW,
+    "Lion": Lion,
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -36,6 +56,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
+    ("Lion", {"lr": 1e-4, "betas": [0.9, 0.99], "weight_decay": 0.0}),
+    ("Lion", {"lr": 0.01, "betas": [0.7, 0.9], "weight_decay": 0.3}),
 ]
 
 

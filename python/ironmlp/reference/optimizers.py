@@ -44,4 +44,10 @@ def adam_step(o: Any, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
     return m / root / (1.0 - b1**t), (m, v)
 
 
-OPTIMIZERS = {"SGD": sgd, "Adam": adam, "AdamW": adamw}
+def lion(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    (b1, b2), (m, unused) = o.betas, memory
+    direction = np.sign(b1 * m + (1.0 - b1) * g)
+    return w - lr * (direction + o.weight_decay * w), (b2 * m + (1.0 - b2) * g, unused)
+
+
+OPTIMIZERS = {"SGD": sgd, "Adam": adam, "AdamW": adamw, "Lion": lion}

@@ -2,7 +2,7 @@
 
 use super::formula::{Formula, MOMENTS, Settings};
 use super::update::Update;
-use super::{Adam, AdamW, Clock, Sgd};
+use super::{Adam, AdamW, Clock, Lion, Sgd};
 use crate::kernels::panels::Span;
 use crate::simd::{Real, Simd};
 
@@ -80,4 +80,5 @@ registry! {
     Sgd,
     Adam,
     AdamW,
+    Lion,
 }
