@@ -14,7 +14,7 @@ import pytest
 
 import ironmlp as im
 from ironmlp import layers, losses, optimizers, persistence
-from ironmlp._files import arguments
+from ironmlp._files import specs
 from ironmlp._files.classes import classes_from_json, classes_to_json
 from states import everything, squares
 
@@ -61,6 +61,14 @@ MODELS: dict[str, Any] = {
             optimizer=im.SGD(lr=0.01, momentum=0.9, nesterov=True),
             init="normal",
         ),
+        X[:, :2],
+    ),
+    "adamw": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.AdamW(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
+    "lion": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Lion(lr=0.01, weight_decay=0.1)),
         X[:, :2],
     ),
     "flags": (
@@ -155,17 +163,19 @@ SPECS: list[Any] = [
     losses.Huber(0.1),
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
+    optimizers.AdamW(weight_decay=0.5),
+    optimizers.Lion(betas=(0.1, 0.2)),
 ]
 
 
 @pytest.mark.parametrize("value", SPECS, ids=lambda value: type(value).__name__)
 def test_every_spec_survives(value: Any) -> None:
-    text = json.dumps(arguments.to_json(value), allow_nan=False)
-    assert arguments.from_json(json.loads(text)) == value
+    text = json.dumps(specs.to_json(value), allow_nan=False)
+    assert specs.from_json(json.loads(text)) == value
 
 
 def test_every_public_spec_is_tested() -> None:
-    assert {type(value).__name__ for value in SPECS} == set(arguments.SPECS)
+    assert {type(value).__name__ for value in SPECS} == set(specs.SPECS)
 
 
 KNOWN = [
@@ -241,7 +251,7 @@ def test_the_file_is_a_safetensors_file(tmp_path: Path) -> None:
     assert start % 8 == 0
     metadata = header.pop("__metadata__")
     assert all(isinstance(value, str) for value in metadata.values())
-    assert metadata["format_version"] == "1"
+    assert metadata["format_version"] == "2"
     assert metadata["seed"] == str(2**64 - 1)
     assert metadata["epoch"] == "2"
     offset = 0
