@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::memory::{LayerLayout, State, Workspace};
-use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::Multiply;
 use crate::kernels::flatten::Unflatten;
 use crate::kernels::gemm::{Product, TurnedProduct};
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};

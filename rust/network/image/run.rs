@@ -1,9 +1,10 @@
 //! The ops before Flatten at work on one block of 16 samples.
 
 use super::op::{Home, ImageBuffer, ImageOp, ImagePlan, PoolGradientOp, PoolOp, Stage};
-use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::Multiply;
 use crate::kernels::fetch::Fetch;
 use crate::kernels::flatten::{Flatten, Unflatten};
 use crate::kernels::images::{Images, PixelOrder, block_rows};
