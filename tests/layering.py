@@ -34,7 +34,7 @@ ROOMS = {
         "rust/runtime/",
         "rust/python/array.rs",
         "rust/python/output.rs",
-        "rust/network/op.rs",
+        "rust/network/memory/view.rs",
     ),
 }
 # What ends the process where there is no memory; `runtime::memory` has what gives an error. It may

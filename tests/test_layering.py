@@ -92,7 +92,7 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/runtime/a.rs", "use crate::simd::environment::Guard;"),
         ("rust/python/a.rs", "use pyo3::prelude::*; use numpy::X; use crate::training::Run;"),
         ("rust/python/array.rs", "fn f() { unsafe {} }"),
-        ("rust/network/op.rs", "fn f() { unsafe {} }"),
+        ("rust/network/memory/view.rs", "fn f() { unsafe {} }"),
         ("rust/python/a.rs", "use pyo3::sync::PyOnceLock;"),
         ("rust/python/a.rs", "#[pyfunction] fn f(x: [u8; 2]) { entry(|| x) }\nfn g() { 1 }"),
         ("rust/python/a.rs", "impl A { fn f() { 1 } } #[pymethods] impl A { fn g() { entry(1) } }"),

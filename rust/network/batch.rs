@@ -96,6 +96,14 @@ pub enum Head<'a, T> {
     Gradient(&'a [T]),
 }
 
+/// How far a pass goes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reach {
+    Outputs,
+    Loss,
+    Gradients,
+}
+
 /// The loss of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepLoss {

@@ -1,8 +1,8 @@
 //! What the phases of a step cost, and so how many threads they get.
 
+use super::batch::Reach;
 use super::image::ImagePlan;
 use super::plan::Plan;
-use super::rows::Reach;
 use crate::kernels::elementary::Elementary;
 use crate::runtime::Team;
 use crate::simd::LANES;

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::memory::State;
-use super::op::whole;
+use super::memory::{State, whole};
 use super::plan::Plan;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;

@@ -1,14 +1,15 @@
 //! A model: data, plan, state, one step.
 //!
 //! - `spec/`: layers, loss and optimizer as data; what each layer makes of a batch; initial values.
-//! - `plan.rs`: from a spec to ops on buffers; `op.rs`: the ops, and the one place where a tile gets its
-//!   pointers.
+//! - `op.rs`: the ops of a plan, as data; `plan.rs`: from a spec to ops on buffers.
 //! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
 //!   into L1. In each of them `build.rs` makes ops, and `run.rs` runs them.
+//! - `batch.rs`: the rows that a step works on; `row_phase.rs`: what they do independently; `step.rs`:
+//!   forward, loss, backward, apply; `update.rs`: how parameters change; `trace.rs`: one step with every
+//!   tensor by name.
 //! - `share.rs`: the row phase by columns of wide layers; `cost.rs`: how many threads phases get.
-//! - `batch.rs`: the rows that a step works on; `step.rs`: forward, loss, backward, apply; `update.rs`:
-//!   how parameters change; `trace.rs`: one step with every tensor by name.
-//! - `memory/`: where parameters, gradients and moments lie; the state; the workspace.
+//! - `memory/`: where parameters, gradients and moments lie; the state; the workspace; the one place
+//!   where a tile gets its pointers.
 //! - `finite.rs`: whether a state is finite after a step.
 //!
 //! Three objects, never one: a [`Plan`] is immutable and shared, a [`State`] is what training
@@ -21,6 +22,7 @@ mod image;
 mod memory;
 mod op;
 mod plan;
+mod row_phase;
 mod rows;
 mod share;
 mod spec;
@@ -31,7 +33,8 @@ mod update;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
 pub use memory::{Layout, State, Workspace};
-pub use plan::{Plan, Purpose, SLAB_ROWS};
+pub use op::Purpose;
+pub use plan::{Plan, SLAB_ROWS};
 pub use spec::{
     Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Shape, Spec, Weighted,
     initial_parameters,

@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use super::image::{ImageBuffer, ImageBuilder, ImagePlan};
-use super::memory::{Buffers, State, Workspace};
-use super::op::{BufferId, RowKernels, RowOp};
-use super::rows::RowBuilder;
+use super::image::{ImageBuilder, ImagePlan};
+use super::memory::{BufferId, Buffers, State, Workspace};
+use super::op::{Purpose, RowOp, Traced, WeightOp};
+use super::rows::{RowBuilder, RowKernels};
 use super::share::{Part, Parts};
 use super::spec::{Reduction, Shape, Spec, Weighted};
 use super::tiny::{self, Tiny};
@@ -34,50 +34,6 @@ const IMAGE_SLAB_ROWS: usize = BLOCK_ROWS;
 
 /// Rows of the largest slab: the tree of a weight gradient has room for the sums of so many.
 const MOST_SLAB_ROWS: usize = 1 << 24;
-
-/// What a plan is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// Outputs alone.
-    Forward,
-    /// Updates of the trainable layers, straight from their gradients.
-    Train,
-    /// The gradients of all layers, kept.
-    Gradients {
-        /// The gradient with respect to X, too.
-        input_grad: bool,
-    },
-    /// As `Gradients`, with a buffer of its own for each tensor, to look at.
-    Trace,
-}
-
-/// One layer in the weight phase.
-#[derive(Clone, Debug)]
-pub(super) struct WeightOp {
-    /// Which of the layers with parameters.
-    pub index: usize,
-    pub source: WeightSource,
-    /// Whether updates keep the second copy of the weight.
-    pub keep_backward: bool,
-}
-
-/// What a weight's gradient is made from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum WeightSource {
-    /// The layer's input, and the gradient with respect to its output.
-    Rows { input: BufferId, grad: BufferId },
-    /// As `Rows`, of an input with a sample in each lane.
-    Lanes { input: BufferId, grad: BufferId },
-    /// What blocks of images have left.
-    Images,
-}
-
-/// A tensor between two layers, for `Purpose::Trace`.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Traced {
-    Rows(BufferId),
-    Images(ImageBuffer),
-}
 
 /// The ops of one kind of step of one network.
 pub struct Plan<T: Elementary> {

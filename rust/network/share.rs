@@ -8,10 +8,10 @@
 
 use std::ops::Range;
 
+use super::batch::Reach;
 use super::cost::Tiles;
 use super::memory::Buffers;
 use super::op::RowOp;
-use super::rows::Reach;
 use crate::runtime::Team;
 use crate::simd::LANES;
 
@@ -179,7 +179,8 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::op::{BackwardWeight, BufferId};
+    use super::super::memory::BufferId;
+    use super::super::op::BackwardWeight;
     use super::*;
     use crate::kernels::activation::Activation;
 

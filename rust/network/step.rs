@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use super::batch::{Batch, Head, StepLoss};
-use super::memory::{State, Workspace};
-use super::op::whole;
-use super::plan::{Plan, WeightOp, WeightSource};
-use super::rows::{Pass, Reach};
+use super::batch::{Batch, Head, Reach, StepLoss};
+use super::memory::{State, Workspace, whole};
+use super::op::{WeightOp, WeightSource};
+use super::plan::Plan;
+use super::row_phase::Pass;
 use super::update::{apply_block, layer_state};
 use crate::error::Result;
 use crate::kernels::convolution::SumBlocks;
@@ -19,9 +19,8 @@ use crate::kernels::reduce::{Accumulate, BLOCK_ROWS, BlockTree};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };
-use crate::runtime::Arena;
 use crate::runtime::pool::{Pool, caught};
-use crate::runtime::watch;
+use crate::runtime::{Arena, watch};
 use crate::simd::LANES;
 
 /// Looks at a slab that has ended: its workspace, and its rows of the batch.

@@ -4,9 +4,9 @@
 
 use super::batch::{Batch, Head, StepLoss};
 use super::image::Home;
-use super::memory::{State, Workspace};
-use super::op::view;
-use super::plan::{Plan, Traced};
+use super::memory::{State, Workspace, view};
+use super::op::Traced;
+use super::plan::Plan;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::flatten::Flatten;

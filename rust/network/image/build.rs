@@ -8,9 +8,8 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::{ActivatedPoolBackward, Pool, PoolKind};
 use crate::kernels::reduce::BLOCK_ROWS;
-use crate::network::memory::Buffers;
-use crate::network::op::BufferId;
-use crate::network::plan::{Purpose, Traced, WeightOp, WeightSource};
+use crate::network::memory::{BufferId, Buffers};
+use crate::network::op::{Purpose, Traced, WeightOp, WeightSource};
 use crate::network::spec::{Layer, Shape, Spec};
 use crate::simd::{Isa, LANES};
 

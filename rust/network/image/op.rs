@@ -20,8 +20,7 @@ use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeC
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::kernels::pooling::Pool;
-use crate::network::memory::{Buffers, State, Workspace};
-use crate::network::op::BufferId;
+use crate::network::memory::{BufferId, Buffers, State, Workspace};
 use crate::network::spec::Conv2d;
 use crate::simd::Isa;
 

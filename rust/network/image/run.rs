@@ -14,9 +14,9 @@ use crate::kernels::pooling::{
 };
 use crate::kernels::random::DropoutMask;
 use crate::network::batch::Batch;
-use crate::network::memory::{State, Workspace};
-use crate::network::op::{BufferId, RowKernels, whole};
+use crate::network::memory::{BufferId, State, Workspace, whole};
 use crate::network::plan::Plan;
+use crate::network::rows::RowKernels;
 use crate::runtime::Arena;
 use crate::simd::{Isa, LANES};
 

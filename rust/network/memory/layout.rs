@@ -8,10 +8,10 @@
 //! weight (out, in), row-major, then the bias (out). A convolution's inputs are (channel of the group,
 //! kernel row, kernel column).
 
+use super::view::view;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Panels;
-use crate::network::op::view;
 use crate::network::spec::{Spec, Weighted};
 use crate::runtime::{Arena, memory};
 use crate::simd::LANES;

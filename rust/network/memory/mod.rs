@@ -2,14 +2,20 @@
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
 //! - `state.rs`: [`State`], what training changes.
-//! - `workspace.rs`: [`Workspace`], the memory of one running step.
+//! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
+//!   running step.
+//! - `view.rs`: the one place where a tile gets its pointers.
 
+mod buffers;
 mod layout;
 mod state;
+mod view;
 mod workspace;
 
+pub use buffers::BufferId;
+pub(super) use buffers::Buffers;
 pub(super) use layout::LayerLayout;
 pub use layout::Layout;
 pub use state::State;
-pub(super) use workspace::Buffers;
+pub(super) use view::{view, whole};
 pub use workspace::Workspace;

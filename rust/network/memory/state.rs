@@ -6,8 +6,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::Transpose;
 use crate::kernels::optimizer::Rule;
 use crate::network::spec::{Optimizer, Spec, initial_parameters};
-use crate::runtime::Arena;
-use crate::runtime::memory;
+use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
 /// The state of one model.

@@ -1,10 +1,10 @@
 //! The layers that work on rows: features of samples that no other sample meets.
 //!
 //! - `build.rs`: from these layers to ops on buffers.
-//! - `run.rs`: the row phase of a step: gather, forward pass, loss, input gradients.
+//! - `run.rs`: the ops at work on some rows of a batch.
 
 mod build;
 mod run;
 
 pub(super) use build::RowBuilder;
-pub(super) use run::{Pass, Reach};
+pub(super) use run::{RowContext, RowKernels};

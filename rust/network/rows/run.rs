@@ -1,310 +1,206 @@
-//! The row phase of a step: gather, forward pass, loss, input gradients.
+//! The ops of the layers that work on rows, at work on some rows of a batch.
 
 use std::ops::Range;
 
-use crate::error::Result;
-use crate::kernels::activation::{Activation, ActivationBackward};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Divide, Gather, Rows, Source};
-use crate::kernels::loss::{Divisor, Divisors, LossRows, Targets};
+use crate::kernels::elementwise::Multiply;
+use crate::kernels::flatten::Unflatten;
+use crate::kernels::gemm::{Product, TurnedProduct};
+use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::sum_rows;
-use crate::network::batch::{Batch, Head, StepLoss};
-use crate::network::cost::{LABEL_ROWS, label_team};
-use crate::network::image::{ImageContext, ImagePlan};
-use crate::network::memory::{State, Workspace};
-use crate::network::op::RowContext;
-use crate::network::plan::Plan;
-use crate::network::share::{ALL, Grid, Part};
-use crate::network::spec::Reduction;
-use crate::runtime::watch;
-use crate::simd::LANES;
+use crate::kernels::random::DropoutMask;
+use crate::network::memory::{BufferId, LayerLayout, State, Workspace};
+use crate::network::op::{BackwardWeight, RowOp};
+use crate::simd::{Entry, Isa, LANES};
 
-/// How far a pass goes.
-#[derive(Clone, Copy, PartialEq)]
-pub(in crate::network) enum Reach {
-    Outputs,
-    Loss,
-    Gradients,
+/// Rows of a weight that go together through the product with several blocks of 16 samples: an L2 holds
+/// them until the last of these has read them (of 120 outputs in f32, 245 KB).
+const PART: usize = 512;
+
+/// The kernels of the row phase, compiled for one instruction set.
+pub(in crate::network) struct RowKernels<T: Elementary> {
+    product: Entry<Product<T>>,
+    turned_product: Entry<TurnedProduct<T>>,
+    unflatten: Entry<Unflatten<T>>,
+    pub activation: Entry<ActivationForward<T>>,
+    pub activation_gradient: Entry<ActivationBackward<T>>,
+    pub dropout_mask: Entry<DropoutMask<T>>,
+    pub multiply: Entry<Multiply<T>>,
 }
 
-/// One pass of the row phase over a slab.
-pub(in crate::network) struct Pass<'a, T: Elementary> {
+impl<T: Elementary> RowKernels<T> {
+    pub(in crate::network) fn new(isa: Isa) -> Self {
+        Self {
+            product: isa.entry(),
+            turned_product: isa.entry(),
+            unflatten: isa.entry(),
+            activation: isa.entry(),
+            activation_gradient: isa.entry(),
+            dropout_mask: isa.entry(),
+            multiply: isa.entry(),
+        }
+    }
+}
+
+/// What an op of the row phase needs besides its own data.
+pub(in crate::network) struct RowContext<'a, T: Elementary> {
+    pub kernels: &'a RowKernels<T>,
     pub state: &'a State<T>,
     pub workspace: &'a Workspace<T>,
-    pub batch: &'a Batch<'a, T>,
-    pub head: Head<'a, T>,
-    pub reach: Reach,
+    /// Rows of the slab that the op does.
+    pub start: usize,
+    /// One past the last of them.
+    pub end: usize,
+    /// Panels of what an op makes.
+    pub columns: Range<usize>,
+    /// Position of the slab's first row in its batch.
+    pub slab: usize,
+    /// Whether dropout drops.
     pub training: bool,
-    pub divisor: Divisor,
 }
 
-impl<T: Elementary> Plan<T> {
-    /// Gathers classes and weights of a batch, and gives the divisors of its loss.
-    pub(in crate::network) fn prepare(
-        &self,
-        threads: usize,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Result<Divisors> {
-        let rows = batch.rows;
-        assert!(rows <= workspace.batch_rows());
-        let outputs = self.outputs();
-        watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
-            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
-            batch.gather_labels(start..end, outputs, workspace.classes(), workspace.weights());
-        })?;
-        Ok(self.divisors(workspace, batch))
+impl<T: Elementary> RowContext<'_, T> {
+    /// This context's rows of a buffer.
+    #[inline]
+    pub(in crate::network) fn rows(&self, buffer: BufferId) -> Panels<T> {
+        self.workspace.buffer(buffer).slice(self.start, self.end)
     }
 
-    /// The divisors of a batch's loss; its classes and weights are gathered.
-    pub(in crate::network) fn divisors(
-        &self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Divisors {
-        let Some((loss, _)) = &self.loss else { return Divisors::NONE };
-        let outputs = self.buffers.cols(self.output);
-        let classes = batch.classes_of(workspace);
-        Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, outputs)
+    /// Of those, the columns that the op makes.
+    #[inline]
+    fn made(&self, buffer: BufferId) -> Panels<T> {
+        self.columns(self.rows(buffer))
     }
 
-    /// What the loss and its gradient are divided by.
-    pub(in crate::network) fn reduction(&self, divisors: &Divisors) -> Divisor {
-        match self.loss {
-            Some((_, Reduction::Mean)) => divisors.mean,
-            _ => divisors.sum,
-        }
+    #[inline]
+    fn columns(&self, matrix: Panels<T>) -> Panels<T> {
+        matrix.columns(self.columns.start, self.columns.end)
     }
 
-    /// The loss of a batch from those of its rows.
-    pub(in crate::network) fn total(
-        &self,
-        workspace: &Workspace<T>,
-        rows: usize,
-        divisors: &Divisors,
-    ) -> StepLoss {
-        let sum = sum_rows(workspace.row_loss().slice(0, rows));
-        StepLoss {
-            mean: divisors.mean.of(sum),
-            weight: divisors.weight,
-            reduced: self.reduction(divisors).of(sum),
-        }
+    fn linear(&self, linear: usize) -> &LayerLayout {
+        &self.state.layout.layers[linear]
     }
 
-    /// Makes sure of memory for the images of a slab's `rows` rows.
-    pub(in crate::network) fn reserve(
-        &self,
-        threads: usize,
-        state: &State<T>,
-        workspace: &mut Workspace<T>,
-        reach: Reach,
-        rows: usize,
-    ) -> Result<()> {
-        let Some(images) = &self.images else { return Ok(()) };
-        let tiles = self.row_team(threads, reach, rows).threads();
-        let blocks = if reach == Reach::Gradients { rows.div_ceil(LANES) } else { 0 };
-        workspace.reserve_images(&images.tile, tiles, &state.layout, blocks)
-    }
-
-    /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
-    /// be left out when the call is to end early.
-    pub(in crate::network) fn row_phase(
-        &self,
-        threads: usize,
-        pass: &Pass<'_, T>,
-        slab: usize,
-        rows: usize,
-    ) -> Result<()> {
-        if slab > 0 {
-            watch::check()?;
-        }
-        let team = self.row_team(threads, pass.reach, rows);
-        let tiles = self.row_tiles(team, rows);
-        if let Some(images) = &self.images {
-            return watch::run(team, tiles.count, &|tile| {
-                self.image_tile(images, pass, slab, tiles.range(tile), rows);
-            });
-        }
-        let elements = rows * self.buffers.all_cols();
-        let parts = match self.parts.for_team(team, elements) {
-            Some(parts) => parts,
-            None => std::slice::from_ref(&self.whole),
-        };
-        for part in parts.iter().filter(|part| part.is_reached(pass.reach)) {
-            let grid = match part.panels {
-                0 => Grid::by_rows(tiles),
-                panels => self.parts.grid(team, panels, rows),
-            };
-            watch::run(team, grid.count(), &|tile| {
-                let (rows, columns) = grid.tile(tile);
-                self.row_tile(pass, part, slab, rows, columns);
-            })?;
-        }
-        Ok(())
-    }
-
-    /// As `row_tile`, of a network that takes images; the slab has `rows` rows.
-    fn image_tile(
-        &self,
-        images: &ImagePlan,
-        pass: &Pass<'_, T>,
-        slab: usize,
-        (start, end): (usize, usize),
-        rows: usize,
-    ) {
-        let Pass { state, workspace, batch, training, .. } = *pass;
-        let tile = workspace.take_tile();
-        let first = start / LANES;
-        let blocks = first..end.div_ceil(LANES);
-        let context = |block: usize| ImageContext {
-            plan: images,
-            isa: self.isa,
-            kernels: &self.row_kernels,
-            state,
-            workspace,
-            memory: tile.memory(),
-            block,
-            position: block - first,
-            end: rows,
-            slab,
-            training,
-        };
-        for block in blocks.clone() {
-            context(block).forward(self, batch);
-        }
-        self.row_tile(pass, &self.whole, slab, (start, end), ALL);
-        if pass.reach == Reach::Gradients {
-            for block in blocks {
-                context(block).backward(self);
-            }
-        }
-    }
-
-    /// A part of the row phase: panels `columns` of rows `start..end` of the slab that begins at row
-    /// `slab` of the batch.
-    fn row_tile(
-        &self,
-        pass: &Pass<'_, T>,
-        part: &Part,
-        slab: usize,
-        (start, end): (usize, usize),
-        columns: Range<usize>,
-    ) {
-        let Pass { state, workspace, training, .. } = *pass;
-        let kernels = &self.row_kernels;
-        let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
-        if part.gather {
-            let rows = context.rows(self.input);
-            assert!(pass.batch.source.cols() == rows.cols());
-            self.gather(pass.batch, (slab + start, 0), rows);
-        }
-        for op in &self.forward[part.forward.clone()] {
-            context.run(op);
-        }
-        if part.loss && pass.reach != Reach::Outputs {
-            self.head(pass, &context);
-        }
-        if pass.reach == Reach::Gradients {
-            for op in &self.backward[part.backward.clone()] {
-                context.run(op);
-            }
-        }
-    }
-
-    /// The loss of some rows, and what else begins the way back.
-    fn head(&self, pass: &Pass<'_, T>, context: &RowContext<'_, T>) {
-        let Pass { workspace, batch, .. } = *pass;
-        let RowContext { start, end, slab, .. } = *context;
-        let first = slab + start;
-        match pass.head {
-            Head::Nothing => {}
-            Head::Loss => {
-                let gradients = pass.reach == Reach::Gradients;
-                self.loss_rows(
-                    workspace,
-                    batch,
-                    (first, slab + end),
-                    context.rows(self.output),
-                    context.rows(self.targets),
-                    gradients.then(|| context.rows(self.output_grad)),
-                    pass.divisor,
-                );
-            }
-            Head::Gradient(values) => {
-                let source = Source::of_slice(values, self.buffers.cols(self.output));
-                let target = context.rows(self.output_grad);
-                self.isa.run(Gather { source, rows: Rows::From(first), target });
-                self.isa.run(ActivationBackward {
-                    activation: Activation::Identity,
-                    saved: target,
-                    grad: target,
+    /// Runs one op.
+    pub(in crate::network) fn run(&self, op: &RowOp) {
+        match *op {
+            RowOp::Linear { linear, input, output } => {
+                let layout = self.linear(linear);
+                self.kernels.product.call(Product {
+                    a: self.rows(input),
+                    b: self.columns(layout.weight(&self.state.parameters)),
+                    c: self.made(output),
+                    bias: self.columns(layout.bias(&self.state.parameters)).flat(),
                 });
             }
+            RowOp::ImageLinear { linear, input, output } => {
+                let layout = self.linear(linear);
+                self.kernels.turned_product.call(TurnedProduct {
+                    a: self.lanes(input),
+                    b: layout.weight(&self.state.parameters),
+                    c: self.rows(output),
+                    bias: layout.bias(&self.state.parameters).flat(),
+                });
+            }
+            RowOp::Activation { activation, input, output } => {
+                self.kernels.activation.call(ActivationForward {
+                    activation,
+                    input: self.made(input),
+                    output: self.made(output),
+                });
+            }
+            RowOp::Dropout { layer, p, input, output, mask } => {
+                self.copy(input, output);
+                if self.training {
+                    self.kernels.dropout_mask.call(DropoutMask {
+                        seed: self.state.seed,
+                        layer: layer as u32,
+                        step: self.state.steps,
+                        first_row: self.slab + self.start,
+                        p,
+                        mask: self.rows(mask),
+                    });
+                    self.multiply(output, mask);
+                }
+            }
+            RowOp::InputGradient { linear, grad, target, weight } => {
+                let b = match weight {
+                    BackwardWeight::State => {
+                        self.linear(linear).backward_weight(&self.state.backward)
+                    }
+                    BackwardWeight::Copy(buffer) => self.workspace.buffer(buffer),
+                };
+                self.kernels.product.call(Product {
+                    a: self.rows(grad),
+                    b: self.columns(b),
+                    c: self.made(target),
+                    bias: Span::empty(),
+                });
+            }
+            RowOp::ImageGradient { linear, grad, turned, target } => {
+                let (grad, turned) = (self.rows(grad), self.lanes(turned));
+                self.turn(grad, turned);
+                let (weight, target) =
+                    (self.linear(linear).weight(&self.state.parameters), self.lanes(target));
+                for start in (0..weight.rows()).step_by(PART) {
+                    let end = weight.rows().min(start + PART);
+                    self.kernels.product.call(Product {
+                        a: weight.slice(start, end),
+                        b: turned,
+                        c: target.slice(start, end),
+                        bias: Span::empty(),
+                    });
+                }
+            }
+            RowOp::ActivationGradient { activation, saved, grad, target } => {
+                self.copy(grad, target);
+                self.kernels.activation_gradient.call(ActivationBackward {
+                    activation,
+                    saved: self.made(saved),
+                    grad: self.made(target),
+                });
+            }
+            RowOp::DropoutGradient { mask, grad, target } => {
+                self.copy(grad, target);
+                if self.training {
+                    self.multiply(target, mask);
+                }
+            }
         }
     }
 
-    /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has.
-    pub(in crate::network) fn gather(
-        &self,
-        batch: &Batch<'_, T>,
-        (first, col): (usize, usize),
-        target: Panels<T>,
-    ) {
-        let source = batch.source.columns(col, col + target.cols());
-        let rows = batch.order.range(first, first + target.rows());
-        self.isa.run(Gather { source, rows, target });
-        if let Some(divisor) = self.scale {
-            self.isa.run(Divide { target, divisor });
+    /// This context's rows of a buffer that has them in the lanes, 16 in each panel.
+    fn lanes(&self, buffer: BufferId) -> Panels<T> {
+        self.workspace.buffer(buffer).columns(self.start / LANES, self.end.div_ceil(LANES))
+    }
+
+    /// Writes rows into lanes; those of the last panel that no row has become +0.
+    fn turn(&self, rows: Panels<T>, lanes: Panels<T>) {
+        let shape = ImageShape { channels: 1, height: 1, width: rows.cols() };
+        for block in 0..lanes.panels() {
+            let first = block * LANES;
+            self.kernels.unflatten.call(Unflatten {
+                rows: rows.slice(first, first + block_rows(block, rows.rows())),
+                images: Images::of_features(lanes, block, shape),
+                order: PixelOrder::ChannelsFirst,
+                first: 0,
+            });
         }
     }
 
-    /// Losses of rows `first..last` of the batch, and their gradient if there is room for it.
-    #[allow(clippy::too_many_arguments, reason = "five matrices and where they are from")]
-    fn loss_rows(
-        &self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-        (first, last): (usize, usize),
-        outputs: Panels<T>,
-        targets: Panels<T>,
-        grad: Option<Panels<T>>,
-        divisor: Divisor,
-    ) {
-        let rows = (first, last);
-        let Some((loss, values)) =
-            self.row_losses(workspace, batch, rows, (outputs, targets, grad), divisor)
-        else {
-            return;
-        };
-        if let Some(values) = values {
-            self.isa.run(values);
-        }
-        self.isa.run(loss);
+    fn multiply(&self, x: BufferId, mask: BufferId) {
+        self.kernels.multiply.call(Multiply { x: self.made(x), mask: self.made(mask) });
     }
 
-    /// The losses of rows `first..last` of the batch, and how to get their targets if those are
-    /// numbers.
-    pub(in crate::network) fn row_losses<'a>(
-        &'a self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'a, T>,
-        (first, last): (usize, usize),
-        (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
-        divisor: Divisor,
-    ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
-        let (loss, _) = self.loss.as_ref()?;
-        let rows = batch.order.range(first, last);
-        let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
-        let targets = match values {
-            Some(_) => Targets::Values(target),
-            None => Targets::Classes(workspace.classes().slice(first, last)),
-        };
-        let weights = match batch.weights {
-            Some(_) => workspace.weights().slice(first, last),
-            None => Span::empty(),
-        };
-        let row_loss = workspace.row_loss().slice(first, last);
-        Some((LossRows { loss, outputs, targets, weights, divisor, row_loss, grad }, values))
+    /// Copies this context's rows of one buffer to another, unless they are the same buffer.
+    fn copy(&self, from: BufferId, to: BufferId) {
+        if from != to {
+            self.kernels.activation.call(ActivationForward {
+                activation: Activation::Identity,
+                input: self.made(from),
+                output: self.made(to),
+            });
+        }
     }
 }
