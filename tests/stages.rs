@@ -180,7 +180,7 @@ fn bands_of_stages_change_no_bit() {
         (
             vec![
                 conv5((1, 20), 3),
-                Layer::Dropout { p: 0.5 },
+                Layer::Dropout(Dropout { p: 0.5 }),
                 conv((20, 20), 1, stencil(4, 3, 2, 1), stencil(3, 2, 1, 1)),
                 sigmoid(),
                 conv5((20, 20), 2),

@@ -1,6 +1,7 @@
 //! A model: data, plan, state, one step.
 //!
-//! - `spec/`: layers, loss and optimizer as data; what each layer makes of a batch; initial values.
+//! - `nodes/`: the layers, one file a kind. `spec/`: layers, loss and optimizer as data; that they fit each
+//!   other; initial values.
 //! - `op.rs`: the ops of a plan, as data; `plan.rs`: from a spec to ops on buffers.
 //! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
 //!   into L1. In each of them `build.rs` makes ops, and `run.rs` runs them.
@@ -20,6 +21,7 @@ mod cost;
 mod finite;
 mod image;
 mod memory;
+mod nodes;
 mod op;
 mod plan;
 mod row_phase;
@@ -29,14 +31,13 @@ mod spec;
 mod step;
 mod tiny;
 mod trace;
+mod traced;
 mod update;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
 pub use memory::{Layout, State, Workspace};
+pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
 pub use op::Purpose;
 pub use plan::{Plan, SLAB_ROWS};
-pub use spec::{
-    Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Shape, Spec, Weighted,
-    initial_parameters,
-};
+pub use spec::{Input, Optimizer, Reduction, Spec, initial_parameters};
 pub use update::Updates;

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use super::image::{ImageBuilder, ImagePlan};
 use super::memory::{BufferId, Buffers, State, Workspace};
-use super::op::{Purpose, RowOp, Traced, WeightOp};
+use super::nodes::{Builder, Shape, Weighted};
+use super::op::{Purpose, RowOp, WeightOp};
 use super::rows::{RowBuilder, RowKernels};
 use super::share::{Part, Parts};
-use super::spec::{Reduction, Shape, Spec, Weighted};
+use super::spec::{Reduction, Spec};
 use super::tiny::{self, Tiny};
+use super::traced::Traced;
 use super::update::Updates;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
@@ -63,6 +65,8 @@ pub struct Plan<T: Elementary> {
     pub(super) targets: BufferId,
     pub(super) output_grad: BufferId,
     pub(super) input_grad: Option<BufferId>,
+    /// The names of the layers, for `Purpose::Trace`.
+    pub(super) names: Vec<String>,
     /// The output of each layer, for `Purpose::Trace`.
     pub(super) layer_outputs: Vec<Traced>,
     /// The gradient with respect to the output of each layer, for `Purpose::Trace`.
@@ -147,47 +151,30 @@ impl<T: Elementary> Plan<T> {
         memory::room(spec.layers.len())?;
         spec.check()?;
         let shapes = spec.shapes(image)?;
-        let mut builder = RowBuilder {
-            spec,
-            purpose,
-            rows: slab_rows,
-            first: 0,
-            convolutions: 0,
-            on_images: false,
-            buffers: Buffers::default(),
-            forward: Vec::new(),
-            backward: Vec::new(),
-            weights: Vec::new(),
-            copies: Vec::new(),
-            ways: Vec::new(),
-            layer_outputs: Vec::new(),
-            layer_grads: Vec::new(),
-            tiny: tiny::fits(spec),
-        };
+        let mut builder = RowBuilder::new::<T>(spec, purpose, slab_rows, tiny::fits(spec))?;
         let images = image.map(|image| {
-            let batch = &mut builder.buffers;
+            let batch = &mut builder.rows.buffers;
             ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
         });
         let mut images = images.transpose()?;
         let input = match &mut images {
             Some(images) => {
-                let (flat, convolutions) = images.flatten::<T>(slab_rows, &mut builder.buffers);
+                let flat = images.flatten::<T>(slab_rows, &mut builder.rows.buffers);
                 builder.first = images.layers();
-                builder.convolutions = convolutions;
                 builder.on_images = images.joins();
                 builder.layer_outputs.append(&mut images.outputs);
                 flat
             }
-            None => builder.buffer::<T>(spec.in_features()),
+            None => builder.rows.buffer(spec.in_features()),
         };
-        let output = builder.forward::<T>(input);
-        let targets = builder.buffer::<T>(spec.out_features());
-        let output_grad = builder.buffer::<T>(spec.out_features());
+        let output = builder.forward(input);
+        let targets = builder.rows.buffer(spec.out_features());
+        let output_grad = builder.rows.buffer(spec.out_features());
         let mut input_grad =
-            if purpose == Purpose::Forward { None } else { builder.backward::<T>(output_grad) };
+            if purpose == Purpose::Forward { None } else { builder.backward(output_grad) };
         builder.layer_grads.reverse();
         let images = images.map(|images| {
-            let mut buffers = std::mem::take(&mut builder.buffers);
+            let mut buffers = std::mem::take(&mut builder.rows.buffers);
             // Flatten's own gradient is at its features.
             let flat_grad = input_grad;
             let below = |layer| builder.wanted_below(layer);
@@ -196,14 +183,15 @@ impl<T: Elementary> Plan<T> {
             grads.extend(flat_grad.map(Traced::Rows));
             grads.append(&mut builder.layer_grads);
             builder.layer_grads = grads;
-            builder.weights.extend(weights);
+            builder.rows.weights.extend(weights);
             let features = image.map_or(0, ImageShape::features);
             input_grad = plan.input_grad.map(|_| buffers.add::<T>(slab_rows, features));
-            builder.buffers = buffers;
+            builder.rows.buffers = buffers;
             plan
         });
         let blocks = builder.blocks::<T>()?;
-        let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
+        let (layer_outputs, layer_grads) = (builder.layer_outputs, builder.layer_grads);
+        let Builder { buffers, forward, backward, weights, copies, .. } = builder.rows;
         let whole = Part::whole(images.is_none(), forward.len(), backward.len());
         let parts = Parts::new((&forward, &backward), &buffers, false);
         let loss = spec.loss.as_ref();
@@ -229,8 +217,9 @@ impl<T: Elementary> Plan<T> {
             targets,
             output_grad,
             input_grad,
-            layer_outputs: builder.layer_outputs,
-            layer_grads: builder.layer_grads,
+            names: if purpose == Purpose::Trace { spec.names() } else { Vec::new() },
+            layer_outputs,
+            layer_grads,
             slab_rows,
             fused: true,
             tiny: None,

@@ -112,7 +112,10 @@ impl Parts {
             RowOp::Dropout { .. } | RowOp::ImageLinear { .. } | RowOp::ImageGradient { .. } => {
                 self.by_rows(part);
             }
+            // Rows have to be whole.
+            RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(part),
             RowOp::Activation { .. }
+            | RowOp::Add { .. }
             | RowOp::ActivationGradient { .. }
             | RowOp::DropoutGradient { .. } => {}
         }

@@ -15,6 +15,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{Transpose, unpack};
 use crate::kernels::loss::Divisor;
+use crate::kernels::normalization::{AffineGradient, TrainAffine};
 use crate::kernels::reduce::{Accumulate, BLOCK_ROWS, BlockTree};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
@@ -230,6 +231,12 @@ impl<T: Elementary> Plan<T> {
                 block,
                 state: layer,
             }),
+            WeightSource::Normalized { normalized, grad } => self.isa.run(TrainAffine {
+                normalized: workspace.buffer(normalized).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                state: layer,
+            }),
             WeightSource::Images => {
                 let gradient = &workspace.gradients[0];
                 self.sum_images(state, workspace, rows, gradient, (op.index, block));
@@ -378,6 +385,13 @@ impl<T: Elementary> Plan<T> {
                     block,
                     weight: block.of_weight(weight),
                     bias: bias.map(|bias| block.of_bias(bias)),
+                }),
+                WeightSource::Normalized { normalized, grad } => self.isa.run(AffineGradient {
+                    normalized: workspace.buffer(normalized).slice(0, rows),
+                    grad: workspace.buffer(grad).slice(0, rows),
+                    block,
+                    weight: block.of_bias(weight),
+                    bias: block.of_bias(layout.bias(gradient)),
                 }),
                 WeightSource::Images => {
                     self.sum_images(state, workspace, rows, gradient, (op.index, block));

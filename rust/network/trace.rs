@@ -5,8 +5,8 @@
 use super::batch::{Batch, Head, StepLoss};
 use super::image::Home;
 use super::memory::{State, Workspace, view};
-use super::op::Traced;
 use super::plan::Plan;
+use super::traced::Traced;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::flatten::Flatten;
@@ -42,9 +42,10 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'_, T>,
     ) -> Result<(Vec<Tensor<T>>, f64)> {
         memory::room(self.layer_outputs.len())?;
+        let names = &self.names;
         let empty = |what: &str, kinds: &[Traced]| -> Result<Vec<Tensor<T>>> {
             let mut tensors = memory::vector(kinds.len())?;
-            for (layer, &kind) in kinds.iter().enumerate() {
+            for (layer, &kind) in names.iter().zip(kinds) {
                 tensors.push(self.empty(format!("{layer}.{what}"), kind, batch.rows)?);
             }
             Ok(tensors)
@@ -66,14 +67,17 @@ impl<T: Elementary> Plan<T> {
         let reduced = T::from_f64(loss.reduced);
         tensors.push(Tensor { name: "loss".into(), shape: Vec::new(), values: vec![reduced] });
         let gradients = state.layout.export(workspace.gradient())?;
-        let (names, shapes) = (state.layout.names(), state.layout.shapes());
-        let mut named = memory::vector(names.len())?;
-        for ((name, shape), values) in names.into_iter().zip(shapes).zip(gradients) {
+        let (keys, shapes) = (state.layout.names(), state.layout.shapes());
+        let mut named = memory::vector(keys.len())?;
+        for ((name, shape), values) in keys.into_iter().zip(shapes).zip(gradients) {
             named.push(Tensor { name: format!("{name}.grad"), shape, values });
         }
-        for (layer, grad) in grads.into_iter().enumerate().rev() {
+        for (layer, grad) in names.iter().zip(grads).rev() {
             tensors.push(grad);
-            let own = |tensor: &mut Tensor<T>| tensor.name.starts_with(&format!("{layer}."));
+            let own = |tensor: &mut Tensor<T>| {
+                let name = tensor.name.strip_prefix(&layer[..]);
+                matches!(name, Some(".weight.grad" | ".bias.grad"))
+            };
             tensors.extend(named.extract_if(.., own));
         }
         Ok((tensors, loss.reduced))

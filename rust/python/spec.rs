@@ -8,7 +8,7 @@ use crate::kernels::convolution::Stencil;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::pooling::{Pool, PoolKind};
-use crate::network::{Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Spec};
+use crate::network::{Conv2d, Dropout, Init, Input, Layer, Linear, Optimizer, Reduction, Spec};
 use crate::runtime::memory;
 
 /// A whole model and its first learning rate, checked.
@@ -47,7 +47,7 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         "AvgPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Average)?)),
         "MaxPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Max)?)),
         "Flatten" => return Ok(Layer::Flatten),
-        "Dropout" => return Ok(Layer::Dropout { p: get(object, "p")? }),
+        "Dropout" => return Ok(Layer::Dropout(Dropout { p: get(object, "p")? })),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
         "Tanh" => Activation::Tanh,

@@ -21,7 +21,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::kernels::pooling::Pool;
 use crate::network::memory::{BufferId, Buffers, State, Workspace};
-use crate::network::spec::Conv2d;
+use crate::network::nodes::Conv2d;
 use crate::simd::Isa;
 
 /// Images of a tile, or of the batch where a trace keeps all.

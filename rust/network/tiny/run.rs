@@ -16,8 +16,9 @@ use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
 use crate::network::batch::{Batch, StepLoss};
 use crate::network::memory::{Buffers, Layout, State, Workspace, whole};
+use crate::network::nodes::{self, Linear};
 use crate::network::plan::Plan;
-use crate::network::spec::{self, Spec};
+use crate::network::spec::Spec;
 use crate::simd::{Isa, LANES};
 
 /// Steps of so few rows take 256-bit registers at most: xor 0.18 us instead of 0.20 with AVX-512, in
@@ -30,12 +31,12 @@ const MAX_WEIGHTS: usize = 512;
 
 /// Linear layers, each with the activation that follows, if they are all that a network has and it
 /// fits into L1.
-fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
-    let mut pairs: Vec<(&spec::Linear, Activation)> = Vec::new();
+fn pairs(spec: &Spec) -> Option<Vec<(&Linear, Activation)>> {
+    let mut pairs: Vec<(&Linear, Activation)> = Vec::new();
     let mut weights = 0;
     for layer in &spec.layers {
         match layer {
-            spec::Layer::Linear(linear) => {
+            nodes::Layer::Linear(linear) => {
                 let (inputs, outputs) = (linear.in_features, linear.out_features);
                 if inputs > MAX_WIDTH || outputs > MAX_WIDTH {
                     return None;
@@ -46,15 +47,13 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                 }
                 pairs.push((linear, Activation::Identity));
             }
-            spec::Layer::Activation(Activation::Identity) => {}
-            spec::Layer::Activation(activation) => match pairs.last_mut()? {
+            nodes::Layer::Activation(Activation::Identity) => {}
+            nodes::Layer::Activation(activation) => match pairs.last_mut()? {
                 (_, free @ Activation::Identity) => *free = *activation,
                 _ => return None,
             },
-            spec::Layer::Flatten => {}
-            spec::Layer::Dropout { .. } | spec::Layer::Conv2d(_) | spec::Layer::Pool(_) => {
-                return None;
-            }
+            nodes::Layer::Flatten => {}
+            _ => return None,
         }
     }
     spec.loss.is_some().then_some(pairs)
