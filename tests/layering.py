@@ -1,13 +1,22 @@
-"""Checks the floors of the house: which module of rust/ may use which, and how Python comes in.
+"""Checks the floors of the house: which file may use which, in rust/ and in python/, and how
+Python comes in.
+
+    python tests/layering.py
+    python tests/layering.py --map
 
 `violations(root)` lists what breaks the rules, one line each; run as a script it prints them
-and exits with 1 if there are any. Comments and string literals are ignored.
+and exits with 1 if there are any, or prints the map: files, arrows, circles and the longest files.
+Comments and string literals are ignored.
 """
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from house import python_files, rust_files
+from house.arrows import Drawing
+from house.map import described
+from house.rust_code import Token, paths, tokens
 
 FLOORS = {
     "error": 0,
@@ -21,6 +30,18 @@ FLOORS = {
 # What is simd's to know: the floating-point environment, which a worker thread sets, and which
 # types are elements of an arena.
 SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
+
+# The floors of python/ironmlp, from the ground up: files, or folders when they end in "/".
+PYTHON_FLOORS = {
+    "arguments": ("_environment.py", "_arguments/"),
+    "specs": ("layers.py", "losses.py", "optimizers.py"),
+    "data": ("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
+    "engine": ("_engine/",),
+    "files": ("_files/",),
+    "training": ("callbacks/", "history.py", "_training/"),
+    "models": ("model.py", "mlp.py", "lenet.py"),
+    "tools": ("persistence.py", "reference/", "_commands/", "__main__.py"),
+}
 
 # Where a word may stand: files, or folders when they end in "/".
 ROOMS = {
@@ -50,7 +71,7 @@ UNCHECKED = {
     ".collect": (
         "rust/network/rows/build.rs",
         "rust/network/memory/state.rs",
-        "rust/network/step.rs",
+        "rust/network/weight_phase.rs",
         "rust/network/update.rs",
         "rust/python/array.rs",
         "rust/python/config.rs",
@@ -69,91 +90,6 @@ ENTRY = "entry"
 ENVIRONMENT = "rust/python/environment.rs"
 
 MAX_LINES = 450
-
-# In this order: a comment may hold quotes, and 'a' is a character but 'a a lifetime.
-_IGNORED = re.compile(
-    r"""//[^\n]*
-      | \b[bc]?r(?P<hashes>\#*)".*?"(?P=hashes)
-      | "(?:\\.|[^"\\])*"
-      | '(?:\\(?:u\{[^}]*\}|x..|.)|[^\\'])'
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_TOKEN = re.compile(r"\n|[A-Za-z_]\w*|::|\S")
-
-Token = tuple[str, int]
-
-
-def tokens(source: str) -> list[Token]:
-    """Words and signs of Rust code with their line numbers, without comments and literals."""
-    found: list[Token] = []
-    position, line = 0, 1
-    while position < len(source):
-        skipped = _block_comment(source, position) or _IGNORED.match(source, position)
-        end = skipped if isinstance(skipped, int) else skipped.end() if skipped else None
-        if end is None:
-            match = _TOKEN.match(source, position)
-            end = match.end() if match else position + 1
-            if match and match[0] != "\n":
-                found.append((match[0], line))
-        line += source.count("\n", position, end)
-        position = end
-    return found
-
-
-def _block_comment(source: str, start: int) -> int | None:
-    """End of the block comment at `start`, which may hold others; None if there is none."""
-    if not source.startswith("/*", start):
-        return None
-    depth = 0
-    for mark in re.compile(r"/\*|\*/").finditer(source, start):
-        depth += 1 if mark[0] == "/*" else -1
-        if depth == 0:
-            return mark.end()
-    return len(source)
-
-
-def _tails(code: list[Token], start: int, prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Paths that continue `prefix` at the token `start`, groups in braces spread out."""
-    words = [word for word, _ in code[start : start + 2]]
-    if not words or words[0] != "::":
-        yield prefix
-    elif words[1:] == ["{"]:
-        depth, element = 1, start + 2
-        for i in range(start + 2, len(code)):
-            word = code[i][0]
-            if depth == 1 and word in (",", "}") and i > element:
-                yield from _tails(code, element + 1, (*prefix, code[element][0]))
-            if depth == 1 and word == ",":
-                element = i + 1
-            depth += {"{": 1, "}": -1}.get(word, 0)
-            if depth == 0:
-                return
-    else:
-        yield from _tails(code, start + 2, (*prefix, *words[1:]))
-
-
-def paths(code: list[Token], module: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Every path of `code` with its line; those of this crate begin with "crate".
-
-    `module` is the file's own path in the crate; `super` is resolved against it and against
-    the modules that the file opens itself.
-    """
-    braces: list[tuple[str, ...]] = []
-    for i, (word, line) in enumerate(code):
-        before = code[i - 1][0] if i else ""
-        if word == "{":
-            is_module = i > 1 and code[i - 2][0] == "mod"
-            braces.append((before,) if is_module else ())
-        elif word == "}" and braces:
-            braces.pop()
-        elif before != "::" and (word[0].isalpha() or word[0] == "_"):
-            here = ("crate", *module, *(name for opened in braces for name in opened))
-            for tail in _tails(code, i + 1, (word,)):
-                climbs = 1 if tail[0] == "self" and tail[1:2] == ("super",) else 0
-                names = tail[climbs:]
-                up = next((n for n, name in enumerate(names) if name != "super"), len(names))
-                yield ((*here[: len(here) - up], *names[up:]) if up else names), line
 
 
 def _bodies(code: list[Token]) -> Iterator[tuple[str, int, str]]:
@@ -229,7 +165,7 @@ def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
         for function, line, first in _bodies(code):
             if first != ENTRY:
                 yield line, f"Python calls {function}, which must begin with {ENTRY}"
-    for path, line in paths(code, () if floor == "lib" else module):
+    for _, path, line in paths(code, () if floor == "lib" else module):
         if path[0] == "crate" and len(path) > 1 and floor != "lib":
             if path[1] not in FLOORS:
                 yield line, f"crate::{path[1]} is no floor; known are {', '.join(FLOORS)}"
@@ -240,20 +176,77 @@ def _check(name: str, source: str) -> Iterator[tuple[int, str]]:
                 yield line, f"{room} outside {', '.join(ROOMS[room])}"
 
 
+def python_floor(file: str) -> int | None:
+    """The number of a file's floor, from the ground up."""
+    name = file.removeprefix("python/ironmlp/")
+    for number, members in enumerate(PYTHON_FLOORS.values()):
+        if any(name == m or (m.endswith("/") and name.startswith(m)) for m in members):
+            return number
+    return None
+
+
+def _upward(drawn: Drawing) -> Iterator[str]:
+    """The arrows between files of Python that lead to a higher floor, and files on none."""
+    names = list(PYTHON_FLOORS)
+    floors = {file: python_floor(file) for file in drawn.lines if file not in drawn.doors}
+    for file, floor in floors.items():
+        if floor is None:
+            yield f"{file}:1: it is on no floor; known are {', '.join(names)}"
+    for (source, target), line in drawn.arrows.items():
+        low, high = floors[source], floors[target]
+        if low is not None and high is not None and low < high:
+            yield f"{source}:{line}: {names[low]} must not use {names[high]} ({target})"
+
+
+def _drawn(drawn: Drawing) -> Iterator[str]:
+    """The circles of a drawing, and the files that were to introduce only."""
+    for circle in drawn.circles():
+        way = drawn.round_trip(circle)
+        line = drawn.arrows[way[0], way[1]]
+        around = " -> ".join([*way, way[0]])
+        yield f"{way[0]}:{line}: a circle of {len(circle)} files has the way {around}"
+    for file, (line, name) in drawn.working.items():
+        door = Path(file).name
+        yield f"{file}:{line}: {door} only declares and passes on: move {name} into another file"
+
+
+def drawings(root: Path) -> tuple[Drawing, Drawing]:
+    """The files of `root`/rust and of `root`/python with their arrows."""
+
+    def sources(pattern: str) -> dict[str, str]:
+        found = sorted(root.glob(pattern))
+        return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in found}
+
+    return (
+        rust_files.drawing(sources("rust/**/*.rs")),
+        python_files.drawing(sources("python/**/*.py")),
+    )
+
+
 def violations(root: Path) -> list[str]:
     """What breaks the rules in `root`/rust and `root`/python, as "file:line: what"."""
-    found = []
-    for path in sorted([*root.glob("rust/**/*.rs"), *root.glob("python/**/*.py")]):
-        name, source = path.relative_to(root).as_posix(), path.read_text("utf-8")
-        lines = source.count("\n")
-        if lines > MAX_LINES:
-            found.append(f"{name}:{lines}: {lines} lines, at most {MAX_LINES}")
-        if name.endswith(".rs"):
-            found += sorted({f"{name}:{line}: {what}" for line, what in _check(name, source)})
-    return found
+    rust, python = drawings(root)
+    found = [
+        f"{name}:{lines}: {lines} lines, at most {MAX_LINES}"
+        for name, lines in (rust.lines | python.lines).items()
+        if lines > MAX_LINES
+    ]
+    for name in rust.lines:
+        source = (root / name).read_text("utf-8")
+        found += sorted({f"{name}:{line}: {what}" for line, what in _check(name, source)})
+    return [*found, *_drawn(rust), *_drawn(python), *_upward(python)]
+
+
+def main() -> int:
+    root = Path(__file__).resolve().parent.parent
+    if sys.argv[1:] == ["--map"]:
+        for language, drawn in zip(("Rust", "Python"), drawings(root), strict=True):
+            print(*described(language, drawn), sep="\n")
+        return 0
+    broken = violations(root)
+    print("\n".join(broken) or "layering: every file is on its floor")
+    return int(bool(broken))
 
 
 if __name__ == "__main__":
-    broken = violations(Path(__file__).resolve().parent.parent)
-    print("\n".join(broken) or "layering: every file is on its floor")
-    sys.exit(bool(broken))
+    sys.exit(main())

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
-from ironmlp import _core, _selfcheck_networks
-from ironmlp._selfcheck_networks import (
+from ironmlp import _core
+from ironmlp._commands import selfcheck_networks
+from ironmlp._commands.selfcheck_networks import (
     DTYPES,
     Array,
     Data,
@@ -63,7 +64,7 @@ def drawn(number: int) -> Network:
     )
 
 
-NETWORKS = _selfcheck_networks.NETWORKS | {f"drawn {number}": drawn(number) for number in range(20)}
+NETWORKS = selfcheck_networks.NETWORKS | {f"drawn {number}": drawn(number) for number in range(20)}
 
 # Every network in both dtypes: its name and the dtype.
 CASES = [(name, dtype) for name in NETWORKS for dtype in DTYPES]

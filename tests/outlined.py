@@ -1,6 +1,6 @@
 """Finds vector instructions that became functions of their own.
 
-What is not inlined into the functions that enable an instruction set (`rust/simd/dispatch.rs`)
+What is not inlined into the functions that enable an instruction set (`enter` in `rust/simd/`)
 cannot take the instructions in: it calls a function for each of them, which gives the same bits ten
 times as slowly. A closure may stay outside so, whatever its function is marked. `outlined(lines)`
 takes what `objdump -d` prints and gives the addresses of such functions: a few moves, one vector

@@ -17,7 +17,7 @@ import ironmlp as im
 import mxcsr
 import networks
 from golden import make_hashes
-from ironmlp import _selfcheck_networks
+from ironmlp._commands import selfcheck_networks
 from networks import (
     CASES,
     NETWORKS,
@@ -90,7 +90,7 @@ def test_every_instruction_set_gives_the_same_bits(isa: str) -> None:
 def test_the_repository_has_these_hashes() -> None:
     kept = json.loads(make_hashes.PATH.read_text("utf-8"))
     assert kept["numerics"] == im.config()["numerics"]
-    ours = _selfcheck_networks.NETWORKS
+    ours = selfcheck_networks.NETWORKS
     assert kept["hashes"] == {
         f"{name}, {dtype}": expected(name, dtype) for name, dtype in CASES if name in ours
     }

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import ironmlp as im
-from ironmlp import _demo
+from ironmlp._commands import demo
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,16 +72,16 @@ def test_both_sides_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess(command, 0, stdout="{}")
 
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    monkeypatch.setattr(_demo.subprocess, "run", begin)
-    assert _demo.measured() == {}
+    monkeypatch.setattr(demo.subprocess, "run", begin)
+    assert demo.measured() == {}
     ((command, threads),) = begun
-    assert command == ["-m", "ironmlp._demo_measure"]
+    assert command == ["-m", "ironmlp._commands.demo_measure"]
     assert set(threads.values()) == {"1"}
     assert {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} <= set(threads)
 
 
 def test_models_of_the_demo_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ironmlp import _demo_measure
+    from ironmlp._commands import demo_measure
 
     made = []
 
@@ -90,47 +90,47 @@ def test_models_of_the_demo_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> 
             super().__init__(*given, **settings)  # type: ignore[arg-type]
             made.append(self)
 
-    monkeypatch.setattr(_demo_measure.im, "MLP", Noted)
-    monkeypatch.setattr(_demo_measure, "XOR_EPOCHS", 10)
-    monkeypatch.setattr(_demo_measure, "XOR_PRINTED", 10)
+    monkeypatch.setattr(demo_measure.im, "MLP", Noted)
+    monkeypatch.setattr(demo_measure, "XOR_EPOCHS", 10)
+    monkeypatch.setattr(demo_measure, "XOR_PRINTED", 10)
     monkeypatch.setattr(
-        _demo_measure,
+        demo_measure,
         "best_times",
         lambda *calls: [call() for call in calls] and {"seconds": 0.0, "numpy_seconds": 0.0},
     )
-    _demo_measure.xor()
+    demo_measure.xor()
     assert [model.n_threads for model in made] == [1]
-    monkeypatch.setattr(_demo_measure, "DIGITS_SPLITS", 2)
-    _demo_measure.digits()
+    monkeypatch.setattr(demo_measure, "DIGITS_SPLITS", 2)
+    demo_measure.digits()
     assert [model.n_threads for model in made] == [1, 1, 1]
 
 
 def test_the_shortest_of_several_times_counts_and_sides_take_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ironmlp import _demo_measure
+    from ironmlp._commands import demo_measure
 
     clock, calls = [0.0], []
-    monkeypatch.setattr(_demo_measure.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(demo_measure.time, "perf_counter", lambda: clock[0])
     durations = {"ours": iter([5.0, 2.0, 3.0, 2.5, 9.0]), "numpy": iter([7.0, 8.0, 6.0, 9.0, 9.0])}
 
     def takes(name: str) -> None:
         calls.append(name)
         clock[0] += next(durations[name])
 
-    times = _demo_measure.best_times(lambda: takes("ours"), lambda: takes("numpy"))
+    times = demo_measure.best_times(lambda: takes("ours"), lambda: takes("numpy"))
     assert times == {"seconds": 2.0, "numpy_seconds": 6.0}
     assert calls == ["ours", "numpy"] * 5
 
 
 def test_a_measurement_that_fails_ends_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _demo.subprocess,
+        demo.subprocess,
         "run",
         lambda command, **_: subprocess.CompletedProcess(command, 3, stdout=""),
     )
     with pytest.raises(SystemExit) as caught:
-        _demo.run_demo(as_json=True)
+        demo.run_demo(as_json=True)
     assert caught.value.code == 3
 
 

@@ -100,10 +100,10 @@ def test_fit(settings: dict[str, Any], words: list[str]) -> None:
 
 
 def test_what_belongs_to_validation_has_a_way() -> None:
-    from ironmlp import _foreign
+    from ironmlp._arguments import foreign
 
-    assert "model.evaluate" in _foreign.keyword("validation_data", [])
-    assert "model.evaluate" in _foreign.keyword("validation_split", [])
+    assert "model.evaluate" in foreign.keyword("validation_data", [])
+    assert "model.evaluate" in foreign.keyword("validation_split", [])
 
 
 @pytest.mark.parametrize("name", ["evaluate", "train_on_batch", "loss_and_grad"])
@@ -185,7 +185,7 @@ def test_an_image_has_three_sizes() -> None:
 
 
 def test_strings_lead_to_what_exists() -> None:
-    from ironmlp import _foreign
+    from ironmlp._arguments import foreign
 
     known = {
         "activation": ACTIVATIONS,
@@ -195,19 +195,19 @@ def test_strings_lead_to_what_exists() -> None:
         "optimizer": OPTIMIZERS,
         "reduction": REDUCTIONS,
     }
-    assert known.keys() == _foreign.STRINGS.keys()
-    for argument, table in _foreign.STRINGS.items():
+    assert known.keys() == foreign.STRINGS.keys()
+    for argument, table in foreign.STRINGS.items():
         assert set(table.values()) <= set(known[argument])
         assert not set(table) & set(known[argument])
 
 
 def test_arguments_lead_to_what_exists() -> None:
-    from ironmlp import _foreign
+    from ironmlp._arguments import foreign
 
     specs = [getattr(module, n) for module in (layers, losses, optimizers) for n in module.__all__]
     public = [*specs, im.MLP, im.Sequential, im.Sequential.fit, im.LeNet5]
     names = {name for thing in public for name in inspect.signature(thing).parameters}
-    assert {ours for listed in _foreign.ARGUMENTS.values() for ours in listed} <= names
+    assert {ours for listed in foreign.ARGUMENTS.values() for ours in listed} <= names
 
 
 def test_signatures_stay() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp import _fitting
-from ironmlp._progress import Silent
+from ironmlp._training import fitting
+from ironmlp._training.progress import Silent
 from test_interrupt import _handlers, press_when_ready  # noqa: F401
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs an OS with POSIX signals")
@@ -39,7 +39,7 @@ def test_ctrl_c_between_two_steps(
     settings: dict[str, Any] = {"batch_size": BATCH, "shuffle": False, "verbose": False}
     with monkeypatch.context() as patch:
         # A slice of no time is a single step; between two slices Ctrl-C is taken.
-        patch.setattr(_fitting, "SLICE", 0.0)
+        patch.setattr(fitting, "SLICE", 0.0)
         patch.setattr(Silent, "update", update)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, Y, epochs=4, callbacks=callbacks, **settings)

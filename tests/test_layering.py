@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import layering
+from house.map import described
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,7 +75,18 @@ def test_this_repository() -> None:
         ),
         # size
         ("rust/kernels/a.rs", "\n" * 451, "451 lines, at most 450"),
-        ("python/ironmlp/a.py", "\n" * 451, "451 lines, at most 450"),
+        ("python/ironmlp/model.py", "\n" * 451, "451 lines, at most 450"),
+        # what only introduces
+        (
+            "rust/kernels/a/mod.rs",
+            "mod b;\npub fn f() {}",
+            "mod.rs only declares and passes on: move f",
+        ),
+        ("rust/kernels/mod.rs", "mod b;\nimpl T for f32 {}", "move impl"),
+        ("python/ironmlp/callbacks/__init__.py", "def f() -> int:\n    return 1\n", "move f"),
+        ("python/ironmlp/_labels/__init__.py", "A = 2\nB = A + 1\n", "move B = A + 1"),
+        # on no floor
+        ("python/ironmlp/helpers.py", "", "it is on no floor"),
     ],
 )
 def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
@@ -101,17 +113,174 @@ def test_reports(tmp_path: Path, name: str, source: str, message: str) -> None:
         ("rust/lib.rs", '#[cfg(feature = "python")]\nmod python;\npub use crate::training::Run;'),
         ("rust/training/a.rs", "pub(crate) fn numpy_like(network: usize) {}"),
         ("rust/network/a.rs", "let a = vec![[0; 2], [f(1); 3]]; let b = gather::to_vec(x)?;"),
-        ("rust/network/step.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
+        ("rust/network/weight_phase.rs", "let a: Vec<_> = layers.iter().map(f).collect();"),
         ("rust/network/a.rs", "#[cfg(test)]\nmod tests { fn f() { let a = vec![0; 9]; } }"),
         ("rust/runtime/memory.rs", "let a = vec![0; 9];"),
         # comments and literals
         ("rust/training/a.rs", "//! [`pyo3`] unsafe crate::python\n/* unsafe /* */ numpy */"),
         ("rust/training/a.rs", 'let s = "unsafe \\" pyo3"; let r = r#"unsafe " numpy"#;'),
-        ("python/ironmlp/a.py", "\n" * 450),
+        ("python/ironmlp/model.py", "\n" * 450),
+        ("rust/kernels/a/mod.rs", "//! A room.\n#[cfg(test)]\nmod b;\npub use b::{B, C as D};"),
+        (
+            "python/ironmlp/__init__.py",
+            '"""A room."""\nfrom typing import TYPE_CHECKING\n__all__ = ["a"]\n'
+            "if TYPE_CHECKING:\n    import numpy\ndef __getattr__(name):\n    return 1\n",
+        ),
     ],
 )
 def test_accepts(tmp_path: Path, name: str, source: str) -> None:
     assert check(tmp_path, name, source) == []
+
+
+# Each language with files that keep the rules, to which one more is added.
+RUST = {
+    "rust/lib.rs": "pub mod kernels;\npub mod network;",
+    "rust/kernels/mod.rs": "pub mod room;\npub mod single;",
+    "rust/kernels/room/mod.rs": "mod a;\nmod b;\npub use a::A;\npub use b::{B as C, *};",
+    "rust/kernels/room/a.rs": "pub struct A;\npub fn twice() {}",
+    "rust/kernels/room/b.rs": "pub struct B;\nimpl B { pub const SIZE: usize = 1; }",
+    "rust/kernels/single.rs": "pub fn one() {}",
+    "rust/network/mod.rs": "mod plan;\npub use plan::Plan;",
+    "rust/network/plan.rs": "pub struct Plan;",
+}
+PYTHON = {
+    "python/ironmlp/__init__.py": "from ironmlp.model import Sequential\n",
+    "python/ironmlp/layers.py": "class Layer: ...\n",
+    "python/ironmlp/losses.py": "class Loss: ...\n",
+    "python/ironmlp/model.py": "from ironmlp.layers import Layer\nclass Sequential: ...\n",
+    "python/ironmlp/callbacks/__init__.py": "from ironmlp.callbacks.base import Callback\n",
+    "python/ironmlp/callbacks/base.py": "class Callback: ...\n",
+    "python/ironmlp/callbacks/early.py": "from ironmlp.callbacks import Callback\n",
+}
+A, B, ONE = "rust/kernels/room/a.rs", "rust/kernels/room/b.rs", "rust/kernels/single.rs"
+LAYERS, LOSSES, MODEL = (f"python/ironmlp/{name}.py" for name in ("layers", "losses", "model"))
+BASE, EARLY = (f"python/ironmlp/callbacks/{name}.py" for name in ("base", "early"))
+
+
+def planted(root: Path, changes: dict[str, str]) -> list[str]:
+    sources = (RUST if next(iter(changes)).endswith(".rs") else PYTHON) | changes
+    for name, source in sources.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    return layering.violations(root)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        # by a use, an expression, a macro, a module's name, in tests
+        ({A: "use super::b::B; pub struct A;", B: "use super::a::A; pub struct B;"}, f"{A} -> {B}"),
+        (
+            {A: "fn f() { super::b::g() } pub struct A;", B: "use super::a; pub struct B;"},
+            f"{A} -> {B}",
+        ),
+        (
+            {A: "m!(crate::kernels::room::b::B); pub struct A;", B: "use super::*; type X = A;"},
+            f"{A} -> {B}",
+        ),
+        (
+            {A: "use super::b; pub struct A;", B: "mod tests { use super::super::a::twice; }"},
+            f"{A} -> {B}",
+        ),
+        # through mod.rs: what it passes on, under another name, by a star, or has imported itself
+        ({A: "use super::C; pub struct A;", B: "use super::A; pub struct B;"}, f"{A} -> {B}"),
+        (
+            {A: "use super::hidden; pub struct A;", B: "use super::A; pub fn hidden() {}"},
+            f"{A} -> {B}",
+        ),
+        (
+            {A: "use crate::kernels::room; fn f() -> room::C {}", B: "use super::a::A;"},
+            f"{A} -> {B}",
+        ),
+        # from room to room
+        (
+            {A: "use crate::kernels::single; pub struct A;", ONE: "use super::room::A;"},
+            f"{A} -> {ONE}",
+        ),
+        (
+            {
+                A: "use super::b::B;",
+                B: "use crate::kernels::single::one;",
+                ONE: "use super::room::a;",
+            },
+            f"a circle of 3 files has the way {A} -> {B} -> {ONE} -> {A}",
+        ),
+        # Python: at the top, in a function, for a type checker, relative, as a module, by name
+        (
+            {LAYERS: "import ironmlp.losses\n", LOSSES: "from ironmlp import layers\n"},
+            f"{LAYERS} -> {LOSSES}",
+        ),
+        (
+            {
+                LAYERS: "def f():\n    from ironmlp.losses import Loss\n",
+                LOSSES: "if TYPE_CHECKING:\n    from ironmlp.layers import Layer\n",
+            },
+            f"{LAYERS} -> {LOSSES}",
+        ),
+        (
+            {LAYERS: "from .losses import Loss\n", LOSSES: "from . import layers\n"},
+            f"{LAYERS} -> {LOSSES}",
+        ),
+        (
+            {
+                LAYERS: "import_module('ironmlp.losses')\n",
+                LOSSES: "import ironmlp as im\nim.layers\n",
+            },
+            f"{LAYERS} -> {LOSSES}",
+        ),
+        # through an __init__.py
+        ({BASE: "from .early import X\nclass Callback: ...\n"}, f"{BASE} -> {EARLY}"),
+    ],
+)
+def test_finds_a_circle(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    (found,) = planted(tmp_path, changes)
+    first = next(iter(changes))
+    assert found.startswith(f"{first}:")
+    assert message in found
+    assert found.endswith(f"-> {first}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({A: "pub use crate::network::Plan; pub struct A;"}, "kernels must not use network::Plan"),
+        ({LAYERS: "from ironmlp.callbacks.base import Callback\n"}, "specs must not use training"),
+        ({LAYERS: "from ironmlp import callbacks\ncallbacks.Callback\n"}, "must not use training"),
+        ({BASE: "if TYPE_CHECKING:\n    from ironmlp import Sequential\n"}, "must not use models"),
+        ({BASE: "def f():\n    from ..model import Sequential\n"}, "must not use models"),
+    ],
+)
+def test_finds_an_upward_arrow(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    (found,) = planted(tmp_path, changes)
+    assert found.startswith(f"{next(iter(changes))}:")
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {A: "pub struct A;"},
+        {B: "use super::{A, a::twice}; use crate::kernels::{room, single::one}; type T = room::A;"},
+        {A: "//! [`super::b::B`]\nfn f() { let b = x.b; b::c; std::b::c() }", B: "use super::A;"},
+        {A: "struct B; use self::B as C; fn f() -> B {}", B: "use super::a::*;"},
+        {A: "#[cfg(test)] mod tests { use super::*; }", B: "use std::{fmt, ops::*}; use super::A;"},
+        {MODEL: "from ironmlp import layers, losses, _core\nfrom os import path\n"},
+        {LAYERS: "def f(model: 'Sequential') -> None: ...\n"},
+        {LAYERS: "import numpy as np\nnp.model\nTEXT = 'from ironmlp import model'\n"},
+    ],
+)
+def test_finds_nothing_in_order(tmp_path: Path, changes: dict[str, str]) -> None:
+    assert planted(tmp_path, changes) == []
+
+
+def test_the_map(tmp_path: Path) -> None:
+    assert len(planted(tmp_path, {A: "use super::C;\n\npub struct A;", B: "\nuse super::A;"})) == 1
+    rust, _ = layering.drawings(tmp_path)
+    head, *lines = described("Rust", rust)
+    assert head == "Rust: 8 files, of which 4 only introduce; lines: 9; arrows: 2; circles: 1"
+    assert lines[:3] == ["  circle of 2 files", f"    {A}:1 -> {B}", f"    {B}:2 -> {A}"]
+    assert lines[3:5] == ["  longest files", "      3 rust/kernels/room/mod.rs"]
 
 
 def test_gives_the_line(tmp_path: Path) -> None:

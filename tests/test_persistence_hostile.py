@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp import _safetensors
-from ironmlp._labels_json import BYTES_LIMIT, classes_from_json
+from ironmlp._files import safetensors
+from ironmlp._files.classes import BYTES_LIMIT, classes_from_json
 
 # What no hostile file may take: it has a few kilobytes.
 MEMORY = 5_000_000
@@ -268,7 +268,7 @@ def test_a_long_header_is_not_read(path: Path) -> None:
 
 
 def test_what_would_not_be_read_is_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_safetensors, "HEADER_LIMIT", 500)
+    monkeypatch.setattr(safetensors, "HEADER_LIMIT", 500)
     with pytest.raises(ValueError, match="at most 500"):
         im.MLP([2, 1], loss="mse").save(path)
     assert not path.exists()

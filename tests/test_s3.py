@@ -10,7 +10,7 @@ import pytest
 
 import ironmlp as im
 import tolerances
-from ironmlp._demo_numpy import sigmoid, train_xor
+from ironmlp._commands.demo_numpy import sigmoid, train_xor
 from ironmlp.datasets import xor
 
 Array = np.ndarray[Any, Any]

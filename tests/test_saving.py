@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ironmlp as im
-from ironmlp import _atomic
+from ironmlp._files import atomic
 from opcodes import every_instruction
 from states import everything
 
@@ -65,7 +65,7 @@ def test_an_interrupt_anywhere_leaves_the_old_file_or_the_new_one(path: Path) ->
             path.write_bytes(old)
 
     seen = set()
-    for at in every_instruction(lambda: _atomic.write(path, parts()), prepare):
+    for at in every_instruction(lambda: atomic.write(path, parts()), prepare):
         assert not hidden(path.parent, path), at
         seen.add(path.read_bytes() if path.exists() else None)
     assert seen == {old, NEW}
@@ -80,7 +80,7 @@ def test_an_interrupt_after_an_error_leaves_nothing_either(
     path = tmp_path / "file"
     path.write_bytes(OLD)
     monkeypatch.setattr(os, call, fails(errno.ENOSPC))
-    for at in every_instruction(lambda: _atomic.write(path, parts()), lambda: None):
+    for at in every_instruction(lambda: atomic.write(path, parts()), lambda: None):
         assert not hidden(tmp_path, path), at
         assert path.read_bytes() == OLD
     assert at > 200
@@ -99,7 +99,7 @@ def test_an_interrupt_while_a_file_is_written_in_place(
         path.write_bytes(OLD)
 
     kept = 0
-    for at in every_instruction(lambda: _atomic.write(path, parts()), prepare):
+    for at in every_instruction(lambda: atomic.write(path, parts()), prepare):
         copies = [found.read_bytes() for found in hidden(tmp_path, path)]
         if copies:
             # Only from the moment on when the old file may be damaged.
@@ -118,7 +118,7 @@ def test_a_full_disk_leaves_nothing_and_is_named(size: int, path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
     try:
         with pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as caught:
-            _atomic.write(path, [b"a" * size] * 3)
+            atomic.write(path, [b"a" * size] * 3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
@@ -145,7 +145,7 @@ def test_no_space_at_any_moment(
             self.close()
 
     opened = open
-    monkeypatch.setattr(_atomic, "open", lambda *given: Full(opened(*given)), raising=False)
+    monkeypatch.setattr(atomic, "open", lambda *given: Full(opened(*given)), raising=False)
     old = path.read_bytes() if path.exists() else None
     for _ in range(3):
         with pytest.raises(OSError, match=r"No space left on device: .* make room") as caught:
@@ -186,7 +186,7 @@ def test_a_copy_stays_when_writing_in_place_fails(
     path = tmp_path / "file"
     path.write_bytes(OLD)
     monkeypatch.setattr(os, "replace", fails(errno.EBUSY))
-    monkeypatch.setattr(_atomic.shutil, "copyfileobj", fails(errno.ENOSPC))
+    monkeypatch.setattr(atomic.shutil, "copyfileobj", fails(errno.ENOSPC))
     with pytest.raises(OSError, match="a complete copy of the new one") as caught:
         model.save(path)
     (copy,) = hidden(tmp_path, path)
@@ -224,7 +224,7 @@ def test_errors_name_the_given_path_and_a_cure(
 def test_a_folder_that_is_not_writable(
     number: int, model: im.MLP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_atomic, "open", fails(number), raising=False)
+    monkeypatch.setattr(atomic, "open", fails(number), raising=False)
     with pytest.raises(OSError, match=r"the folder '.*' must be writable") as caught:
         model.save(tmp_path / "m.st")
     assert caught.value.filename == str(tmp_path / "m.st")

@@ -13,8 +13,8 @@ import pytest
 
 import ironmlp as im
 from golden import make_hashes
-from ironmlp import _selfcheck
-from ironmlp._selfcheck_networks import CASES, NETWORKS, Network
+from ironmlp._commands import selfcheck
+from ironmlp._commands.selfcheck_networks import CASES, NETWORKS, Network
 from ironmlp.layers import ACTIVATIONS, INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
@@ -38,7 +38,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def write(**changed: Any) -> None:
         path = tmp_path / "hashes.json"
         path.write_text(json.dumps(KEPT | changed), "utf-8")
-        monkeypatch.setattr(_selfcheck, "HASHES", path)
+        monkeypatch.setattr(selfcheck, "HASHES", path)
 
     return write
 
@@ -70,7 +70,7 @@ def test_json_has_the_hashes_of_the_repository(isa: str) -> None:
     assert found["hashes"] == KEPT["hashes"]
     assert (found["isa"], found["threads"]) == (isa, [3, 1])
     assert (found["ok"], found["different"]) == (True, [])
-    assert max(found["gradients"].values()) <= _selfcheck.GRADIENT_EPS
+    assert max(found["gradients"].values()) <= selfcheck.GRADIENT_EPS
 
 
 @pytest.mark.parametrize("threads", ["", "0", "1,-1", "two", "1.5"])
@@ -83,7 +83,7 @@ def test_threads_that_are_no_numbers(threads: str) -> None:
 def test_an_altered_hash_is_found(kept: Any, capsys: pytest.CaptureFixture[str]) -> None:
     name = "odd, float64"
     kept(hashes=KEPT["hashes"] | {name: KEPT["hashes"]["odd, float32"]})
-    assert _selfcheck.run_selfcheck([1, 2]) == 1
+    assert selfcheck.run_selfcheck([1, 2]) == 1
     out = capsys.readouterr().out
     assert len(marked(out, "DIFFERENT")) == 2  # one for each number of threads
     assert all(name in line for line in marked(out, "DIFFERENT"))
@@ -92,7 +92,7 @@ def test_an_altered_hash_is_found(kept: Any, capsys: pytest.CaptureFixture[str])
 
 def test_a_network_without_a_hash_is_found(kept: Any, capsys: pytest.CaptureFixture[str]) -> None:
     kept(hashes={name: value for name, value in KEPT["hashes"].items() if "deep" not in name})
-    assert _selfcheck.run_selfcheck([1]) == 1
+    assert selfcheck.run_selfcheck([1]) == 1
     assert len(marked(capsys.readouterr().out, "UNKNOWN")) == 2
 
 
@@ -100,11 +100,11 @@ def test_hashes_of_other_numerics_do_not_apply(
     kept: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept(numerics=KEPT["numerics"] + 1)
-    assert _selfcheck.run_selfcheck([1]) == 1
+    assert selfcheck.run_selfcheck([1]) == 1
     out = capsys.readouterr().out
     assert f"hashes are of numerics {KEPT['numerics'] + 1}: they do not apply" in out
     assert out.endswith("NOT as it must be: the numerics\n")
-    assert _selfcheck.run_selfcheck([1], as_json=True) == 1
+    assert selfcheck.run_selfcheck([1], as_json=True) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
@@ -123,7 +123,7 @@ def test_an_altered_parameter_is_found(
         return model
 
     monkeypatch.setattr(Network, "build", build)
-    assert _selfcheck.run_selfcheck([1, 2]) == 1
+    assert selfcheck.run_selfcheck([1, 2]) == 1
     found = marked(capsys.readouterr().out, "DIFFERENT")
     assert [line.split()[1] for line in found] == ["digits,", "digits,"]
     assert all("(2 threads)" in line for line in found)
@@ -144,16 +144,16 @@ def test_an_altered_gradient_is_found(
         return loss, grads, input_grad
 
     monkeypatch.setattr(im.Sequential, "loss_and_grad", loss_and_grad)
-    assert _selfcheck.run_selfcheck([1]) == 1
+    assert selfcheck.run_selfcheck([1]) == 1
     found = marked(capsys.readouterr().out, "DIFFERENT")
     assert [line.split()[1] for line in found] == ["deep,", "deep,"]
 
 
 def test_a_gradient_that_must_be_zero_is_held_to_it() -> None:
     nothing = {"loss": 1.0, "0.weight": np.zeros(3)}
-    assert _selfcheck.max_difference(nothing, nothing, 2.0**-52) == 0.0
+    assert selfcheck.max_difference(nothing, nothing, 2.0**-52) == 0.0
     some = nothing | {"0.weight": np.full(3, 1e-300)}
-    assert _selfcheck.max_difference(some, nothing, 2.0**-52) == np.inf
+    assert selfcheck.max_difference(some, nothing, 2.0**-52) == np.inf
 
 
 def test_the_networks_have_every_member_and_option() -> None:

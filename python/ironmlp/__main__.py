@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
 
     if parsed.command == "selfcheck":
-        from ironmlp._selfcheck import run_selfcheck
+        from ironmlp._commands.selfcheck import run_selfcheck
 
         return run_selfcheck(parsed.threads, as_json=parsed.json)
-    from ironmlp._demo import run_demo
+    from ironmlp._commands.demo import run_demo
 
     run_demo(as_json=parsed.json)
     return 0

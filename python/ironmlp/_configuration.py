@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from ironmlp import _core
-from ironmlp._spec import size
+from ironmlp._arguments.values import size
 
 __version__ = _core.config()["version"]
 

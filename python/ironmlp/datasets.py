@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp._arrays import as_array, plural
+from ironmlp._arguments.arrays import as_array, plural
+from ironmlp._arguments.values import checked_seed, integer, real
+from ironmlp._datasets.split import counts_for_test
 from ironmlp._environment import computed
 from ironmlp._labels import distinct, label_array, positions
-from ironmlp._spec import checked_seed, integer, real
-from ironmlp._split import counts_for_test
 
 __all__ = ["cracks", "digit_images", "digits", "stratified_split", "xor"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 
@@ -69,7 +74,7 @@ def cracks(
 
     The images depend on `n`, `size` (16 to 4096) and `seed` alone, to the last bit.
     """
-    from ironmlp._cracks import surfaces
+    from ironmlp._datasets.cracks import surfaces
 
     n, size = in_range("n", n, 2, 2**20), in_range("size", size, 16, 4096)
     return surfaces(n, size, checked_seed(seed))

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ironmlp import _core
-from ironmlp._arrays import Array, real_array
+from ironmlp._arguments.arrays import Array, real_array
+from ironmlp._arguments.values import choice, index, real
 from ironmlp._environment import computed
-from ironmlp._spec import choice, index, real
 
 __all__ = [
     "binary_cross_entropy",
@@ -37,6 +37,11 @@ __all__ = [
     "softmax_cross_entropy_with_logits_grad",
     "softmax_cross_entropy_with_logits_value_and_grad",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 Want: TypeAlias = Literal["value", "grad", "both"]

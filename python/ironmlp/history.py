@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 __all__ = ["History"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 
@@ -92,6 +96,7 @@ class History:
             raise ImportError(
                 "History.plot needs matplotlib: pip install 'ironmlp[plot]'"
             ) from error
-        from ironmlp._plot import draw
+        from ironmlp._training.plot import draw
 
-        return draw(pyplot.figure().add_subplot() if ax is None else ax, self)
+        axes = pyplot.figure().add_subplot() if ax is None else ax
+        return draw(axes, self.epochs, self._columns)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ironmlp._spec import Spec, choice, flag, pair, real, refusal, size
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, pair, real, size
 
 __all__ = [
     "ELU",
@@ -22,6 +23,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Identity",
+    "Layer",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
@@ -31,6 +33,11 @@ __all__ = [
     "Softplus",
     "Tanh",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Initializer = Literal["torch_linear", "glorot_uniform", "he_normal", "zeros", "normal"]
 

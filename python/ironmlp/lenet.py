@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ironmlp._spec import integer, size
+from ironmlp._arguments.values import integer, size
 from ironmlp.layers import (
     Activation,
     AvgPool2d,
@@ -19,6 +19,11 @@ from ironmlp.losses import Loss, LossFunction
 from ironmlp.model import Sequential
 
 __all__ = ["LeNet5"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 EXAMPLE = "LeNet5((1, 28, 28), 10)"
 

@@ -14,12 +14,18 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ironmlp._spec import Spec, choice, flag, index, real, reals, refusal
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, index, real, reals
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
+__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "Loss"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Reduction = Literal["mean", "sum"]
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum")

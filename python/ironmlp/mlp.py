@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from ironmlp._keywords import explains_keywords
-from ironmlp._spec import choice, size
+from ironmlp._arguments.keywords import explains_keywords
+from ironmlp._arguments.values import choice, size
 from ironmlp.layers import (
     INITIALIZERS,
     Activation,
@@ -24,6 +24,10 @@ from ironmlp.optimizers import Optimizer
 __all__ = ["MLP"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class MLP(Sequential):
     """A multilayer perceptron: `Linear` layers with an activation between each two.
 
@@ -34,6 +38,8 @@ class MLP(Sequential):
     initial parameters: "torch_linear", "glorot_uniform", "he_normal", "zeros" or "normal" (standard
     normal, weights and biases). For all else see `Sequential`.
     """
+
+    _saved_as: ClassVar[str] = "MLP"
 
     @explains_keywords
     def __init__(

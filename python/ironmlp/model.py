@@ -1,37 +1,35 @@
-"""`Sequential`: a network with its loss and optimizer, a thin layer over `_core.Model`."""
+"""`Sequential`: a network that can be trained by `fit`, and saved."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ironmlp import _core, _repr
-from ironmlp._arrays import Array, as_array, real_array, row_weights, samples
-from ironmlp._fitting import Advance, Training, by_core, checked_course
-from ironmlp._keywords import explains_keywords
-from ironmlp._labels import Classification, in_dtype, reading_of
-from ironmlp._network import parameter_shapes
-from ironmlp._own_loss import by_function, call_loss, check_gradient, not_applied
-from ironmlp._progress import progress
-from ironmlp._spec import checked_seed, flag, size
-from ironmlp._state import Summary, named_arrays, summary
-from ironmlp._trained import Trained
+from ironmlp._arguments.arrays import Array
+from ironmlp._arguments.keywords import explains_keywords
+from ironmlp._arguments.values import checked_seed, flag
+from ironmlp._engine import Engine
+from ironmlp._labels import in_dtype, reading_of
+from ironmlp._training.advance import Advance, by_core, by_function
+from ironmlp._training.fitting import Training, checked_course
+from ironmlp._training.progress import progress
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
 from ironmlp.history import History
-from ironmlp.layers import Flatten, Layer
+from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Trained):
+def __dir__() -> list[str]:
+    return __all__
+
+
+class Sequential(Engine):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
@@ -63,6 +61,8 @@ class Sequential(Trained):
     parameters than memory), and RuntimeError when another thread trains the model.
     """
 
+    _saved_as: ClassVar[str] = "Sequential"
+
     @explains_keywords
     def __init__(
         self,
@@ -77,7 +77,6 @@ class Sequential(Trained):
         channels_last: bool = False,
     ) -> None:
         super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
-        self._reading = reading_of(self._loss, self._core.out_features)
         self.stop_training = False
         self._history: History | None = None
 
@@ -86,15 +85,6 @@ class Sequential(Trained):
         """What the last `fit` returned, or what it had reached when it ended by an exception; None
         before the first."""
         return self._history
-
-    @property
-    def classes_(self) -> Array:
-        """The classes in the order of the outputs: before any fit 0, 1, ..., then those of y,
-        or of `fit`'s `classes`.
-
-        AttributeError for a model that does not choose between classes.
-        """
-        return self._reading.classes.copy()
 
     @explains_keywords
     def fit(
@@ -160,171 +150,6 @@ class Sequential(Trained):
                 if self._core.steps == steps:
                     self._reading = known
 
-    def forward(
-        self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
-    ) -> NDArray[Any]:
-        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same.
-
-        `training` turns dropout on. `out` is an array to write into: C-contiguous, that shape and
-        dtype. Rows with NaN or infinite values are computed as they are.
-        """
-        X = self._samples(X)
-        return self._core.forward(X, flag("training", training), out)
-
-    __call__ = forward
-
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
-
-        No row of them over K classes sums to more than 1, also in float64, so that samplers take
-        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
-        `predict` and `evaluate`, for a row of X whose outputs are NaN.
-        """
-        if not isinstance(self._reading, Classification):
-            raise AttributeError(
-                f"predict_proba needs a cross-entropy loss, this model has {self._loss!r}"
-            )
-        return self._reading.probabilities(self.forward(X))
-
-    def predict(self, X: Any) -> Array:
-        """The class of each row that `predict_proba` gives the largest probability (n,), of equal
-        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
-        shape of y."""
-        return self._reading.labels(self.forward(X))
-
-    @explains_keywords
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
-        coefficient of determination, its mean over the outputs) for models without classes."""
-        X = self._samples(X)
-        targets = self._reading.encode(y, len(X))
-        outputs = self._core.forward(X, False, None)
-        score = self._reading.score(outputs, targets)
-        if isinstance(self._loss, Loss):
-            loss = self._core.loss(X, targets, None)
-        else:
-            loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
-        return {"loss": loss, **score}
-
-    @explains_keywords
-    def loss_and_grad(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        sample_weight: Any = None,
-        training: bool = False,
-        input_grad: bool = False,
-    ) -> Any:
-        """The loss under its reduction, and its gradients in a dict with the keys of `state_dict`.
-
-        With `input_grad` the gradient by X, in its shape, is the third of the tuple.
-        `training` turns dropout on. Nothing is updated.
-        """
-        X = as_array("X", X)
-        shape, X = X.shape, self._samples(X)
-        training = flag("training", training)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
-        if not isinstance(self._loss, Loss):
-            loss, gradient = self._call_loss(self._loss, X, targets, training)
-            check_gradient(gradient, self._dtype)
-            gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            if not input_grad:
-                return loss, gradients
-            named, by_input = gradients
-            return loss, named, by_input.reshape(shape)
-        loss, listed, by_input = self._core.loss_and_grad(
-            X, targets, weights, training, flag("input_grad", input_grad)
-        )
-        named = self._named(listed)
-        return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
-
-    def backward(
-        self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
-    ) -> Any:
-        """The gradients for a loss of yours, whose gradient by the output is `grad_output` (n, K).
-
-        A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
-        in its shape.
-        """
-        X = as_array("X", X)
-        shape, X = X.shape, self._samples(X)
-        gradient = real_array("grad_output", grad_output)
-        must = (len(X), self._core.out_features)
-        if gradient.shape != must:
-            raise ValueError(f"grad_output has shape {gradient.shape}, the output has {must}")
-        listed, by_input = self._core.backward(
-            X, gradient, flag("training", training), flag("input_grad", input_grad)
-        )
-        named = self._named(listed)
-        return named if by_input is None else (named, by_input.reshape(shape))
-
-    def apply_gradients(self, grads: Mapping[str, Any]) -> None:
-        """One update of the optimizer with gradients under the keys of `state_dict`.
-
-        ValueError, and an unchanged model, for gradients that are not finite. FloatingPointError if
-        parameters or moments are not finite after the update, which the model then keeps.
-        """
-        named = named_arrays("grads", grads, parameter_shapes(self._layers))
-        self._core.apply_gradients(list(named.values()))
-
-    @explains_keywords
-    def train_on_batch(
-        self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
-    ) -> float:
-        """One step on these rows; the loss under its reduction, before the update.
-
-        `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
-        The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
-        finite raises FloatingPointError, and nothing is updated. So do parameters or moments that
-        are not finite after the update, which the model then keeps.
-        """
-        X, reading = self._samples(X), self._reading
-        if classes is None:
-            targets = reading.encode(y, len(X))
-        else:
-            targets, reading = reading.fit(y, len(X), classes)
-        weights = self._weights(sample_weight, len(X))
-        if isinstance(self._loss, Loss):
-            steps = self._core.steps
-            try:
-                return self._core.train_on_batch(X, targets, weights)
-            finally:
-                if self._core.steps != steps:
-                    self._reading = reading
-        loss, gradient = self._call_loss(self._loss, X, targets, training=True)
-        if not np.isfinite(loss):
-            raise not_applied(f"the loss is {loss}", self.epoch)
-        check_gradient(gradient, self._dtype)
-        gradients = self.backward(X, gradient, training=True)
-        for name, tensor in gradients.items():
-            if not np.isfinite(tensor).all():
-                raise not_applied(f"the gradient of '{name}' is not finite", self.epoch)
-        self.apply_gradients(gradients)
-        return loss
-
-    def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
-        """Every tensor of one step by name, in the order of computation; nothing is updated.
-
-        "0.output", "1.output", ..., "loss" (under its reduction), then from the last layer to the
-        first "k.grad_output", the gradient by the output of layer k, and for a `Linear`
-        "k.weight.grad" and "k.bias.grad". Not for a loss function of your own (TypeError).
-        """
-        if not isinstance(self._loss, Loss):
-            raise TypeError(f"trace needs a loss of ironmlp, this model's is {self._loss!r}")
-        X = self._samples(X)
-        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
-        return self._core.trace(X, targets, weights)
-
-    def predictor(self, max_rows: int = 1) -> _core.Predictor:
-        """A function p(x, out=None) with the output of `forward` for at most `max_rows` rows.
-
-        x is (n, in_features) or (in_features,), then the output is (n, K) or (K,). It is the
-        fastest way to few rows: it makes its buffers once, keeps the GIL for small work, and always
-        takes the model's present parameters.
-        """
-        return self._core.predictor(size("max_rows", max_rows))
-
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
         epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
@@ -342,50 +167,6 @@ class Sequential(Trained):
         cannot hold, ValueError for a parameter or moment that is not finite (pickle holds those),
         OSError if it cannot be written.
         """
-        from ironmlp.persistence import save  # with it comes json, which few programs need
+        from ironmlp._files.saving import save  # with it comes json, which few programs need
 
         save(self, path)
-
-    def summary(self) -> Summary:
-        """A table of the layers, their outputs and parameters; a string to print."""
-        return summary(self)
-
-    def _samples(self, X: Any) -> Array:
-        """X as the core takes it."""
-        return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
-
-    def _call_loss(
-        self, function: LossFunction, X: Array, targets: Array, training: bool
-    ) -> tuple[float, Array]:
-        """The user's own loss of these rows and its gradient by the outputs."""
-        targets = in_dtype(targets, self._dtype)
-        self._core.check_finite(X)
-        return call_loss(function, self._core.forward(X, training, None), targets)
-
-    def _weights(self, sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
-        if sample_weight is not None and not isinstance(self._loss, Loss):
-            raise ValueError(
-                "sample_weight must be None with a loss function of your own, "
-                "which does its own weighting"
-            )
-        return row_weights("sample_weight", sample_weight, rows)
-
-    def _arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, in its order, which make this model anew; `n_threads` is
-        left out, for it belongs to the machine. `repr` and files are made of these."""
-        arguments = {
-            "layers": list(self._layers),
-            "loss": self._loss,
-            "optimizer": self._optimizer,
-            "dtype": self._dtype,
-            "seed": self.seed,
-        }
-        return arguments | self._input_arguments()
-
-    def _input_arguments(self) -> dict[str, Any]:
-        """Those that say how X is read, where they are not the defaults."""
-        given = {"scale": self._scale, "channels_last": self._channels_last}
-        return {name: value for name, value in given.items() if value}
-
-    def __repr__(self) -> str:
-        return _repr.call(type(self), self._arguments() | {"optimizer": self.optimizer})

@@ -12,9 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ironmlp._spec import Spec, choice, flag, real, reals, refusal
+from ironmlp._arguments.spec import Spec, refusal
+from ironmlp._arguments.values import choice, flag, real, reals
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "Optimizer"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class Optimizer(Spec):

@@ -1,4 +1,4 @@
-"""Models in files: `Sequential.save` writes one, `load` makes the model of it again.
+"""Models out of files: `load` makes the model again that `Sequential.save` wrote.
 
 A file is in the safetensors format: parameters under the keys of `state_dict`, the optimizer's
 moments beside them, and the rest as strings. It is data alone; nothing of it is ever executed.
@@ -6,38 +6,34 @@ moments beside them, and the rest as strings. It is data alone; nothing of it is
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ironmlp import _atomic, layers, losses, optimizers
-from ironmlp._arrays import Array
+from ironmlp._arguments.values import checked_seed, integer, real, size
 from ironmlp._configuration import config
+from ironmlp._engine.network import checked_layers, parameter_shapes
 from ironmlp._environment import computed
+from ironmlp._files.classes import classes_from_json
+from ironmlp._files.ordinary import open_ordinary
+from ironmlp._files.safetensors import Header, parsed, read_header, read_tensor
+from ironmlp._files.saving import FORMAT_VERSION, moment_keys
+from ironmlp._files.specs import from_json, one_item
 from ironmlp._labels import Reading, distinct, reading_of
-from ironmlp._labels_json import classes_from_json, classes_to_json
-from ironmlp._network import checked_layers, parameter_shapes
-from ironmlp._ordinary import open_ordinary
-from ironmlp._safetensors import Header, chunks, parsed, read_header, read_tensor
-from ironmlp._spec import Spec, checked_seed, integer, real, size
 from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
 __all__ = ["load"]
 
-# Raised when older versions could not read the file, or would make another model of it.
-FORMAT_VERSION = 1
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 MODELS: dict[str, type[Sequential]] = {"MLP": MLP, "Sequential": Sequential}
-SPECS: dict[str, type[Spec]] = {
-    name: getattr(module, name)
-    for module in (layers, losses, optimizers)
-    for name in module.__all__
-}
 
 # The strings of a file that a model is made of. Each is JSON.
 METADATA = (
@@ -53,44 +49,6 @@ METADATA = (
 
 # Epochs and steps are counted in 64 bits; half of them leaves room to go on.
 COUNTER_LIMIT = 2**63
-
-
-@computed
-def save(model: Sequential, path: str | os.PathLike[str]) -> None:
-    """`Sequential.save`."""
-    name = type(model).__name__
-    if MODELS.get(name) is not type(model):
-        raise TypeError(f"a file holds a Sequential or an MLP, this is a {name}: use pickle")
-    arguments = model._arguments()
-    seed = arguments.pop("seed")
-    trained = model._trained()
-    state = trained["optimizer_state"]
-    keys = parameter_shapes(model.layers)
-    tensors = dict(zip(keys, trained["parameters"], strict=True))
-    for number, moment in enumerate(state.pop("moments")):
-        tensors |= zip(moment_keys(number, keys), moment, strict=True)
-    check_finite(tensors)
-    found = {
-        "format_version": FORMAT_VERSION,
-        "version": config()["version"],
-        "numerics": config()["numerics"],
-        "model": {name: to_json(arguments)},
-        "seed": seed,
-        **state,
-        "learned": classes_to_json(model._reading.learned),
-    }
-    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
-    _atomic.write(path, chunks(tensors, metadata))
-
-
-def check_finite(tensors: Mapping[str, Array]) -> None:
-    """Refuse what `load` would: the file of that name stays as it is."""
-    for name, values in tensors.items():
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
-                "has diverged (pickle keeps such a model, reset() mends it)"
-            )
 
 
 @computed
@@ -214,46 +172,3 @@ def read_reading(value: Any, model: Sequential) -> Reading:
     elif isinstance(learned, bool) != isinstance(fresh.learned, bool):
         raise ValueError(f"learned is {learned}, which does not go with {model.loss!r}")
     return reading_of(model.loss, fresh.outputs, learned)
-
-
-def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:
-    """The names of a moment's tensors; the optimizers' docstrings have the moments in order."""
-    return (f"optimizer/{number}/{key}" for key in keys)
-
-
-def to_json(value: Any) -> Any:
-    """Arguments of a constructor in what JSON has; a layer, loss or optimizer is {class: {argument:
-    value}}."""
-    if isinstance(value, Spec) and SPECS.get(type(value).__name__) is type(value):
-        return {type(value).__name__: to_json(value._arguments())}
-    if isinstance(value, Mapping):
-        return {key: to_json(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(entry) for entry in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(
-        f"a file cannot hold {value!r}: save the parameters alone, state_dict(), or use a loss of "
-        "ironmlp"
-    )
-
-
-def from_json(value: Any) -> Any:
-    """What `to_json` got; constructors check the arguments, and take lists for tuples."""
-    if isinstance(value, list):
-        return [from_json(entry) for entry in value]
-    if isinstance(value, dict):
-        name, arguments = one_item("a layer, loss or optimizer", value)
-        if name not in SPECS:
-            raise ValueError(f"{name!r} is no layer, loss or optimizer of this ironmlp")
-        return SPECS[name](**{key: from_json(entry) for key, entry in arguments.items()})
-    return value
-
-
-def one_item(what: str, value: Any) -> tuple[str, dict[str, Any]]:
-    """The class and the arguments of {class: {argument: value}}."""
-    if isinstance(value, dict) and len(value) == 1:
-        ((name, arguments),) = value.items()
-        if isinstance(arguments, dict):
-            return name, arguments
-    raise ValueError(f"{what} must be an object with one class and its arguments")

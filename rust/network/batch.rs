@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::memory::Workspace;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Rows, Source};
+use crate::kernels::gather::{Divide, Gather, Rows, Source};
 use crate::kernels::loss::RowWeights;
-use crate::kernels::panels::Span;
+use crate::kernels::panels::{Panels, Span};
+use crate::simd::Isa;
 
 /// The targets of all rows of the data.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,23 @@ pub struct Batch<'a, T> {
 }
 
 impl<'a, T: Elementary> Batch<'a, T> {
+    /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has,
+    /// divided by `scale`.
+    pub(super) fn gather(
+        &self,
+        isa: Isa,
+        scale: Option<T>,
+        (first, col): (usize, usize),
+        target: Panels<T>,
+    ) {
+        let source = self.source.columns(col, col + target.cols());
+        let rows = self.order.range(first, first + target.rows());
+        isa.run(Gather { source, rows, target });
+        if let Some(divisor) = scale {
+            isa.run(Divide { target, divisor });
+        }
+    }
+
     /// Copies the classes and weights of some of the batch's rows to their places in the spans.
     ///
     /// # Panics

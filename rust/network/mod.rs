@@ -1,25 +1,25 @@
 //! A model: data, plan, state, one step.
 //!
-//! - `nodes/`: the layers, one file a kind. `spec/`: layers, loss and optimizer as data; that they fit each
-//!   other; initial values.
-//! - `op.rs`: the ops of a plan, as data; `plan.rs`: from a spec to ops on buffers.
-//! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
-//!   into L1. In each of them `build.rs` makes ops, and `run.rs` runs them.
-//! - `batch.rs`: the rows that a step works on; `row_phase.rs`: what they do independently; `step.rs`:
-//!   forward, loss, backward, apply; `update.rs`: how parameters change; `trace.rs`: one step with every
-//!   tensor by name.
-//! - `share.rs`: the row phase by columns of wide layers; `cost.rs`: how many threads phases get.
+//! - `nodes/`: the layers, one file a kind. `spec/`: layers, loss and optimizer as data; that they fit
+//!   each other; initial values.
 //! - `memory/`: where parameters, gradients and moments lie; the state; the workspace; the one place
 //!   where a tile gets its pointers.
-//! - `finite.rs`: whether a state is finite after a step.
+//! - `op.rs`: the ops of a plan, as data. `plan.rs`: the plan, and `build.rs`: how it is made.
+//! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
+//!   into L1. In each of them `build.rs` makes what `run.rs` runs.
+//! - `step.rs`: running a plan: forward, loss, backward, apply. `batch.rs`: the rows that a step works
+//!   on; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
+//!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `trace.rs`: one step
+//!   with every tensor by name.
+//! - `share.rs`: who does which tiles; `tuning.rs`: the numbers that decide about speed alone.
 //!
 //! Three objects, never one: a [`Plan`] is immutable and shared, a [`State`] is what training
 //! changes, a [`Workspace`] is the memory of one running step.
 
 mod batch;
-mod cost;
-mod finite;
+mod build;
 mod image;
+mod loss;
 mod memory;
 mod nodes;
 mod op;
@@ -31,13 +31,15 @@ mod spec;
 mod step;
 mod tiny;
 mod trace;
-mod traced;
+mod tuning;
 mod update;
+mod weight_phase;
 
 pub use batch::{Batch, Head, Labels, StepLoss};
 pub use memory::{Layout, State, Workspace};
 pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
 pub use op::Purpose;
-pub use plan::{Plan, SLAB_ROWS};
+pub use plan::Plan;
 pub use spec::{Input, Optimizer, Reduction, Spec, initial_parameters};
+pub use tuning::SLAB_ROWS;
 pub use update::Updates;

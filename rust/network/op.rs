@@ -1,5 +1,6 @@
 //! The ops of a plan, as data: what is to be done, and on which buffers.
 
+use super::image::ImageBuffer;
 use super::memory::BufferId;
 use crate::kernels::activation::Activation;
 
@@ -175,4 +176,11 @@ pub(super) enum WeightSource {
     Normalized { normalized: BufferId, grad: BufferId },
     /// What blocks of images have left.
     Images,
+}
+
+/// A tensor between two layers, for `Purpose::Trace`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Traced {
+    Rows(BufferId),
+    Images(ImageBuffer),
 }

@@ -2,23 +2,20 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Head, Reach, StepLoss};
-use super::cost::{LABEL_ROWS, label_team};
-use super::image::{ImageContext, ImagePlan};
-use super::memory::{State, Workspace};
-use super::plan::Plan;
-use super::rows::RowContext;
-use super::share::{ALL, Grid, Part};
-use super::spec::Reduction;
+use super::batch::{Batch, Head, Reach};
+use super::image::{ImageContext, ImageProgram};
+use super::loss::LossHead;
+use super::memory::{BufferId, Buffers, State, Workspace};
+use super::rows::{RowContext, RowKernels, RowProgram};
+use super::share::{ALL, Segment, Segments, Tiles, team};
+use super::spec::Spec;
 use crate::error::Result;
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Divide, Gather, Rows, Source};
-use crate::kernels::loss::{Divisor, Divisors, LossRows, Targets};
-use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::sum_rows;
-use crate::runtime::watch;
-use crate::simd::LANES;
+use crate::kernels::gather::{Gather, Rows, Source};
+use crate::kernels::loss::Divisor;
+use crate::runtime::{Team, watch};
+use crate::simd::{Isa, LANES};
 
 /// One pass of the row phase over a slab.
 pub(super) struct Pass<'a, T: Elementary> {
@@ -31,53 +28,92 @@ pub(super) struct Pass<'a, T: Elementary> {
     pub divisor: Divisor,
 }
 
-impl<T: Elementary> Plan<T> {
-    /// Gathers classes and weights of a batch, and gives the divisors of its loss.
-    pub(super) fn prepare(
-        &self,
-        threads: usize,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Result<Divisors> {
-        let rows = batch.rows;
-        assert!(rows <= workspace.batch_rows());
-        let outputs = self.outputs();
-        watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
-            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
-            batch.gather_labels(start..end, outputs, workspace.classes(), workspace.weights());
-        })?;
-        Ok(self.divisors(workspace, batch))
+/// What the row phase of a plan does.
+pub(super) struct RowPhase<T: Elementary> {
+    isa: Isa,
+    kernels: RowKernels<T>,
+    /// What X is divided by.
+    scale: Option<T>,
+    /// The layers before Flatten, of a network that takes images.
+    images: Option<ImageProgram>,
+    program: RowProgram,
+    segments: Segments,
+    loss: LossHead,
+    /// Columns of all matrices between ops.
+    cols: usize,
+    /// An estimate of a training step's floating-point operations, for each row.
+    flops_per_row: f64,
+}
+
+impl<T: Elementary> RowPhase<T> {
+    pub(super) fn new(
+        spec: &Spec,
+        isa: Isa,
+        program: RowProgram,
+        images: Option<ImageProgram>,
+        buffers: &Buffers,
+        flops_per_row: f64,
+    ) -> Result<Self> {
+        Ok(Self {
+            isa,
+            kernels: RowKernels::new(isa),
+            scale: spec.input.scale.map(T::from_f64),
+            segments: program.segments(images.is_none(), buffers, false),
+            images,
+            program,
+            loss: LossHead::new(spec)?,
+            cols: buffers.all_cols(),
+            flops_per_row,
+        })
     }
 
-    /// The divisors of a batch's loss; its classes and weights are gathered.
-    pub(super) fn divisors(&self, workspace: &Workspace<T>, batch: &Batch<'_, T>) -> Divisors {
-        let Some((loss, _)) = &self.loss else { return Divisors::NONE };
-        let outputs = self.buffers.cols(self.output);
-        let classes = batch.classes_of(workspace);
-        Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, outputs)
+    /// The same, in which threads share all layers by columns, however small.
+    pub(super) fn by_columns(self, buffers: &Buffers) -> Self {
+        let segments = self.program.segments(self.images.is_none(), buffers, true);
+        Self { segments, ..self }
     }
 
-    /// What the loss and its gradient are divided by.
-    pub(super) fn reduction(&self, divisors: &Divisors) -> Divisor {
-        match self.loss {
-            Some((_, Reduction::Mean)) => divisors.mean,
-            _ => divisors.sum,
-        }
+    /// Bytes of its lists.
+    pub(super) fn bytes(&self) -> usize {
+        self.program.bytes()
     }
 
-    /// The loss of a batch from those of its rows.
-    pub(super) fn total(
-        &self,
-        workspace: &Workspace<T>,
-        rows: usize,
-        divisors: &Divisors,
-    ) -> StepLoss {
-        let sum = sum_rows(workspace.row_loss().slice(0, rows));
-        StepLoss {
-            mean: divisors.mean.of(sum),
-            weight: divisors.weight,
-            reduced: self.reduction(divisors).of(sum),
-        }
+    /// What X is divided by.
+    pub(super) fn scale(&self) -> Option<T> {
+        self.scale
+    }
+
+    pub(super) fn loss(&self) -> &LossHead {
+        &self.loss
+    }
+
+    /// Whether the network takes images.
+    pub(super) fn takes_images(&self) -> bool {
+        self.images.is_some()
+    }
+
+    /// Where the outputs of a slab are.
+    pub(super) fn output(&self) -> BufferId {
+        self.program.output
+    }
+
+    /// Where the gradient with respect to a slab's rows of X is, if it is computed.
+    pub(super) fn input_grad(&self) -> Option<BufferId> {
+        self.program.input_grad
+    }
+
+    /// An estimate of a training step's floating-point operations.
+    pub(super) fn step_flops(&self, rows: usize) -> f64 {
+        self.flops_per_row * rows as f64
+    }
+
+    /// The threads of a pass.
+    pub(super) fn team(&self, threads: usize, reach: Reach, rows: usize) -> Team {
+        let passes = if reach == Reach::Gradients { 2.0 } else { 1.0 };
+        let multiply_adds = passes * self.step_flops(rows) / 6.0;
+        let images = self.images.as_ref().map_or(0, ImageProgram::features);
+        let elements = (rows * (self.cols + images)) as f64;
+        team::<T>(threads, multiply_adds, elements)
     }
 
     /// Makes sure of memory for the images of a slab's `rows` rows.
@@ -90,14 +126,22 @@ impl<T: Elementary> Plan<T> {
         rows: usize,
     ) -> Result<()> {
         let Some(images) = &self.images else { return Ok(()) };
-        let tiles = self.row_team(threads, reach, rows).threads();
+        let tiles = self.team(threads, reach, rows).threads();
         let blocks = if reach == Reach::Gradients { rows.div_ceil(LANES) } else { 0 };
-        workspace.reserve_images(&images.tile, tiles, &state.layout, blocks)
+        workspace.reserve_images(images.tile(), tiles, &state.layout, blocks)
+    }
+
+    /// Makes the copies of weights that the way back reads and the state does not keep.
+    pub(super) fn copy_weights(&self, state: &State<T>, workspace: &Workspace<T>) {
+        if let Some(images) = &self.images {
+            images.transpose_weights(self.isa, state, workspace);
+        }
+        self.program.copy_weights(self.isa, state, workspace);
     }
 
     /// All tiles of a slab; memory for images is reserved. They write to the workspace alone, so some may
     /// be left out when the call is to end early.
-    pub(super) fn row_phase(
+    pub(super) fn run(
         &self,
         threads: usize,
         pass: &Pass<'_, T>,
@@ -107,26 +151,20 @@ impl<T: Elementary> Plan<T> {
         if slab > 0 {
             watch::check()?;
         }
-        let team = self.row_team(threads, pass.reach, rows);
-        let tiles = self.row_tiles(team, rows);
+        let team = self.team(threads, pass.reach, rows);
         if let Some(images) = &self.images {
-            return watch::run(team, tiles.count, &|tile| {
+            let tiles = Tiles::of_images(team, rows, images.tile_blocks());
+            return watch::run(team, tiles.count(), &|tile| {
                 self.image_tile(images, pass, slab, tiles.range(tile), rows);
             });
         }
-        let elements = rows * self.buffers.all_cols();
-        let parts = match self.parts.for_team(team, elements) {
-            Some(parts) => parts,
-            None => std::slice::from_ref(&self.whole),
-        };
-        for part in parts.iter().filter(|part| part.is_reached(pass.reach)) {
-            let grid = match part.panels {
-                0 => Grid::by_rows(tiles),
-                panels => self.parts.grid(team, panels, rows),
-            };
+        let tiles = Tiles::of_rows(team, rows);
+        let segments = self.segments.for_team(team, rows * self.cols);
+        for segment in segments.iter().filter(|segment| segment.is_reached(pass.reach)) {
+            let grid = self.segments.grid(team, segment, rows, tiles);
             watch::run(team, grid.count(), &|tile| {
                 let (rows, columns) = grid.tile(tile);
-                self.row_tile(pass, part, slab, rows, columns);
+                self.row_tile(pass, segment, slab, rows, columns);
             })?;
         }
         Ok(())
@@ -135,7 +173,7 @@ impl<T: Elementary> Plan<T> {
     /// As `row_tile`, of a network that takes images; the slab has `rows` rows.
     fn image_tile(
         &self,
-        images: &ImagePlan,
+        images: &ImageProgram,
         pass: &Pass<'_, T>,
         slab: usize,
         (start, end): (usize, usize),
@@ -146,9 +184,9 @@ impl<T: Elementary> Plan<T> {
         let first = start / LANES;
         let blocks = first..end.div_ceil(LANES);
         let context = |block: usize| ImageContext {
-            plan: images,
+            program: images,
             isa: self.isa,
-            kernels: &self.row_kernels,
+            kernels: &self.kernels,
             state,
             workspace,
             memory: tile.memory(),
@@ -159,42 +197,42 @@ impl<T: Elementary> Plan<T> {
             training,
         };
         for block in blocks.clone() {
-            context(block).forward(self, batch);
+            context(block).forward(batch, self.scale);
         }
-        self.row_tile(pass, &self.whole, slab, (start, end), ALL);
+        self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
         if pass.reach == Reach::Gradients {
             for block in blocks {
-                context(block).backward(self);
+                context(block).backward();
             }
         }
     }
 
-    /// A part of the row phase: panels `columns` of rows `start..end` of the slab that begins at row
+    /// A segment of the row phase: panels `columns` of rows `start..end` of the slab that begins at row
     /// `slab` of the batch.
     fn row_tile(
         &self,
         pass: &Pass<'_, T>,
-        part: &Part,
+        segment: &Segment,
         slab: usize,
         (start, end): (usize, usize),
         columns: Range<usize>,
     ) {
         let Pass { state, workspace, training, .. } = *pass;
-        let kernels = &self.row_kernels;
+        let kernels = &self.kernels;
         let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
-        if part.gather {
-            let rows = context.rows(self.input);
+        if segment.gather {
+            let rows = context.rows(self.program.input);
             assert!(pass.batch.source.cols() == rows.cols());
-            self.gather(pass.batch, (slab + start, 0), rows);
+            pass.batch.gather(self.isa, self.scale, (slab + start, 0), rows);
         }
-        for op in &self.forward[part.forward.clone()] {
+        for op in &self.program.forward[segment.forward.clone()] {
             context.run(op);
         }
-        if part.loss && pass.reach != Reach::Outputs {
+        if segment.loss && pass.reach != Reach::Outputs {
             self.head(pass, &context);
         }
         if pass.reach == Reach::Gradients {
-            for op in &self.backward[part.backward.clone()] {
+            for op in &self.program.backward[segment.backward.clone()] {
                 context.run(op);
             }
         }
@@ -209,19 +247,23 @@ impl<T: Elementary> Plan<T> {
             Head::Nothing => {}
             Head::Loss => {
                 let gradients = pass.reach == Reach::Gradients;
-                self.loss_rows(
-                    workspace,
-                    batch,
-                    (first, slab + end),
-                    context.rows(self.output),
-                    context.rows(self.targets),
-                    gradients.then(|| context.rows(self.output_grad)),
-                    pass.divisor,
+                let RowProgram { output, targets, output_grad, .. } = self.program;
+                let matrices = (
+                    context.rows(output),
+                    context.rows(targets),
+                    gradients.then(|| context.rows(output_grad)),
                 );
+                let rows = (first, slab + end);
+                let losses = self.loss.of_rows(workspace, batch, rows, matrices, pass.divisor);
+                let Some((losses, values)) = losses else { return };
+                if let Some(values) = values {
+                    self.isa.run(values);
+                }
+                self.isa.run(losses);
             }
             Head::Gradient(values) => {
-                let source = Source::of_slice(values, self.buffers.cols(self.output));
-                let target = context.rows(self.output_grad);
+                let source = Source::of_slice(values, self.loss.outputs());
+                let target = context.rows(self.program.output_grad);
                 self.isa.run(Gather { source, rows: Rows::From(first), target });
                 self.isa.run(ActivationBackward {
                     activation: Activation::Identity,
@@ -230,69 +272,5 @@ impl<T: Elementary> Plan<T> {
                 });
             }
         }
-    }
-
-    /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has.
-    pub(super) fn gather(
-        &self,
-        batch: &Batch<'_, T>,
-        (first, col): (usize, usize),
-        target: Panels<T>,
-    ) {
-        let source = batch.source.columns(col, col + target.cols());
-        let rows = batch.order.range(first, first + target.rows());
-        self.isa.run(Gather { source, rows, target });
-        if let Some(divisor) = self.scale {
-            self.isa.run(Divide { target, divisor });
-        }
-    }
-
-    /// Losses of rows `first..last` of the batch, and their gradient if there is room for it.
-    #[allow(clippy::too_many_arguments, reason = "five matrices and where they are from")]
-    fn loss_rows(
-        &self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'_, T>,
-        (first, last): (usize, usize),
-        outputs: Panels<T>,
-        targets: Panels<T>,
-        grad: Option<Panels<T>>,
-        divisor: Divisor,
-    ) {
-        let rows = (first, last);
-        let Some((loss, values)) =
-            self.row_losses(workspace, batch, rows, (outputs, targets, grad), divisor)
-        else {
-            return;
-        };
-        if let Some(values) = values {
-            self.isa.run(values);
-        }
-        self.isa.run(loss);
-    }
-
-    /// The losses of rows `first..last` of the batch, and how to get their targets if those are
-    /// numbers.
-    pub(super) fn row_losses<'a>(
-        &'a self,
-        workspace: &Workspace<T>,
-        batch: &Batch<'a, T>,
-        (first, last): (usize, usize),
-        (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
-        divisor: Divisor,
-    ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
-        let (loss, _) = self.loss.as_ref()?;
-        let rows = batch.order.range(first, last);
-        let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
-        let targets = match values {
-            Some(_) => Targets::Values(target),
-            None => Targets::Classes(workspace.classes().slice(first, last)),
-        };
-        let weights = match batch.weights {
-            Some(_) => workspace.weights().slice(first, last),
-            None => Span::empty(),
-        };
-        let row_loss = workspace.row_loss().slice(first, last);
-        Some((LossRows { loss, outputs, targets, weights, divisor, row_loss, grad }, values))
     }
 }

@@ -1,38 +1,93 @@
-//! The row phase in parts, for threads that share wide layers.
+//! Who does which tiles: how many threads a phase gets, and what each tile has of its work.
 //!
 //! By rows, each thread goes through the whole network with some of them, and so reads all weights, of
 //! which other cores have just updated most; and their updates wait until the lines that it read are
 //! theirs again. By columns, a thread makes some of a wide layer's outputs for all rows. Those are the
 //! outputs whose weights it updates, so they stay in its cache; what goes from core to core is the
-//! activations. Each wide layer is then a part of its own, with a barrier after it.
+//! activations. Each wide layer is then a segment of its own, with a barrier after it.
 
 use std::ops::Range;
 
 use super::batch::Reach;
-use super::cost::Tiles;
 use super::memory::Buffers;
 use super::op::RowOp;
+use super::tuning::{
+    BARRIER, BARRIER_SHARE, ELEMENT, LABEL, LEAST_ROWS, MULTIPLY_ADD, TILE_ROWS, TILES_PER_THREAD,
+    UNIT, WIDE_PANELS, WIDE_WEIGHTS,
+};
+use crate::kernels::elementary::Elementary;
 use crate::runtime::Team;
 use crate::simd::LANES;
 
-/// Weights and panels of outputs from which a layer is wide: fewer are read faster than a barrier
-/// takes.
-const WIDE_WEIGHTS: usize = 1 << 14;
-const WIDE_PANELS: usize = 4;
-/// Panels that go together: what the registers of a product's tile hold, at most.
-const UNIT: usize = 2;
-/// Nanoseconds of a barrier, the wait for the slowest thread included, and its share of a part at most.
-const BARRIER: f64 = 1000.0;
-const MOST: f64 = 0.05;
+/// The threads of work of so many multiply-adds and elements that are gathered, activated or updated.
+pub(super) fn team<T: Elementary>(threads: usize, multiply_adds: f64, elements: f64) -> Team {
+    let nanoseconds = MULTIPLY_ADD * multiply_adds + ELEMENT * elements;
+    Team::for_cost(threads, nanoseconds * size_of::<T>() as f64 / 4.0)
+}
 
-/// All panels of any layer.
-pub(super) const ALL: Range<usize> = 0..1 << 40;
+/// The threads of so many blocks of weights; without rows, of updates alone.
+pub(super) fn weight_team<T: Elementary>(threads: usize, blocks: usize, rows: usize) -> Team {
+    let weights = (blocks * 2 * LANES * LANES) as f64;
+    team::<T>(threads, weights * rows as f64, weights)
+}
+
+/// The threads of the gather of labels.
+pub(super) fn label_team(threads: usize, rows: usize) -> Team {
+    Team::for_cost(threads, LABEL * rows as f64)
+}
+
+/// Rows in tiles: all of one size but the last, or as equal as can be.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles {
+    rows: usize,
+    count: usize,
+    rows_each: Option<usize>,
+}
+
+impl Tiles {
+    /// Those of rows that go through the network; no bit depends on how many.
+    pub(super) fn of_rows(team: Team, rows: usize) -> Self {
+        let count = rows.div_ceil(TILE_ROWS);
+        if team.threads() == 1 {
+            return Self { rows, count, rows_each: None };
+        }
+        let shared = count.max(TILES_PER_THREAD * team.threads());
+        Self::equal(rows, shared.next_multiple_of(team.threads()))
+    }
+
+    /// As [`Self::of_rows`], of images: whole blocks of 16, at most so many together.
+    pub(super) fn of_images(team: Team, rows: usize, most_blocks: usize) -> Self {
+        let (blocks, shares) = (rows.div_ceil(LANES), TILES_PER_THREAD * team.threads());
+        let alone = team.threads() == 1;
+        let each = if alone { most_blocks } else { blocks.div_ceil(shares).min(most_blocks) };
+        let rows_each = each * LANES;
+        Self { rows, count: rows.div_ceil(rows_each), rows_each: Some(rows_each) }
+    }
+
+    /// Up to so many tiles, of at least [`LEAST_ROWS`] rows.
+    fn equal(rows: usize, count: usize) -> Self {
+        Self { rows, count: count.min(rows.div_ceil(LEAST_ROWS)), rows_each: None }
+    }
+
+    /// How many.
+    pub(super) fn count(self) -> usize {
+        self.count
+    }
+
+    /// Start and end of a tile.
+    pub(super) fn range(self, tile: usize) -> (usize, usize) {
+        match self.rows_each {
+            Some(each) => (tile * each, self.rows.min((tile + 1) * each)),
+            None => (self.rows * tile / self.count, self.rows * (tile + 1) / self.count),
+        }
+    }
+}
 
 /// Some of the row phase's work, in this order, and then a barrier.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Part {
+pub(super) struct Segment {
     /// Panels of the columns among which threads are to share; 0 where they share rows.
-    pub panels: usize,
+    panels: usize,
     /// Whether it begins with the rows of X.
     pub gather: bool,
     /// Ops of the forward pass.
@@ -43,100 +98,9 @@ pub(super) struct Part {
     pub backward: Range<usize>,
 }
 
-/// The row phase by columns.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Parts {
-    list: Vec<Part>,
-    /// Weights of the wide layers, as often as they are read.
-    weights: usize,
-    /// Whether all layers count as wide, and go by columns whatever it costs.
-    forced: bool,
-}
-
-impl Parts {
-    /// Those of a network with these ops.
-    pub(super) fn new(
-        (forward, backward): (&[RowOp], &[RowOp]),
-        buffers: &Buffers,
-        forced: bool,
-    ) -> Self {
-        let mut parts = Self { forced, ..Self::default() };
-        let mut part = Part { gather: true, ..Part::default() };
-        for (index, op) in forward.iter().enumerate() {
-            parts.make_room(&mut part, op, buffers);
-            extend(&mut part.forward, index);
-        }
-        parts.by_rows(&mut part);
-        part.loss = true;
-        for (index, op) in backward.iter().enumerate() {
-            parts.make_room(&mut part, op, buffers);
-            extend(&mut part.backward, index);
-        }
-        parts.list.push(part);
-        parts
-    }
-
-    /// The parts, if several threads of a team are better off so with rows that have so many elements in
-    /// all buffers. At 1.4 times the weights the two ways are as fast (784-128-10 with 128 rows 1.03x,
-    /// 1024 x 4 with 1024 rows 0.92 to 1.02x).
-    pub(super) fn for_team(&self, team: Team, elements: usize) -> Option<&[Part]> {
-        let barriers = BARRIER * (self.list.len() as f64 - 1.0);
-        let paid = barriers * team.threads() as f64 <= MOST * team.nanoseconds();
-        let pays = team.threads() > 1 && paid && self.weights >= elements;
-        (pays || self.forced).then_some(&self.list)
-    }
-
-    /// The tiles of a part by columns.
-    pub(super) fn grid(&self, team: Team, panels: usize, rows: usize) -> Grid {
-        let units = panels.div_ceil(UNIT);
-        let shares = if self.forced { units } else { team.threads() };
-        let columns = units.min(shares);
-        Grid { panels, columns, rows: Tiles::equal(rows, shares.div_ceil(columns)) }
-    }
-
-    /// Begins another part if the op does not belong to this one.
-    fn make_room(&mut self, part: &mut Part, op: &RowOp, buffers: &Buffers) {
-        match *op {
-            RowOp::Linear { input, output, .. }
-            | RowOp::InputGradient { grad: input, target: output, .. } => {
-                let weights = buffers.cols(input) * buffers.cols(output);
-                let panels = buffers.cols(output).div_ceil(LANES);
-                let wide = weights >= WIDE_WEIGHTS && panels >= WIDE_PANELS;
-                if !wide && !self.forced {
-                    return self.by_rows(part);
-                }
-                self.weights += weights;
-                self.list.push(std::mem::replace(part, Part { panels, ..Part::default() }));
-            }
-            // Its mask is drawn row by row; rows of images are in the lanes.
-            RowOp::Dropout { .. } | RowOp::ImageLinear { .. } | RowOp::ImageGradient { .. } => {
-                self.by_rows(part);
-            }
-            // Rows have to be whole.
-            RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(part),
-            RowOp::Activation { .. }
-            | RowOp::Add { .. }
-            | RowOp::ActivationGradient { .. }
-            | RowOp::DropoutGradient { .. } => {}
-        }
-    }
-
-    fn by_rows(&mut self, part: &mut Part) {
-        if part.panels > 0 {
-            self.list.push(std::mem::take(part));
-        }
-    }
-}
-
-/// One more op for a part.
-fn extend(ops: &mut Range<usize>, index: usize) {
-    let start = if ops.start == ops.end { index } else { ops.start };
-    *ops = start..index + 1;
-}
-
-impl Part {
+impl Segment {
     /// Everything, by rows; what comes before the ops may have gathered X.
-    pub(super) fn whole(gather: bool, forward: usize, backward: usize) -> Self {
+    fn whole(gather: bool, forward: usize, backward: usize) -> Self {
         Self { panels: 0, gather, forward: 0..forward, loss: true, backward: 0..backward }
     }
 
@@ -151,7 +115,115 @@ impl Part {
     }
 }
 
-/// Tiles of a part: equal shares of the rows, or of the panels, and of the rows too where those are
+/// The row phase as one segment, and as those that threads share by columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Segments {
+    whole: Segment,
+    by_columns: Vec<Segment>,
+    /// Weights of the wide layers, as often as they are read.
+    weights: usize,
+    /// Whether all layers count as wide, and go by columns whatever it costs.
+    forced: bool,
+}
+
+impl Segments {
+    /// Those of a network with these ops; `gather` if they begin with the rows of X.
+    pub(super) fn new(
+        gather: bool,
+        (forward, backward): (&[RowOp], &[RowOp]),
+        buffers: &Buffers,
+        forced: bool,
+    ) -> Self {
+        let whole = Segment::whole(gather, forward.len(), backward.len());
+        let mut segments = Self { whole, forced, ..Self::default() };
+        let mut open = Segment { gather, ..Segment::default() };
+        for (index, op) in forward.iter().enumerate() {
+            segments.make_room(&mut open, op, buffers);
+            extend(&mut open.forward, index);
+        }
+        segments.by_rows(&mut open);
+        open.loss = true;
+        for (index, op) in backward.iter().enumerate() {
+            segments.make_room(&mut open, op, buffers);
+            extend(&mut open.backward, index);
+        }
+        segments.by_columns.push(open);
+        segments
+    }
+
+    /// All ops, by rows.
+    pub(super) fn whole(&self) -> &Segment {
+        &self.whole
+    }
+
+    /// The segments for a team and rows that have so many elements in all buffers. By columns several
+    /// threads are better off where weights are many: at 1.4 times the weights the two ways are as fast
+    /// (784-128-10 with 128 rows 1.03x, 1024 x 4 with 1024 rows 0.92 to 1.02x).
+    pub(super) fn for_team(&self, team: Team, elements: usize) -> &[Segment] {
+        let barriers = BARRIER * (self.by_columns.len() as f64 - 1.0);
+        let paid = barriers * team.threads() as f64 <= BARRIER_SHARE * team.nanoseconds();
+        let pays = team.threads() > 1 && paid && self.weights >= elements;
+        if pays || self.forced { &self.by_columns } else { std::slice::from_ref(&self.whole) }
+    }
+
+    /// The tiles of a segment; `tiles` are those of one by rows.
+    pub(super) fn grid(&self, team: Team, segment: &Segment, rows: usize, tiles: Tiles) -> Grid {
+        let panels = segment.panels;
+        if panels == 0 {
+            return Grid { panels: ALL.end, columns: 1, rows: tiles };
+        }
+        let units = panels.div_ceil(UNIT);
+        let shares = if self.forced { units } else { team.threads() };
+        let columns = units.min(shares);
+        Grid { panels, columns, rows: Tiles::equal(rows, shares.div_ceil(columns)) }
+    }
+
+    /// Begins another segment if the op does not belong to this one.
+    fn make_room(&mut self, open: &mut Segment, op: &RowOp, buffers: &Buffers) {
+        match *op {
+            RowOp::Linear { input, output, .. }
+            | RowOp::InputGradient { grad: input, target: output, .. } => {
+                let weights = buffers.cols(input) * buffers.cols(output);
+                let panels = buffers.cols(output).div_ceil(LANES);
+                let wide = weights >= WIDE_WEIGHTS && panels >= WIDE_PANELS;
+                if !wide && !self.forced {
+                    return self.by_rows(open);
+                }
+                self.weights += weights;
+                let next = Segment { panels, ..Segment::default() };
+                self.by_columns.push(std::mem::replace(open, next));
+            }
+            // Its mask is drawn row by row; rows of images are in the lanes.
+            RowOp::Dropout { .. } | RowOp::ImageLinear { .. } | RowOp::ImageGradient { .. } => {
+                self.by_rows(open);
+            }
+            // Rows have to be whole.
+            RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(open),
+            RowOp::Activation { .. }
+            | RowOp::Add { .. }
+            | RowOp::ActivationGradient { .. }
+            | RowOp::DropoutGradient { .. } => {}
+        }
+    }
+
+    /// Ends a segment by columns.
+    fn by_rows(&mut self, open: &mut Segment) {
+        if open.panels > 0 {
+            self.by_columns.push(std::mem::take(open));
+        }
+    }
+}
+
+/// One more op for a segment.
+fn extend(ops: &mut Range<usize>, index: usize) {
+    let start = if ops.start == ops.end { index } else { ops.start };
+    *ops = start..index + 1;
+}
+
+/// All panels of any layer.
+pub(super) const ALL: Range<usize> = 0..1 << 40;
+
+/// Tiles of a segment: equal shares of the rows, or of the panels, and of the rows too where those are
 /// too few for the threads.
 #[derive(Clone, Copy)]
 pub(super) struct Grid {
@@ -161,11 +233,6 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// All panels of some rows.
-    pub(super) fn by_rows(rows: Tiles) -> Self {
-        Self { panels: ALL.end, columns: 1, rows }
-    }
-
     /// How many tiles.
     pub(super) fn count(self) -> usize {
         self.columns * self.rows.count
@@ -220,47 +287,54 @@ mod tests {
     }
 
     #[test]
-    fn wide_layers_are_parts_of_their_own() {
+    fn wide_layers_are_segments_of_their_own() {
         let (forward, backward, buffers) = ops();
-        let parts = Parts::new((&forward, &backward), &buffers, false);
-        let none = Part::default();
+        let segments = Segments::new(true, (&forward, &backward), &buffers, false);
+        let none = Segment::default();
         assert_eq!(
-            parts.list,
+            segments.by_columns,
             [
-                Part { gather: true, ..none.clone() },
-                Part { panels: 32, forward: 0..2, ..none.clone() },
-                Part { panels: 16, forward: 2..4, ..none.clone() },
-                Part { forward: 4..5, loss: true, backward: 0..2, ..none.clone() },
-                Part { panels: 32, backward: 2..4, ..none },
+                Segment { gather: true, ..none.clone() },
+                Segment { panels: 32, forward: 0..2, ..none.clone() },
+                Segment { panels: 16, forward: 2..4, ..none.clone() },
+                Segment { forward: 4..5, loss: true, backward: 0..2, ..none.clone() },
+                Segment { panels: 32, backward: 2..4, ..none },
             ]
         );
-        assert_eq!(parts.weights, 784 * 512 + 2 * 512 * 256);
-        let forced = Parts::new((&forward, &backward), &buffers, true);
-        let panels: Vec<_> = forced.list.iter().map(|part| part.panels).collect();
+        assert_eq!(segments.weights, 784 * 512 + 2 * 512 * 256);
+        let forced = Segments::new(true, (&forward, &backward), &buffers, true);
+        let panels: Vec<_> = forced.by_columns.iter().map(|segment| segment.panels).collect();
         assert_eq!(panels, [0, 32, 16, 1, 0, 16, 32]);
     }
 
     #[test]
     fn several_threads_go_by_columns_where_weights_are_many() {
         let (forward, backward, buffers) = ops();
-        let parts = Parts::new((&forward, &backward), &buffers, false);
-        let most = parts.weights;
-        assert!(parts.for_team(Team::whole(2), most).is_some());
-        assert!(parts.for_team(Team::whole(1), most).is_none());
-        assert!(parts.for_team(Team::whole(2), most + 1).is_none());
-        assert!(parts.for_team(Team::for_cost(2, 1e5), most).is_none(), "4 barriers");
-        let forced = Parts::new((&forward, &backward), &buffers, true);
-        assert!(forced.for_team(Team::whole(1), usize::MAX).is_some());
+        let segments = Segments::new(true, (&forward, &backward), &buffers, false);
+        let by_columns = |segments: &Segments, team, elements| {
+            let chosen = segments.for_team(team, elements);
+            assert!(chosen == segments.by_columns || chosen == [segments.whole.clone()]);
+            chosen.len() > 1
+        };
+        let most = segments.weights;
+        assert!(by_columns(&segments, Team::whole(2), most));
+        assert!(!by_columns(&segments, Team::whole(1), most));
+        assert!(!by_columns(&segments, Team::whole(2), most + 1));
+        assert!(!by_columns(&segments, Team::for_cost(2, 1e5), most), "4 barriers");
+        let forced = Segments::new(true, (&forward, &backward), &buffers, true);
+        assert!(by_columns(&forced, Team::whole(1), usize::MAX));
     }
 
     #[test]
     fn tiles_by_columns_cover_all_once() {
         for forced in [false, true] {
-            let parts = Parts { forced, ..Parts::default() };
+            let segments = Segments { forced, ..Segments::default() };
             for (threads, panels, rows) in
                 [(1, 1, 1), (2, 4, 100), (3, 7, 17), (16, 5, 128), (7, 64, 3), (16, 3, 20)]
             {
-                let grid = parts.grid(Team::whole(threads), panels, rows);
+                let (team, segment) =
+                    (Team::whole(threads), Segment { panels, ..Segment::default() });
+                let grid = segments.grid(team, &segment, rows, Tiles::of_rows(team, rows));
                 let mut seen = vec![0; panels * rows];
                 for tile in 0..grid.count() {
                     let ((start, end), columns) = grid.tile(tile);

@@ -4,25 +4,19 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::batch::{Batch, Head, Reach, StepLoss};
-use super::memory::{State, Workspace, whole};
-use super::op::{WeightOp, WeightSource};
+use super::memory::{State, Workspace};
 use super::plan::Plan;
 use super::row_phase::Pass;
-use super::update::{apply_block, layer_state};
+use super::tiny::{Tiny, TinySteps};
+use super::trace::{Recorder, Tensor};
 use crate::error::Result;
-use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
-use crate::kernels::gemm::{Transpose, unpack};
+use crate::kernels::gemm::unpack;
 use crate::kernels::loss::Divisor;
-use crate::kernels::normalization::{AffineGradient, TrainAffine};
-use crate::kernels::reduce::{Accumulate, BLOCK_ROWS, BlockTree};
-use crate::kernels::weight::{
-    Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
-};
-use crate::runtime::pool::{Pool, caught};
-use crate::runtime::{Arena, watch};
-use crate::simd::LANES;
+use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
+use crate::runtime::Arena;
+use crate::runtime::pool::caught;
 
 /// Looks at a slab that has ended: its workspace, and its rows of the batch.
 type See<'a, T> = dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()> + 'a;
@@ -45,16 +39,16 @@ impl<T: Elementary> Plan<T> {
         out: &mut [T],
     ) -> Result<()> {
         self.check(state, workspace);
-        let cols = self.buffers.cols(self.output);
+        let cols = self.outputs();
         assert_eq!(Some(out.len()), batch.rows.checked_mul(cols));
         for (start, rows) in self.slabs(batch.rows) {
             let head = Head::Nothing;
             let reach = Reach::Outputs;
-            self.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
             let pass =
                 Pass { state, workspace, batch, head, reach, training, divisor: Divisor::ONE };
-            self.row_phase(threads, &pass, start, rows)?;
-            let outputs = workspace.buffer(self.output).slice(0, rows);
+            self.row_phase.run(threads, &pass, start, rows)?;
+            let outputs = workspace.buffer(self.row_phase.output()).slice(0, rows);
             unpack(outputs, &mut out[start * cols..(start + rows) * cols], cols, 1);
         }
         Ok(())
@@ -72,15 +66,15 @@ impl<T: Elementary> Plan<T> {
         batch: &Batch<'_, T>,
     ) -> Result<StepLoss> {
         self.check(state, workspace);
-        let divisors = self.prepare(threads, workspace, batch)?;
+        let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         for (start, rows) in self.slabs(batch.rows) {
             let (head, reach) = (Head::Loss, Reach::Loss);
-            self.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
             let (training, divisor) = (false, Divisor::ONE);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
-            self.row_phase(threads, &pass, start, rows)?;
+            self.row_phase.run(threads, &pass, start, rows)?;
         }
-        Ok(self.total(workspace, batch.rows, &divisors))
+        Ok(self.row_phase.loss().total(workspace, batch.rows, &divisors))
     }
 
     /// One update from a batch. A loss that is not finite is given back, and nothing is applied.
@@ -112,11 +106,13 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<StepLoss> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
-            return caught(|| self.train_tiny(tiny, state, workspace, batch, 1, &mut |_| {}))?;
+            return caught(|| {
+                self.tiny_steps(tiny, workspace, batch).train(state, workspace, 1, &mut |_| {})
+            })?;
         }
         let teams = [
-            self.row_team(threads, Reach::Gradients, batch.rows),
-            self.weight_team(threads, batch.rows),
+            self.row_phase.team(threads, Reach::Gradients, batch.rows),
+            self.weight_phase.team::<T>(threads, batch.rows),
         ];
         if teams.iter().all(|team| team.threads() == 1) {
             return self.train_on(1, state, workspace, batch, next);
@@ -147,7 +143,9 @@ impl<T: Elementary> Plan<T> {
     ) -> Result<StepLoss> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
-            return caught(|| self.train_tiny(tiny, state, workspace, batch, times, each))?;
+            return caught(|| {
+                self.tiny_steps(tiny, workspace, batch).train(state, workspace, times, each)
+            })?;
         }
         let mut last = StepLoss::NONE;
         for _ in 0..times {
@@ -158,6 +156,17 @@ impl<T: Elementary> Plan<T> {
             each(last);
         }
         Ok(last)
+    }
+
+    /// Steps on a batch of a network that fits into L1.
+    fn tiny_steps<'a>(
+        &'a self,
+        tiny: &'a Tiny,
+        workspace: &Workspace<T>,
+        batch: &'a Batch<'a, T>,
+    ) -> TinySteps<'a, T> {
+        let (loss, scale) = (self.row_phase.loss(), self.row_phase.scale());
+        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.optimizer, scale, workspace)
     }
 
     fn train_on(
@@ -175,94 +184,27 @@ impl<T: Elementary> Plan<T> {
             }
             return Ok(loss);
         }
-        let divisors = self.prepare(threads, workspace, batch)?;
+        let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         let (reach, rows) = (Reach::Gradients, batch.rows);
-        self.reserve(threads, state, workspace, reach, rows)?;
-        if self.images.is_some() {
+        self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+        if self.row_phase.takes_images() {
             workspace.reserve_gradients(&state.layout, 1)?;
         }
-        self.copy_weights(state, workspace);
-        let (head, training, divisor) = (Head::Loss, true, self.reduction(&divisors));
+        self.row_phase.copy_weights(state, workspace);
+        let (head, training, divisor) =
+            (Head::Loss, true, self.row_phase.loss().reduction(&divisors));
         let pass = Pass { state, workspace, batch, head, reach, training, divisor };
-        self.row_phase(threads, &pass, 0, rows)?;
-        let loss = self.total(workspace, rows, &divisors);
+        self.row_phase.run(threads, &pass, 0, rows)?;
+        let loss = self.row_phase.loss().total(workspace, rows, &divisors);
         if loss.is_finite() {
-            state.begin_update(&self.updates.optimizer);
-            let (state, workspace) = (&*state, &*workspace);
-            let of = |op: &WeightOp| {
-                layer_state(state, &self.updates.optimizer, op.index, op.keep_backward)
-            };
-            let layers: Vec<_> = self.weights.iter().map(of).collect();
+            let optimizer = &self.updates.optimizer;
+            state.begin_update(optimizer);
             // Between images it costs what it saves (LeNet-5 at 28 x 28: 0.996x).
-            let next = next.filter(|_| self.images.is_none());
+            let next = next.filter(|_| !self.row_phase.takes_images());
             let next = next.and_then(|next| Ahead::new(next.source, next.order, next.rows));
-            let tiles = self.blocks.len();
-            Pool::run(self.weight_team(threads, rows), tiles, &|tile| {
-                let ahead = next.map(|next| next.share(tile, tiles));
-                self.train_block(state, &layers, workspace, rows, tile, ahead);
-            })?;
+            self.weight_phase.train(threads, state, workspace, optimizer, rows, next)?;
         }
         Ok(loss)
-    }
-
-    /// The gradient of one block of a weight, and its update.
-    fn train_block(
-        &self,
-        state: &State<T>,
-        layers: &[LinearState<T>],
-        workspace: &Workspace<T>,
-        rows: usize,
-        tile: usize,
-        ahead: Option<Ahead<'_>>,
-    ) {
-        let (index, block) = self.blocks[tile];
-        let (op, layer) = (&self.weights[index], &layers[index]);
-        match op.source {
-            WeightSource::Rows { input, grad } => self.isa.run(TrainBlock {
-                input: workspace.buffer(input).slice(0, rows),
-                grad: workspace.buffer(grad).slice(0, rows),
-                block,
-                state: layer,
-                ahead,
-            }),
-            WeightSource::Lanes { input, grad } => self.isa.run(TrainLanes {
-                input: workspace.buffer(input),
-                grad: workspace.buffer(grad).slice(0, rows),
-                block,
-                state: layer,
-            }),
-            WeightSource::Normalized { normalized, grad } => self.isa.run(TrainAffine {
-                normalized: workspace.buffer(normalized).slice(0, rows),
-                grad: workspace.buffer(grad).slice(0, rows),
-                block,
-                state: layer,
-            }),
-            WeightSource::Images => {
-                let gradient = &workspace.gradients[0];
-                self.sum_images(state, workspace, rows, gradient, (op.index, block));
-                let layout = &state.layout.layers[op.index];
-                apply_block(self.isa, layout, layer, gradient, block);
-            }
-        }
-    }
-
-    /// Adds what the blocks of images have left for one block of a convolution's weight.
-    fn sum_images(
-        &self,
-        state: &State<T>,
-        workspace: &Workspace<T>,
-        rows: usize,
-        gradient: &Arena<T>,
-        (index, block): (usize, Block),
-    ) {
-        let layout = &state.layout.layers[index];
-        self.isa.run(SumBlocks {
-            parts: &workspace.image_gradients[..rows.div_ceil(LANES)],
-            sum: gradient,
-            block,
-            weight: layout.weight(gradient),
-            bias: layout.bias.then(|| layout.bias(gradient)),
-        });
     }
 
     /// The gradients of a batch, left in [`Workspace::gradient`].
@@ -299,26 +241,26 @@ impl<T: Elementary> Plan<T> {
         self.check(state, workspace);
         let meet = self.slab_rows.is_power_of_two() && self.slab_rows >= BLOCK_ROWS;
         assert!(meet || batch.rows <= self.slab_rows, "slabs of {} rows break N2", self.slab_rows);
-        let divisors = self.prepare(threads, workspace, batch)?;
-        self.copy_weights(state, workspace);
+        let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
+        self.row_phase.copy_weights(state, workspace);
         workspace.reserve_gradients(&state.layout, 1)?;
         let mut tree = BlockTree::default();
         for (start, rows) in self.slabs(batch.rows) {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let reach = Reach::Gradients;
-            self.reserve(threads, state, workspace, reach, rows)?;
-            let divisor = self.reduction(&divisors);
+            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+            let divisor = self.row_phase.loss().reduction(&divisors);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
-            self.row_phase(threads, &pass, start, rows)?;
-            self.weight_gradients(threads, state, workspace, rows, slot)?;
+            self.row_phase.run(threads, &pass, start, rows)?;
+            self.weight_phase.gradients(threads, state, workspace, rows, slot)?;
             see(workspace, start..start + rows)?;
             // A slab is a power of two of N2's blocks, so slabs meet as blocks do.
-            tree.push().for_each(|slot| self.merge(workspace, slot));
+            tree.push().for_each(|slot| workspace.merge_gradients(self.isa, slot));
         }
-        tree.finish().for_each(|slot| self.merge(workspace, slot));
+        tree.finish().for_each(|slot| workspace.merge_gradients(self.isa, slot));
         Ok(match head {
-            Head::Loss => self.total(workspace, batch.rows, &divisors),
+            Head::Loss => self.row_phase.loss().total(workspace, batch.rows, &divisors),
             Head::Nothing | Head::Gradient(_) => StepLoss::NONE,
         })
     }
@@ -331,22 +273,6 @@ impl<T: Elementary> Plan<T> {
         self.updates.apply(threads, state, gradient)
     }
 
-    /// Makes the copies of weights that the state does not keep.
-    fn copy_weights(&self, state: &State<T>, workspace: &Workspace<T>) {
-        if let Some(images) = &self.images {
-            images.transpose_weights(self.isa, state, workspace);
-        }
-        for &(index, copy) in &self.copies {
-            let source = state.layout.layers[index].weight(&state.parameters);
-            let target = workspace.buffer(copy);
-            for block in 0..source.rows().div_ceil(LANES) {
-                for panel in 0..source.panels() {
-                    self.isa.run(Transpose { source, target, block, panel });
-                }
-            }
-        }
-    }
-
     /// Start and length of the slabs of a batch.
     fn slabs(&self, rows: usize) -> impl Iterator<Item = (usize, usize)> + use<T> {
         let slab = if self.slab_rows == 0 { 1 } else { self.slab_rows };
@@ -355,54 +281,76 @@ impl<T: Elementary> Plan<T> {
             .map(move |start| (start, if rows - start < slab { rows - start } else { slab }))
     }
 
-    /// The weight gradients of a slab's `rows` rows, into the gradients' slot.
-    fn weight_gradients(
+    /// Forward, loss and backward of a batch, without dropout; the plan's purpose is `Trace`.
+    ///
+    /// Tensors come in the order in which they are computed. A layer's `grad_output` is the gradient
+    /// of the loss with respect to that layer's output.
+    ///
+    /// # Errors
+    /// As [`Plan::gradients`], and `Error::Memory` if there is no room for the tensors.
+    pub fn trace(
         &self,
         threads: usize,
         state: &State<T>,
-        workspace: &Workspace<T>,
-        rows: usize,
-        slot: usize,
-    ) -> Result<()> {
-        let gradient = &workspace.gradients[slot];
-        watch::run(self.weight_team(threads, rows), self.blocks.len(), &|tile| {
-            let (op, block) = self.blocks[tile];
-            let op = &self.weights[op];
-            let layout = &state.layout.layers[op.index];
-            let weight = layout.weight(gradient);
-            let bias = layout.bias.then(|| layout.bias(gradient));
-            match op.source {
-                WeightSource::Rows { input, grad } => self.isa.run(GradientBlock {
-                    input: workspace.buffer(input).slice(0, rows),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight,
-                    bias,
-                }),
-                WeightSource::Lanes { input, grad } => self.isa.run(LanesGradient {
-                    input: workspace.buffer(input),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight: block.of_weight(weight),
-                    bias: bias.map(|bias| block.of_bias(bias)),
-                }),
-                WeightSource::Normalized { normalized, grad } => self.isa.run(AffineGradient {
-                    normalized: workspace.buffer(normalized).slice(0, rows),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight: block.of_bias(weight),
-                    bias: block.of_bias(layout.bias(gradient)),
-                }),
-                WeightSource::Images => {
-                    self.sum_images(state, workspace, rows, gradient, (op.index, block));
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<(Vec<Tensor<T>>, f64)> {
+        let (traces, rows) = (&self.traces, batch.rows);
+        let mut recorder = Recorder::new(traces, &self.buffers, self.isa, rows)?;
+        let head = (Head::Loss, false);
+        let see = &mut |slab: &Workspace<T>, seen| {
+            recorder.see(slab, seen);
+            Ok(())
+        };
+        let loss = self.gradients_by_slab(threads, state, workspace, batch, head, see)?.reduced;
+        Ok((recorder.finish(loss, &state.layout, workspace.gradient())?, loss))
+    }
+
+    /// As [`Plan::gradients`], with the gradient with respect to X, row-major, into `by_input`.
+    ///
+    /// # Errors
+    /// As [`Plan::gradients`].
+    ///
+    /// # Panics
+    /// If the plan does not compute it, or if it has another length.
+    pub fn gradients_by_input(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        (head, training): (Head<'_, T>, bool),
+        by_input: &mut [T],
+    ) -> Result<StepLoss> {
+        let buffer =
+            self.row_phase.input_grad().expect("a plan for the gradient with respect to X");
+        let cols = self.buffers.cols(buffer);
+        assert!(Some(by_input.len()) == batch.rows.checked_mul(cols));
+        let head = (head, training);
+        self.gradients_by_slab(threads, state, workspace, batch, head, &mut |slab, rows| {
+            let values = &mut by_input[rows.start * cols..rows.end * cols];
+            unpack(slab.buffer(buffer).slice(0, rows.len()), values, cols, 1);
+            if let Some(scale) = self.row_phase.scale() {
+                for value in values {
+                    // The quotient of two f32, rounded to f64 and then to f32, is the nearest f32.
+                    *value = T::from_f64(value.to_f64() / scale.to_f64());
                 }
             }
+            Ok(())
         })
     }
 
-    /// Adds the gradient in slot `slot + 1` to that in `slot`.
-    pub(super) fn merge(&self, workspace: &Workspace<T>, slot: usize) {
-        let [sum, term] = [slot, slot + 1].map(|slot| whole(&workspace.gradients[slot]));
-        self.isa.run(Accumulate { sum, term });
+    /// [`State::check_finite`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_finite(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        epoch: u64,
+        batch: u64,
+    ) -> Result<()> {
+        state.check_finite(self.isa, threads, epoch, batch)
     }
 }

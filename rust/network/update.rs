@@ -1,7 +1,7 @@
 //! How parameters change, wherever their gradients come from.
 
-use super::cost::weight_team;
 use super::memory::{LayerLayout, State};
+use super::share::weight_team;
 use super::spec::{Optimizer, Spec};
 use super::tiny;
 use crate::error::Result;

@@ -2,9 +2,10 @@
 //!
 //! - `entry.rs`: what every call from Python goes through, and what a long one does on its way.
 //!   `environment.rs`: `Environment`, the same for arithmetic in Python.
-//! - `model.rs`: `Model`, whose arguments become views, numbers and specs here; `network.rs`: what
-//!   models of all element types have in common; `typed.rs`: a model of one of them.
-//! - `run.rs`: `Run`, a fit in progress. `predictor.rs`: `Predictor`.
+//! - `model.rs`: `Model`, whose arguments become views, numbers and specs here. `run.rs`: `Run`, a fit in
+//!   progress. `predictor.rs`: `Predictor`.
+//! - `network.rs`: what models, runs and predictors of all element types have in common; `shared.rs`: what
+//!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
@@ -28,6 +29,7 @@ mod plans;
 mod predictor;
 mod route;
 mod run;
+mod shared;
 mod spec;
 mod state;
 mod typed;

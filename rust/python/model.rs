@@ -12,8 +12,8 @@ use super::network::{Course, Gradients, Network};
 use super::predictor::Predictor;
 use super::route::Route;
 use super::run::Run;
+use super::shared::Typed;
 use super::spec;
-use super::typed::Typed;
 use crate::error::Error;
 use crate::runtime::threads;
 

@@ -1,15 +1,15 @@
-//! What models of all element types have in common.
+//! What models, runs and predictors of all element types have in common: what the classes of Python see
+//! of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::array::View;
 use super::data::Inputs;
-use super::predictor::Predict;
 use super::route::Route;
-use super::run::Training;
 use crate::network::Spec;
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
@@ -95,4 +95,41 @@ pub struct Counters {
     pub epoch: u64,
     pub steps: u64,
     pub learning_rate: f64,
+}
+
+/// A run whose element type its caller does not know.
+pub trait Training: Send + Sync {
+    fn progress(&self) -> Progress<'_>;
+    /// Whether an epoch has just ended, if it was to stop there.
+    fn advance(&mut self, py: Python<'_>, deadline: Instant, stop_at_epoch: bool)
+    -> PyResult<bool>;
+    fn next_batch<'py>(&mut self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>>;
+    fn finish_batch(
+        &mut self,
+        py: Python<'_>,
+        loss: f64,
+        grad_output: &Bound<'_, PyAny>,
+    ) -> PyResult<()>;
+    /// Gives the model back, and the losses.
+    fn close(self: Box<Self>) -> Vec<f64>;
+}
+
+/// Outputs, and rows of X.
+pub type NextBatch<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// How far a run is.
+pub struct Progress<'a> {
+    pub epochs: usize,
+    pub losses: &'a [f64],
+    pub batches_done: usize,
+    pub batches: usize,
+}
+
+/// A predictor whose element type its caller does not know.
+pub trait Predict: Send + Sync {
+    fn call<'py>(
+        &self,
+        x: &Bound<'py, PyAny>,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>>;
 }

@@ -6,9 +6,10 @@ use pyo3::prelude::*;
 
 use super::array::{Float, View};
 use super::entry::{compute, entry};
+use super::network::Predict;
 use super::output::{Out, copied};
 use super::route::Key;
-use super::typed::{Typed, batch};
+use super::shared::{Typed, batch};
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, Workspace};
@@ -18,15 +19,6 @@ use crate::runtime::pool::caught;
 /// A call of so many floating-point operations or fewer, about 20 us, keeps the GIL: letting go of
 /// it takes 0.1 us, but to have it back may take the 5 ms that other threads keep it.
 const SMALL_FLOPS: f64 = 500_000.0;
-
-/// A predictor whose element type its caller does not know.
-pub trait Predict: Send + Sync {
-    fn call<'py>(
-        &self,
-        x: &Bound<'py, PyAny>,
-        out: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>>;
-}
 
 /// A predictor.
 pub struct TypedPredictor<T: Float> {

@@ -8,43 +8,15 @@ use pyo3::prelude::*;
 use super::array::{Float, Held, View};
 use super::data::{Inputs, finite, finite_x};
 use super::entry::{change, compute, entry};
-use super::network::Course;
+use super::network::{Course, NextBatch, Progress, Training};
 use super::output::array;
 use super::route::Key;
-use super::typed::Typed;
+use super::shared::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
 use crate::network::{Purpose, State};
 use crate::runtime::memory;
 use crate::training::{self, Data, Sampler};
-
-/// A run whose element type its caller does not know.
-pub trait Training: Send + Sync {
-    fn progress(&self) -> Progress<'_>;
-    /// Whether an epoch has just ended, if it was to stop there.
-    fn advance(&mut self, py: Python<'_>, deadline: Instant, stop_at_epoch: bool)
-    -> PyResult<bool>;
-    fn next_batch<'py>(&mut self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>>;
-    fn finish_batch(
-        &mut self,
-        py: Python<'_>,
-        loss: f64,
-        grad_output: &Bound<'_, PyAny>,
-    ) -> PyResult<()>;
-    /// Gives the model back, and the losses.
-    fn close(self: Box<Self>) -> Vec<f64>;
-}
-
-/// Outputs, and rows of X.
-type NextBatch<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
-
-/// How far a run is.
-pub struct Progress<'a> {
-    pub epochs: usize,
-    pub losses: &'a [f64],
-    pub batches_done: usize,
-    pub batches: usize,
-}
 
 /// Lets other threads use the model again when the run goes, however it goes.
 struct Trainer<T: Float>(Arc<Typed<T>>);

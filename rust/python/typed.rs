@@ -1,87 +1,31 @@
-//! A model of one element type.
+//! What a model of one element type does when Python asks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::access::Access;
 use super::array::{Float, View};
 use super::data::{Inputs, finite, finite_x, tensors};
 use super::entry::{change, compute};
-use super::network::{Counters, Course, Gradients, Network};
+use super::network::{Counters, Course, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
 use super::plans::Plans;
-use super::predictor::{Predict, TypedPredictor};
-use super::route::{Key, Route};
-use super::run::{Training, TypedRun};
+use super::predictor::TypedPredictor;
+use super::route::Route;
+use super::run::TypedRun;
+use super::shared::{Typed, batch};
 use super::state;
 use crate::error::{Error, Result};
-use crate::kernels::gather::{self, Rows};
-use crate::network::{Batch, Head, Labels, Purpose, Spec, State, StepLoss, initial_parameters};
-use crate::runtime::{memory, threads};
-use crate::simd::Isa;
+use crate::kernels::gather;
+use crate::network::{Batch, Head, Purpose, Spec, State, StepLoss, initial_parameters};
+use crate::runtime::memory;
 use crate::training::Data;
 
 /// Tensors in canonical order, each row-major.
 type Tensors<T> = Vec<Vec<T>>;
 
-/// A model.
-pub struct Typed<T: Float> {
-    pub plans: Arc<Plans<T>>,
-    pub access: Access<State<T>>,
-    first_learning_rate: f64,
-    n_threads: Option<usize>,
-    /// Of [`Route`]: 0 is `Auto`, 1 `Unfused`, 2 `General`, others the rows of `Slabs`.
-    route: AtomicUsize,
-}
-
 impl<T: Float> Typed<T> {
-    /// A model with initial values from `seed`, which are made without the GIL.
-    pub fn new(
-        py: Python<'_>,
-        spec: Spec,
-        learning_rate: f64,
-        seed: u64,
-        n_threads: Option<usize>,
-    ) -> Result<Self> {
-        let isa = Isa::chosen()?;
-        compute(py, || {
-            let state = State::new(&spec, learning_rate, seed, isa)?;
-            Ok(Self::of(Plans::shared(spec, isa)?, state, learning_rate, n_threads))
-        })
-    }
-
-    fn of(
-        plans: Arc<Plans<T>>,
-        state: State<T>,
-        first_learning_rate: f64,
-        n_threads: Option<usize>,
-    ) -> Self {
-        let access = Access::new(state);
-        Self { plans, access, first_learning_rate, n_threads, route: AtomicUsize::new(0) }
-    }
-
-    /// The most threads of a call.
-    pub fn threads(&self) -> Result<usize> {
-        self.n_threads.map_or_else(threads::num_threads, Ok)
-    }
-
-    pub fn route(&self) -> Route {
-        match self.route.load(Ordering::Relaxed) {
-            0 => Route::Auto,
-            1 => Route::Unfused,
-            2 => Route::General,
-            3 => Route::Columns,
-            rows => Route::Slabs(rows),
-        }
-    }
-
-    fn key(&self, purpose: Purpose, x: &View) -> Key {
-        Key::new(purpose, (x.source().rows(), x.image()), self.route())
-    }
-
     /// Everything that a loss needs, checked but for the finiteness of X.
     fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
         Ok(Data {
@@ -214,14 +158,7 @@ impl<T: Float> Network for Typed<T> {
     }
 
     fn set_route(&self, route: Route) {
-        let number = match route {
-            Route::Auto => 0,
-            Route::Unfused => 1,
-            Route::General => 2,
-            Route::Columns => 3,
-            Route::Slabs(rows) => rows,
-        };
-        self.route.store(number, Ordering::Relaxed);
+        self.take_route(route);
     }
 
     fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
@@ -377,13 +314,6 @@ impl<T: Float> Network for Typed<T> {
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {
         Ok(Box::new(TypedPredictor::new(self, max_rows)?))
     }
-}
-
-/// X alone as a batch.
-pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {
-    let source = x.source();
-    let rows = source.rows();
-    Batch { source, order: Rows::From(0), rows, labels: Labels::None, weights: None }
 }
 
 fn list<'py, T: Float>(

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Real, Simd, Vector, dispatch, turn};
+use super::{Kernel, Real, Simd, Vector, turn};
 
 /// AVX2 with FMA: x86-64-v3.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,16 @@ impl Simd for Avx2 {
     fn call<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
         // instruction set.
-        unsafe { dispatch::avx2(kernel) }
+        unsafe { enter(kernel) }
     }
+}
+
+/// Runs a kernel with the instruction set. It is entered by a pointer or by `Simd::call`, never copied into
+/// its callers.
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
 }
 
 /// Eight `f32`.

@@ -3,21 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Simd, portable::Baseline};
+use super::Kernel;
+use super::portable;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
+use super::{avx2, avx512};
 use crate::error::{Error, Result};
-
-/// A piece of work that is compiled once for each instruction set.
-///
-/// `run` must be `#[inline(always)]`, and so must be everything that it calls with vectors: only
-/// what is inlined into the functions of this file is compiled for the instruction set.
-pub trait Kernel {
-    /// What the work gives back.
-    type Output;
-    /// Does the work.
-    fn run<S: Simd>(self) -> Self::Output;
-}
 
 /// An instruction set that this host runs; holding one is the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +45,7 @@ impl Isa {
         let mut all = vec![Self(Kind::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
-            // Exactly the features that the functions below enable.
+            // Exactly the features that `enter` in `avx2.rs` and `avx512.rs` enables.
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 all.push(Self(Kind::Avx2));
                 if is_x86_feature_detected!("avx512f")
@@ -139,11 +129,11 @@ impl Isa {
     #[must_use]
     pub fn entry<K: Kernel>(self) -> Entry<K> {
         let function: unsafe fn(K) -> K::Output = match self.0 {
-            Kind::Portable => portable::<K>,
+            Kind::Portable => portable::enter::<K>,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => avx2::<K>,
+            Kind::Avx2 => avx2::enter::<K>,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => avx512::<K>,
+            Kind::Avx512 => avx512::enter::<K>,
         };
         Entry { function, kernel: PhantomData }
     }
@@ -171,24 +161,3 @@ impl<K: Kernel> Clone for Entry<K> {
 }
 
 impl<K: Kernel> Copy for Entry<K> {}
-
-// Entered by a pointer or by `Simd::call`, never copied into their callers.
-
-#[inline(never)]
-pub(super) fn portable<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Baseline>()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-#[inline(never)]
-pub(super) fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx2>()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-#[inline(never)]
-pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx512>()
-}

@@ -1,10 +1,11 @@
 //! What one CPU can do: vectors of lanes, and the instruction set chosen at run time.
 //!
-//! - `vector.rs`: [`Real`] (f32, f64) and [`Vector`], the operations that every kernel is written in.
+//! - `vector.rs`: [`Real`] and [`Vector`], the operations that every kernel is written in; [`Kernel`] and
+//!   [`Simd`]. `real.rs`: f32 and f64, with their registers.
 //! - `wide.rs`: [`Wide`], several registers that act as one longer vector.
-//! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets; `turn.rs`: their transposes.
-//! - `dispatch.rs`: [`Isa`], the proof that the host runs an instruction set, and the only
-//!   `#[target_feature]` functions of the program.
+//! - `portable.rs`, `avx2.rs`, `avx512.rs`: the instruction sets, each with the one function that enables
+//!   it; `turn.rs`: their transposes.
+//! - `dispatch.rs`: [`Isa`], the proof that the host runs an instruction set.
 //! - `units.rs`: how wide the units behind the registers are.
 //! - `environment.rs`: the floating-point environment (MXCSR) of a call.
 //!
@@ -20,14 +21,15 @@ mod avx512;
 mod dispatch;
 pub(crate) mod environment;
 mod portable;
+mod real;
 #[cfg(target_arch = "x86_64")]
 mod turn;
 mod units;
 mod vector;
 mod wide;
 
-pub use dispatch::{Entry, Isa, Kernel};
+pub use dispatch::{Entry, Isa};
 pub use environment::FloatEnvironment;
 pub use units::halve_registers;
-pub use vector::{LANES, Narrow, Real, Simd, Vector};
+pub use vector::{Kernel, LANES, Narrow, Real, Simd, Vector};
 pub use wide::Wide;

@@ -4,7 +4,7 @@
 //! x86-64 without FMA `mul_add` calls the C library, which is right but slow. There the operations
 //! are calls themselves: 16 unrolled scalar operations each would be most of the program's code.
 
-use super::{Kernel, LANES, Real, Simd, Vector, dispatch};
+use super::{Kernel, LANES, Real, Simd, Vector};
 
 /// The instruction set of plain Rust.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,14 @@ impl Simd for Baseline {
     const REGISTERS: usize = 8;
     #[inline(always)]
     fn call<K: Kernel>(kernel: K) -> K::Output {
-        dispatch::portable(kernel)
+        enter(kernel)
     }
+}
+
+/// Runs a kernel in plain Rust. It is entered by a pointer or by `Simd::call`, never copied into its callers.
+#[inline(never)]
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Baseline>()
 }
 
 /// 16 lanes in an array.

@@ -3,8 +3,6 @@
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
-use super::Kernel;
-
 /// Lanes of [`Simd::Lanes`], and columns of a panel.
 pub const LANES: usize = 16;
 
@@ -55,56 +53,6 @@ pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 }
-
-macro_rules! real {
-    ($T:ty, $name:literal, $lanes_avx2:literal, $lanes_avx512:literal, $flush:expr, $avx2:ident, $avx512:ident, $four:ident) => {
-        impl Real for $T {
-            type PortableVector = super::portable::Portable<$T>;
-            #[cfg(target_arch = "x86_64")]
-            type Avx2Register = super::avx2::$avx2;
-            #[cfg(target_arch = "x86_64")]
-            type Avx2Lanes = super::Wide<super::avx2::$avx2, $lanes_avx2>;
-            #[cfg(target_arch = "x86_64")]
-            type Four = super::avx2::$four;
-            #[cfg(target_arch = "x86_64")]
-            type Avx512Register = super::avx512::$avx512;
-            #[cfg(target_arch = "x86_64")]
-            type Avx512Lanes = super::Wide<super::avx512::$avx512, $lanes_avx512>;
-            const ZERO: Self = 0.0;
-            const ONE: Self = 1.0;
-            const EPSILON: Self = <$T>::EPSILON;
-            const FLUSH: Self = $flush;
-            const NAME: &'static str = $name;
-            #[inline(always)]
-            fn from_f64(x: f64) -> Self {
-                x as Self
-            }
-            #[inline(always)]
-            fn to_f64(self) -> f64 {
-                f64::from(self)
-            }
-            #[inline(always)]
-            fn fma(self, b: Self, c: Self) -> Self {
-                self.mul_add(b, c)
-            }
-            #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn mul(self, other: Self) -> Self {
-                self * other
-            }
-            #[inline(always)]
-            fn is_finite(self) -> bool {
-                <$T>::is_finite(self)
-            }
-        }
-    };
-}
-
-real!(f32, "float32", 2, 1, f32::from_bits((127 - 100) << 23), F32x8, F32x16, F32x4);
-real!(f64, "float64", 4, 2, f64::from_bits((1023 - 900) << 52), F64x4, F64x8, F64x4);
 
 /// A vector of `LANES` values of `T`; every operation acts lane by lane.
 ///
@@ -275,6 +223,17 @@ pub trait Vector<T: Real>: Copy {
     fn flush(self) -> Self {
         Self::select(self.abs().lt(Self::splat(T::FLUSH)), Self::zero(), self)
     }
+}
+
+/// A piece of work that is compiled once for each instruction set.
+///
+/// `run` must be `#[inline(always)]`, and so must be everything that it calls with vectors: only
+/// what is inlined into the function `enter` of an instruction set is compiled for it.
+pub trait Kernel {
+    /// What the work gives back.
+    type Output;
+    /// Does the work.
+    fn run<S: Simd>(self) -> Self::Output;
 }
 
 /// An instruction set, as a type that kernels are generic over.

@@ -42,7 +42,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 def trained() -> dict[str, Hashes]:
     """The hashes of this process's instruction set, by threads and route."""
-    from ironmlp._selfcheck_networks import CASES
+    from ironmlp._commands.selfcheck_networks import CASES
 
     return {
         f"{threads} threads, {route}": {

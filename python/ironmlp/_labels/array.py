@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._arrays import Array, as_array, real_array
+from ironmlp._arguments.arrays import Array, as_array, real_array
 
 INTEGERS = (Integral, np.bool_)
 NUMBERS = (Real, np.bool_)

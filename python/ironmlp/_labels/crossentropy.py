@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ironmlp import _core
-from ironmlp._arrays import Array, plural, real_array
+from ironmlp._arguments.arrays import Array, plural, real_array
 from ironmlp._labels.array import first_row, label_array
 from ironmlp._labels.matching import distinct, equal, is_range, listed, positions
 from ironmlp._labels.reading import Choice, Reading

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 from ironmlp._labels.array import family_of, first_row, label_array, several_types
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 from ironmlp._environment import Computed
 from ironmlp._labels.array import first_row
 from ironmlp._labels.matching import listed, listed_classes, positions

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ironmlp._arrays import Array
+from ironmlp._arguments.arrays import Array
 from ironmlp._labels.array import number_array
 from ironmlp._labels.reading import Reading, numbers, refuse_classes
 from ironmlp._labels.targets import columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ironmlp._arrays import Array, plural
+from ironmlp._arguments.arrays import Array, plural
 from ironmlp._environment import computed
 from ironmlp._labels.array import check_finite, first_row
 

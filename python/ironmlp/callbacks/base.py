@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ironmlp.model import Sequential
-
+# The `Sequential` that is trained. It stands above the callbacks, and hooks of the user's own may
+# name it as what they take.
+Model: TypeAlias = Any
 Logs = dict[str, Any]
-Hook = Callable[["Sequential", Logs], object]
+Hook = Callable[[Model, Logs], object]
 
 # When a callback's turn is: those that read what others log come after these, displays last.
 OWN, READER, DISPLAY = range(3)
@@ -29,16 +29,16 @@ class Callback:
 
     _rank: ClassVar[int] = OWN
 
-    def on_train_begin(self, model: Sequential, logs: Logs) -> None:
+    def on_train_begin(self, model: Model, logs: Logs) -> None:
         """Before the first epoch; `logs` holds the number of "epochs" of this call."""
 
-    def on_epoch_begin(self, model: Sequential, logs: Logs) -> None:
+    def on_epoch_begin(self, model: Model, logs: Logs) -> None:
         """Before each epoch; `logs` holds its number, "epoch"."""
 
-    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:
+    def on_epoch_end(self, model: Model, logs: Logs) -> None:
         """After each epoch; `logs` is the dict of its begin, with "loss" and all that was added."""
 
-    def on_train_end(self, model: Sequential, logs: Logs) -> None:
+    def on_train_end(self, model: Model, logs: Logs) -> None:
         """After the last epoch, however the training ended, also by an exception.
 
         `logs` holds what the last finished epoch logged, "stop_reason" and "stop_message" (see

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from ironmlp._spec import flag, integer, real
-from ironmlp.callbacks.base import READER, Callback, Logs, StopTraining
+from ironmlp._arguments.values import flag, integer, real
+from ironmlp.callbacks.base import READER, Callback, Logs, Model, StopTraining
 from ironmlp.callbacks.monitor import Monitor
-
-if TYPE_CHECKING:
-    from ironmlp.model import Sequential
 
 
 class NoBetter(StopTraining):
@@ -68,11 +65,11 @@ class EarlyStopping(Callback):
         self._best_state: Any = None
         self._waited = 0
 
-    def on_train_begin(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         self._forget()
         self._monitor.begin()
 
-    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:
+    def on_epoch_end(self, model: Model, logs: Logs) -> None:
         value = self._monitor.read(logs)
         if value is None:
             return
@@ -87,7 +84,7 @@ class EarlyStopping(Callback):
                 f"no better {self._monitor.name} than {self.best:.6g} of epoch {self.best_epoch}"
             )
 
-    def on_train_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_end(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         if self._best_state is not None:
             model._set_trained(self._best_state)
             self._best_state = None

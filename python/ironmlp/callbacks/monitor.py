@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ironmlp._arguments.values import choice
 from ironmlp._environment import computed
-from ironmlp._spec import choice
 from ironmlp.callbacks.base import number
 
 # The numbers of which it is known whether smaller or larger is better, with or without "val_".

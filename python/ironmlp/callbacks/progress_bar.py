@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ironmlp.callbacks.base import DISPLAY, Callback, Logs, number
-
-if TYPE_CHECKING:
-    from ironmlp.model import Sequential
+from ironmlp.callbacks.base import DISPLAY, Callback, Logs, Model, number
 
 
 class ProgressBar(Callback):
@@ -28,16 +25,16 @@ class ProgressBar(Callback):
             raise ImportError("ProgressBar needs tqdm: pip install 'ironmlp[progress]'") from error
         self._bar: Any = None
 
-    def on_train_begin(self, model: Sequential, logs: Logs) -> None:
+    def on_train_begin(self, model: Model, logs: Logs) -> None:
         first = model.epoch
         self._bar = self._tqdm(initial=first, total=first + logs["epochs"], unit="epoch")
 
-    def on_epoch_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+    def on_epoch_end(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         shown = {k: f"{number(k, value):.6g}" for k, value in logs.items() if k != "epoch"}
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
-    def on_train_end(self, model: Sequential, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_end(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         # None if another callback failed before this one's turn to begin.
         if self._bar is not None:
             self._bar.close()

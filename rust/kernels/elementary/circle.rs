@@ -1,6 +1,6 @@
 //! The cosine of a part of a turn, for normally distributed random numbers.
 
-use super::polynomial;
+use super::polynomial::polynomial;
 use crate::simd::Vector;
 
 /// (sin(2 pi r) / r - 2 pi) / r^2 as a polynomial in r^2, abs(r) <= 1/8.

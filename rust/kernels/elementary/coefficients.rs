@@ -2,7 +2,7 @@
 //!
 //! `benches/coefficients.sollya` derives every polynomial and prints its error.
 
-use super::polynomial;
+use super::polynomial::polynomial;
 use crate::simd::{Real, Vector};
 
 /// What the elementary functions of one type need to know about it.

@@ -1,8 +1,9 @@
 //! erf and the two forms of GELU.
 
+use super::coefficients::Coefficients;
 use super::exponential::exp_nonpositive;
 use super::logistic::sigmoid;
-use super::{Coefficients, polynomial};
+use super::polynomial::polynomial;
 use crate::simd::Vector;
 
 /// The error function: x + x p(x^2) near zero, 1 - e^-q(abs(x)) beyond.

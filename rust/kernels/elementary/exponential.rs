@@ -1,6 +1,7 @@
 //! exp and expm1.
 
-use super::{Coefficients, polynomial};
+use super::coefficients::Coefficients;
+use super::polynomial::polynomial;
 use crate::simd::Vector;
 
 /// e^x = 2^k (1 + q), q = head + curve.

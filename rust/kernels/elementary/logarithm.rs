@@ -1,6 +1,6 @@
 //! log and log1p.
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use crate::simd::Vector;
 
 /// e ln 2 + log(1 + z) for an integer e and -1/4 <= z <= 1/2.

@@ -4,7 +4,7 @@
 //! division against the unrounded sums is computed with fused multiply-adds and added back, which
 //! leaves the last rounding and the error of e^r: one division, and less than 1 ULP.
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use super::exponential::{Reduced, reduce, scale_down};
 use crate::simd::Vector;
 

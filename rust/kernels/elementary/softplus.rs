@@ -1,6 +1,6 @@
 //! softplus, and all that the logistic loss takes from one exponential.
 
-use super::Coefficients;
+use super::coefficients::Coefficients;
 use super::exponential::exp_nonpositive;
 use super::logarithm::log1p_unit;
 use crate::simd::Vector;

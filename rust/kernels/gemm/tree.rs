@@ -3,14 +3,10 @@
 //!
 //! The tree leaves its sums for whatever finishes them, so it is compiled once for all of that.
 
-use super::gradient::{Finish, Part, WeightGradient};
+use super::sums::{Finish, RowBlock, SLOTS, WeightGradient, place};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows; a slab
-/// has 16 blocks.
-pub(super) const SLOTS: usize = 16;
 
 /// Elements of a slot: a block of the gradient.
 const BLOCK: usize = 2 * LANES * LANES;
@@ -74,7 +70,7 @@ impl<T: Real, const MR: usize, const NV: usize> Kernel for Tree<T, MR, NV> {
         for block in 0..blocks {
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
-            let part = Part { start, len, slot: Some(slots.at(tree.slot())) };
+            let part = RowBlock { start, len, slot: Some(slots.at(tree.slot())) };
             gradient.tiles::<S, Nothing, MR, NV>(Nothing, part);
             for i in tree.push() {
                 gradient.each_kept::<S, _>(slots.merge(i));
@@ -110,12 +106,6 @@ impl<T: Copy> Slots<T> {
 trait Kept<T: Real>: Copy {
     /// The register of one row of the block, from column `col` on.
     fn register<V: Vector<T>>(self, row: usize, col: usize);
-}
-
-/// Where a slot keeps it.
-#[inline(always)]
-pub(super) fn place(row: usize, col: usize) -> usize {
-    (col / LANES * LANES + row) * LANES + col % LANES
 }
 
 /// Adds one slot to another.

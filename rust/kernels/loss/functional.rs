@@ -5,10 +5,11 @@
 //! network's loss. Each result is the same bits whatever else is asked for in the same call.
 //! Gradients keep their small numbers: there is no flush here.
 
+use super::kinds::Loss;
 use super::pointwise::Formula;
 use super::rows::{RowMajor, from_array, to_array};
 use super::weights::{ClassWeights, Divisors, Scales, unit_of};
-use super::{Loss, binary, softmax};
+use super::{binary, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, RowSum, fold_array};

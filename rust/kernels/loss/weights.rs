@@ -5,7 +5,7 @@
 //! depends on: products and sums then neither overflow nor vanish. A row's weight is divided by the sum
 //! in f64, and only the quotient is rounded to the element type (N4).
 
-use super::Loss;
+use super::kinds::Loss;
 use super::rows::{column_lanes, rows_of};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::RowSum;

@@ -1,6 +1,6 @@
 //! Products of matrices of up to 16 x 16, every element a chain.
 
-use super::FOUR;
+use super::layers::FOUR;
 use crate::simd::{LANES, Real, Simd, Vector};
 
 /// Where chains begin.

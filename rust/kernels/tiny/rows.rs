@@ -1,8 +1,8 @@
 //! The row phase of a step: rows of X, outputs, losses, gradients at all layers.
 
 use super::chains::{Left, Start};
+use super::layers::{FOUR, Layer, Step};
 use super::turn::turn;
-use super::{FOUR, Layer, Step};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};

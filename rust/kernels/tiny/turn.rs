@@ -1,6 +1,6 @@
 //! Transposes.
 
-use super::FOUR;
+use super::layers::FOUR;
 use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Simd, Vector};
 

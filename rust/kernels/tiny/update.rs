@@ -1,8 +1,8 @@
 //! The weight phase of a step: sums over rows, updates.
 
 use super::chains::{Left, Start};
+use super::layers::{FOUR, Layer, ROOM, Step};
 use super::turn::turn;
-use super::{FOUR, Layer, ROOM, Step};
 use crate::kernels::optimizer::{Rule, plain_sgd, update_lanes};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};

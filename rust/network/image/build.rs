@@ -1,6 +1,7 @@
 //! From the layers before Flatten to ops on images.
 
-use super::op::{Convolution, Home, ImageBuffer, ImageOp, ImagePlan, Mask, PoolGradientOp, PoolOp};
+use super::op::{Home, ImageBuffer, ImageOp, Mask, PoolGradientOp, PoolOp};
+use super::program::{Convolution, ImageProgram};
 use super::stages::{Stages, band_rows, in_bands};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
@@ -10,24 +11,10 @@ use crate::kernels::pooling::{ActivatedPoolBackward, Pool, PoolKind};
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::network::memory::{BufferId, Buffers};
 use crate::network::nodes::{Dropout, Layer, Shape};
-use crate::network::op::{Purpose, WeightOp, WeightSource};
+use crate::network::op::{Purpose, Traced, WeightOp, WeightSource};
 use crate::network::spec::Spec;
-use crate::network::traced::Traced;
+use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, STREAMED, TILE_BLOCKS};
 use crate::simd::{Isa, LANES};
-
-/// Bytes of a network's Linear weights up to which a tile has one block of 16 samples: they are in a
-/// cache when the next tile reads them.
-const CACHED_WEIGHTS: usize = 1 << 20;
-/// Blocks of a tile where they are more: what comes from memory then serves 64 samples (LeNet-5 at
-/// 227 x 227, 24 MB: 1.04x to 2 blocks). Of images it has 43 MB a block there.
-const TILE_BLOCKS: usize = 4;
-
-/// Columns of X that are gathered together: with their pixels 32 KB of f32, which stay in an L1.
-const GATHERED: usize = 256;
-
-/// Bytes of a tile's images from which they are stored past the caches, not to displace what is read
-/// sooner, nor to be read before they are written (LeNet-5 at 227 x 227: 1.02x, on two threads too).
-const STREAMED: usize = 16 << 20;
 
 /// How the gradient goes back through a layer of images.
 #[derive(Clone, Copy)]
@@ -82,11 +69,12 @@ impl Memory {
     }
 }
 
-/// Makes an [`ImagePlan`]: the forward pass, then, when the rows' way back is known, the way back.
+/// Makes an [`ImageProgram`]: the forward pass, then, when the rows' way back is known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
     spec: &'a Spec,
     purpose: Purpose,
     isa: Isa,
+    slab_rows: usize,
     tile_blocks: usize,
     /// The last pool, whose images a Linear layer takes as they are.
     last_pool: Option<usize>,
@@ -130,6 +118,7 @@ impl<'a> ImageBuilder<'a> {
             spec,
             purpose,
             isa,
+            slab_rows,
             tile_blocks,
             last_pool,
             memory,
@@ -151,14 +140,10 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// Flatten: features in the workspace.
-    pub(in crate::network) fn flatten<T: Elementary>(
-        &mut self,
-        slab_rows: usize,
-        batch: &mut Buffers,
-    ) -> BufferId {
+    pub(in crate::network) fn flatten<T: Elementary>(&mut self, batch: &mut Buffers) -> BufferId {
         let flat = match self.output.home {
             Home::Features(id) => id,
-            _ => batch.add::<T>(slab_rows, self.output.shape.features()),
+            _ => batch.add::<T>(self.slab_rows, self.output.shape.features()),
         };
         self.outputs.push(Traced::Rows(flat));
         flat
@@ -260,7 +245,7 @@ impl<'a> ImageBuilder<'a> {
         (flat, flat_grad): (BufferId, Option<BufferId>),
         batch: &mut Buffers,
         wanted_below: impl Fn(usize) -> bool,
-    ) -> (ImagePlan, Vec<Traced>, Vec<WeightOp>) {
+    ) -> (ImageProgram, Vec<Traced>, Vec<WeightOp>) {
         let shape = self.output.shape;
         let joins = self.joins();
         let (mut output_grad, mut input_grad) = (self.output, None);
@@ -272,8 +257,11 @@ impl<'a> ImageBuilder<'a> {
             };
             input_grad = self.backward_pass::<T>(output_grad, batch, wanted_below);
         }
+        let features = self.input.shape.features();
+        let input_grad =
+            input_grad.map(|images| (images, batch.add::<T>(self.slab_rows, features)));
         let scratch = (self.memory.tile.reserve(self.scratch_len), self.scratch_len);
-        let plan = ImagePlan {
+        let plan = ImageProgram {
             blocks: self.tile_blocks,
             order: self.spec.input.order,
             tile: self.memory.tile,

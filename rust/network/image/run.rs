@@ -1,6 +1,7 @@
 //! The ops before Flatten at work on one block of 16 samples.
 
-use super::op::{Home, ImageBuffer, ImageOp, ImagePlan, PoolGradientOp, PoolOp, Stage};
+use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
+use super::program::{ImageProgram, Stage};
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
@@ -15,7 +16,6 @@ use crate::kernels::pooling::{
 use crate::kernels::random::DropoutMask;
 use crate::network::batch::Batch;
 use crate::network::memory::{BufferId, State, Workspace, whole};
-use crate::network::plan::Plan;
 use crate::network::rows::RowKernels;
 use crate::runtime::Arena;
 use crate::simd::{Isa, LANES};
@@ -38,7 +38,7 @@ impl Band {
 
 /// What an op on a block of images needs besides its own data.
 pub(in crate::network) struct ImageContext<'a, T: Elementary> {
-    pub plan: &'a ImagePlan,
+    pub program: &'a ImageProgram,
     pub isa: Isa,
     pub kernels: &'a RowKernels<T>,
     pub state: &'a State<T>,
@@ -74,11 +74,11 @@ impl<T: Elementary> ImageContext<'_, T> {
                 Images::of_features(self.workspace.buffer(id), self.block, buffer.shape)
             }
             Home::Tile(id, blocks) => {
-                let panels = self.plan.tile.view(self.memory, id);
+                let panels = self.program.tile.view(self.memory, id);
                 Images::new(panels, self.position % blocks, buffer.shape)
             }
             Home::Window(id) => {
-                let panels = self.plan.tile.view(self.memory, id);
+                let panels = self.program.tile.view(self.memory, id);
                 Images::window(panels, buffer.shape, band.origin)
             }
         }
@@ -96,7 +96,7 @@ impl<T: Elementary> ImageContext<'_, T> {
 
     /// This block's rows of a buffer of the tile.
     fn tile_rows(&self, buffer: BufferId) -> Panels<T> {
-        self.plan.tile.view(self.memory, buffer).slice(0, self.rows())
+        self.program.tile.view(self.memory, buffer).slice(0, self.rows())
     }
 
     /// This block's rows of a buffer of the workspace.
@@ -104,40 +104,41 @@ impl<T: Elementary> ImageContext<'_, T> {
         self.workspace.buffer(buffer).slice(self.first(), self.first() + self.rows())
     }
 
-    /// From rows of X to features.
-    pub(in crate::network) fn forward(&self, plan: &Plan<T>, batch: &Batch<'_, T>) {
-        let (images, order) = (self.all(self.plan.input), self.plan.order);
-        let (features, gathered) = (images.shape().features(), self.tile_rows(self.plan.gathered));
+    /// From rows of X, which are divided by `scale`, to features.
+    pub(in crate::network) fn forward(&self, batch: &Batch<'_, T>, scale: Option<T>) {
+        let (images, order) = (self.all(self.program.input), self.program.order);
+        let (features, gathered) =
+            (images.shape().features(), self.tile_rows(self.program.gathered));
         assert!(batch.source.cols() == features);
         for first in (0..features).step_by(gathered.cols()) {
             let rows = gathered.first_columns(features - first);
-            plan.gather(batch, (self.slab + self.first(), first), rows);
+            batch.gather(self.isa, scale, (self.slab + self.first(), first), rows);
             self.isa.run(Unflatten { rows, images, order, first });
         }
-        for stage in &self.plan.forward {
+        for stage in &self.program.forward {
             self.stage(stage);
         }
-        if let Some((flat, _)) = self.plan.flat {
-            let (images, rows) = (self.all(self.plan.output), self.batch_rows(flat));
+        if let Some((flat, _)) = self.program.flat {
+            let (images, rows) = (self.all(self.program.output), self.batch_rows(flat));
             self.isa.run(Flatten { images, rows, order: PixelOrder::ChannelsFirst });
         }
     }
 
     /// From the gradient at features to the convolutions' weight gradients, and to the
     /// gradient at X.
-    pub(in crate::network) fn backward(&self, plan: &Plan<T>) {
-        if self.plan.backward.is_empty() && self.plan.input_grad.is_none() {
+    pub(in crate::network) fn backward(&self) {
+        if self.program.backward.is_empty() && self.program.input_grad.is_none() {
             return;
         }
-        if let Some((_, flat_grad)) = self.plan.flat {
-            let (rows, images) = (self.batch_rows(flat_grad), self.all(self.plan.output_grad));
+        if let Some((_, flat_grad)) = self.program.flat {
+            let (rows, images) = (self.batch_rows(flat_grad), self.all(self.program.output_grad));
             self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst, first: 0 });
         }
-        for stage in &self.plan.backward {
+        for stage in &self.program.backward {
             self.stage(stage);
         }
-        if let (Some(images), Some(rows)) = (self.plan.input_grad, plan.input_grad) {
-            let (images, order) = (self.all(images), self.plan.order);
+        if let Some((images, rows)) = self.program.input_grad {
+            let (images, order) = (self.all(images), self.program.order);
             self.isa.run(Flatten { images, rows: self.batch_rows(rows), order });
         }
     }
@@ -181,7 +182,7 @@ impl<T: Elementary> ImageContext<'_, T> {
         let Band { start, end, .. } = band;
         match *op {
             ImageOp::Convolution { conv, input, output } => {
-                let conv = &self.plan.convolutions[conv];
+                let conv = &self.program.convolutions[conv];
                 let layout = &self.state.layout.layers[conv.index];
                 self.isa.run(Correlate {
                     source: self.images(input, band),
@@ -196,7 +197,7 @@ impl<T: Elementary> ImageContext<'_, T> {
                 });
             }
             ImageOp::InputGradient { conv, grad, target } => {
-                let conv = &self.plan.convolutions[conv];
+                let conv = &self.program.convolutions[conv];
                 let Some(transposed) = conv.transposed else { return };
                 self.isa.run(Correlate {
                     source: self.images(grad, band),
@@ -211,10 +212,10 @@ impl<T: Elementary> ImageContext<'_, T> {
                 });
             }
             ImageOp::WeightGradient { conv, input, grad } => {
-                let conv = &self.plan.convolutions[conv];
+                let conv = &self.program.convolutions[conv];
                 let layout = &self.state.layout.layers[conv.index];
-                let sums = &self.workspace.image_gradients[self.block];
-                let (at, len) = self.plan.scratch;
+                let sums = self.workspace.image_gradient(self.block);
+                let (at, len) = self.program.scratch;
                 self.isa.run(ConvolutionGradient {
                     input: self.images(input, band),
                     grad: self.images(grad, band),

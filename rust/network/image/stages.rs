@@ -1,19 +1,15 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp, Stage};
+use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
+use super::program::Stage;
 use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::Pool;
+use crate::network::tuning::{BAND_BYTES, BAND_SUMS};
 use crate::simd::LANES;
 
-/// Bytes of a band: half of an L2 of 512 KB. What an op leaves is there when the next reads it.
-const BAND_BYTES: usize = 256 << 10;
-/// How many times as large as a weight gradient's sums a band is at least: the sums come from memory
-/// and go back once a band.
-const BAND_SUMS: usize = 4;
-
 /// Stages in the making.
-pub(in crate::network) struct Stages {
+pub(super) struct Stages {
     list: Vec<Stage>,
     /// Whether ops may go together; else each has a stage of its own, over all rows at once.
     joins: bool,
@@ -22,18 +18,18 @@ pub(in crate::network) struct Stages {
 }
 
 impl Stages {
-    pub(in crate::network) fn new(joins: bool) -> Self {
+    pub(super) fn new(joins: bool) -> Self {
         Self { list: Vec::new(), joins, open: false }
     }
 
-    pub(in crate::network) fn finish(self) -> Vec<Stage> {
+    pub(super) fn finish(self) -> Vec<Stage> {
         self.list
     }
 
     /// One more op, in a stage with the one before or in its own; that then has bands of so many
     /// rows, if any. From a convolution on, elementwise ops and a pool go together; from a pool's
     /// gradient on, what makes gradients down to those of the convolution below.
-    pub(in crate::network) fn push(&mut self, op: ImageOp, band: Option<usize>) {
+    pub(super) fn push(&mut self, op: ImageOp, band: Option<usize>) {
         let (images, begins, ends) = match op {
             ImageOp::Convolution { output, .. } => (output, true, false),
             ImageOp::Activation { output, .. } => (output, false, false),
@@ -67,7 +63,7 @@ impl Stages {
 
     /// Says of which images the stage that the last op began has a window alone, and how many rows
     /// before a band that holds.
-    pub(in crate::network) fn window(&mut self, images: ImageBuffer, before: usize) {
+    pub(super) fn window(&mut self, images: ImageBuffer, before: usize) {
         if let Some(stage) = self.list.last_mut() {
             stage.window = Some((images, before));
         }
@@ -98,18 +94,13 @@ fn in_one(first: ImageOp, second: ImageOp) -> Option<ImageOp> {
 }
 
 /// Whether each band of whole windows can be pooled by itself.
-pub(in crate::network) fn in_bands(pool: Pool) -> bool {
+pub(super) fn in_bands(pool: Pool) -> bool {
     pool.stride.0 == pool.kernel.0
 }
 
 /// Rows of the bands of a stage over images of this size, of elements of `size` bytes: whole windows
 /// of a pool, and enough for a weight gradient with so many sums.
-pub(in crate::network) fn band_rows(
-    shape: ImageShape,
-    size: usize,
-    pool: Option<Pool>,
-    sums: usize,
-) -> usize {
+pub(super) fn band_rows(shape: ImageShape, size: usize, pool: Option<Pool>, sums: usize) -> usize {
     let unit = pool.map_or(1, |pool| pool.kernel.0);
     let bytes = BAND_BYTES.max(BAND_SUMS * sums * size);
     unit * (bytes / (unit * shape.row_stride() * LANES * size)).max(1)

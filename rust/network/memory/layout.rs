@@ -11,11 +11,12 @@
 use super::view::view;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::gemm::{Transpose, pack, unpack};
 use crate::kernels::panels::Panels;
 use crate::network::nodes::Weighted;
 use crate::network::spec::Spec;
 use crate::runtime::{Arena, memory};
-use crate::simd::LANES;
+use crate::simd::{Isa, LANES};
 
 /// Where one layer's parameters lie in a buffer.
 #[derive(Clone, Debug)]
@@ -169,11 +170,11 @@ impl Layout {
         let mut tensors = Vec::new();
         for layer in &self.layers {
             let mut weight = memory::filled(T::ZERO, layer.outputs * layer.inputs)?;
-            crate::kernels::gemm::unpack(layer.weight(buffer), &mut weight, 1, layer.inputs);
+            unpack(layer.weight(buffer), &mut weight, 1, layer.inputs);
             tensors.push(weight);
             if layer.bias {
                 let mut bias = memory::filled(T::ZERO, layer.outputs)?;
-                crate::kernels::gemm::unpack(layer.bias(buffer), &mut bias, 0, 1);
+                unpack(layer.bias(buffer), &mut bias, 0, 1);
                 tensors.push(bias);
             }
         }
@@ -189,11 +190,11 @@ impl Layout {
         for layer in &self.layers {
             let weight = tensors.next().expect("a weight for each layer");
             assert_eq!(weight.len(), layer.outputs * layer.inputs);
-            crate::kernels::gemm::pack(weight, 1, layer.inputs, layer.weight(buffer));
+            pack(weight, 1, layer.inputs, layer.weight(buffer));
             if layer.bias {
                 let bias = tensors.next().expect("a bias for each layer that has one");
                 assert_eq!(bias.len(), layer.outputs);
-                crate::kernels::gemm::pack(bias, 0, 1, layer.bias(buffer));
+                pack(bias, 0, 1, layer.bias(buffer));
             }
         }
         assert!(tensors.next().is_none());
@@ -243,5 +244,14 @@ impl LayerLayout {
         buffer: &Arena<T>,
     ) -> Panels<T> {
         view(buffer, self.backward_at, self.outputs, self.inputs, self.backward_stride)
+    }
+}
+
+/// Makes the second copy of a weight from the first.
+pub(in crate::network) fn transpose<T: Elementary>(isa: Isa, source: Panels<T>, target: Panels<T>) {
+    for block in 0..source.rows().div_ceil(LANES) {
+        for panel in 0..source.panels() {
+            isa.run(Transpose { source, target, block, panel });
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Where the numbers of a model and of its steps lie.
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
-//! - `state.rs`: [`State`], what training changes.
+//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
 
 mod buffers;
+mod finite;
 mod layout;
 mod state;
 mod view;
@@ -14,8 +15,8 @@ mod workspace;
 
 pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
-pub(super) use layout::LayerLayout;
 pub use layout::Layout;
+pub(super) use layout::{LayerLayout, transpose};
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;

@@ -1,13 +1,12 @@
 //! What training changes: parameters, moments, counters.
 
-use super::layout::Layout;
+use super::layout::{Layout, transpose};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gemm::Transpose;
 use crate::kernels::optimizer::Rule;
 use crate::network::spec::{Optimizer, Spec, initial_parameters};
 use crate::runtime::{Arena, memory};
-use crate::simd::{Isa, LANES};
+use crate::simd::Isa;
 
 /// The state of one model.
 #[derive(Debug)]
@@ -79,11 +78,7 @@ impl<T: Elementary> State<T> {
         for linear in self.layout.layers.iter().filter(|layer| layer.copied) {
             let source = linear.weight(&self.parameters);
             let target = linear.backward_weight(&self.backward);
-            for block in 0..linear.inputs.div_ceil(LANES) {
-                for panel in 0..linear.outputs.div_ceil(LANES) {
-                    isa.run(Transpose { source, target, block, panel });
-                }
-            }
+            transpose(isa, source, target);
         }
     }
 

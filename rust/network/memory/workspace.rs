@@ -9,8 +9,9 @@ use super::view::whole;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::Accumulate;
 use crate::runtime::{Arena, Pace, memory};
-use crate::simd::LANES;
+use crate::simd::{Isa, LANES};
 
 /// The images of one tile.
 #[derive(Debug)]
@@ -43,9 +44,9 @@ pub struct Workspace<T: Elementary> {
     classes: Arena<i32>,
     weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
-    pub(in crate::network) gradients: Vec<Arena<T>>,
+    gradients: Vec<Arena<T>>,
     /// The convolutions' gradients of each block of 16 rows of a slab.
-    pub(in crate::network) image_gradients: Vec<Arena<T>>,
+    image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
     /// How training steps here go best.
     pub(in crate::network) pace: Pace,
@@ -130,6 +131,27 @@ impl<T: Elementary> Workspace<T> {
     #[must_use]
     pub fn gradient(&self) -> &Arena<T> {
         &self.gradients[0]
+    }
+
+    /// The gradient of a slab in the tree of N2.
+    pub(in crate::network) fn gradient_slot(&self, slot: usize) -> &Arena<T> {
+        &self.gradients[slot]
+    }
+
+    /// Adds the gradient in slot `slot + 1` to that in `slot`.
+    pub(in crate::network) fn merge_gradients(&self, isa: Isa, slot: usize) {
+        let [sum, term] = [slot, slot + 1].map(|slot| whole(&self.gradients[slot]));
+        isa.run(Accumulate { sum, term });
+    }
+
+    /// What the first `blocks` blocks of 16 rows of a slab leave of the convolutions' gradients.
+    pub(in crate::network) fn image_gradients(&self, blocks: usize) -> &[Arena<T>] {
+        &self.image_gradients[..blocks]
+    }
+
+    /// What one of them leaves.
+    pub(in crate::network) fn image_gradient(&self, block: usize) -> &Arena<T> {
+        &self.image_gradients[block]
     }
 
     /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'

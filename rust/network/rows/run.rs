@@ -13,11 +13,8 @@ use crate::kernels::panels::{Panels, Span};
 use crate::kernels::random::DropoutMask;
 use crate::network::memory::{BufferId, LayerLayout, State, Workspace};
 use crate::network::op::{BackwardWeight, RowOp};
+use crate::network::tuning::WEIGHT_ROWS;
 use crate::simd::{Entry, Isa, LANES};
-
-/// Rows of a weight that go together through the product with several blocks of 16 samples: an L2 holds
-/// them until the last of these has read them (of 120 outputs in f32, 245 KB).
-const PART: usize = 512;
 
 /// The kernels of the row phase, compiled for one instruction set.
 pub(in crate::network) struct RowKernels<T: Elementary> {
@@ -160,8 +157,8 @@ impl<T: Elementary> RowContext<'_, T> {
                 self.turn(grad, turned);
                 let (weight, target) =
                     (self.linear(linear).weight(&self.state.parameters), self.lanes(target));
-                for start in (0..weight.rows()).step_by(PART) {
-                    let end = weight.rows().min(start + PART);
+                for start in (0..weight.rows()).step_by(WEIGHT_ROWS) {
+                    let end = weight.rows().min(start + WEIGHT_ROWS);
                     self.kernels.product.call(Product {
                         a: weight.slice(start, end),
                         b: turned,

@@ -5,12 +5,9 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::random::{Purpose, Stream, normal, uniform};
 use crate::network::nodes::{Init, Weighted};
+use crate::network::tuning::DRAWN;
 use crate::runtime::{memory, watch};
-use crate::simd::{Isa, LANES};
-
-/// Elements between looks whether the call should end: about 1 ms of normal ones. Of normal elements
-/// 16 are made at a time.
-const PIECE: usize = LANES << 12;
+use crate::simd::Isa;
 
 /// The initial parameters: for each layer with parameters its weight, row-major, and, if it has one,
 /// its bias.
@@ -43,7 +40,7 @@ fn tensor<T: Elementary>(
     let mut words = stream.words();
     let mut target = memory::vector(size)?;
     target.resize(size, T::ZERO);
-    watch::pieces(size, PIECE, |piece| {
+    watch::pieces(size, DRAWN, |piece| {
         let (words, target) = (&mut words, &mut target[piece]);
         match layer.init {
             Init::TorchLinear => uniform(words, 1.0 / inputs.sqrt(), target),
@@ -85,7 +82,7 @@ mod tests {
         let isa = Isa::PORTABLE;
         // More than one piece, and no whole number of them.
         let units = 300;
-        assert!(units * units > PIECE && !(units * units).is_multiple_of(PIECE));
+        assert!(units * units > DRAWN && !(units * units).is_multiple_of(DRAWN));
         let stream = Stream::new(5, Purpose::Weight, 0);
         let mut all = vec![0.0f32; units * units];
         normal(isa, &mut stream.words(), 1.0, &mut all);

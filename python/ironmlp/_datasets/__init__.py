@@ -1,0 +1,1 @@
+"""What `ironmlp.datasets` is made of: `cracks.py` draws surfaces, `split.py` shares rows out."""

@@ -1,0 +1,140 @@
+"""What training changes of a model: its parameters, optimizer state and counters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from ironmlp import _core
+from ironmlp._arguments.rounding import rounded
+from ironmlp._arguments.values import checked_seed, flag, real, size
+from ironmlp._engine.architecture import Architecture
+from ironmlp._engine.named import named_arrays
+from ironmlp._engine.network import parameter_shapes
+from ironmlp.layers import Layer
+from ironmlp.losses import Loss, LossFunction
+from ironmlp.optimizers import Optimizer
+
+
+class Trained(Architecture):
+    """The base of the models with their state, all of which the core holds: to see, to copy and to
+    take over."""
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        loss: str | Loss | LossFunction,
+        optimizer: str | Optimizer | None,
+        dtype: Any,
+        scale: float | None,
+        channels_last: bool,
+        seed: int | None,
+        n_threads: int | None,
+    ) -> None:
+        super().__init__(layers, loss, optimizer, dtype, scale, channels_last)
+        self._core = self._make_core(
+            int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
+            None if n_threads is None else size("n_threads", n_threads),
+        )
+
+    def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
+        loss = self._loss if isinstance(self._loss, Loss) else None
+        return _core.Model(
+            self._layers,
+            loss,
+            self._optimizer,
+            dtype=self._dtype,
+            seed=seed,
+            n_threads=n_threads,
+            scale=self._scale,
+            channels_last=self._channels_last,
+        )
+
+    @property
+    def n_threads(self) -> int | None:
+        """The argument of this name."""
+        return self._core.n_threads
+
+    @property
+    def seed(self) -> int:
+        """The seed, also if it was drawn."""
+        return self._core.seed
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs, of all calls of `fit`."""
+        return self._core.epoch
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, with the present `learning_rate`."""
+        return self._optimizer._with_lr(self.learning_rate)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate; assign to change it, in callbacks too."""
+        return self._core.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        rate = real("learning_rate", value, at_least=0.0)
+        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copies of the parameters, weights as (out, in), under the keys that the equal
+        `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight", ..."""
+        return self._named(self._core.parameters())
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Take parameters from arrays or tensors; the optimizer's state stays as it is.
+
+        ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
+        False), for another shape, and for values that are not finite.
+        """
+        shapes = parameter_shapes(self._layers)
+        given = named_arrays("state_dict", state_dict, shapes, flag("strict", strict))
+        self._core.set_parameters(list({**self.state_dict(), **given}.values()))
+
+    def copy(self) -> Self:
+        """An independent model in the same state."""
+        return self._with_core(self._core.copy())
+
+    def _with_core(self, core: _core.Model) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._core = core
+        return twin
+
+    def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return dict(zip(parameter_shapes(self._layers), listed, strict=True))
+
+    def _trained(self) -> dict[str, Any]:
+        """What training changes, but for the labels: the part that files and pickles share.
+
+        It is taken from a copy, so that no other thread trains between its halves.
+        """
+        return self.copy()._snapshot()
+
+    def _snapshot(self) -> dict[str, Any]:
+        """The same while no other thread can train, as in a callback."""
+        core = self._core
+        return {"parameters": core.parameters(), "optimizer_state": core.optimizer_state()}
+
+    def _set_trained(self, trained: Mapping[str, Any], check_finite: bool = True) -> None:
+        """Take over what `_trained` gave: what a file holds is to be finite."""
+        self._core.set_parameters(trained["parameters"], check_finite)
+        self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        core = state.pop("_core")
+        made = {"seed": core.seed, "n_threads": core.n_threads}
+        return {"attributes": state, "made": made, **self._trained()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state["attributes"])
+        self._core = self._make_core(**state["made"])
+        self._set_trained(state, check_finite=False)

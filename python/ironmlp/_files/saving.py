@@ -1,0 +1,70 @@
+"""A model as a file: parameters under the keys of `state_dict`, the optimizer's moments beside
+them, and the rest as strings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ironmlp._arguments.arrays import Array
+from ironmlp._configuration import config
+from ironmlp._engine import Engine
+from ironmlp._engine.network import parameter_shapes
+from ironmlp._environment import computed
+from ironmlp._files.atomic import write
+from ironmlp._files.classes import classes_to_json
+from ironmlp._files.safetensors import chunks
+from ironmlp._files.specs import to_json
+
+# Raised when older versions could not read the file, or would make another model of it.
+FORMAT_VERSION = 1
+
+
+@computed
+def save(model: Engine, path: str | os.PathLike[str]) -> None:
+    """`Sequential.save`."""
+    # A subclass of the user's own does not inherit the name: a file could not say what it is.
+    name = vars(type(model)).get("_saved_as")
+    if name is None:
+        raise TypeError(
+            f"a file holds a Sequential or an MLP, this is a {type(model).__name__}: use pickle"
+        )
+    arguments = model._arguments()
+    seed = arguments.pop("seed")
+    trained = model._trained()
+    state = trained["optimizer_state"]
+    keys = parameter_shapes(model.layers)
+    tensors = dict(zip(keys, trained["parameters"], strict=True))
+    for number, moment in enumerate(state.pop("moments")):
+        tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
+    found = {
+        "format_version": FORMAT_VERSION,
+        "version": config()["version"],
+        "numerics": config()["numerics"],
+        "model": {name: to_json(arguments)},
+        "seed": seed,
+        **state,
+        "learned": classes_to_json(model._reading.learned),
+    }
+    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
+    write(path, chunks(tensors, metadata))
+
+
+def check_finite(tensors: Mapping[str, Array]) -> None:
+    """Refuse what `load` would: the file of that name stays as it is."""
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
+                "has diverged (pickle keeps such a model, reset() mends it)"
+            )
+
+
+def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:
+    """The names of a moment's tensors; the optimizers' docstrings have the moments in order."""
+    return (f"optimizer/{number}/{key}" for key in keys)

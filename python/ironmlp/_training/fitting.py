@@ -1,0 +1,176 @@
+"""The training loop around `_core.Run`: slices of training, callbacks, progress, and the ending."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ironmlp._arguments.values import SIZE_LIMIT, integer
+from ironmlp._core import Run
+from ironmlp._training.advance import Advance
+from ironmlp._training.displays import Silent
+from ironmlp._training.logs import Record
+from ironmlp.callbacks import Callback, Logs, StopTraining
+from ironmlp.callbacks.base import OWN
+from ironmlp.history import History
+
+# Seconds of training between two looks at Ctrl-C and the progress line; it is answered within 100
+# ms, and returning to Python costs about a microsecond.
+SLICE = 0.05
+
+
+def checked_course(epochs: Any, batch_size: Any, rows: int) -> tuple[int, int | None]:
+    """The number of epochs, and the size of a batch, None if one batch holds all rows."""
+    epochs = integer("epochs", epochs)
+    if not 0 <= epochs < SIZE_LIMIT:
+        raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
+    if batch_size is None:
+        return epochs, None
+    batch_size = integer("batch_size", batch_size)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+    return epochs, batch_size if batch_size < rows else None
+
+
+class Trainee(Protocol):
+    """What a training changes of its model beside parameters, and reads of it."""
+
+    stop_training: bool
+    _history: History | None
+
+    @property
+    def epoch(self) -> int: ...
+
+
+class Training:
+    """One `fit`: its run, its callbacks in the order of their calls, what they log, how it ends."""
+
+    def __init__(
+        self,
+        model: Trainee,
+        run: Run,
+        advance: Advance,
+        epochs: int,
+        callbacks: list[Callback],
+        shown: Silent,
+    ) -> None:
+        self.model, self.run, self.epochs = model, run, epochs
+        self.callbacks, self.shown = callbacks, shown
+        self._advance = advance
+        self.first = model.epoch
+        self.record = Record()
+        # Why and with which words callbacks stopped the training; the first of them counts.
+        self.stops: list[tuple[str, str]] = []
+        # The callbacks that have more in a hook of epochs than the base.
+        self.listeners: dict[str, list[Callback]] = {}
+        self.diverged: FloatingPointError | None = None
+        self.ended = False
+
+    def train(self) -> History:
+        """Train to the end of the run, or until something stops it."""
+        try:
+            self.shown.begin(self.first)
+            if self.callbacks:
+                self.epoch_by_epoch()
+            else:
+                self.in_slices()
+            history, failures = self.end(*(self.stops or [("epochs", "")])[0])
+        except BaseException as error:
+            # A Ctrl-C may come when the ending has begun.
+            if not self.ended:
+                _, failures = self.end(self.reason(error), "")
+                note(error, failures)
+            raise
+        if failures:
+            note(failures[0], failures[1:])
+            raise failures[0]
+        return history
+
+    def in_slices(self) -> None:
+        """Without callbacks as many epochs as fit into a slice go by."""
+        while not self.run.done:
+            stopping = self.model.stop_training
+            if stopping and self.run.batches_done == 0:
+                self.stops.append(("stopped", ""))
+                return
+            self.advance(stopping)
+
+    def epoch_by_epoch(self) -> None:
+        self.call("on_train_begin", {"epochs": self.epochs})
+        for moment in ("on_epoch_begin", "on_epoch_end"):
+            self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
+        while not (self.run.done or self.stops):
+            row = self.run.epochs_done
+            self.call("on_epoch_begin", self.record.begin(self.model.epoch))
+            if self.stops:
+                return
+            while not self.advance(True):
+                pass
+            self.call("on_epoch_end", self.record.end(float(self.run.losses(row)[0])))
+
+    def advance(self, stop_at_epoch: bool) -> bool:
+        """A slice of training; whether an epoch has ended."""
+        try:
+            ended = self._advance(self.run, SLICE, stop_at_epoch)
+        except FloatingPointError as error:
+            self.diverged = error
+            raise
+        # The end of an epoch is shown with what callbacks log.
+        if not (ended and self.callbacks):
+            self.shown.update(self.run)
+        return ended
+
+    def call(self, moment: str, logs: Logs) -> None:
+        """Call a hook of each callback; one that stops the training does not stop the others."""
+        listeners = self.listeners.get(moment, self.callbacks)
+        # Those of the user's own, which come first, may print.
+        aside = bool(listeners) and listeners[0]._rank == OWN
+        if aside:
+            self.shown.step_aside()
+        for callback in listeners:
+            try:
+                getattr(callback, moment)(self.model, logs)
+            except StopTraining as stop:
+                self.stops.append((stop.reason, str(stop)))
+            if logs is self.record.logs:
+                self.record.note(callback)
+        if self.model.stop_training:
+            self.stops.append(("stopped", ""))
+        ended = moment == "on_epoch_end"
+        if aside or ended:
+            self.shown.update(self.run, logs if ended else None)
+
+    def reason(self, error: BaseException) -> str:
+        if isinstance(error, KeyboardInterrupt):
+            return "interrupted"
+        return "diverged" if error is self.diverged else "error"
+
+    def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
+        """Make the history, which is the model's from here on, and call the last hooks; it, and
+        what they raise."""
+        losses, record = self.run.losses(0), self.record
+        epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
+        history = History(record.columns(losses), epochs[: len(losses)], reason, message)
+        logs = {**record.finished, "stop_reason": reason, "stop_message": message}
+        self.model._history, self.ended = history, True
+        failures: list[BaseException] = []
+        try:
+            self.shown.close(self.run)
+        except BaseException as error:
+            failures.append(error)
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(self.model, logs)
+                record.note_ending(logs, len(losses))
+            except StopTraining:
+                pass  # It has stopped.
+            except BaseException as error:
+                failures.append(error)
+        if self.callbacks:
+            history._columns = record.columns(losses)
+        return history, failures
+
+
+def note(error: BaseException, others: list[BaseException]) -> None:
+    """Let an exception tell of those that came after it."""
+    for other in others:
+        error.add_note(f"Afterwards at the end of training: {type(other).__name__}: {other}")

@@ -1,0 +1,110 @@
+//! The loss of a batch: what it is divided by, the losses of its rows, and their total.
+
+use super::batch::{Batch, StepLoss};
+use super::memory::Workspace;
+use super::share::label_team;
+use super::spec::{Reduction, Spec};
+use super::tuning::LABEL_ROWS;
+use crate::error::Result;
+use crate::kernels::elementary::Elementary;
+use crate::kernels::gather::Gather;
+use crate::kernels::loss::{Divisor, Divisors, Loss, LossRows, Targets};
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::reduce::sum_rows;
+use crate::runtime::watch;
+
+/// A network's loss, if its caller does not compute it.
+pub(super) struct LossHead {
+    loss: Option<(Loss, Reduction)>,
+    /// Columns of the network's output.
+    outputs: usize,
+}
+
+impl LossHead {
+    pub(super) fn new(spec: &Spec) -> Result<Self> {
+        let loss = spec.loss.as_ref();
+        let loss = loss.map(|(loss, reduction)| Ok((loss.duplicate()?, *reduction)));
+        Ok(Self { loss: loss.transpose()?, outputs: spec.out_features() })
+    }
+
+    /// Columns of the network's output.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Gathers classes and weights of a batch, and gives the divisors of its loss.
+    pub(super) fn prepare<T: Elementary>(
+        &self,
+        threads: usize,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<Divisors> {
+        let rows = batch.rows;
+        assert!(rows <= workspace.batch_rows());
+        watch::run(label_team(threads, rows), rows.div_ceil(LABEL_ROWS), &|tile| {
+            let (start, end) = (tile * LABEL_ROWS, rows.min((tile + 1) * LABEL_ROWS));
+            let (classes, weights) = (workspace.classes(), workspace.weights());
+            batch.gather_labels(start..end, self.outputs, classes, weights);
+        })?;
+        Ok(self.divisors(workspace, batch))
+    }
+
+    /// The divisors of a batch's loss; its classes and weights are gathered.
+    pub(super) fn divisors<T: Elementary>(
+        &self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Divisors {
+        let Some((loss, _)) = &self.loss else { return Divisors::NONE };
+        let classes = batch.classes_of(workspace);
+        Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, self.outputs)
+    }
+
+    /// What the loss and its gradient are divided by.
+    pub(super) fn reduction(&self, divisors: &Divisors) -> Divisor {
+        match self.loss {
+            Some((_, Reduction::Mean)) => divisors.mean,
+            _ => divisors.sum,
+        }
+    }
+
+    /// The loss of a batch from those of its rows.
+    pub(super) fn total<T: Elementary>(
+        &self,
+        workspace: &Workspace<T>,
+        rows: usize,
+        divisors: &Divisors,
+    ) -> StepLoss {
+        let sum = sum_rows(workspace.row_loss().slice(0, rows));
+        StepLoss {
+            mean: divisors.mean.of(sum),
+            weight: divisors.weight,
+            reduced: self.reduction(divisors).of(sum),
+        }
+    }
+
+    /// The losses of rows `first..last` of the batch, with their gradient if there is room for it, and how
+    /// to get their targets if those are numbers. `None` if the caller computes the loss.
+    pub(super) fn of_rows<'a, T: Elementary>(
+        &'a self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'a, T>,
+        (first, last): (usize, usize),
+        (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
+        divisor: Divisor,
+    ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
+        let (loss, _) = self.loss.as_ref()?;
+        let rows = batch.order.range(first, last);
+        let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
+        let targets = match values {
+            Some(_) => Targets::Values(target),
+            None => Targets::Classes(workspace.classes().slice(first, last)),
+        };
+        let weights = match batch.weights {
+            Some(_) => workspace.weights().slice(first, last),
+            None => Span::empty(),
+        };
+        let row_loss = workspace.row_loss().slice(first, last);
+        Some((LossRows { loss, outputs, targets, weights, divisor, row_loss, grad }, values))
+    }
+}
