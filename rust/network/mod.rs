@@ -40,6 +40,6 @@ pub use memory::{Layout, State, Workspace};
 pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
 pub use op::Purpose;
 pub use plan::Plan;
-pub use spec::{Input, Optimizer, Reduction, Spec, initial_parameters};
+pub use spec::{Input, Reduction, Spec, initial_parameters};
 pub use tuning::SLAB_ROWS;
 pub use update::Updates;

@@ -92,7 +92,7 @@ fn merge<T: Real, V: Vector<T>>(nodes: &mut [[V; 2]; SLOTS], at: usize) {
 }
 
 /// The gradients of a block go straight into their update.
-pub struct TrainAffine<'a, T> {
+pub struct TrainAffine<'a, T: Real> {
     /// As for [`AffineGradient`].
     pub normalized: Panels<T>,
     /// As for [`AffineGradient`].

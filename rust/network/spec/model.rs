@@ -2,11 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::optimizer::Optimizer;
 use crate::error::{Error, Result};
 use crate::kernels::gemm::THIN;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
+use crate::kernels::optimizer::Optimizer;
 use crate::network::nodes::{Layer, Sum, Weighted, names};
 
 /// How a batch's losses become one number.
