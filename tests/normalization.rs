@@ -3,10 +3,10 @@
 
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::normalization::{AffineGradient, Normalize, NormalizeBackward, TrainAffine};
-use ironmlp::kernels::optimizer::Rule;
+use ironmlp::kernels::optimizer::{Clock, Optimizer, Sgd};
 use ironmlp::kernels::panels::{Panels, Span};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
-use ironmlp::kernels::weight::{ApplyBlock, Block, LinearState};
+use ironmlp::kernels::weight::{ApplyBlock, Block, LinearState, Parameter};
 use ironmlp::simd::{Isa, LANES, Real};
 
 const EPS: f64 = 1e-5;
@@ -309,13 +309,20 @@ fn training_applies_these_gradients() {
                 tensor[cols..].fill(0.0);
             }
             let [weight, bias, m, bias_m] = &mut tensors;
+            let optimizer =
+                Optimizer::Sgd(Sgd { momentum: 0.5, weight_decay: 0.01, nesterov: false });
+            let mut clock = Clock::default();
+            optimizer.tick(&mut clock);
+            let rules = optimizer.rules(0.1, 1.0, &clock);
+            let parameter = |rule, values: &mut [f32], moment: &mut [f32]| Parameter {
+                rule,
+                values: flat(values, cols),
+                moments: [Some(flat(moment, cols)), None, None],
+            };
             let state = LinearState {
-                rule: Rule::sgd(0.1, 0.5, 0.01, false),
-                weight: flat(weight, cols),
-                moments: [Some(flat(m, cols)), None],
+                weight: parameter(rules.weight, weight, m),
                 backward: None,
-                bias: Some(flat(bias, cols)),
-                bias_moments: [Some(flat(bias_m, cols)), None],
+                bias: Some(parameter(rules.bias, bias, bias_m)),
             };
             for (output, outputs) in [(0, 2), (2, 1)] {
                 let block = Block { input: 0, output, outputs };

@@ -10,8 +10,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec,
-    State, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction,
+    Shape, Spec, State, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
