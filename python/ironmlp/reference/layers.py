@@ -153,7 +153,8 @@ def normalized_backward(xhat: Array, deviation: Array, dxhat: Array) -> Array:
     """dx: of dxhat what the mean (constant) and the variance (along xhat) of a row took away."""
     constant = dxhat.mean(axis=1, keepdims=True)
     along = (dxhat * xhat).mean(axis=1, keepdims=True)
-    return (dxhat - constant - xhat * along) / deviation
+    dx: Array = (dxhat - constant - xhat * along) / deviation
+    return dx
 
 
 def nodes(layers: Any, prefix: str = "", start: int = 0) -> list[tuple[str, Any, int]]:
