@@ -10,8 +10,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec, State,
-    Targets, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Shape,
+    Spec, State, Targets, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -181,7 +181,7 @@ fn bands_of_stages_change_no_bit() {
         (
             vec![
                 conv5((1, 20), 3),
-                Layer::Dropout { p: 0.5 },
+                Layer::Dropout(Dropout { p: 0.5 }),
                 conv((20, 20), 1, stencil(4, 3, 2, 1), stencil(3, 2, 1, 1)),
                 sigmoid(),
                 conv5((20, 20), 2),

@@ -28,6 +28,8 @@ pub struct Tensor<T> {
 
 /// The tensors between the layers of a plan that is for `Purpose::Trace`.
 pub(super) struct Traces {
+    /// The layers' names.
+    pub names: Vec<String>,
     /// The output of each layer.
     pub outputs: Vec<Traced>,
     /// The gradient with respect to the output of each layer.
@@ -68,7 +70,7 @@ impl<'a, T: Elementary> Recorder<'a, T> {
         memory::room(traces.outputs.len())?;
         let empty = |what: &str, kinds: &[Traced]| -> Result<Vec<Tensor<T>>> {
             let mut tensors = memory::vector(kinds.len())?;
-            for (layer, &kind) in kinds.iter().enumerate() {
+            for (layer, &kind) in traces.names.iter().zip(kinds) {
                 tensors.push(empty(format!("{layer}.{what}"), kind, buffers, rows)?);
             }
             Ok(tensors)
@@ -107,9 +109,12 @@ impl<'a, T: Elementary> Recorder<'a, T> {
         for ((name, shape), values) in names.into_iter().zip(shapes).zip(gradients) {
             named.push(Tensor { name: format!("{name}.grad"), shape, values });
         }
-        for (layer, grad) in self.grads.into_iter().enumerate().rev() {
+        for (layer, grad) in self.traces.names.iter().zip(self.grads).rev() {
             tensors.push(grad);
-            let own = |tensor: &mut Tensor<T>| tensor.name.starts_with(&format!("{layer}."));
+            let own = |tensor: &mut Tensor<T>| {
+                let rest = tensor.name.strip_prefix(&layer[..]);
+                matches!(rest, Some(".weight.grad" | ".bias.grad"))
+            };
             tensors.extend(named.extract_if(.., own));
         }
         Ok(tensors)

@@ -10,8 +10,9 @@ use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::{ActivatedPoolBackward, Pool, PoolKind};
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::network::memory::{BufferId, Buffers};
+use crate::network::nodes::{Dropout, Layer, Shape};
 use crate::network::op::{Purpose, Traced, WeightOp, WeightSource};
-use crate::network::spec::{Layer, Shape, Spec};
+use crate::network::spec::Spec;
 use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, STREAMED, TILE_BLOCKS};
 use crate::simd::{Isa, LANES};
 
@@ -138,17 +139,14 @@ impl<'a> ImageBuilder<'a> {
         Ok(builder)
     }
 
-    /// Flatten: features in the workspace, and how many convolutions come before them.
-    pub(in crate::network) fn flatten<T: Elementary>(
-        &mut self,
-        batch: &mut Buffers,
-    ) -> (BufferId, usize) {
+    /// Flatten: features in the workspace.
+    pub(in crate::network) fn flatten<T: Elementary>(&mut self, batch: &mut Buffers) -> BufferId {
         let flat = match self.output.home {
             Home::Features(id) => id,
             _ => batch.add::<T>(self.slab_rows, self.output.shape.features()),
         };
         self.outputs.push(Traced::Rows(flat));
-        (flat, self.convolutions.len())
+        flat
     }
 
     /// Whether the features are images, which a Linear layer takes as they are.
@@ -222,7 +220,7 @@ impl<'a> ImageBuilder<'a> {
                     (at, needed) = (output, training && !from_input);
                     Way::Activation { activation, saved }
                 }
-                Layer::Dropout { p } => {
+                Layer::Dropout(Dropout { p }) => {
                     let output = self.memory.place::<T>(at, needed, blocks, batch);
                     let rows = self.memory.tile.add::<T>(LANES, shape.features());
                     let images = self.memory.images::<T>(shape, blocks, batch);
@@ -232,7 +230,7 @@ impl<'a> ImageBuilder<'a> {
                     (at, needed) = (output, false);
                     Way::Dropout { mask: images }
                 }
-                Layer::Flatten | Layer::Linear(_) => break,
+                Layer::Flatten | Layer::Linear(_) | Layer::LayerNorm(_) | Layer::Sum(_) => break,
             };
             self.ways.push(way);
             self.outputs.push(Traced::Images(at));

@@ -2,9 +2,10 @@
 
 use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{ImageProgram, Stage};
-use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::Multiply;
 use crate::kernels::fetch::Fetch;
 use crate::kernels::flatten::{Flatten, Unflatten};
 use crate::kernels::images::{Images, PixelOrder, block_rows};

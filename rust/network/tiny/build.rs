@@ -6,17 +6,18 @@ use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::tiny::{Layer, ROOM};
 use crate::network::memory::{Buffers, Layout};
-use crate::network::spec::{self, Spec};
+use crate::network::nodes::{self, Linear};
+use crate::network::spec::Spec;
 use crate::network::tuning::{TINY_WEIGHTS, TINY_WIDTH};
 
 /// Linear layers, each with the activation that follows, if they are all that a network has and it
 /// fits into L1.
-fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
-    let mut pairs: Vec<(&spec::Linear, Activation)> = Vec::new();
+fn pairs(spec: &Spec) -> Option<Vec<(&Linear, Activation)>> {
+    let mut pairs: Vec<(&Linear, Activation)> = Vec::new();
     let mut weights = 0;
     for layer in &spec.layers {
         match layer {
-            spec::Layer::Linear(linear) => {
+            nodes::Layer::Linear(linear) => {
                 let (inputs, outputs) = (linear.in_features, linear.out_features);
                 if inputs > TINY_WIDTH || outputs > TINY_WIDTH {
                     return None;
@@ -27,15 +28,13 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                 }
                 pairs.push((linear, Activation::Identity));
             }
-            spec::Layer::Activation(Activation::Identity) => {}
-            spec::Layer::Activation(activation) => match pairs.last_mut()? {
+            nodes::Layer::Activation(Activation::Identity) => {}
+            nodes::Layer::Activation(activation) => match pairs.last_mut()? {
                 (_, free @ Activation::Identity) => *free = *activation,
                 _ => return None,
             },
-            spec::Layer::Flatten => {}
-            spec::Layer::Dropout { .. } | spec::Layer::Conv2d(_) | spec::Layer::Pool(_) => {
-                return None;
-            }
+            nodes::Layer::Flatten => {}
+            _ => return None,
         }
     }
     spec.loss.is_some().then_some(pairs)
