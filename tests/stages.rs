@@ -4,14 +4,14 @@
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::convolution::Stencil;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::gather::{Rows, Source};
+use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec,
-    State, Workspace,
+    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec, State,
+    Targets, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -76,9 +76,9 @@ impl<T: Elementary> Numbers<T> {
     fn batch(&self) -> Batch<'_, T> {
         Batch {
             source: Source::of_slice(&self.x, self.x.len() / self.rows),
-            order: Rows::From(0),
+            order: RowOrder::From(0),
             rows: self.rows,
-            labels: Labels::Values(&self.y),
+            targets: Targets::Values(&self.y),
             weights: None,
         }
     }

@@ -33,7 +33,7 @@ mod tuning;
 mod update;
 mod weight_phase;
 
-pub use batch::{Batch, Head, Labels, StepLoss};
+pub use batch::{Batch, Head, StepLoss, Targets};
 pub use memory::{Layout, State, Workspace};
 pub use op::Purpose;
 pub use plan::Plan;

@@ -6,7 +6,7 @@ use super::turn::turn;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
-use crate::kernels::loss::{LossRows, Targets};
+use crate::kernels::loss::{LossRows, RowTargets};
 use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
 
@@ -109,14 +109,14 @@ fn turned_loss<'a, T: Elementary, S: Simd>(
 ) -> LossRows<'a, T> {
     let (Some(last), Some(room)) = (step.layers.last(), loss.grad) else { return loss };
     let targets = match loss.targets {
-        Targets::Values(values) => {
+        RowTargets::Values(values) => {
             let (place, cols) = (room.row(0, 0), room.cols());
             // SAFETY: a matrix of the scratch buffer has room for 16 x 16 elements.
             let turned = unsafe { Panels::from_raw(place, cols, step.count, LANES) };
             turn::<T, S>(values, turned);
-            Targets::Values(turned)
+            RowTargets::Values(turned)
         }
-        classes @ Targets::Classes(_) => classes,
+        classes @ RowTargets::Classes(_) => classes,
     };
     let outputs = step.turned(last.output, last.outputs);
     let grad = Some(step.turned(last.grad, last.outputs));
