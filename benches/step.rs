@@ -10,8 +10,9 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::network::{
-    Batch, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec, State,
+    Batch, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
 };
 use ironmlp::simd::Isa;
 use support::{peak, seconds};
@@ -24,7 +25,7 @@ struct Network {
     adam: bool,
 }
 
-const NETWORKS: [Network; 8] = {
+const NETWORKS: [Network; 10] = {
     use Activation::{Relu, Sigmoid, Tanh};
     const fn network(
         name: &'static str,
@@ -38,6 +39,8 @@ const NETWORKS: [Network; 8] = {
     [
         network("xor", &[2, 3, 2, 1], Sigmoid, 4, false),
         network("tiny", &[13, 16, 8, 1], Tanh, 32, false),
+        network("xor-adam", &[2, 3, 2, 1], Sigmoid, 4, true),
+        network("tiny-adam", &[13, 16, 8, 1], Tanh, 32, true),
         network("cancer", &[30, 64, 64, 1], Sigmoid, 32, false),
         network("digits", &[64, 100, 10], Relu, 200, true),
         network("mnist-small", &[784, 128, 10], Sigmoid, 128, false),
@@ -72,9 +75,9 @@ fn spec(network: &Network) -> Spec {
         }
     };
     let optimizer = if network.adam {
-        Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }
+        Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 })
     } else {
-        Optimizer::Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }
+        Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false })
     };
     let loss = Some((loss, Reduction::Mean));
     Spec { layers, loss, optimizer, input: Input::default() }

@@ -16,10 +16,11 @@ use ironmlp::kernels::gather::{Rows, Source, to_i64, to_vec};
 use ironmlp::kernels::gemm::matmul;
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::optimizer::{Adam, Optimizer};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Spec, State, Updates, initial_parameters,
+    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
+    Updates, initial_parameters,
 };
 use ironmlp::runtime::memory::{copied, filled};
 use ironmlp::simd::Isa;
@@ -134,7 +135,7 @@ fn spec(layers: Vec<Layer>, outputs: usize) -> Spec {
             Loss::SoftmaxCrossEntropy { class_weight, label_smoothing: 0.0, ignore_index: None },
             Reduction::Mean,
         )),
-        optimizer: Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 },
+        optimizer: Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }),
         input: Input::default(),
     }
 }
@@ -233,7 +234,7 @@ type Tensors = Vec<Vec<f32>>;
 fn content(state: &State<f32>) -> (Tensors, Vec<Tensors>, [u64; 3]) {
     let export = |buffer| state.layout.export(buffer).expect("memory");
     let moments = state.moments.iter().map(export).collect();
-    (export(&state.parameters), moments, [state.epoch, state.steps, state.seed])
+    (export(&state.parameters), moments, [state.epoch, state.clock.steps, state.seed])
 }
 
 #[test]

@@ -11,10 +11,11 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
-    Batch, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction, Spec,
-    State, StepLoss,
+    Batch, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
+    StepLoss,
 };
 use ironmlp::simd::{Isa, LANES, Real};
 use ironmlp::training::{Data, Pause, Run, Sampler, Targets};
@@ -42,7 +43,7 @@ fn relu_network(widths: &[usize], momentum: f64) -> Spec {
     Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
-        optimizer: Optimizer::Sgd { momentum, weight_decay: 0.0, nesterov: false },
+        optimizer: Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false }),
         input: Input::default(),
     }
 }
@@ -292,7 +293,7 @@ fn trained<T: Elementary>(
             each(plan.train(1, &mut state, &mut workspace, batch).unwrap());
         }
     }
-    assert_eq!(state.steps, 3);
+    assert_eq!(state.clock.steps, 3);
     let parameters = state.layout.export(&state.parameters).expect("memory").concat();
     (losses, parameters.iter().map(|x| x.to_f64().to_bits()).collect())
 }
@@ -308,7 +309,8 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     }
     spec.loss = Some((loss.clone(), Reduction::Mean));
     if rows.is_multiple_of(2) {
-        spec.optimizer = Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 };
+        spec.optimizer =
+            Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
     }
     spec.check().unwrap();
     let (inputs, outputs) = (spec.in_features(), spec.out_features());
@@ -419,7 +421,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
                 "{} {widths:?}",
                 isa.name()
             );
-            assert_eq!(state.steps, told, "{} {widths:?}", isa.name());
+            assert_eq!(state.clock.steps, told, "{} {widths:?}", isa.name());
         }
     }
 }
@@ -509,7 +511,7 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
             losses.extend_from_slice(run.losses());
         }
         assert_eq!(state.epoch, 10);
-        assert_eq!(state.steps, 70);
+        assert_eq!(state.clock.steps, 70);
         (losses, state.layout.export(&state.parameters).expect("memory"))
     };
     let whole = train(&[10], Duration::from_secs(60), false);
@@ -535,7 +537,7 @@ fn a_loss_that_is_not_finite_is_not_applied() {
     let loss = plan.train(1, &mut state, &mut workspace, &batch).unwrap();
     assert!(!loss.is_finite());
     assert_eq!(state.layout.export(&state.parameters).expect("memory"), before);
-    assert_eq!(state.steps, 0);
+    assert_eq!(state.clock.steps, 0);
 }
 
 #[test]
@@ -583,7 +585,7 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
             let loss = oracle.step(&x, &y, rows);
             run.finish_batch(&mut state, loss, &grad).unwrap();
         }
-        assert_eq!(state.steps, 2);
+        assert_eq!(state.clock.steps, 2);
         let tensors = state.layout.export(&state.parameters).expect("memory");
         assert_eq!(tensors, oracle.tensors, "{}", isa.name());
     }
@@ -673,6 +675,6 @@ fn classes_without_an_output_are_refused() {
         let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
         let error = plan.train(1, &mut state, &mut workspace, &batch).unwrap_err().to_string();
         assert!(error.contains("of 2"), "{error}");
-        assert_eq!(state.steps, 0);
+        assert_eq!(state.clock.steps, 0);
     }
 }

@@ -1,176 +1,299 @@
 //! Updates are their formulas, bit for bit, on every instruction set.
 
-use ironmlp::kernels::optimizer::{Rule, Update, quotient};
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use ironmlp::kernels::optimizer::{
+    Adam, AdamW, Clock, Lion, MOMENTS, Optimizer, Rule, Sgd, quotient,
+};
 use ironmlp::kernels::panels::Span;
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 use proptest::prelude::*;
 
-/// The formula for one element, written once more: plain operations of the type and its fma.
-fn naive<T: Real>(rule: &Rule<T>, w: &mut T, g: T, m: &mut T, v: &mut T, ops: &Ops<T>) {
-    let Ops { sub, div, sqrt, neg } = ops;
-    let flush = |x: T| if x < T::FLUSH && neg(x) < T::FLUSH { T::ZERO } else { x };
-    match *rule {
-        Rule::Sgd { lr, momentum, weight_decay, nesterov } => {
-            let g = if weight_decay == T::ZERO { g } else { weight_decay.fma(*w, g) };
-            let step = if momentum == T::ZERO {
-                g
-            } else {
-                let velocity = momentum.fma(*m, g);
-                *m = flush(velocity);
-                if nesterov { momentum.fma(velocity, g) } else { velocity }
-            };
-            *w = flush(neg(lr).fma(step, *w));
-        }
-        Rule::Adam {
-            step_size,
-            one_minus_b1,
-            b2,
-            one_minus_b2,
-            sqrt_correction,
-            eps,
-            weight_decay,
-        } => {
-            let g = if weight_decay == T::ZERO { g } else { weight_decay.fma(*w, g) };
-            let first = one_minus_b1.fma(sub(g, *m), *m);
-            let second = b2.fma(*v, one_minus_b2.mul(g).mul(g));
-            let denominator = div(sqrt(second), sqrt_correction).add(eps);
-            *w = flush(neg(step_size).fma(div(first, denominator), *w));
-            *m = flush(first);
-            *v = flush(second);
-        }
+/// A number with the operations of the language.
+trait Number:
+    Real
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+{
+    fn root(self) -> Self;
+
+    fn flushed(self) -> Self {
+        if self < Self::FLUSH && -self < Self::FLUSH { Self::ZERO } else { self }
     }
 }
 
-/// What `Real` does not have.
-struct Ops<T> {
-    sub: fn(T, T) -> T,
-    div: fn(T, T) -> T,
-    sqrt: fn(T) -> T,
-    neg: fn(T) -> T,
+impl Number for f32 {
+    fn root(self) -> Self {
+        self.sqrt()
+    }
 }
 
-const OPS_32: Ops<f32> = Ops { sub: |a, b| a - b, div: |a, b| a / b, sqrt: f32::sqrt, neg: |a| -a };
-const OPS_64: Ops<f64> = Ops { sub: |a, b| a - b, div: |a, b| a / b, sqrt: f64::sqrt, neg: |a| -a };
+impl Number for f64 {
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+}
+
+/// An optimizer, its learning rate, and how many updates there were before.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    optimizer: Optimizer,
+    rate: f64,
+    before: i32,
+}
+
+fn case(rate: f64, before: i32, optimizer: Optimizer) -> Case {
+    Case { optimizer, rate, before }
+}
+
+fn sgd(momentum: f64, weight_decay: f64, nesterov: bool) -> Optimizer {
+    Optimizer::Sgd(Sgd { momentum, weight_decay, nesterov })
+}
+
+fn adam(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::Adam(Adam { betas, eps, weight_decay })
+}
+
+fn adamw(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::AdamW(AdamW { betas, eps, weight_decay })
+}
+
+fn lion(betas: (f64, f64), weight_decay: f64) -> Optimizer {
+    Optimizer::Lion(Lion { betas, weight_decay })
+}
+
+fn cases() -> Vec<Case> {
+    vec![
+        case(0.1, 0, sgd(0.0, 0.0, false)),
+        case(0.01, 0, sgd(0.9, 0.0, false)),
+        case(0.01, 0, sgd(0.9, 0.0, true)),
+        case(0.3, 0, sgd(0.0, 1e-4, false)),
+        case(0.3, 0, sgd(0.5, 1e-2, true)),
+        case(1e-3, 0, adam((0.9, 0.999), 1e-8, 0.0)),
+        case(1e-2, 6, adam((0.8, 0.99), 1e-3, 0.05)),
+        case(1e-3, 0, adam((0.0, 0.0), 1e-80, 0.0)),
+        case(1e-2, 0, adamw((0.9, 0.999), 1e-8, 0.1)),
+        case(1e-3, 5, adamw((0.7, 0.9), 1e-3, 0.0)),
+        case(1e-2, 0, lion((0.9, 0.99), 0.1)),
+        case(1e-4, 3, lion((0.0, 0.5), 0.0)),
+    ]
+}
+
+impl Case {
+    fn clock(&self) -> Clock {
+        let mut clock = Clock::default();
+        (0..self.before).for_each(|_| self.optimizer.tick(&mut clock));
+        clock
+    }
+
+    /// The formula of update t for one element, written once more.
+    fn naive<N: Number>(&self, t: i32, w: &mut N, g: N, moments: &mut [N; MOMENTS]) {
+        let number = N::from_f64;
+        let l2 = |decay: f64, w: N| if decay == 0.0 { g } else { number(decay).fma(w, g) };
+        match self.optimizer {
+            Optimizer::Sgd(Sgd { momentum, weight_decay, nesterov }) => {
+                let g = l2(weight_decay, *w);
+                let mut step = g;
+                if momentum != 0.0 {
+                    let velocity = number(momentum).fma(moments[0], g);
+                    step = if nesterov { number(momentum).fma(velocity, g) } else { velocity };
+                    moments[0] = velocity.flushed();
+                }
+                *w = (-number(self.rate)).fma(step, *w).flushed();
+            }
+            Optimizer::Adam(Adam { betas, eps, weight_decay }) => {
+                let g = l2(weight_decay, *w);
+                *w = self.adams(t, betas, eps, *w, g, moments);
+            }
+            Optimizer::AdamW(AdamW { betas, eps, weight_decay }) => {
+                let decayed = (-number(self.rate * weight_decay)).fma(*w, *w);
+                *w = self.adams(t, betas, eps, decayed, g, moments);
+            }
+            Optimizer::Lion(Lion { betas: (b1, b2), weight_decay }) => {
+                let mixed = |beta: f64| number(beta).fma(moments[0], number(1.0 - beta) * g);
+                let sign = match mixed(b1) {
+                    x if x > N::ZERO => N::ONE,
+                    x if x < N::ZERO => -N::ONE,
+                    x => x,
+                };
+                let step = number(weight_decay).fma(*w, sign);
+                *w = (-number(self.rate)).fma(step, *w).flushed();
+                moments[0] = mixed(b2).flushed();
+            }
+        }
+    }
+
+    /// Adam's step from `w`, as it is stored.
+    fn adams<N: Number>(
+        &self,
+        t: i32,
+        (b1, b2): (f64, f64),
+        eps: f64,
+        w: N,
+        g: N,
+        moments: &mut [N; MOMENTS],
+    ) -> N {
+        let number = N::from_f64;
+        let power = |beta: f64| (0..t).fold(1.0, |power, _| power * beta);
+        let first = number(1.0 - b1).fma(g - moments[0], moments[0]);
+        let second = number(b2).fma(moments[1], number(1.0 - b2) * g * g);
+        let eps = if number(eps) < N::FLUSH { N::FLUSH } else { number(eps) };
+        let denominator = second.root() / number((1.0 - power(b2)).sqrt()) + eps;
+        (moments[0], moments[1]) = (first.flushed(), second.flushed());
+        let size = number(self.rate / (1.0 - power(b1)));
+        (-size).fma(first / denominator, w).flushed()
+    }
+}
 
 /// One parameter with its gradients and moments.
 #[derive(Clone, Debug)]
 struct Tensors<T> {
     w: Vec<T>,
     g: Vec<T>,
-    m: Vec<T>,
-    v: Vec<T>,
+    moments: [Vec<T>; MOMENTS],
 }
 
-impl<T: Real> Tensors<T> {
-    fn from(elements: &[[f64; 4]]) -> Self {
-        let column = |i: usize| elements.iter().map(|e| T::from_f64(e[i])).collect();
-        Self { w: column(0), g: column(1), m: column(2), v: column(3) }
-    }
+/// An update of `live` elements of each row of 16.
+struct Updated<'a, T: Real> {
+    rule: Rule<T>,
+    tensors: &'a mut Tensors<T>,
+    live: usize,
+}
 
-    fn update(&mut self, isa: Isa, rule: Rule<T>) {
-        fn span<T>(x: &mut [T], used: bool) -> Span<T> {
-            // SAFETY: the view is used while the vector lives, by one thread.
-            if used { unsafe { Span::from_raw(x.as_mut_ptr(), x.len()) } } else { Span::empty() }
+impl<T: Real> Kernel for Updated<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let used = self.rule.moments();
+        let mut moments = [Span::empty(); MOMENTS];
+        for k in 0..used {
+            moments[k] = span(&mut self.tensors.moments[k]);
         }
-        isa.run(Update {
-            rule,
-            w: span(&mut self.w, true),
-            g: span(&mut self.g, true),
-            m: span(&mut self.m, rule.uses_m()),
-            v: span(&mut self.v, rule.uses_v()),
-        });
+        let (w, g) = (span(&mut self.tensors.w), span(&mut self.tensors.g));
+        self.rule.update::<S>(w, g, moments, self.live);
+    }
+}
+
+fn span<T>(x: &mut [T]) -> Span<T> {
+    // SAFETY: the view is used while the vector lives, by one thread.
+    unsafe { Span::from_raw(x.as_mut_ptr(), x.len()) }
+}
+
+/// The bits of a number; all NaN have the same.
+fn bits<T: Real>(x: T) -> u64 {
+    let x = x.to_f64();
+    if x.is_nan() { u64::MAX } else { x.to_bits() }
+}
+
+impl<N: Number> Tensors<N> {
+    fn from(elements: &[[f64; 5]]) -> Self {
+        let column = |i: usize| elements.iter().map(|e| N::from_f64(e[i])).collect();
+        Self { w: column(0), g: column(1), moments: [column(2), column(3), column(4)] }
     }
 
-    fn update_naive(&mut self, rule: Rule<T>, ops: &Ops<T>) {
-        for i in 0..self.w.len() {
-            naive(&rule, &mut self.w[i], self.g[i], &mut self.m[i], &mut self.v[i], ops);
+    /// Two updates.
+    fn update(&mut self, isa: Isa, case: &Case, live: usize) {
+        let mut clock = case.clock();
+        for _ in 0..2 {
+            case.optimizer.tick(&mut clock);
+            let rule = case.optimizer.rules(case.rate, 1.0, &clock).weight;
+            isa.run(Updated { rule, tensors: self, live });
+        }
+    }
+
+    fn update_naive(&mut self, case: &Case) {
+        for t in case.before + 1..case.before + 3 {
+            for i in 0..self.w.len() {
+                let mut moments = std::array::from_fn(|k| self.moments[k][i]);
+                case.naive(t, &mut self.w[i], self.g[i], &mut moments);
+                (0..MOMENTS).for_each(|k| self.moments[k][i] = moments[k]);
+            }
         }
     }
 
     fn bits(&self) -> Vec<u64> {
-        let all = [&self.w, &self.g, &self.m, &self.v];
-        all.into_iter().flatten().map(|x| x.to_f64().to_bits()).collect()
+        [&self.w, &self.g].into_iter().chain(&self.moments).flatten().map(|&x| bits(x)).collect()
     }
 }
 
-fn rules<T: Real>() -> Vec<Rule<T>> {
-    vec![
-        Rule::sgd(0.1, 0.0, 0.0, false),
-        Rule::sgd(0.01, 0.9, 0.0, false),
-        Rule::sgd(0.01, 0.9, 0.0, true),
-        Rule::sgd(0.3, 0.0, 1e-4, false),
-        Rule::sgd(0.3, 0.5, 1e-2, true),
-        Rule::adam(1e-3, (0.9, 0.999), 1e-8, 0.0, (0.9, 0.999)),
-        Rule::adam(1e-2, (0.8, 0.99), 1e-3, 0.05, (0.8f64.powi(7), 0.99f64.powi(7))),
-        Rule::adam(1e-3, (0.0, 0.0), 1e-80, 0.0, (0.0, 0.0)),
-    ]
-}
-
-fn check<T: Real>(elements: &[[f64; 4]], ops: &Ops<T>) {
-    for rule in rules::<T>() {
-        let start = Tensors::<T>::from(elements);
+fn check<N: Number>(elements: &[[f64; 5]]) {
+    for case in cases() {
+        let start = Tensors::<N>::from(elements);
         let mut expected = start.clone();
-        expected.update_naive(rule, ops);
-        expected.update_naive(rule, ops);
+        expected.update_naive(&case);
         for isa in Isa::all() {
             let mut tensors = start.clone();
-            tensors.update(isa, rule);
-            tensors.update(isa, rule);
-            assert_eq!(tensors.bits(), expected.bits(), "{} {rule:?}", isa.name());
+            tensors.update(isa, &case, LANES);
+            assert_eq!(tensors.bits(), expected.bits(), "{} {case:?}", isa.name());
         }
     }
 }
 
-/// Numbers of every magnitude that training meets, among them some that are flushed.
+/// Numbers of every magnitude, among them some that are flushed, and the ends of both ranges.
 fn number() -> impl Strategy<Value = f64> {
+    const ENDS: [f64; 6] =
+        [f32::MAX as f64, f32::MIN_POSITIVE as f64, 1e-45, f64::MAX, f64::MIN_POSITIVE, 5e-324];
+    let signed = |negative: bool, x: f64| if negative { -x } else { x };
     prop_oneof![
-        8 => -2.0..2.0f64,
-        2 => (-40.0..4.0f64, any::<bool>()).prop_map(|(exponent, negative)| {
-            10f64.powf(exponent) * if negative { -1.0 } else { 1.0 }
+        16 => -2.0..2.0f64,
+        4 => (-40.0..4.0f64, any::<bool>()).prop_map(move |(exponent, negative)| {
+            signed(negative, 10f64.powf(exponent))
         }),
-        1 => Just(0.0),
+        2 => Just(0.0),
+        1 => (0..ENDS.len(), any::<bool>()).prop_map(move |(end, negative)| {
+            signed(negative, ENDS[end])
+        }),
     ]
+}
+
+/// Rows of 16 parameters, each with its gradient and moments, of which only the first may be negative.
+fn elements() -> impl Strategy<Value = Vec<[f64; 5]>> {
+    (1usize..5).prop_flat_map(|rows| {
+        let element = (number(), number(), number(), number(), number());
+        let element = element.prop_map(|(w, g, m, v, u)| [w, g, m, v.abs(), u.abs()]);
+        prop::collection::vec(element, LANES * rows)
+    })
 }
 
 proptest! {
     #[test]
-    fn updates_are_their_formulas(
-        elements in (1usize..5).prop_flat_map(|blocks| {
-            let element = (number(), number(), number(), number());
-            prop::collection::vec(element.prop_map(|(w, g, m, v)| [w, g, m, v.abs()]), 16 * blocks)
-        })
-    ) {
-        check(&elements, &OPS_32);
-        check(&elements, &OPS_64);
+    fn updates_are_their_formulas(elements in elements()) {
+        check::<f32>(&elements);
+        check::<f64>(&elements);
     }
-}
 
-#[test]
-fn numbers_are_rounded_once_from_f64() {
-    let rule = Rule::<f32>::adam(1e-3, (0.9, 0.999), 1e-8, 0.0, (0.9 * 0.9, 0.999 * 0.999));
-    assert_eq!(
-        rule,
-        Rule::Adam {
-            step_size: (1e-3 / (1.0 - 0.9 * 0.9)) as f32,
-            // Not 1.0f32 - 0.9f32, which is another number.
-            one_minus_b1: (1.0f64 - 0.9) as f32,
-            b2: 0.999,
-            one_minus_b2: (1.0f64 - 0.999) as f32,
-            sqrt_correction: (1.0 - 0.999f64 * 0.999).sqrt() as f32,
-            eps: 1e-8,
-            weight_decay: 0.0,
+    #[test]
+    fn what_is_padding_may_be_left_alone(elements in elements(), live in 1..=LANES) {
+        for case in cases() {
+            let start = Tensors::<f32>::from(&elements);
+            let mut expected = start.clone();
+            expected.update_naive(&case);
+            for isa in Isa::all() {
+                let mut tensors = start.clone();
+                tensors.update(isa, &case, live);
+                let all = tensors.bits().into_iter().zip(expected.bits()).zip(start.bits());
+                for (i, ((found, updated), before)) in all.enumerate() {
+                    let alone = i % LANES >= live && found == before;
+                    assert!(alone || found == updated, "{i} {} {case:?}", isa.name());
+                }
+            }
         }
-    );
+    }
 }
 
 #[test]
 fn a_parameter_without_gradient_stays_as_it_is() {
     // Padding has w = g = m = v = 0 and must not become 0/0, however small eps is in the type.
     for isa in Isa::all() {
-        for rule in rules::<f32>() {
-            let mut zeros = Tensors::<f32>::from(&[[0.0; 4]; 16]);
-            zeros.update(isa, rule);
-            assert_eq!(zeros.bits(), Tensors::<f32>::from(&[[0.0; 4]; 16]).bits(), "{rule:?}");
+        for case in cases() {
+            let zeros = Tensors::<f32>::from(&[[0.0; 5]; 16]);
+            let mut tensors = zeros.clone();
+            tensors.update(isa, &case, LANES);
+            assert_eq!(tensors.bits(), zeros.bits(), "{case:?}");
         }
     }
 }
@@ -179,23 +302,16 @@ fn a_parameter_without_gradient_stays_as_it_is() {
 fn small_magnitudes_are_stored_as_zero() {
     let tiny = 2f64.powi(-101);
     let least = 2f64.powi(-100);
-    let mut elements = [[0.0; 4]; 16];
-    elements[0] = [tiny, 0.0, tiny, 0.0];
-    elements[1] = [-tiny, 0.0, -tiny, 0.0];
-    elements[2] = [least, 0.0, least, 0.0];
-    elements[3] = [-least, 0.0, -least, 0.0];
+    let mut elements = [[0.0; 5]; 16];
+    for (i, x) in [tiny, -tiny, least, -least].into_iter().enumerate() {
+        (elements[i][0], elements[i][2]) = (x, x);
+    }
     for isa in Isa::all() {
         let mut tensors = Tensors::<f32>::from(&elements);
-        tensors.update(isa, Rule::sgd(0.0, 1.0, 0.0, false));
-        let least = least as f32;
-        for x in [&tensors.w, &tensors.m] {
-            let bits = |x: f32| x.to_bits();
-            assert_eq!(
-                [x[0], x[1], x[2], x[3]].map(bits),
-                [0.0, 0.0, least, -least].map(bits),
-                "{}",
-                isa.name()
-            );
+        tensors.update(isa, &case(0.0, 0, sgd(1.0, 0.0, false)), LANES);
+        for x in [&tensors.w, &tensors.moments[0]] {
+            let expected = [0.0, 0.0, least, -least].map(|x| bits(x as f32));
+            assert_eq!([x[0], x[1], x[2], x[3]].map(bits), expected, "{}", isa.name());
         }
     }
 }

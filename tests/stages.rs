@@ -7,10 +7,11 @@ use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{Rows, Source};
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Optimizer, Plan, Purpose, Reduction,
-    Shape, Spec, State, Workspace,
+    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec,
+    State, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -43,7 +44,7 @@ fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
     let mut spec = Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
-        optimizer: Optimizer::Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false },
+        optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
         input: Input::default(),
     };
     let shapes = spec.shapes(Some(image)).expect("layers that fit");
@@ -270,8 +271,8 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
 
 #[test]
 fn training_on_images_has_the_bits_of_training_on_rows() {
-    let sgd = |momentum| Optimizer::Sgd { momentum, weight_decay: 0.0, nesterov: false };
-    let adam = Optimizer::Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 };
+    let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false });
+    let adam = Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
     for optimizer in [sgd(0.0), sgd(0.9), adam] {
         let (spec, image) = joined(PoolKind::Max);
         let spec = Spec { optimizer, ..spec };

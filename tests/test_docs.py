@@ -55,7 +55,15 @@ def test_page(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "quickstart.md", "cross-entropy.md", "backprop.md", "files.md", "lenet.md"],
+    [
+        "README.md",
+        "quickstart.md",
+        "cross-entropy.md",
+        "backprop.md",
+        "optimizers.md",
+        "files.md",
+        "lenet.md",
+    ],
 )
 def test_page_has_blocks(name: str) -> None:
     (page,) = (page for page in PAGES if page.name == name)

@@ -23,10 +23,10 @@ from states import squares, unchanged
         lambda model: model.reset(),
         lambda model: model._core.set_optimizer_state(model._core.optimizer_state() | {"epoch": 9}),
         lambda model: model._core.set_optimizer_state(
-            model._core.optimizer_state() | {"beta_powers": (0.5, 0.5)}
+            model._core.optimizer_state() | {"scalars": (0.5, 0.5, 1.0)}
         ),
     ],
-    ids=["step", "parameter", "rate", "reset", "epoch", "powers"],
+    ids=["step", "parameter", "rate", "reset", "epoch", "scalars"],
 )
 def test_unchanged_sees_every_change(change: Any) -> None:
     model = regressor()
@@ -40,7 +40,7 @@ def test_unchanged_sees_moments_and_labels() -> None:
         _, model._reading = model._reading.fit(LABELS + 5, N)
     twin = model.copy()
     twin.train_on_batch(X, LABELS + 5)
-    state = twin._core.optimizer_state() | {"steps": 0, "beta_powers": (1.0, 1.0)}
+    state = twin._core.optimizer_state() | {"steps": 0, "scalars": (1.0, 1.0, 1.0)}
     with pytest.raises(AssertionError, match=r"\['moments 0', 'moments 1'\]"), unchanged(model):
         model._core.set_optimizer_state(state)
 

@@ -33,6 +33,15 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.1},
         {"lr": 0.01, "betas": (0.0, 0.0)},
     ],
+    "AdamW": [
+        {},
+        {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3},
+        {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.0},
+    ],
+    "Lion": [
+        {},
+        {"lr": 0.01, "betas": (0.7, 0.9), "weight_decay": 0.3},
+    ],
 }
 OPTIMIZERS = [
     getattr(optimizers, kind)(**options) for kind, cases in CASES.items() for options in cases
@@ -74,13 +83,13 @@ def assert_same(found: State, expected: State) -> None:
 
 
 @pytest.mark.parametrize("case", golden()["optimizers"], ids=golden_name)
-def test_ten_steps_are_pytorchs(case: dict[str, Any]) -> None:
+def test_two_hundred_steps_are_pytorchs(case: dict[str, Any]) -> None:
     made = getattr(optimizers, case["name"])(**case["options"])
     net = im.MLP(
         case["sizes"], activation="tanh", loss="mse", optimizer=made, dtype="float64", seed=0
     )
     net.load_state_dict(dict(zip(net.state_dict(), map(array, case["initial"]), strict=True)))
-    for _ in range(10):
+    for _ in range(case["steps"]):
         net.train_on_batch(array(case["X"]), array(case["targets"]))
     for (key, w), final in zip(net.state_dict().items(), case["final"], strict=True):
         apart = np.abs(w - array(final)).max() / np.abs(final).max()

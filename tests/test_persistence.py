@@ -63,6 +63,14 @@ MODELS: dict[str, Any] = {
         ),
         X[:, :2],
     ),
+    "adamw": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.AdamW(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
+    "lion": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Lion(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
     "flags": (
         lambda: im.MLP([4, 3, 3], loss=im.BinaryCrossEntropy(pos_weight=[1, 2, 3])),
         (X[:, :3] > 0) * 1.0,
@@ -155,6 +163,8 @@ SPECS: list[Any] = [
     losses.Huber(0.1),
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
+    optimizers.AdamW(weight_decay=0.5),
+    optimizers.Lion(betas=(0.1, 0.2)),
 ]
 
 
@@ -241,7 +251,7 @@ def test_the_file_is_a_safetensors_file(tmp_path: Path) -> None:
     assert start % 8 == 0
     metadata = header.pop("__metadata__")
     assert all(isinstance(value, str) for value in metadata.values())
-    assert metadata["format_version"] == "1"
+    assert metadata["format_version"] == "2"
     assert metadata["seed"] == str(2**64 - 1)
     assert metadata["epoch"] == "2"
     offset = 0

@@ -145,10 +145,10 @@ def test_optimizers_are_torchs(case: dict[str, Any]) -> None:
         case["sizes"], activation="tanh", loss="mse", optimizer=optimizer, dtype="float64"
     )
     model.load_state_dict(dict(zip(model.state_dict(), map(array, case["initial"]), strict=True)))
-    for _ in range(10):
+    for _ in range(case["steps"]):
         model.train_on_batch(array(case["X"]), array(case["targets"]))
     for w, expected in zip(model.state_dict().values(), case["final"], strict=True):
-        np.testing.assert_allclose(w, expected, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(w, expected, rtol=1e-10, atol=1e-11)
 
 
 def philox(counter: tuple[int, ...], key: tuple[int, int]) -> list[int]:

@@ -38,6 +38,11 @@ TOO_LARGE: dict[str, Any] = {
     "lr of Adam": lambda v: {"optimizer": im.Adam(v)},
     "eps of Adam": lambda v: {"optimizer": im.Adam(eps=v)},
     "weight_decay of Adam": lambda v: {"optimizer": im.Adam(weight_decay=v)},
+    "lr of AdamW": lambda v: {"optimizer": im.AdamW(v)},
+    "eps of AdamW": lambda v: {"optimizer": im.AdamW(eps=v)},
+    "weight_decay of AdamW": lambda v: {"optimizer": im.AdamW(weight_decay=v)},
+    "lr of Lion": lambda v: {"optimizer": im.Lion(v)},
+    "weight_decay of Lion": lambda v: {"optimizer": im.Lion(weight_decay=v)},
     "scale": lambda v: {"scale": v},
 }
 # These do for a number that rounds to 0 what it would do itself, or nearly.

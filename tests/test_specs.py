@@ -39,7 +39,7 @@ from ironmlp.losses import (
     Huber,
     resolve_loss,
 )
-from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, resolve_optimizer
+from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, resolve_optimizer
 
 NAN, INF = float("nan"), float("inf")
 
@@ -91,6 +91,8 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     Huber: {"delta": 0.5, "reduction": "sum"},
     SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
     Adam: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.01},
+    AdamW: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.0},
+    Lion: {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.5},
 }
 
 DEFAULTS = [
@@ -121,6 +123,8 @@ DEFAULTS = [
     (Huber(), "delta=1.0, reduction='mean'"),
     (SGD(), "lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False"),
     (Adam(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
+    (AdamW(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01"),
+    (Lion(), "lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0"),
 ]
 
 
@@ -261,6 +265,13 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (Adam, {"betas": (-0.1, 0.9)}, "betas[0] is -0.1, it must be finite and at least 0"),
     (Adam, {"betas": (0.9,)}, "betas has 1 entries, it must have 2"),
     (Adam, {"eps": 0}, "eps is 0, it must be finite and above 0"),
+    (AdamW, {"lr": -1}, "lr is -1, it must be finite and at least 0"),
+    (AdamW, {"betas": (0.9, 1.0)}, "betas[1] is 1.0, it must be finite and below 1"),
+    (AdamW, {"eps": 0}, "eps is 0, it must be finite and above 0"),
+    (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    (Lion, {"lr": NAN}, "lr is nan"),
+    (Lion, {"betas": (1.0, 0.9)}, "betas[0] is 1.0, it must be finite and below 1"),
+    (Lion, {"weight_decay": INF}, "weight_decay is inf"),
 ]
 
 

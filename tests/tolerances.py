@@ -65,9 +65,10 @@ SUM_EPS = 300
 # have a few eps, and gradients of soft targets subtract.
 TORCH = 1e-14
 
-# Ten steps of training in PyTorch and here, relative to the largest parameter. Adam divides by
-# sqrt(v): where a gradient is near 0 its rounding comes back a hundredfold.
-TORCH_STEPS = 1e-12
+# 200 steps of training in PyTorch and here, relative to the largest parameter. Adam divides by
+# sqrt(v): where a gradient is near 0 its rounding comes back a hundredfold, and each step goes on
+# from the one before.
+TORCH_STEPS = 1e-10
 
 # Twenty updates with the same gradients against the reference, in eps of the largest parameter:
 # fused and separate multiply-adds differ by eps / 2 in a handful of places a step.

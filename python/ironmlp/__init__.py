@@ -48,7 +48,7 @@ from ironmlp.layers import (
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, Optimizer
+from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
@@ -63,6 +63,7 @@ __all__ = [
     "MSE",
     "SGD",
     "Adam",
+    "AdamW",
     "AvgPool2d",
     "BinaryCrossEntropy",
     "Callback",
@@ -79,6 +80,7 @@ __all__ = [
     "LeNet5",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "Loss",
     "MaxPool2d",
     "Optimizer",

@@ -248,7 +248,7 @@ class Model:
 
     def optimizer_state(self) -> dict[str, Any]:
         """What, with `parameters`, lets training continue with the same bits: the counters `epoch`
-        and `steps`, the `learning_rate`, and the optimizer's moments as copies."""
+        and `steps`, the `learning_rate`, and the optimizer's `scalars` and `moments`, as copies."""
 
     def set_optimizer_state(self, state: dict[str, Any], check_finite: bool = True) -> None:
         """Take over what `optimizer_state` returned; checked, as `set_parameters` does, before

@@ -1,7 +1,8 @@
-"""Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's.
+"""Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's, Lion's
+is its paper's.
 
-`lr` is the learning rate, at least 0. `weight_decay` c adds c * w to the gradient (L2, for weights
-and biases); it is not the decoupled decay of AdamW.
+`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of SGD and
+Adam, c, adds c * w to the gradient (L2); that of AdamW and Lion is decoupled: it moves w alone.
 
 Constructors raise TypeError for a value of the wrong kind and ValueError for one out of range; the
 message names the argument and what it must be.
@@ -15,7 +16,7 @@ from typing import Any, Self
 from ironmlp._arguments.spec import Spec, refusal
 from ironmlp._arguments.values import choice, flag, real, reals
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "Lion", "Optimizer"]
 
 
 def __dir__() -> list[str]:
@@ -83,12 +84,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        pair = reals("betas", betas)
-        if len(pair) != 2:
-            raise ValueError(f"betas has {len(pair)} entries, it must have 2")
         self._set(
             lr=real("lr", lr, at_least=0.0),
-            betas=tuple(real(f"betas[{i}]", b, below=1.0) for i, b in enumerate(pair)),
+            betas=two_betas(betas),
             eps=real("eps", eps, above=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
         )
@@ -97,7 +95,72 @@ class Adam(Optimizer):
         return ("lr", "eps", "weight_decay")
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+class AdamW(Optimizer):
+    """w = w - lr * weight_decay * w, then Adam's update, in which w has no other decay.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), in PyTorch's form.
+    """
+
+    __slots__ = ("lr", "betas", "eps", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            betas=two_betas(betas),
+            eps=real("eps", eps, above=0.0),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
+
+
+class Lion(Optimizer):
+    """w = w - lr * (sign(b1 m + (1 - b1) g) + weight_decay * w), then m = b2 m + (1 - b2) g.
+
+    m is 0 at first, (b1, b2) = betas in [0, 1), the sign of 0 is 0. Steps are larger than Adam's
+    with the same `lr`: take a third to a tenth of it, and as much more of `weight_decay`.
+    Chen and others, "Symbolic discovery of optimization algorithms" (2023).
+    """
+
+    __slots__ = ("lr", "betas", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-4,
+        betas: Sequence[float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            betas=two_betas(betas),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "weight_decay")
+
+
+def two_betas(betas: Sequence[float]) -> tuple[float, ...]:
+    """The decays of two moments, each at least 0 and below 1."""
+    pair = reals("betas", betas)
+    if len(pair) != 2:
+        raise ValueError(f"betas has {len(pair)} entries, it must have 2")
+    return tuple(real(f"betas[{i}]", beta, below=1.0) for i, beta in enumerate(pair))
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "lion": Lion}
 
 
 def resolve_optimizer(optimizer: Any) -> Optimizer:

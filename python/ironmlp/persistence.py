@@ -43,7 +43,7 @@ METADATA = (
     "epoch",
     "steps",
     "learning_rate",
-    "beta_powers",
+    "scalars",
     "learned",
 )
 
@@ -86,7 +86,7 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     def arrays(names: Any) -> list[Any]:
         return [read_tensor(file, header.tensors[name]) for name in names]
 
-    state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "beta_powers")}
+    state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "scalars")}
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
     model._set_trained({"parameters": arrays(keys), "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
@@ -107,16 +107,15 @@ def read_metadata(header: Header) -> dict[str, Any]:
             f"its format_version is {version}, ironmlp {config()['version']} reads up to "
             f"{FORMAT_VERSION}: a newer ironmlp wrote it"
         )
-    missing = [key for key in METADATA if key not in text]
+    names = {key: "beta_powers" if key == "scalars" and version == 1 else key for key in METADATA}
+    missing = [name for name in names.values() if name not in text]
     if version < 1 or missing:
         raise ValueError(f"its format_version is {version}, and it lacks {', '.join(missing)}")
-    found = {key: parsed(text[key]) for key in METADATA}
+    found = {key: parsed(text[name]) for key, name in names.items()}
     for key in ("epoch", "steps"):
         if not 0 <= integer(key, found[key]) < COUNTER_LIMIT:
             raise ValueError(f"{key} is {found[key]}, it must be at least 0 and below 2**63")
-    if not isinstance(found["beta_powers"], list):
-        raise ValueError("beta_powers must be a list")
-    found["beta_powers"] = tuple(real("beta_powers", power) for power in found["beta_powers"])
+    found["scalars"] = read_scalars(names["scalars"], found["scalars"])
     found["learning_rate"] = real("learning_rate", found["learning_rate"])
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
@@ -125,6 +124,14 @@ def read_metadata(header: Header) -> dict[str, Any]:
             stacklevel=5,
         )
     return found
+
+
+def read_scalars(name: str, value: Any) -> tuple[float, ...]:
+    """The optimizer's running numbers, three; one that format 1 did not have is not used yet."""
+    expected = 2 if name == "beta_powers" else 3
+    if not isinstance(value, list) or len(value) != expected:
+        raise ValueError(f"{name} must be a list of {expected} numbers")
+    return (*(real(name, number) for number in value), 1.0)[:3]
 
 
 def read_arguments(model: Any) -> tuple[str, dict[str, Any]]:

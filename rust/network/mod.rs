@@ -38,8 +38,7 @@ pub use memory::{Layout, State, Workspace};
 pub use op::Purpose;
 pub use plan::Plan;
 pub use spec::{
-    Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Shape, Spec, Weighted,
-    initial_parameters,
+    Conv2d, Init, Input, Layer, Linear, Reduction, Shape, Spec, Weighted, initial_parameters,
 };
 pub use tuning::SLAB_ROWS;
 pub use update::Updates;

@@ -3,12 +3,12 @@
 use super::memory::{State, Workspace};
 use super::op::{WeightOp, WeightSource};
 use super::share::weight_team;
-use super::spec::Optimizer;
 use super::update::{apply_block, layer_state};
 use crate::error::Result;
 use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
+use crate::kernels::optimizer::Optimizer;
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };

@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
-    /// and `steps`, the `learning_rate`, and the optimizer's moments as copies.
+    /// and `steps`, the `learning_rate`, and the optimizer's `scalars` and `moments`, as copies.
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         entry(|| self.0.optimizer_state(py))
     }

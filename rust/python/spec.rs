@@ -7,8 +7,9 @@ use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
+use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use crate::kernels::pooling::{Pool, PoolKind};
-use crate::network::{Conv2d, Init, Input, Layer, Linear, Optimizer, Reduction, Spec};
+use crate::network::{Conv2d, Init, Input, Layer, Linear, Reduction, Spec};
 use crate::runtime::memory;
 
 /// A whole model and its first learning rate, checked.
@@ -145,14 +146,22 @@ fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
 fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
     let weight_decay = get(object, "weight_decay")?;
     let optimizer = match class(object)?.as_str() {
-        "SGD" => Optimizer::Sgd {
+        "SGD" => Optimizer::Sgd(Sgd {
             momentum: get(object, "momentum")?,
             weight_decay,
             nesterov: get(object, "nesterov")?,
-        },
-        "Adam" => {
-            Optimizer::Adam { betas: get(object, "betas")?, eps: get(object, "eps")?, weight_decay }
-        }
+        }),
+        "Adam" => Optimizer::Adam(Adam {
+            betas: get(object, "betas")?,
+            eps: get(object, "eps")?,
+            weight_decay,
+        }),
+        "AdamW" => Optimizer::AdamW(AdamW {
+            betas: get(object, "betas")?,
+            eps: get(object, "eps")?,
+            weight_decay,
+        }),
+        "Lion" => Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay }),
         other => return Err(no_such("optimizer", other)),
     };
     Ok((optimizer, get(object, "lr")?))

@@ -8,26 +8,26 @@ use super::array::{Float, View};
 use super::data::tensors;
 use super::output::array;
 use crate::error::{Error, Result};
+use crate::kernels::optimizer::Clock;
 use crate::network::State;
 use crate::simd::Isa;
 
 /// Counters, learning rate and copies of the moments.
 pub struct Exported<T> {
     epoch: u64,
-    steps: u64,
     learning_rate: f64,
-    beta_powers: (f64, f64),
+    clock: Clock,
     moments: Vec<Vec<Vec<T>>>,
     shapes: Vec<Vec<usize>>,
 }
 
 impl<T: Float> Exported<T> {
     pub fn new(state: &State<T>) -> Result<Self> {
-        let State { epoch, steps, learning_rate, beta_powers, .. } = *state;
+        let State { epoch, learning_rate, clock, .. } = *state;
         let moments = state.moments.iter().map(|moment| state.layout.export(moment));
         let moments = moments.collect::<Result<_>>()?;
         let shapes = state.layout.shapes();
-        Ok(Self { epoch, steps, learning_rate, beta_powers, moments, shapes })
+        Ok(Self { epoch, learning_rate, clock, moments, shapes })
     }
 
     pub fn dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -41,9 +41,9 @@ impl<T: Float> Exported<T> {
         }
         let dict = PyDict::new(py);
         dict.set_item("epoch", self.epoch)?;
-        dict.set_item("steps", self.steps)?;
+        dict.set_item("steps", self.clock.steps)?;
         dict.set_item("learning_rate", self.learning_rate)?;
-        dict.set_item("beta_powers", self.beta_powers)?;
+        dict.set_item("scalars", self.clock.scalars)?;
         dict.set_item("moments", moments)?;
         Ok(dict)
     }
@@ -52,9 +52,8 @@ impl<T: Float> Exported<T> {
 /// What [`Exported::dict`] gave, read but not yet compared with a model.
 pub struct Parts {
     epoch: u64,
-    steps: u64,
     learning_rate: f64,
-    beta_powers: (f64, f64),
+    clock: Clock,
     moments: Vec<Vec<View>>,
 }
 
@@ -71,14 +70,13 @@ impl Parts {
         }
         let parts = Self {
             epoch: get(dict, "epoch")?,
-            steps: get(dict, "steps")?,
             learning_rate: checked_learning_rate(get(dict, "learning_rate")?)?,
-            beta_powers: get(dict, "beta_powers")?,
+            clock: Clock { steps: get(dict, "steps")?, scalars: get(dict, "scalars")? },
             moments,
         };
-        for power in [parts.beta_powers.0, parts.beta_powers.1] {
-            if !(0.0..=1.0).contains(&power) {
-                let message = format!("beta_powers has {power}, both must be from 0 to 1");
+        for scalar in parts.clock.scalars {
+            if !(0.0..=1.0).contains(&scalar) {
+                let message = format!("scalars has {scalar}, each must be from 0 to 1");
                 return Err(Error::Value(message).into());
             }
         }
@@ -91,7 +89,7 @@ impl Parts {
         for (index, views) in self.moments.iter().enumerate() {
             moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, check)?);
         }
-        state.set_optimizer_state(&moments, self.steps, self.epoch, self.beta_powers)?;
+        state.set_optimizer_state(&moments, self.clock, self.epoch)?;
         state.learning_rate = self.learning_rate;
         Ok(())
     }

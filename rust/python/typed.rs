@@ -80,8 +80,8 @@ impl<T: Float> Network for Typed<T> {
 
     fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
         let state = self.access.read(py)?;
-        let State { seed, epoch, steps, learning_rate, .. } = *state;
-        Ok(Counters { seed, epoch, steps, learning_rate })
+        let State { seed, epoch, clock, learning_rate, .. } = *state;
+        Ok(Counters { seed, epoch, steps: clock.steps, learning_rate })
     }
 
     fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {

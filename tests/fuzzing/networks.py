@@ -137,4 +137,6 @@ def optimizer(draw: Draw) -> str:
         nesterov = True if momentum and draw.maybe(0.3) else None
         return call("im.SGD", lr=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov)
     betas = (0.5, 0.75) if draw.maybe(0.3) else None
-    return call("im.Adam", lr=rate, betas=betas, weight_decay=decay)
+    if draw.maybe(0.2):
+        return call("im.Lion", lr=rate, betas=betas, weight_decay=decay)
+    return call(draw.one(["im.Adam", "im.AdamW"]), lr=rate, betas=betas, weight_decay=decay)

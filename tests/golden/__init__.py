@@ -1,4 +1,5 @@
-"""Values and gradients from PyTorch; make_torch.py made the file and says what is in it."""
+"""Values, gradients and updates from PyTorch; make_torch.py and make_torch_optimizers.py made the
+files and say what is in them."""
 
 import json
 from functools import cache
@@ -11,7 +12,13 @@ import numpy as np
 @cache
 def golden() -> dict[str, Any]:
     """The lists of cases "losses", "activations" and "optimizers", and the version of "torch"."""
-    path = Path(__file__).with_name("torch.json")
+    trained = read("torch_optimizers.json")
+    cases = trained.pop("cases")
+    return read("torch.json") | {"optimizers": [trained | case for case in cases]}
+
+
+def read(file: str) -> dict[str, Any]:
+    path = Path(__file__).with_name(file)
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 

@@ -6,8 +6,6 @@ Run it with PyTorch and NumPy installed: `python tests/golden/make_torch.py`. Ev
 - losses: "outputs" (n, K), "targets", "weight" (BCE of any kind: per element; else null),
   "value" and "grad" (by the outputs; for reduction "none" of the sum of the values)
 - activations: "x", "y", "grad" (by x, of sum(y * "grad_output"))
-- optimizers: "sizes", "X", "targets", the "initial" parameters and those after ten steps, "final",
-  in the order of state_dict, for tanh layers and the mean squared error
 """
 
 import itertools
@@ -154,48 +152,9 @@ def activations(rng: np.random.Generator) -> list[Case]:
     return cases
 
 
-def optimizers(rng: np.random.Generator) -> list[Case]:
-    sizes = [3, 4, 2]
-    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
-    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
-    makers: list[tuple[str, Case]] = [
-        ("SGD", {"lr": 0.1}),
-        ("SGD", {"lr": 0.1, "momentum": 0.9}),
-        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-        ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
-        ("SGD", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.05, "nesterov": True}),
-        ("Adam", {}),
-        ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
-        ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
-    ]
-    cases = []
-    for name, options in makers:
-        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
-        with torch.no_grad():
-            for p, value in zip(net.parameters(), initial, strict=True):
-                p.copy_(tensor(value))
-        optimizer = getattr(torch.optim, name)(net.parameters(), **options)
-        for _ in range(10):
-            optimizer.zero_grad()
-            functional.mse_loss(net(tensor(X)), tensor(targets)).backward()
-            optimizer.step()
-        cases.append(
-            {
-                "name": name,
-                "options": options,
-                "sizes": sizes,
-                "X": X.tolist(),
-                "targets": targets.tolist(),
-                "initial": [value.tolist() for value in initial],
-                "final": [p.tolist() for p in net.parameters()],
-            }
-        )
-    return cases
-
-
 def main() -> None:
     rng = np.random.default_rng(0)
-    made = {"losses": losses(rng), "activations": activations(rng), "optimizers": optimizers(rng)}
+    made = {"losses": losses(rng), "activations": activations(rng)}
     lines = [
         f'"{group}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
         for group, cases in made.items()

@@ -20,8 +20,9 @@ from ironmlp._files.classes import classes_to_json
 from ironmlp._files.safetensors import chunks
 from ironmlp._files.specs import to_json
 
-# Raised when older versions could not read the file, or would make another model of it.
-FORMAT_VERSION = 1
+# Raised when older versions could not read the file, or would make another model of it. In format 1
+# the scalars were two, under the name "beta_powers".
+FORMAT_VERSION = 2
 
 
 @computed

@@ -1,4 +1,6 @@
 """One update of a parameter."""
+# Not every formula has the number of the update in it.
+# ruff: noqa: ARG001
 
 import math
 from typing import Any
@@ -13,13 +15,39 @@ def updated(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple
 
     o is the optimizer; the memory of w holds two arrays of its shape, zero at first.
     """
+    return OPTIMIZERS[kind(o)](o, lr, w, g, memory, t)
+
+
+def sgd(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
     m, v = memory
     g = g + o.weight_decay * w
-    if kind(o) == "SGD":
-        m = o.momentum * m + g
-        return w - lr * (g + o.momentum * m if o.nesterov else m), (m, v)
-    b1, b2 = o.betas  # Adam
+    m = o.momentum * m + g
+    return w - lr * (g + o.momentum * m if o.nesterov else m), (m, v)
+
+
+def adam(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    step, memory = adam_step(o, g + o.weight_decay * w, memory, t)
+    return w - lr * step, memory
+
+
+def adamw(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    step, memory = adam_step(o, g, memory, t)
+    return w - lr * o.weight_decay * w - lr * step, memory
+
+
+def adam_step(o: Any, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    """What Adam subtracts, but for the learning rate."""
+    (b1, b2), (m, v) = o.betas, memory
     m = b1 * m + (1.0 - b1) * g
     v = b2 * v + (1.0 - b2) * g * g
     root = np.sqrt(v) / math.sqrt(1.0 - b2**t) + o.eps
-    return w - lr / (1.0 - b1**t) * (m / root), (m, v)
+    return m / root / (1.0 - b1**t), (m, v)
+
+
+def lion(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    (b1, b2), (m, unused) = o.betas, memory
+    direction = np.sign(b1 * m + (1.0 - b1) * g)
+    return w - lr * (direction + o.weight_decay * w), (b2 * m + (1.0 - b2) * g, unused)
+
+
+OPTIMIZERS = {"SGD": sgd, "Adam": adam, "AdamW": adamw, "Lion": lion}

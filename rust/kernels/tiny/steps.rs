@@ -3,17 +3,17 @@
 use super::rows::Rows;
 use super::update::{Sums, Update};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::Rule;
-use crate::simd::{Kernel, Simd};
+use crate::kernels::optimizer::Rules;
+use crate::simd::{Kernel, Real, Simd};
 
 /// What comes after the losses of a step.
-pub enum Then<T> {
+pub enum Then<T: Real> {
     /// Nothing, of this and the following steps.
     Stop,
     /// Sums over rows: others are to follow.
     Sums,
-    /// Sums, and an update by this rule.
-    Update(Rule<T>),
+    /// Sums, and an update by these rules.
+    Update(Rules<T>),
 }
 
 /// Steps on the same rows. An epoch that is one batch of one chunk is a step of this, whose rows are
@@ -21,7 +21,7 @@ pub enum Then<T> {
 pub struct Steps<'a, 'f, T: Elementary> {
     /// The rows.
     pub rows: Rows<'a, T>,
-    /// The update of the layers; its rule is a step's own.
+    /// The update of the layers; its rules are a step's own.
     pub update: Update<'a, T>,
     /// Whether sums over rows begin at +0, or go on from what the gradient holds.
     pub fresh: bool,
@@ -45,7 +45,7 @@ impl<T: Elementary> Kernel for Steps<'_, '_, T> {
             let update = match then() {
                 Then::Stop => return,
                 Then::Sums => None,
-                Then::Update(rule) => Some(Update { rule, ..update }),
+                Then::Update(rules) => Some(Update { rules, ..update }),
             };
             Sums { step, layers, gradient, fresh, update }.run::<S>();
         }

@@ -3,12 +3,12 @@
 use super::chains::{Left, Start};
 use super::layers::{FOUR, Layer, ROOM, Step};
 use super::turn::turn;
-use crate::kernels::optimizer::{Rule, plain_sgd, update_lanes};
+use crate::kernels::optimizer::{MOMENTS, Rule, Rules, plain_sgd};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// The gradients of layers, from those that [`super::Rows`] left.
-pub(super) struct Sums<'a, T> {
+pub(super) struct Sums<'a, T: Real> {
     /// Memory; all layers.
     pub(super) step: Step<'a, T>,
     /// Which of the layers; those that are not trainable have no gradient.
@@ -55,19 +55,19 @@ impl<T: Real> Sums<'_, T> {
     }
 }
 
-/// The update of layers that share a rule.
+/// The update of layers that share their rules.
 #[derive(Clone, Copy)]
-pub struct Update<'a, T> {
+pub struct Update<'a, T: Real> {
     /// Which layers; those that are not trainable stay.
     pub layers: &'a [Layer],
-    /// The formula.
-    pub rule: Rule<T>,
+    /// The formulas.
+    pub rules: Rules<T>,
     /// Parameters.
     pub parameters: Span<T>,
     /// Their gradients.
     pub gradient: Span<T>,
     /// The optimizer's moments; empty where it keeps fewer.
-    pub moments: [Span<T>; 2],
+    pub moments: [Span<T>; MOMENTS],
 }
 
 impl<T: Real> Kernel for Update<'_, T> {
@@ -84,29 +84,37 @@ impl<T: Real> Kernel for Update<'_, T> {
 impl<T: Real> Update<'_, T> {
     #[inline(always)]
     fn layer<S: Simd>(&self, layer: &Layer) {
-        if layer.outputs <= FOUR {
-            self.tensors::<S::Four<T>>(layer);
-        } else {
-            self.tensors::<S::Register<T>>(layer);
+        let Layer { weight, inputs, bias, outputs, .. } = *layer;
+        self.tensor::<S>(&self.rules.weight, (weight, inputs), outputs);
+        if layer.has_bias {
+            self.tensor::<S>(&self.rules.bias, (bias, 1), outputs);
         }
     }
 
+    /// `rows` rows of 16 elements from `at` on, `live` of each.
     #[inline(always)]
-    fn tensors<V: Vector<T>>(&self, layer: &Layer) {
-        if let Some(lr) = self.rule.plain_sgd() {
-            self.plain_rows::<V>(lr, layer.weight, layer.inputs, layer.outputs);
-            if layer.has_bias {
-                self.plain_rows::<V>(lr, layer.bias, 1, layer.outputs);
+    fn tensor<S: Simd>(&self, rule: &Rule<T>, (at, rows): (usize, usize), live: usize) {
+        if let Some(lr) = rule.plain_sgd() {
+            if live <= FOUR {
+                self.plain_rows::<S::Four<T>>(lr, at, rows, live);
+            } else {
+                self.plain_rows::<S::Register<T>>(lr, at, rows, live);
             }
             return;
         }
-        self.rows::<V>(layer.weight, layer.inputs, layer.outputs);
-        if layer.has_bias {
-            self.rows::<V>(layer.bias, 1, layer.outputs);
+        let end = at + rows * LANES;
+        let mut moments = [Span::empty(); MOMENTS];
+        for k in 0..MOMENTS {
+            if !self.moments[k].is_empty() {
+                moments[k] = self.moments[k].slice(at, end);
+            }
         }
+        let (w, g) = (self.parameters.slice(at, end), self.gradient.slice(at, end));
+        rule.update::<S>(w, g, moments, live);
     }
 
-    /// As `rows`, by SGD without moments.
+    /// Plain SGD of `rows` rows of 16 elements from `at` on, as many registers of each as hold `live` of
+    /// them.
     #[inline(always)]
     fn plain_rows<V: Vector<T>>(&self, lr: T, at: usize, rows: usize, live: usize) {
         let lr = V::splat(lr);
@@ -115,45 +123,9 @@ impl<T: Real> Update<'_, T> {
             while lane < live {
                 let i = at + row * LANES + lane;
                 let place = self.parameters.at(i);
-                // SAFETY: as in `rows`.
+                // SAFETY: the layer's places lie in buffers of parameters, whose makers vouch for them.
                 unsafe {
                     plain_sgd(lr, V::load(place), V::load(self.gradient.at(i))).store(place);
-                }
-                lane += V::LANES;
-            }
-        }
-    }
-
-    /// `rows` rows of 16 elements from `at` on, as many registers of each as hold `live` of them.
-    #[inline(always)]
-    fn rows<V: Vector<T>>(&self, at: usize, rows: usize, live: usize) {
-        let [m, v] = self.moments;
-        let (uses_m, uses_v) = (self.rule.uses_m(), self.rule.uses_v());
-        for row in 0..rows {
-            let mut lane = 0;
-            while lane < live {
-                let i = at + row * LANES + lane;
-                // SAFETY: the layer's places lie in buffers of parameters, whose makers vouch for
-                // them; a rule that uses a moment comes with its buffer.
-                unsafe {
-                    let mut first = V::zero();
-                    let mut second = V::zero();
-                    if uses_m {
-                        first = V::load(m.at(i));
-                    }
-                    if uses_v {
-                        second = V::load(v.at(i));
-                    }
-                    let w = V::load(self.parameters.at(i));
-                    let g = V::load(self.gradient.at(i));
-                    update_lanes(&self.rule, w, g, &mut first, &mut second)
-                        .store(self.parameters.at(i));
-                    if uses_m {
-                        first.store(m.at(i));
-                    }
-                    if uses_v {
-                        second.store(v.at(i));
-                    }
                 }
                 lane += V::LANES;
             }

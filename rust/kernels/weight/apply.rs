@@ -1,13 +1,13 @@
 //! The update of a block from its gradient.
 
-use super::block::{Block, LinearState};
+use super::block::{Block, LinearState, Parameter};
 use crate::kernels::gemm::Transpose;
-use crate::kernels::optimizer::Update;
+use crate::kernels::optimizer::MOMENTS;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd};
 
 /// The update of a block from a kept gradient: the bits of [`super::TrainBlock`].
-pub struct ApplyBlock<'a, T> {
+pub struct ApplyBlock<'a, T: Real> {
     /// Transposed gradient of the block.
     pub weight: Panels<T>,
     /// Gradient of its part of the bias, if there is one; read where the block's inputs are the first.
@@ -27,9 +27,9 @@ impl<T: Real> Kernel for ApplyBlock<'_, T> {
         apply_block::<T, S>(state, block, weight);
         turn_block::<T, S>(state, block);
         if block.input == 0
-            && let (Some(gradient), Some(bias)) = (bias, state.bias)
+            && let (Some(gradient), Some(bias)) = (bias, &state.bias)
         {
-            apply_bias::<T, S>(state, bias, block, gradient);
+            apply_bias::<T, S>(bias, block, gradient);
         }
     }
 }
@@ -43,17 +43,13 @@ pub(super) fn apply_block<T: Real, S: Simd>(
 ) {
     let start = block.input * LANES;
     let end = start + LANES;
-    let end = if end < state.weight.rows() { end } else { state.weight.rows() };
+    let rows = state.weight.values.rows();
+    let end = if end < rows { end } else { rows };
     for panel in 0..block.outputs {
         let output = block.output + panel;
-        Update {
-            rule: state.rule,
-            w: state.weight.span(output, start, end),
-            g: gradient.span(panel, 0, end - start),
-            m: moment(state.moments[0], output, start, end),
-            v: moment(state.moments[1], output, start, end),
-        }
-        .run::<S>();
+        update::<T, S>(&state.weight, gradient.span(panel, 0, end - start), |whole| {
+            whole.span(output, start, end)
+        });
     }
 }
 
@@ -62,32 +58,29 @@ pub(super) fn apply_block<T: Real, S: Simd>(
 pub(super) fn turn_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
     let Some(target) = state.backward else { return };
     for panel in block.output..block.output + block.outputs {
-        Transpose { source: state.weight, target, block: block.input, panel }.run::<S>();
+        let source = state.weight.values;
+        Transpose { source, target, block: block.input, panel }.run::<S>();
     }
 }
 
+/// Updates a block's part of the bias.
 #[inline(always)]
-pub(super) fn apply_bias<T: Real, S: Simd>(
-    state: &LinearState<T>,
-    bias: Panels<T>,
-    block: Block,
+pub(super) fn apply_bias<T: Real, S: Simd>(bias: &Parameter<T>, block: Block, gradient: Span<T>) {
+    update::<T, S>(bias, gradient, |whole| block.of_bias(whole));
+}
+
+/// Updates the part of a parameter that `part` takes of its elements and of its moments.
+#[inline(always)]
+fn update<T: Real, S: Simd>(
+    parameter: &Parameter<T>,
     gradient: Span<T>,
+    part: impl Fn(Panels<T>) -> Span<T>,
 ) {
-    let of = |bias: Option<Panels<T>>| bias.map_or(Span::empty(), |bias| block.of_bias(bias));
-    Update {
-        rule: state.rule,
-        w: block.of_bias(bias),
-        g: gradient,
-        m: of(state.bias_moments[0]),
-        v: of(state.bias_moments[1]),
+    let mut moments = [Span::empty(); MOMENTS];
+    for k in 0..MOMENTS {
+        if let Some(moment) = parameter.moments[k] {
+            moments[k] = part(moment);
+        }
     }
-    .run::<S>();
-}
-
-#[inline(always)]
-fn moment<T>(moment: Option<Panels<T>>, panel: usize, start: usize, end: usize) -> Span<T> {
-    match moment {
-        Some(panels) => panels.span(panel, start, end),
-        None => Span::empty(),
-    }
+    parameter.rule.update::<S>(part(parameter.values), gradient, moments, LANES);
 }

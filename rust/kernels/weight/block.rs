@@ -1,6 +1,6 @@
 //! A block of a weight, and what its update reads and writes.
 
-use crate::kernels::optimizer::Rule;
+use crate::kernels::optimizer::{MOMENTS, Rule};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{LANES, Real, Simd, Vector};
 
@@ -14,32 +14,27 @@ pub fn is_far<T>(rows: usize, cols: usize) -> bool {
     rows * cols * size_of::<T>() >= FAR
 }
 
-/// What the update of a Linear layer reads and writes.
-pub struct LinearState<T> {
-    /// The update rule.
+/// What the update of a weight or a bias reads and writes.
+#[derive(Clone, Copy)]
+pub struct Parameter<T: Real> {
+    /// The formula of the update.
     pub rule: Rule<T>,
+    /// Its elements.
+    pub values: Panels<T>,
+    /// The optimizer's moments of them, as many as it keeps.
+    pub moments: [Option<Panels<T>>; MOMENTS],
+}
+
+/// What the update of a Linear layer reads and writes.
+#[derive(Clone, Copy)]
+pub struct LinearState<T: Real> {
     /// Transposed weight (in, out).
-    pub weight: Panels<T>,
-    /// The optimizer's moments of the weight; empty where it keeps fewer.
-    pub moments: [Option<Panels<T>>; 2],
+    pub weight: Parameter<T>,
     /// The weight (out, in) that the input gradient reads, if it is to be kept up to date.
     pub backward: Option<Panels<T>>,
     /// The bias, one row, if there is one.
-    pub bias: Option<Panels<T>>,
-    /// The optimizer's moments of the bias.
-    pub bias_moments: [Option<Panels<T>>; 2],
+    pub bias: Option<Parameter<T>>,
 }
-
-impl<T> Clone for LinearState<T>
-where
-    Rule<T>: Copy,
-{
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for LinearState<T> where Rule<T>: Copy {}
 
 /// A block of a weight: panel `input` of the inputs, panels `output..output + outputs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +67,7 @@ impl Block {
 /// take longer (LeNet-5 at 227 x 227, 22 MB: 1.01x; 784-512-256-10, 2 MB: 1.00x).
 #[inline(always)]
 pub(super) fn fetch_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
-    let weight = state.weight;
+    let weight = state.weight.values;
     if !is_far::<T>(weight.rows(), weight.cols()) {
         return;
     }

@@ -51,7 +51,7 @@ impl<T: Real> Kernel for LanesGradient<T> {
 }
 
 /// The gradient of a block goes into its update.
-pub struct TrainLanes<'a, T> {
+pub struct TrainLanes<'a, T: Real> {
     /// As for [`LanesGradient`].
     pub input: Panels<T>,
     /// As for [`LanesGradient`].

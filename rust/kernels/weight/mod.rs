@@ -12,7 +12,7 @@ mod lanes;
 mod train;
 
 pub use apply::ApplyBlock;
-pub use block::{Block, LinearState, is_far};
+pub use block::{Block, LinearState, Parameter, is_far};
 pub use gradient::GradientBlock;
 pub use lanes::{LanesGradient, TrainLanes};
 pub use train::TrainBlock;

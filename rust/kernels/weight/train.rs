@@ -18,7 +18,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 ///
 /// Of a layer of up to [`THIN`](crate::kernels::gemm::THIN) outputs the inputs are in the lanes, and
 /// the sums are turned afterwards (a whole step of 30-64-64-1: 1.02x, of 64-100-10: 1.03x).
-pub struct TrainBlock<'a, T> {
+pub struct TrainBlock<'a, T: Real> {
     /// The layer's input (rows, in).
     pub input: Panels<T>,
     /// Gradient with respect to the layer's output (rows, out).
@@ -40,7 +40,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         let mut scratch = Scratch::<T, { 2 * LANES * LANES }>::new();
         fetch_block::<T, S>(state, block);
         let thin = is_thin::<S, T>(grad);
-        let plain = if thin { None } else { state.rule.plain_sgd() };
+        let plain = if thin { None } else { state.weight.rule.plain_sgd() };
         let whole = grad.cols() >= (block.output + block.outputs) * LANES;
         if plain.is_none() && !whole {
             // What no tile writes of the last panel is updated too, with gradients of 0.
@@ -49,7 +49,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         // SAFETY: the scratch holds two panels of 16 rows, initialised where it is read, and lives to
         // the end of this function.
         let target = unsafe { Panels::from_raw(scratch.ptr(), LANES, 2 * LANES, LANES * LANES) };
-        let weight = block.of_weight(state.weight);
+        let weight = block.of_weight(state.weight.values);
         let finish = Train { plain, weight, scratch: target, ahead };
         if thin {
             thin_gradient(input, grad, block).each_thin_tile::<S, _>(finish);
@@ -64,14 +64,14 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         }
         turn_block::<T, S>(state, block);
         if block.input == 0
-            && let Some(bias) = state.bias
+            && let Some(bias) = &state.bias
         {
             let Block { output, outputs, .. } = block;
             let mut sums = Scratch::<T, { 2 * LANES }>::zeros();
             // SAFETY: the scratch lives to the end of this block.
             let sums = unsafe { Span::from_raw(sums.ptr(), outputs * LANES) };
             ColumnSums { d: grad, output, outputs, target: sums }.run::<S>();
-            apply_bias::<T, S>(state, bias, block, sums);
+            apply_bias::<T, S>(bias, block, sums);
         }
     }
 }

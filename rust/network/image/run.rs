@@ -252,7 +252,7 @@ impl<T: Elementary> ImageContext<'_, T> {
                     self.kernels.dropout_mask.call(DropoutMask {
                         seed: self.state.seed,
                         layer: layer as u32,
-                        step: self.state.steps,
+                        step: self.state.clock.steps,
                         first_row: self.slab + self.first(),
                         p,
                         mask: rows,

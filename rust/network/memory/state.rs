@@ -3,8 +3,8 @@
 use super::layout::{Layout, transpose};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::Rule;
-use crate::network::spec::{Optimizer, Spec, initial_parameters};
+use crate::kernels::optimizer::{Clock, Optimizer, Rules};
+use crate::network::spec::{Spec, initial_parameters};
 use crate::runtime::{Arena, memory};
 use crate::simd::Isa;
 
@@ -17,7 +17,7 @@ pub struct State<T: Elementary> {
     pub parameters: Arena<T>,
     /// The weights once more, as the input gradients read them.
     pub backward: Arena<T>,
-    /// SGD's velocity, or Adam's two moments.
+    /// What the optimizer keeps of each parameter.
     pub moments: Vec<Arena<T>>,
     /// The learning rate.
     pub learning_rate: f64,
@@ -25,10 +25,8 @@ pub struct State<T: Elementary> {
     pub seed: u64,
     /// Finished epochs.
     pub epoch: u64,
-    /// Updates applied.
-    pub steps: u64,
-    /// beta1^steps and beta2^steps, as running products (N6).
-    pub beta_powers: (f64, f64),
+    /// Updates applied, and what the optimizer makes of their number (N6).
+    pub clock: Clock,
 }
 
 impl<T: Elementary> State<T> {
@@ -50,8 +48,7 @@ impl<T: Elementary> State<T> {
             learning_rate,
             seed,
             epoch: 0,
-            steps: 0,
-            beta_powers: (1.0, 1.0),
+            clock: Clock::default(),
         };
         state.reset(seed, &initial_parameters(spec, seed, isa)?, isa);
         Ok(state)
@@ -61,8 +58,7 @@ impl<T: Elementary> State<T> {
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
-        self.steps = 0;
-        self.beta_powers = (1.0, 1.0);
+        self.clock = Clock::default();
         self.moments.iter_mut().for_each(Arena::clear);
         self.set_parameters(parameters, isa);
     }
@@ -92,25 +88,14 @@ impl<T: Elementary> State<T> {
 
     /// Counts one more update; call before the rules of that update are asked for.
     pub fn begin_update(&mut self, optimizer: &Optimizer) {
-        self.steps += 1;
-        if let Optimizer::Adam { betas, .. } = optimizer {
-            self.beta_powers.0 *= betas.0;
-            self.beta_powers.1 *= betas.1;
-        }
+        optimizer.tick(&mut self.clock);
     }
 
-    /// The update rule of one layer, for the update that `begin_update` counted.
+    /// The rules of a layer with this factor on the learning rate, for the update that `begin_update`
+    /// counted.
     #[must_use]
-    pub fn rule(&self, optimizer: &Optimizer, lr_scale: f64) -> Rule<T> {
-        let lr = self.learning_rate * lr_scale;
-        match *optimizer {
-            Optimizer::Sgd { momentum, weight_decay, nesterov } => {
-                Rule::sgd(lr, momentum, weight_decay, nesterov)
-            }
-            Optimizer::Adam { betas, eps, weight_decay } => {
-                Rule::adam(lr, betas, eps, weight_decay, self.beta_powers)
-            }
-        }
+    pub fn rules(&self, optimizer: &Optimizer, lr_scale: f64) -> Rules<T> {
+        optimizer.rules(self.learning_rate, lr_scale, &self.clock)
     }
 
     /// A copy with memory of its own.
@@ -142,9 +127,8 @@ impl<T: Elementary> State<T> {
     pub fn set_optimizer_state(
         &mut self,
         moments: &[Vec<Vec<T>>],
-        steps: u64,
+        clock: Clock,
         epoch: u64,
-        beta_powers: (f64, f64),
     ) -> Result<()> {
         if moments.len() != self.moments.len() {
             return Err(Error::Value(format!(
@@ -156,9 +140,8 @@ impl<T: Elementary> State<T> {
         for (from, to) in moments.iter().zip(&self.moments) {
             self.layout.import(from, to);
         }
-        self.steps = steps;
+        self.clock = clock;
         self.epoch = epoch;
-        self.beta_powers = beta_powers;
         Ok(())
     }
 }

@@ -112,7 +112,7 @@ impl<T: Elementary> RowContext<'_, T> {
                     self.kernels.dropout_mask.call(DropoutMask {
                         seed: self.state.seed,
                         layer: layer as u32,
-                        step: self.state.steps,
+                        step: self.state.clock.steps,
                         first_row: self.slab + self.start,
                         p,
                         mask: self.rows(mask),

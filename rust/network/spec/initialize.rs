@@ -61,7 +61,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::kernels::loss::Loss;
-    use crate::network::{Input, Layer, Linear, Optimizer, Reduction};
+    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::network::{Input, Layer, Linear, Reduction};
     use crate::runtime::watch::watched;
 
     fn spec(units: usize, init: Init) -> Spec {
@@ -71,7 +72,7 @@ mod tests {
         Spec {
             layers: vec![Layer::Linear(linear)],
             loss: Some((Loss::Mse, Reduction::Mean)),
-            optimizer: Optimizer::Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false },
+            optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
             input: Input::default(),
         }
     }

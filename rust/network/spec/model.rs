@@ -3,11 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::layers::{Layer, Weighted};
-use super::optimizer::Optimizer;
 use crate::error::{Error, Result};
 use crate::kernels::gemm::THIN;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
+use crate::kernels::optimizer::Optimizer;
 
 /// How a batch's losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
+use crate::kernels::optimizer::{MOMENTS, Optimizer};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
 use crate::network::batch::{Batch, StepLoss};
 use crate::network::loss::LossHead;
 use crate::network::memory::{State, Workspace, whole};
-use crate::network::spec::Optimizer;
 use crate::network::tuning::NARROW_ROWS;
 use crate::simd::{Isa, LANES};
 
@@ -68,7 +68,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Ok(last)
     }
 
-    /// Steps on a batch of one chunk, whose layers share a rule.
+    /// Steps on a batch of one chunk, whose layers share their rules.
     fn steps_of_chunk(
         &self,
         state: &mut State<T>,
@@ -113,7 +113,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
                 let rows = self.chunk(state, workspace, (first, count));
                 let fresh = first == start;
                 first += count;
-                // One block and one rule: the last sums go straight into the update.
+                // One block and the same rules: the last sums go straight into the update.
                 let whole = first == batch.rows && start == 0 && tiny.groups.len() == 1;
                 let update = self.first_update(state, gradient);
                 let mut loss = None;
@@ -143,13 +143,13 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Ok(loss)
     }
 
-    /// The update of all layers by the rule that they share, if the loss is finite.
+    /// The update of all layers by the rules that they share, if the loss is finite.
     fn then_update(&self, state: &mut State<T>, loss: &StepLoss) -> Then<T> {
         if !loss.is_finite() {
             return Then::Stop;
         }
         state.begin_update(self.optimizer);
-        Then::Update(state.rule(self.optimizer, self.tiny.groups[0].0))
+        Then::Update(state.rules(self.optimizer, self.tiny.groups[0].0))
     }
 
     /// The row phase of `count` rows of the batch from row `first` on.
@@ -181,7 +181,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Rows { step, input, plain, scale: self.scale, targets, loss }
     }
 
-    /// The update of all layers by the rule of the first.
+    /// The update of all layers by the rules of the first.
     fn first_update(&self, state: &State<T>, gradient: Span<T>) -> Update<'a, T> {
         self.update(&self.tiny.layers, state, self.tiny.groups[0].0, gradient)
     }
@@ -194,11 +194,11 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         lr_scale: f64,
         gradient: Span<T>,
     ) -> Update<'l, T> {
-        let mut moments = [Span::empty(); 2];
+        let mut moments = [Span::empty(); MOMENTS];
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
-        let rule = state.rule(self.optimizer, lr_scale);
-        Update { layers, rule, parameters: whole(&state.parameters), gradient, moments }
+        let rules = state.rules(self.optimizer, lr_scale);
+        Update { layers, rules, parameters: whole(&state.parameters), gradient, moments }
     }
 }

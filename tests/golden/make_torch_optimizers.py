@@ -1,0 +1,100 @@
+"""Writes torch_optimizers.json, beside this file: 200 steps of each optimizer in float64.
+
+Run it with PyTorch and NumPy installed: `python tests/golden/make_torch_optimizers.py`. The file
+has "torch", the version; "steps"; the network's "sizes", "X", "targets" and "initial" parameters,
+in the order of state_dict, for tanh layers and the mean squared error; and "cases", each with a
+"name" (ironmlp's class), "options" (its constructor's arguments) and the parameters after the
+steps, "final".
+
+PyTorch has no Lion: `Lion` below is algorithm 2 of its paper, line by line.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+STEPS = 200
+
+
+class Lion(torch.optim.Optimizer):
+    """Chen and others, "Symbolic discovery of optimization algorithms" (2023), algorithm 2."""
+
+    def __init__(self, parameters: Any, lr: float, betas: Any, weight_decay: float) -> None:
+        super().__init__(parameters, {})
+        self.lr, (self.b1, self.b2), self.weight_decay = lr, betas, weight_decay
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for w in self.param_groups[0]["params"]:
+            m = self.state[w].setdefault("m", torch.zeros_like(w))
+            c = self.b1 * m + (1 - self.b1) * w.grad
+            w.copy_(w - self.lr * (torch.sign(c) + self.weight_decay * w))
+            self.state[w]["m"] = self.b2 * m + (1 - self.b2) * w.grad
+
+
+# What makes an optimizer of parameters, by ironmlp's class.
+MAKERS: dict[str, Any] = {
+    "SGD": torch.optim.SGD,
+    "Adam": torch.optim.Adam,
+    "AdamW": torch.optim.AdamW,
+    "Lion": Lion,
+}
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
+    ("SGD", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.05, "nesterov": True}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
+    ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
+    ("Lion", {"lr": 1e-4, "betas": [0.9, 0.99], "weight_decay": 0.0}),
+    ("Lion", {"lr": 0.01, "betas": [0.7, 0.9], "weight_decay": 0.3}),
+]
+
+
+def tensor(array: Any) -> torch.Tensor:
+    return torch.tensor(np.asarray(array))
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
+    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    cases = []
+    for name, options in CASES:
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        with torch.no_grad():
+            for p, value in zip(net.parameters(), initial, strict=True):
+                p.copy_(tensor(value))
+        optimizer = MAKERS[name](net.parameters(), **options)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            functional.mse_loss(net(tensor(X)), tensor(targets)).backward()
+            optimizer.step()
+        final = [p.tolist() for p in net.parameters()]
+        cases.append({"name": name, "options": options, "final": final})
+    made = {
+        "torch": torch.__version__,
+        "steps": STEPS,
+        "sizes": [3, 4, 2],
+        "X": X.tolist(),
+        "targets": targets.tolist(),
+        "initial": [value.tolist() for value in initial],
+    }
+    lines = [f'"{key}": {json.dumps(value)}' for key, value in made.items()]
+    lines.append('"cases": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]")
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    Path(__file__).with_name("torch_optimizers.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Every public optimizer has all that belongs to one: CONTRIBUTING.md says where each part is.
+
+`KINDS` has the kinds of members, and for each what a complete one has: a name, and whether the
+member of that name has it. Another kind is another entry.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import ironmlp as im
+import test_optimizers
+import test_rounding
+from golden import golden
+from ironmlp import optimizers, reference
+from ironmlp._commands.selfcheck_networks import NETWORKS
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+Parts = Mapping[str, Callable[[str], bool]]
+
+
+def text(page: str) -> str:
+    return (DOCS / page).read_text("utf-8")
+
+
+def is_rounded_in_a_test(name: str) -> bool:
+    rounded = getattr(optimizers, name)()._rounded() if hasattr(optimizers, name) else ["lr"]
+    return all(f"{option} of {name}" in test_rounding.TOO_LARGE for option in rounded)
+
+
+OPTIMIZER: Parts = {
+    "public": lambda name: name in im.__all__,
+    "string": lambda name: name in {kind.__name__ for kind in optimizers.OPTIMIZERS.values()},
+    "reference": lambda name: (
+        name in reference.optimizers.OPTIMIZERS and name in reference.specs.DEFAULTS
+    ),
+    "selfcheck": lambda name: (
+        name in {type(network.optimizer).__name__ for network in NETWORKS.values()}
+    ),
+    "golden": lambda name: name in {case["name"] for case in golden()["optimizers"]},
+    "cases": lambda name: name in test_optimizers.CASES,
+    "rounding": is_rounded_in_a_test,
+    "row in docs/optimizers.md": lambda name: f"| `{name}(" in text("optimizers.md"),
+    "formula in docs/optimizers.md": lambda name: (
+        re.search(rf"^{name} +\S", text("optimizers.md"), re.MULTILINE) is not None
+    ),
+    "docs/numerics.md": lambda name: (
+        re.search(rf"^ +{name} +\S", text("numerics.md"), re.MULTILINE) is not None
+    ),
+}
+
+KINDS: dict[str, tuple[list[str], Parts]] = {
+    "optimizer": (optimizers.__all__, OPTIMIZER),
+}
+
+MEMBERS = [(kind, name) for kind, (names, _) in KINDS.items() for name in names]
+
+
+def missing(name: str, parts: Parts) -> list[str]:
+    """What the member of that name does not have."""
+    return [part for part, has in parts.items() if not has(name)]
+
+
+@pytest.mark.parametrize(("kind", "name"), MEMBERS)
+def test_a_member_is_complete(kind: str, name: str) -> None:
+    assert missing(name, KINDS[kind][1]) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_member_that_has_nothing_is_found(kind: str) -> None:
+    parts = KINDS[kind][1]
+    assert missing("Missing", parts) == [*parts]
+
+
+def test_a_member_that_lacks_one_part_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(reference.optimizers.OPTIMIZERS, "Adam")
+    monkeypatch.delitem(test_rounding.TOO_LARGE, "eps of Adam")
+    assert missing("Adam", OPTIMIZER) == ["reference", "rounding"]
