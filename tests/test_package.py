@@ -1,13 +1,20 @@
 """Facts of the installed package: what is in it, what it needs, what it imports."""
 
+import importlib
 import importlib.metadata
+import itertools
+import pkgutil
 import re
+import rlcompleter
 import subprocess
 import sys
 import sysconfig
 import tomllib
 import zlib
 from pathlib import Path
+from types import FunctionType, ModuleType
+
+import numpy as np
 
 import ironmlp
 
@@ -64,6 +71,43 @@ def test_import_loads_no_optional_package() -> None:
     assert not loaded & {"matplotlib", "pandas", "sklearn", "scipy", "tqdm", "torch", "jax"}
 
 
-def test_public_names_exist() -> None:
-    assert ironmlp.__all__
-    assert [name for name in ironmlp.__all__ if not hasattr(ironmlp, name)] == []
+def public_modules() -> list[ModuleType]:
+    names = [found.name for found in pkgutil.iter_modules(ironmlp.__path__)]
+    public = [name for name in names if not name.startswith("_")]
+    return [ironmlp, *(importlib.import_module(f"ironmlp.{name}") for name in public)]
+
+
+def faults(module: ModuleType) -> list[str]:
+    """What `dir` and completion show of a module and is no public name of it, or do not show.
+
+    `help` goes by `__all__` alone.
+    """
+    public = set(module.__all__)
+    seen = {"dir": set(dir(module))}
+    completer = rlcompleter.Completer({"module": module})
+    found = (completer.complete("module.", i) for i in itertools.count())
+    listed = itertools.takewhile(lambda name: name is not None, found)
+    seen["completion"] = {name.removeprefix("module.").rstrip("()") for name in listed}
+    # It leaves out names that begin with underscores.
+    wanted = {"dir": public, "completion": {name for name in public if name[0] != "_"}}
+    wrong = [f"{what}: {name}" for what in seen for name in sorted(seen[what] ^ wanted[what])]
+    objects = [(name, getattr(module, name, None)) for name in sorted(public)]
+    for name, value in objects:
+        if isinstance(value, type | FunctionType) and not value.__module__.startswith("ironmlp"):
+            wrong.append(f"foreign: {name}")
+    return wrong
+
+
+def test_modules_show_public_names_only() -> None:
+    modules = public_modules()
+    assert {"ironmlp", "ironmlp.layers", "ironmlp.history"} <= {m.__name__ for m in modules}
+    assert {module.__name__: faults(module) for module in modules} == {
+        module.__name__: [] for module in modules
+    }
+
+
+def test_a_name_that_is_not_public_is_found() -> None:
+    planted = ModuleType("planted", "A module.")
+    planted.__dict__.update({"np": np, "Path": Path, "__all__": ["Path", "gone"]})
+    found = faults(planted)
+    assert {"dir: np", "dir: gone", "completion: np", "foreign: Path"} <= set(found)

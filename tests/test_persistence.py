@@ -14,7 +14,7 @@ import pytest
 
 import ironmlp as im
 from ironmlp import layers, losses, optimizers, persistence
-from ironmlp._files import arguments
+from ironmlp._files import specs
 from ironmlp._files.classes import classes_from_json, classes_to_json
 from states import everything, squares
 
@@ -170,12 +170,12 @@ SPECS: list[Any] = [
 
 @pytest.mark.parametrize("value", SPECS, ids=lambda value: type(value).__name__)
 def test_every_spec_survives(value: Any) -> None:
-    text = json.dumps(arguments.to_json(value), allow_nan=False)
-    assert arguments.from_json(json.loads(text)) == value
+    text = json.dumps(specs.to_json(value), allow_nan=False)
+    assert specs.from_json(json.loads(text)) == value
 
 
 def test_every_public_spec_is_tested() -> None:
-    assert {type(value).__name__ for value in SPECS} == set(arguments.SPECS)
+    assert {type(value).__name__ for value in SPECS} == set(specs.SPECS)
 
 
 KNOWN = [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ironmlp as im
 from ironmlp import layers, losses, optimizers
 from ironmlp._arguments.spec import Spec
 from ironmlp.layers import (
@@ -129,7 +130,16 @@ DEFAULTS = [
 
 def test_every_public_class_is_tested() -> None:
     public = {*layers.__all__, *losses.__all__, *optimizers.__all__}
-    assert public == {made.__name__ for made in FULL}
+    assert public == {made.__name__ for made in FULL} | {"Layer", "Loss", "Optimizer"}
+
+
+@pytest.mark.parametrize(
+    ("module", "base"), [(layers, im.Layer), (losses, im.Loss), (optimizers, im.Optimizer)]
+)
+def test_the_bases_are_public(module: Any, base: type[Spec]) -> None:
+    kinds = [getattr(module, name) for name in module.__all__]
+    assert base in kinds
+    assert all(issubclass(kind, base) for kind in kinds)
 
 
 @pytest.mark.parametrize(("made", "arguments"), DEFAULTS, ids=lambda x: type(x).__name__)

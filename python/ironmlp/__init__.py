@@ -6,6 +6,8 @@
     model.fit(X, y, epochs=20)
     model.predict(X)
 
+Models are made of values: layers, a loss and an optimizer, whose classes are `Layer`, `Loss` and
+`Optimizer`; `ironmlp.layers`, `ironmlp.losses` and `ironmlp.optimizers` say what each is.
 `ironmlp.functional` holds array functions, `ironmlp.datasets` two small data sets,
 `ironmlp.callbacks` code of your own between epochs, and `ironmlp.reference` the same models in
 plain NumPy.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ironmlp import callbacks, layers, losses, optimizers
 from ironmlp._configuration import (
     __version__,
     config,
@@ -32,6 +35,7 @@ from ironmlp.layers import (
     Dropout,
     Flatten,
     Identity,
+    Layer,
     LeakyReLU,
     Linear,
     MaxPool2d,
@@ -41,14 +45,14 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.lenet import LeNet5
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber
+from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW, Lion
+from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
+    from ironmlp.lenet import LeNet5
     from ironmlp.persistence import load
 
 __all__ = [
@@ -72,11 +76,14 @@ __all__ = [
     "Huber",
     "Identity",
     "LambdaCallback",
+    "Layer",
     "LeNet5",
     "LeakyReLU",
     "Linear",
     "Lion",
+    "Loss",
     "MaxPool2d",
+    "Optimizer",
     "ProgressBar",
     "ReLU",
     "Sequential",
@@ -86,28 +93,34 @@ __all__ = [
     "StopTraining",
     "Tanh",
     "__version__",
+    "callbacks",
     "config",
     "datasets",
     "functional",
     "get_num_threads",
+    "layers",
     "load",
+    "losses",
+    "optimizers",
     "reference",
     "set_num_threads",
     "show_config",
 ]
 
-# What many programs never use: imported with its first use.
-LAZY = ("datasets", "functional", "load", "reference")
+# What many programs never use: modules, and names of modules, imported with their first use.
+LAZY = ("datasets", "functional", "lenet", "reference")
+LAZY_NAMES = {"LeNet5": "lenet", "load": "persistence"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in LAZY:
-        import importlib
+    import importlib
 
-        module = importlib.import_module(f"ironmlp.{'persistence' if name == 'load' else name}")
-        return module.load if name == "load" else module
+    if name in LAZY:
+        return importlib.import_module(f"ironmlp.{name}")
+    if name in LAZY_NAMES:
+        return getattr(importlib.import_module(f"ironmlp.{LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'ironmlp' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *LAZY})
+    return __all__

@@ -16,6 +16,11 @@ from ironmlp._labels import distinct, label_array, positions
 
 __all__ = ["cracks", "digit_images", "digits", "stratified_split", "xor"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DIGITS = Path(__file__).parent / "data" / "digits.npz"
 
 

@@ -38,6 +38,11 @@ __all__ = [
     "softmax_cross_entropy_with_logits_value_and_grad",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 Want: TypeAlias = Literal["value", "grad", "both"]
 

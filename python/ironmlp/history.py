@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 __all__ = ["History"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class History:
     """`history["loss"]` is a float64 array with one entry for each finished epoch of the call.
 

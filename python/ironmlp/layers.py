@@ -23,6 +23,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Identity",
+    "Layer",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
@@ -32,6 +33,11 @@ __all__ = [
     "Softplus",
     "Tanh",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Initializer = Literal["torch_linear", "glorot_uniform", "he_normal", "zeros", "normal"]
 

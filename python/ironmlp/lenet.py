@@ -20,6 +20,11 @@ from ironmlp.model import Sequential
 
 __all__ = ["LeNet5"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 EXAMPLE = "LeNet5((1, 28, 28), 10)"
 
 

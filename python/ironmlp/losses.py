@@ -20,7 +20,12 @@ from ironmlp._arguments.values import choice, flag, index, real, reals
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
+__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "Loss"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Reduction = Literal["mean", "sum"]
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum")

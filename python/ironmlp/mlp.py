@@ -24,6 +24,10 @@ from ironmlp.optimizers import Optimizer
 __all__ = ["MLP"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class MLP(Sequential):
     """A multilayer perceptron: `Linear` layers with an activation between each two.
 

@@ -25,6 +25,10 @@ from ironmlp.optimizers import Optimizer
 __all__ = ["Sequential"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Sequential(Engine):
     """A network of layers, one after the other, with its loss and optimizer.
 

@@ -16,7 +16,11 @@ from typing import Any, Self
 from ironmlp._arguments.spec import Spec, refusal
 from ironmlp._arguments.values import choice, flag, real, reals
 
-__all__ = ["SGD", "Adam", "AdamW", "Lion"]
+__all__ = ["SGD", "Adam", "AdamW", "Lion", "Optimizer"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class Optimizer(Spec):

@@ -17,16 +17,21 @@ from ironmlp._arguments.values import checked_seed, integer, real, size
 from ironmlp._configuration import config
 from ironmlp._engine.network import checked_layers, parameter_shapes
 from ironmlp._environment import computed
-from ironmlp._files.arguments import from_json, one_item
 from ironmlp._files.classes import classes_from_json
 from ironmlp._files.ordinary import open_ordinary
 from ironmlp._files.safetensors import Header, parsed, read_header, read_tensor
 from ironmlp._files.saving import FORMAT_VERSION, moment_keys
+from ironmlp._files.specs import from_json, one_item
 from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
 __all__ = ["load"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 MODELS: dict[str, type[Sequential]] = {"MLP": MLP, "Sequential": Sequential}
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::prelude::*;
 
 use super::array::{Float, View};
+use super::tuning::{SEARCH_TILE, SEARCHED};
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
 use crate::kernels::loss::{Loss, RowWeights};
@@ -12,11 +13,6 @@ use crate::network::{Layout, Spec};
 use crate::runtime::{Team, watch};
 use crate::simd::Isa;
 use crate::training::Targets;
-
-/// Elements of a tile of the search for NaNs: 1 MB of f32, about 50 us.
-const TILE: usize = 1 << 18;
-/// Nanoseconds of one element of it: 20 GB/s of f32.
-const ELEMENT: f64 = 0.2;
 
 /// X, targets and weights as they came.
 pub struct Inputs {
@@ -92,8 +88,8 @@ impl Inputs {
 pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()> {
     let found = AtomicUsize::new(usize::MAX);
     let elements = x.rows().saturating_mul(x.cols());
-    let tiles = elements.div_ceil(TILE).min(x.rows());
-    watch::run(Team::for_cost(threads, ELEMENT * elements as f64), tiles, &|tile| {
+    let tiles = elements.div_ceil(SEARCH_TILE).min(x.rows());
+    watch::run(Team::for_cost(threads, SEARCHED * elements as f64), tiles, &|tile| {
         let at = |tile: usize| (x.rows() as u128 * tile as u128 / tiles as u128) as usize;
         if let Some(row) = first_non_finite::<T>(isa, x, at(tile)..at(tile + 1)) {
             found.fetch_min(row, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::array::{Float, View};
 use super::entry::{compute, entry};
 use super::output::array;
+use super::tuning::PIECE;
 use crate::error::{Error, Result};
 use crate::kernels::activation::{SigmoidBackwardElements, SigmoidElements};
 use crate::kernels::gather::{DType, to_i64, to_vec};
@@ -16,9 +17,6 @@ use crate::kernels::loss::functional::{
 };
 use crate::runtime::{memory, watch};
 use crate::simd::Isa;
-
-/// Elements between looks for Ctrl-C: about 1 ms.
-const PIECE: usize = 1 << 20;
 
 type Any<'py> = Bound<'py, PyAny>;
 

@@ -8,25 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::route::Key;
+use super::tuning::{GRADIENTS, MEMORY, PLANS, SHAPES};
 use crate::error::Result;
 use crate::network::Spec;
 use crate::runtime::{Limits, PerProcess, Recent};
 use crate::simd::Isa;
-
-/// Bytes of all plans: small networks take 3 KB each, one of 4096 x 4096 weights 1 MB. A plan is made
-/// in 5 us, or in 10 us for each MB.
-const PLANS: Limits = Limits { bytes: 16 << 20, values: 256 };
-
-/// Bytes of the memory of steps, or [`GRADIENTS`] times the parameters of the network that was used
-/// last if that is more. To make and clear as much takes 10 ms.
-const MEMORY: Limits = Limits { bytes: 64 << 20, values: 64 };
-
-/// Gradients take as much as parameters, and are the memory of which a step makes least use: these many
-/// networks may have their gradients taken in turn.
-const GRADIENTS: usize = 4;
-
-/// Shapes of networks that new models are compared with.
-const SHAPES: Limits = Limits { bytes: usize::MAX, values: 64 };
 
 type Shared = dyn Any + Send + Sync;
 

@@ -11,7 +11,7 @@
 //!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
-//! - `error.rs`: errors as exceptions.
+//! - `error.rs`: errors as exceptions. `tuning.rs`: the numbers that decide about speed and memory alone.
 
 mod access;
 mod array;
@@ -32,6 +32,7 @@ mod run;
 mod shared;
 mod spec;
 mod state;
+mod tuning;
 mod typed;
 
 /// The compiled part of ironmlp: training, prediction and array functions in Rust.

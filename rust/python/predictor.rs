@@ -10,15 +10,12 @@ use super::network::Predict;
 use super::output::{Out, copied};
 use super::route::Key;
 use super::shared::{Typed, batch};
+use super::tuning::SMALL_FLOPS;
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::network::{Plan, Purpose, Workspace};
 use crate::runtime::memory;
 use crate::runtime::pool::caught;
-
-/// A call of so many floating-point operations or fewer, about 20 us, keeps the GIL: letting go of
-/// it takes 0.1 us, but to have it back may take the 5 ms that other threads keep it.
-const SMALL_FLOPS: f64 = 500_000.0;
 
 /// A predictor.
 pub struct TypedPredictor<T: Float> {

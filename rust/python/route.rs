@@ -1,11 +1,8 @@
 //! How steps are done, and by which plan.
 
+use super::tuning::FORWARD_ROWS;
 use crate::kernels::images::ImageShape;
 use crate::network::{Purpose, SLAB_ROWS};
-
-/// Rows of a forward pass that are in memory at a time: 8 tiles for threads to share, and 1 MB of
-/// f32 for a layer of 256 units.
-const FORWARD_ROWS: usize = 1024;
 
 /// How training steps are done; all routes give the same bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,14 +5,12 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use super::memory;
+use super::tuning::HUGE_PAGE;
 use crate::error::Result;
 use crate::simd::Real;
 
 /// A cache line, which is also the widest register.
 const LINE: usize = 64;
-/// A huge page of x86-64, and of aarch64 with pages of 4 KB. Buffers of that size start on one, so
-/// that the kernel can back all of them with huge pages: 5 % of a step's time at 5 MB.
-const HUGE_PAGE: usize = 2 << 20;
 
 /// Types of which all-zero bytes are a value.
 ///

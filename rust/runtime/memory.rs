@@ -3,18 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::tuning::{CHECKED, SMALL, SMALL_OF_LAYER};
 use crate::error::{Error, Result};
-
-/// From this many bytes on an allocation asks for the available memory first: the kernel hands out
-/// more than it has, and kills the process that then writes to it. Asking takes about 20 us, writing
-/// this much takes milliseconds.
-const CHECKED: usize = 64 << 20;
-
-/// Bytes that lists, texts and the system's own bookkeeping take at most beside the arrays of a call:
-/// what is small is made without asking, so large allocations see to it that there is room.
-const SMALL: usize = 1 << 20;
-/// Bytes that a layer adds to them: its ops, its names and places in a plan.
-const SMALL_OF_LAYER: usize = 4 << 10;
 
 /// Bytes that this process may still use: the least of what the machine has left, what each control
 /// group (version 1 or 2) around the process leaves, and what its own limits (`ulimit -v`, `-d`) do.

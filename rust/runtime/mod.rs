@@ -11,6 +11,7 @@
 //! - `fork.rs`: a generation that a fork raises, since no thread survives one.
 //! - `per_process.rs`: [`PerProcess`], what threads share and a fork does not copy.
 //! - `recent.rs`: [`Recent`], what was used lately, in so many bytes.
+//! - `tuning.rs`: the numbers that decide about speed and memory alone.
 
 mod arena;
 pub mod fork;
@@ -21,6 +22,7 @@ pub mod pool;
 mod recent;
 pub mod team;
 pub mod threads;
+mod tuning;
 pub mod watch;
 mod worker;
 

@@ -4,16 +4,7 @@
 //! other, or that two cores share no cache, where half of what a step wrote lies on the wrong side.
 
 use super::team;
-
-/// Nanoseconds of a trial: twenty times what a worker takes to wake up.
-const WINDOW: f64 = 1e6;
-/// Windows between two trials: one after a change, twice as many after each trial that was lost, up
-/// to these, and so many that what it lost is 2 % of them: where another process holds a core, a
-/// trial may wait for its turn to end, which is 3 ms, and a step alone may be longer than a window.
-const MOST: f64 = 256.0;
-const PAID: f64 = 50.0;
-/// Nanoseconds of work for one that is timed: a clock may take 1 us where it is not the processor's.
-const TIMED: f64 = 4e4;
+use super::tuning::{MOST_WINDOWS, TIMED, TRIAL, TRIALS_PAID};
 
 /// Chooses between one thread and several for work that comes again and again.
 ///
@@ -70,7 +61,7 @@ impl Pace {
         self.units += units as f64 * self.pieces;
         self.nanoseconds += nanoseconds * self.pieces;
         (self.pieces, self.estimate) = (0.0, 0.0);
-        if self.nanoseconds < WINDOW * if self.trial { 1.0 } else { self.pause } {
+        if self.nanoseconds < TRIAL * if self.trial { 1.0 } else { self.pause } {
             return;
         }
         let now = self.nanoseconds / self.units;
@@ -83,8 +74,9 @@ impl Pace {
             self.pause = 1.0;
         } else {
             self.several = !self.several;
-            let longer = if 2.0 * self.pause < MOST { 2.0 * self.pause } else { MOST };
-            let paid = PAID * lost / WINDOW;
+            let longer =
+                if 2.0 * self.pause < MOST_WINDOWS { 2.0 * self.pause } else { MOST_WINDOWS };
+            let paid = TRIALS_PAID * lost / TRIAL;
             self.pause = if paid < longer { longer } else { paid };
         }
         self.trial = !self.trial;

@@ -20,18 +20,10 @@ use std::thread::{self, Thread};
 use super::fork;
 use super::memory;
 use super::team::Team;
+use super::tuning::{CHUNKS, WAKE_AFTER};
 use super::worker::{Line, Share, spin_until};
 use crate::error::{Error, Result};
 use crate::simd::environment::FloatEnvironment;
-
-/// Chunks for each thread: what another thread takes over at a time, and what the last thread may
-/// still have to do when the others have finished, is an eighth of a share. A claim takes 10 ns.
-const CHUNKS: usize = 8;
-
-/// Nanoseconds of work between two calls of parked workers, which take the caller 5 us each: at
-/// most 5 % of its time, also where nothing comes of it because each op is over before a worker has
-/// woken up.
-const WAKE_AFTER: f64 = 100_000.0;
 
 /// In [`Pool::pending`]: the caller sleeps.
 const WAITING: u32 = 1 << 31;

@@ -3,10 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Nanoseconds of work for each thread of an op. To hand out an op and to wait for its end takes
-/// 0.3 us on two threads, and as much again goes to tiles of unequal length: with 2.5 us each, two
-/// threads take 3.1 us for what one does in 5.
-const GRAIN: f64 = 2500.0;
+use super::tuning::GRAIN;
 
 thread_local! {
     /// Of the caller: no other thread can change what a step has already counted on.

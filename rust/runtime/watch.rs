@@ -6,21 +6,15 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::pool::Pool;
 use super::team::Team;
+use super::tuning::{APART, LONG};
 use crate::error::{Error, Result};
 
 /// Whether the call should end.
 pub type Look = fn() -> bool;
-
-/// From one look to the next: half of what an answer may take, for a look comes only after the piece
-/// of work that is in progress.
-const APART: Duration = Duration::from_millis(50);
-
-/// Nanoseconds of a region's work below which nobody reads the clock between its tiles.
-const LONG: f64 = 1_000_000.0;
 
 #[derive(Clone, Copy)]
 struct Watch {

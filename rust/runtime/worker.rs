@@ -8,19 +8,9 @@ use std::cell::UnsafeCell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a thread spins before it lets go of its core. To wake a parked one takes 5 us of the
-/// thread that wakes and about 50 us until it runs: who spins as long as that loses at most as much
-/// again as by the best choice, and the gaps within a training step are well below.
-const SPIN: Duration = Duration::from_micros(50);
-
-/// Looks before the first reading of the clock, which takes 25 ns: 1 us at 40 cycles a pause (Zen),
-/// 3 us at 140 (Intel since Skylake).
-const LOOKS: usize = 64;
-/// Looks between two offers of the core to whoever else is to run on it: without them a worker that
-/// shares the caller's core keeps it from going on. An offer that nobody takes is 0.4 us.
-const LOOKS_BETWEEN_YIELDS: usize = 16;
+use super::tuning::{LOOKS, LOOKS_BETWEEN_YIELDS, SPIN};
 
 /// Spins until `ready`; gives up after [`SPIN`], and then gives false.
 pub(super) fn spin_until(ready: impl Fn() -> bool) -> bool {

@@ -3,10 +3,12 @@
 //! - `data.rs`: X, targets and weights of a run, owned or held.
 //! - `sampler.rs`: the order of the rows in an epoch.
 //! - `run.rs`: the cursor, the losses, and when to stop.
+//! - `tuning.rs`: the numbers that decide about speed and memory alone.
 
 mod data;
 mod run;
 mod sampler;
+mod tuning;
 
 pub use data::{Data, Targets};
 pub use run::{Pause, Run};

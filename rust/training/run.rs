@@ -1,29 +1,16 @@
 //! The cursor of a training run, its losses, and when it pauses.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::data::Data;
 use super::sampler::Sampler;
+use super::tuning::{CLOCK_FLOPS, LOOK, RESERVED_EPOCHS, STEP_FLOPS};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Rows;
 use crate::network::{Head, Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
-
-/// A step of this many floating-point operations takes about 20 us on the slowest machine that we
-/// know of (1 GFLOP/s without FMA): the clock is read no more often than that. It takes 50 ns.
-const CLOCK_FLOPS: f64 = 20_000.0;
-/// What a step costs beside its floating-point operations, in these.
-const STEP_FLOPS: f64 = 500.0;
-
-/// How long batches with a loss of the caller's go by between two looks at what they have left: as long as
-/// a slice of training with ours.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// Epochs for whose losses there is room from the start. Who trains until something else ends it asks
-/// for more epochs than there is memory for.
-const RESERVED_EPOCHS: usize = 1 << 16;
 
 /// Why [`Run::advance`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

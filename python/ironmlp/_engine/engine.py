@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,14 @@ from ironmlp._arguments.values import flag, size
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes
 from ironmlp._engine.own_loss import call_loss, check_gradient, not_applied
-from ironmlp._engine.repr import call
-from ironmlp._engine.summary import Summary, summary
 from ironmlp._engine.trained import Trained
 from ironmlp._labels import Classification, in_dtype, reading_of
 from ironmlp.layers import Flatten, Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from ironmlp._engine.summary import Summary
 
 
 class Engine(Trained):
@@ -217,6 +218,8 @@ class Engine(Trained):
 
     def summary(self) -> Summary:
         """A table of the layers, their outputs and parameters; a string to print."""
+        from ironmlp._engine.summary import summary  # which few programs need, as the next
+
         return summary(self._layers, self.dtype)
 
     def _samples(self, X: Any) -> Array:
@@ -257,4 +260,6 @@ class Engine(Trained):
         return {name: value for name, value in given.items() if value}
 
     def __repr__(self) -> str:
+        from ironmlp._engine.repr import call
+
         return call(type(self), self._arguments() | {"optimizer": self.optimizer})

@@ -15,10 +15,10 @@ from ironmlp._configuration import config
 from ironmlp._engine import Engine
 from ironmlp._engine.network import parameter_shapes
 from ironmlp._environment import computed
-from ironmlp._files.arguments import to_json
 from ironmlp._files.atomic import write
 from ironmlp._files.classes import classes_to_json
 from ironmlp._files.safetensors import chunks
+from ironmlp._files.specs import to_json
 
 # Raised when older versions could not read the file, or would make another model of it. In format 1
 # the scalars were two, under the name "beta_powers".

@@ -23,3 +23,7 @@ from .model import Sequential
 from .specs import spec
 
 __all__ = ["MLP", "Sequential", "spec"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,10 +9,13 @@ from typing import Any
 from ironmlp import layers, losses, optimizers
 from ironmlp._arguments.spec import Spec
 
+# No model is made of these themselves.
+BASES = ("Layer", "Loss", "Optimizer")
 SPECS: dict[str, type[Spec]] = {
     name: getattr(module, name)
     for module in (layers, losses, optimizers)
     for name in module.__all__
+    if name not in BASES
 }
 
 
