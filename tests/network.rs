@@ -11,7 +11,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
@@ -305,10 +305,13 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
         }
     }
     spec.loss = Some((loss.clone(), Reduction::Mean));
-    if rows.is_multiple_of(2) {
-        spec.optimizer =
-            Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
-    }
+    let (betas, eps, weight_decay) = ((0.9, 0.999), 1e-8, 0.01);
+    spec.optimizer = match rows % 4 {
+        0 => Optimizer::Adam(Adam { betas, eps, weight_decay }),
+        1 => Optimizer::AdamW(AdamW { betas, eps, weight_decay }),
+        2 => Optimizer::Lion(Lion { betas, weight_decay }),
+        _ => spec.optimizer,
+    };
     spec.check().unwrap();
     let (inputs, outputs) = (spec.in_features(), spec.out_features());
     let x = noise::<T>(1, ROWS * inputs);

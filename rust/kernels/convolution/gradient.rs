@@ -134,7 +134,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let mut col = 0;
         while col < self.cols.kernel {
             let count = match self.cols.kernel - col {
-                _ if self.cols.dilation > 1 => 1,
+                _ if self.cols.dilation > 1 || S::REGISTERS == 1 => 1,
                 1 | 2 => 1,
                 3 | 4 | 6 | 7 => 3,
                 _ => 5,
@@ -146,9 +146,9 @@ impl<T: Real> ConvolutionGradient<'_, T> {
                 (16, 1) => self.outputs::<S, 8, 1>(col),
                 (16, 3) => self.outputs::<S, 4, 3>(col),
                 (16, _) => self.outputs::<S, 2, 5>(col),
-                (_, 1) => self.outputs::<S, 1, 1>(col),
-                (_, 3) => self.outputs::<S, 1, 3>(col),
-                _ => self.outputs::<S, 1, 5>(col),
+                (8, 3) => self.outputs::<S, 1, 3>(col),
+                (8, 5) => self.outputs::<S, 1, 5>(col),
+                _ => self.outputs::<S, 1, 1>(col),
             };
             col += count;
         }

@@ -71,7 +71,7 @@ impl<T: Real> Formula<T> for SgdFormula<T> {
 impl<T: Real> SgdFormula<T> {
     /// The learning rate, if there is neither momentum nor weight decay.
     #[inline(always)]
-    pub(super) fn plain(&self) -> Option<T> {
+    pub(super) fn plain(self) -> Option<T> {
         (self.momentum == T::ZERO && self.weight_decay == T::ZERO).then_some(self.lr)
     }
 }

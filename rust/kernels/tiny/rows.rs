@@ -39,7 +39,7 @@ impl<'a, T: Elementary> Rows<'a, T> {
         if let Some(first) = step.layers.first() {
             turn::<T, S>(input, step.turned(first.input, first.inputs));
         }
-        let turned = loss.can_turn();
+        let turned = S::REGISTERS > 1 && loss.can_turn();
         match targets {
             Some(targets) if turned => targets.run_plain::<Narrow<S>>(),
             Some(targets) => targets.run_plain::<S>(),
@@ -142,7 +142,7 @@ fn forward<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &TinyLayer) {
     if activation != Activation::Identity {
         let output = step.turned(layer.output, layer.outputs);
         let pass = ActivationForward { activation, input, output };
-        if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { pass.run::<S>() }
+        if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { S::call(pass) }
     }
 }
 
@@ -168,7 +168,7 @@ fn activation_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &TinyL
     let saved = step.turned(saved, layer.outputs);
     let grad = step.turned(layer.grad, layer.outputs);
     let pass = ActivationBackward { activation, saved, grad };
-    if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { pass.run::<S>() }
+    if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { S::call(pass) }
 }
 
 /// The gradient at the output of the layer below.
