@@ -3,6 +3,7 @@
 #   .venv-build  maturin, which builds the wheel
 #   .venv        NumPy and the wheel: what a user has
 #   .venv-test   the wheel with its `test` extra, and the linters
+#   .venv-dev    the working tree with the same, for quick tries
 #   .venv-bench  the wheel with its `bench` extra: the libraries to compare with
 # Each holds a file `ready`, newer than what was installed last, so that a second run
 # of a target rebuilds only what has changed.
@@ -12,6 +13,8 @@ MAX_WHEEL_BYTES := 2000000
 # Of tests/fuzz.py
 CASES ?= 1000
 SEED ?= 0
+# Of pytest, for make dev: files, or any of its arguments
+TESTS ?=
 # Of benches/peers.py and benches/lenet.py: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
@@ -48,6 +51,11 @@ lint: .venv-test/ready ## Check format, style, types, stubs and layering
 	.venv-test/bin/mypy python/ironmlp
 	.venv-test/bin/python -m mypy.stubtest --allowlist tests/stubtest.allowlist ironmlp._core
 	.venv-test/bin/python tests/layering.py
+
+.PHONY: dev
+dev: .venv-dev/ready ## Build the working tree quickly and run tests: make dev TESTS=tests/test_fit.py
+	VIRTUAL_ENV=$(CURDIR)/.venv-dev .venv-build/bin/maturin develop --quiet --locked --profile quick
+	.venv-dev/bin/pytest --deselect tests/test_package.py::test_tests_run_against_the_installed_package $(TESTS)
 
 .PHONY: bench
 bench: .venv-bench/ready ## Time training, prediction and import beside other libraries
@@ -96,7 +104,8 @@ aarch64: ## Build for aarch64 on Debian, and compare its hashes under an emulato
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf target dist .venv .venv-build .venv-test .venv-bench
+	rm -rf target dist .venv .venv-build .venv-test .venv-dev .venv-bench
+	rm -f python/ironmlp/_core.abi3.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find python tests benches examples -name __pycache__ -prune -exec rm -rf {} +
 
@@ -138,3 +147,11 @@ $(WHEEL): $(SOURCES) .venv-build/ready
 
 .venv-bench/ready: $(WHEEL)
 	$(call install,.venv-bench,[bench])
+
+.venv-dev/ready: pyproject.toml .venv-build/ready
+	$(call venv,.venv-dev)
+	@echo "Installing what the tests need into .venv-dev"
+	.venv-dev/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*project["dependencies"], *project["optional-dependencies"]["test"], sep="\n")' \
+	  | .venv-dev/bin/pip install --quiet --requirement /dev/stdin
+	touch $@

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ironmlp::runtime::Team;
-use ironmlp::runtime::pool::Pool;
+use ironmlp::runtime::pool::ThreadPool;
 
 /// Microseconds: median and 99th percentile of `regions` regions with a pause before each, or of
 /// those of 3 seconds.
@@ -23,7 +23,7 @@ fn latency(name: &str, pause: Duration, regions: usize, tile: &(dyn Fn(usize) + 
         .map(|_| {
             rest(pause);
             let start = Instant::now();
-            Pool::run(Team::whole(2), 2, tile).expect("no panic");
+            ThreadPool::run(Team::whole(2), 2, tile).expect("no panic");
             start.elapsed().as_secs_f64() * 1e6
         })
         .collect();
@@ -74,7 +74,7 @@ fn work(rounds: usize) {
 fn window(team: Team, rounds: usize) -> (f64, f64) {
     let (start, mut regions) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_millis(50) {
-        Pool::run(team, 32, &|_| work(rounds)).expect("no panic");
+        ThreadPool::run(team, 32, &|_| work(rounds)).expect("no panic");
         regions += 1;
     }
     (f64::from(regions), start.elapsed().as_secs_f64())

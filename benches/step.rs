@@ -8,11 +8,11 @@ mod support;
 
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::gather::{Rows, Source};
+use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::network::{
-    Batch, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
+    Batch, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State, Targets,
 };
 use ironmlp::simd::Isa;
 use support::{peak, seconds};
@@ -92,12 +92,12 @@ fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {
     let y: Vec<T> = (0..ROWS).map(|i| T::from_f64((i % 2) as f64)).collect();
     let classes: Vec<i32> = (0..ROWS).map(|i| (i % outputs) as i32).collect();
     let order: Vec<u32> = (0..network.batch).map(|i| (i * 2_654_435_761 % ROWS) as u32).collect();
-    let labels = if outputs == 1 { Labels::Values(&y) } else { Labels::Classes(&classes) };
+    let labels = if outputs == 1 { Targets::Values(&y) } else { Targets::Classes(&classes) };
     let batch = Batch {
         source: Source::of_slice(&x, inputs),
-        order: Rows::List(&order),
+        order: RowOrder::List(&order),
         rows: network.batch,
-        labels,
+        targets: labels,
         weights: None,
     };
     let mut state = State::<T>::new(&spec, 1e-3, 1, isa).expect("memory");

@@ -12,19 +12,19 @@ use std::time::Instant;
 use ironmlp::error::{Error, Result};
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::convolution::Stencil;
-use ironmlp::kernels::gather::{Rows, Source, to_i64, to_vec};
+use ironmlp::kernels::gather::{RowOrder, Source, to_i64, to_vec};
 use ironmlp::kernels::gemm::matmul;
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
-    Updates, initial_parameters,
+    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
+    Targets, Updates, initial_parameters,
 };
 use ironmlp::runtime::memory::{copied, filled};
 use ironmlp::simd::Isa;
-use ironmlp::training::{Data, Run, Sampler, Targets};
+use ironmlp::training::{Data, OwnedTargets, Sampler, TrainingRun};
 
 /// Bytes from which on an allocation may be refused.
 const LARGE: usize = 4096;
@@ -213,17 +213,24 @@ impl Case {
 
     fn batch(&self) -> Batch<'_, f32> {
         let source = Source::of_slice(&self.x, self.x.len() / self.rows);
-        let labels = Labels::Classes(&self.classes);
-        Batch { source, order: Rows::From(0), rows: self.rows, labels, weights: None }
+        let labels = Targets::Classes(&self.classes);
+        Batch { source, order: RowOrder::From(0), rows: self.rows, targets: labels, weights: None }
     }
 
-    fn run(&self, batch: usize, epochs: usize) -> Result<Run<'_, f32>> {
+    fn run(&self, batch: usize, epochs: usize) -> Result<TrainingRun<'_, f32>> {
         let plan = Arc::new(self.plan(Purpose::Train, batch)?);
         let workspace = plan.workspace(batch)?;
         let source = self.batch().source;
-        let targets = Targets::Classes(copied(&self.classes)?);
+        let targets = OwnedTargets::Classes(copied(&self.classes)?);
         let sampler = Sampler::new(self.rows, batch, true)?;
-        Run::new(plan, workspace, Data { source, targets, weights: None }, sampler, epochs, 1)
+        TrainingRun::new(
+            plan,
+            workspace,
+            Data { source, targets, weights: None },
+            sampler,
+            epochs,
+            1,
+        )
     }
 }
 

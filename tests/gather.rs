@@ -1,6 +1,6 @@
 //! Rows of matrices of any dtype and strides arrive as the nearest values, and nothing else is read.
 
-use ironmlp::kernels::gather::{DType, Gather, Rows, Source, first_non_finite, to_i64, to_vec};
+use ironmlp::kernels::gather::{DType, Gather, RowOrder, Source, first_non_finite, to_i64, to_vec};
 use ironmlp::kernels::panels::Panels;
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
@@ -95,7 +95,12 @@ impl Matrix {
 }
 
 /// What a gather leaves in a buffer, padding included.
-fn gathered<T: Real>(isa: Isa, source: Source, rows: Rows<'_>, count: usize) -> (Vec<T>, usize) {
+fn gathered<T: Real>(
+    isa: Isa,
+    source: Source,
+    rows: RowOrder<'_>,
+    count: usize,
+) -> (Vec<T>, usize) {
     let stride = Panels::<T>::padded_stride(count, size_of::<T>());
     let mut buffer = vec![T::from_f64(-7.5); Panels::<T>::buffer_len(source.cols(), stride)];
     // SAFETY: the view is used while the buffer lives, by one thread.
@@ -104,7 +109,7 @@ fn gathered<T: Real>(isa: Isa, source: Source, rows: Rows<'_>, count: usize) -> 
     (buffer, stride)
 }
 
-fn check<T: Real>(matrix: &Matrix, source: Source, rows: Rows<'_>, chosen: &[usize]) {
+fn check<T: Real>(matrix: &Matrix, source: Source, rows: RowOrder<'_>, chosen: &[usize]) {
     for isa in Isa::all() {
         let (buffer, stride) = gathered::<T>(isa, source, rows, chosen.len());
         for (panel, buffer) in buffer.chunks(stride).enumerate() {
@@ -160,12 +165,12 @@ proptest! {
         }),
     ) {
         let chosen: Vec<_> = list.iter().map(|&row| row as usize).collect();
-        check::<f32>(&matrix, matrix.source(), Rows::List(&list), &chosen);
-        check::<f64>(&matrix, matrix.source(), Rows::List(&list), &chosen);
+        check::<f32>(&matrix, matrix.source(), RowOrder::List(&list), &chosen);
+        check::<f64>(&matrix, matrix.source(), RowOrder::List(&list), &chosen);
         let start = chosen[0];
         let range: Vec<_> = (start..matrix.shape.0).collect();
-        check::<f32>(&matrix, matrix.source(), Rows::From(start), &range);
-        check::<f64>(&matrix, matrix.source(), Rows::From(start), &range);
+        check::<f32>(&matrix, matrix.source(), RowOrder::From(start), &range);
+        check::<f64>(&matrix, matrix.source(), RowOrder::From(start), &range);
     }
 
     #[test]
@@ -245,7 +250,7 @@ fn every_half_is_converted_exactly() {
         (0..1u64 << 14).map(|i| (0..4).fold(0, |word, k| word | (4 * i + k) << (16 * k))).collect();
     let matrix = Matrix::new(DType::F16, (1024, 64), (128, 2), &words);
     let all: Vec<_> = (0..1024).collect();
-    check::<f32>(&matrix, matrix.source(), Rows::From(0), &all);
+    check::<f32>(&matrix, matrix.source(), RowOrder::From(0), &all);
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn integers_are_rounded_once() {
     // By way of f64 it would round down to 2^60 first, and then stay there.
     let x = (1i64 << 60) + (1 << 36) + 1;
     let matrix = Matrix::new(DType::I64, (1, 1), (8, 8), &[x as u64]);
-    let (buffer, _) = gathered::<f32>(Isa::PORTABLE, matrix.source(), Rows::From(0), 1);
+    let (buffer, _) = gathered::<f32>(Isa::PORTABLE, matrix.source(), RowOrder::From(0), 1);
     assert_eq!(f64::from(buffer[0]), 2f64.powi(60) + 2f64.powi(37));
 }
 
@@ -274,7 +279,12 @@ fn labels_keep_their_values() {
 fn a_row_that_is_not_there_is_refused() {
     let matrix = Matrix::new(DType::F32, (3, 2), (8, 4), &[1]);
     let source = matrix.source();
-    for rows in [Rows::List(&[0, 3]), Rows::List(&[u32::MAX, 0]), Rows::List(&[1]), Rows::From(2)] {
+    for rows in [
+        RowOrder::List(&[0, 3]),
+        RowOrder::List(&[u32::MAX, 0]),
+        RowOrder::List(&[1]),
+        RowOrder::From(2),
+    ] {
         let gather = || gathered::<f32>(Isa::PORTABLE, source, rows, 2);
         assert!(std::panic::catch_unwind(gather).is_err(), "{rows:?}");
     }
@@ -332,8 +342,8 @@ fn nothing_outside_the_elements_is_read() {
                 for at_end in [true, false] {
                     let guarded = Guarded::new(&matrix.bytes, at_end);
                     let source = matrix.source_at(guarded.data);
-                    check::<f32>(&matrix, source, Rows::List(&[2, 0, 1]), &[2, 0, 1]);
-                    check::<f64>(&matrix, source, Rows::From(0), &[0, 1, 2]);
+                    check::<f32>(&matrix, source, RowOrder::List(&[2, 0, 1]), &[2, 0, 1]);
+                    check::<f64>(&matrix, source, RowOrder::From(0), &[0, 1, 2]);
                     for isa in Isa::all() {
                         let expected = first_bad::<f32>(&matrix, 0..3);
                         assert_eq!(first_non_finite::<f32>(isa, &source, 0..3), expected);

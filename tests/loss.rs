@@ -5,7 +5,7 @@ use crate::support::losses::{self, Target, bound};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::error::Error;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, Softmax, Targets};
+use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, RowTargets, Softmax};
 use ironmlp::kernels::panels::{Panels, Span};
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, LANES, Real};
@@ -116,12 +116,12 @@ impl<T: Elementary> Batch<T> {
         self.outputs.rows
     }
 
-    fn targets(&mut self) -> Targets<T> {
+    fn targets(&mut self) -> RowTargets<T> {
         if self.classes.is_empty() {
-            Targets::Values(self.values.view())
+            RowTargets::Values(self.values.view())
         } else {
             // SAFETY: the vector lives as long as the batch.
-            Targets::Classes(unsafe {
+            RowTargets::Classes(unsafe {
                 Span::from_raw(self.classes.as_mut_ptr(), self.classes.len())
             })
         }
@@ -134,8 +134,8 @@ impl<T: Elementary> Batch<T> {
 
     fn divisors(&mut self) -> Divisors {
         let classes = match self.targets() {
-            Targets::Classes(classes) => Some(classes),
-            Targets::Values(_) => None,
+            RowTargets::Classes(classes) => Some(classes),
+            RowTargets::Values(_) => None,
         };
         let (rows, cols) = (self.outputs.rows, self.outputs.cols);
         Divisors::new(&self.loss.clone(), classes, (self.weights(), 1.0), rows, cols)
@@ -158,8 +158,8 @@ impl<T: Elementary> Batch<T> {
     ) {
         let loss = self.loss.clone();
         let targets = match self.targets() {
-            Targets::Classes(classes) => Targets::Classes(classes.slice(start, end)),
-            Targets::Values(values) => Targets::Values(values.slice(start, end)),
+            RowTargets::Classes(classes) => RowTargets::Classes(classes.slice(start, end)),
+            RowTargets::Values(values) => RowTargets::Values(values.slice(start, end)),
         };
         let weights = self.weights();
         let unit = self.divisors().sum.unit;

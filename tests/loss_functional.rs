@@ -5,15 +5,16 @@ use crate::support::losses::{self, Target, bound};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::loss::functional::{
-    Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
+    ArrayReduction, Binary, BinaryCrossEntropy, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
-use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, Softmax, Targets};
+use ironmlp::kernels::loss::{Divisor, Divisors, IGNORED, Loss, LossRows, RowTargets, Softmax};
 use ironmlp::kernels::panels::Span;
 use ironmlp::kernels::reduce::sum_rows;
 use ironmlp::simd::{Isa, Real};
 
-const REDUCTIONS: [Reduction; 3] = [Reduction::None, Reduction::Mean, Reduction::Sum];
+const REDUCTIONS: [ArrayReduction; 3] =
+    [ArrayReduction::None, ArrayReduction::Mean, ArrayReduction::Sum];
 const SHAPES: [(usize, usize); 10] =
     [(1, 1), (7, 1), (16, 1), (600, 1), (3, 10), (5, 16), (2, 33), (1, 1000), (300, 2), (17, 17)];
 
@@ -73,7 +74,7 @@ impl<T: Elementary> Arrays<T> {
         }
     }
 
-    fn ask(&self, isa: Isa, reduction: Reduction) -> Answer<T> {
+    fn ask(&self, isa: Isa, reduction: ArrayReduction) -> Answer<T> {
         let len = self.outputs.len();
         ask(len, len, |results| {
             isa.run(BinaryCrossEntropy {
@@ -99,11 +100,11 @@ impl<T: Elementary> Arrays<T> {
         }
     }
 
-    fn compare(&self, reduction: Reduction, answer: &Answer<T>) -> Result<(), String> {
+    fn compare(&self, reduction: ArrayReduction, answer: &Answer<T>) -> Result<(), String> {
         let bound = bound::<T>(&self.loss(0));
         let tiny = if T::NAME == "float32" { 1e-43 } else { 1e-320 };
         let len = self.outputs.len();
-        let divisor = if reduction == Reduction::Mean { len as f64 } else { 1.0 };
+        let divisor = if reduction == ArrayReduction::Mean { len as f64 } else { 1.0 };
         let mut sum = 0.0;
         for i in 0..len {
             let target = Target::Values(vec![self.targets[i].to_f64()]);
@@ -152,18 +153,18 @@ fn binary_losses_are_their_formulas() {
 fn a_wrong_result_is_noticed() {
     for of in [Binary::Logits, Binary::Probabilities] {
         let arrays = Arrays::<f64>::new(of, (7, 3), true, false);
-        let right = arrays.ask(Isa::PORTABLE, Reduction::Mean);
-        assert_eq!(arrays.compare(Reduction::Mean, &right), Ok(()));
+        let right = arrays.ask(Isa::PORTABLE, ArrayReduction::Mean);
+        assert_eq!(arrays.compare(ArrayReduction::Mean, &right), Ok(()));
         for error in [0.01, 1e-13] {
             let mut wrong = right.clone();
             wrong.each[20] *= 1.0 + error;
-            assert!(arrays.compare(Reduction::Mean, &wrong).is_err());
+            assert!(arrays.compare(ArrayReduction::Mean, &wrong).is_err());
             let mut wrong = right.clone();
             wrong.grad[0] *= 1.0 + error;
-            assert!(arrays.compare(Reduction::Mean, &wrong).is_err());
+            assert!(arrays.compare(ArrayReduction::Mean, &wrong).is_err());
             let mut wrong = right.clone();
             wrong.reduced *= 1.0 + error;
-            assert!(arrays.compare(Reduction::Mean, &wrong).is_err());
+            assert!(arrays.compare(ArrayReduction::Mean, &wrong).is_err());
         }
     }
 }
@@ -180,7 +181,7 @@ fn the_example_of_three_probabilities() {
         pos_weight: None,
     };
     for isa in Isa::all() {
-        let answer = arrays.ask(isa, Reduction::Mean);
+        let answer = arrays.ask(isa, ArrayReduction::Mean);
         for (actual, expected) in answer.grad.iter().zip([5.0 / 12.0, -5.0 / 9.0, 5.0 / 3.0]) {
             assert!((actual - expected).abs() < 1e-15);
         }
@@ -202,8 +203,8 @@ fn extremes_are_finite() {
                 pos_weight: None,
             };
             for isa in Isa::all() {
-                let answer = arrays.ask(isa, Reduction::Sum);
-                assert_eq!(arrays.compare(Reduction::Sum, &answer), Ok(()));
+                let answer = arrays.ask(isa, ArrayReduction::Sum);
+                assert_eq!(arrays.compare(ArrayReduction::Sum, &answer), Ok(()));
                 assert!(answer.reduced.is_finite());
                 assert!(answer.grad.iter().all(|x| x.is_finite()));
             }
@@ -229,7 +230,7 @@ fn small_gradients_keep_their_digits() {
             weight: None,
             pos_weight: None,
         };
-        let answer = arrays.ask(isa, Reduction::None);
+        let answer = arrays.ask(isa, ArrayReduction::None);
         let small = (-37f64).exp();
         for (actual, expected) in answer.grad.iter().chain(&answer.each).zip([
             -small / (1.0 + small),
@@ -295,7 +296,7 @@ impl<T: Elementary> Logits<T> {
         }
     }
 
-    fn ask(&self, isa: Isa, reduction: Reduction) -> Answer<T> {
+    fn ask(&self, isa: Isa, reduction: ArrayReduction) -> Answer<T> {
         ask(self.rows, self.x.len(), |results| {
             isa.run(SoftmaxCrossEntropy {
                 loss: &self.loss,
@@ -320,17 +321,17 @@ impl<T: Elementary> Logits<T> {
         }
     }
 
-    fn divisor(&self, reduction: Reduction) -> f64 {
+    fn divisor(&self, reduction: ArrayReduction) -> f64 {
         let targets: Vec<_> = (0..self.rows).map(|row| self.target(row)).collect();
         match reduction {
-            Reduction::Mean => {
+            ArrayReduction::Mean => {
                 losses::divisor(&self.loss, &targets, &vec![1.0; self.rows], self.cols)
             }
-            Reduction::None | Reduction::Sum => 1.0,
+            ArrayReduction::None | ArrayReduction::Sum => 1.0,
         }
     }
 
-    fn compare(&self, reduction: Reduction, answer: &Answer<T>) -> Result<(), String> {
+    fn compare(&self, reduction: ArrayReduction, answer: &Answer<T>) -> Result<(), String> {
         let bound = bound::<T>(&self.loss);
         let divisor = self.divisor(reduction);
         let (mut sum, mut size) = (0.0, 0.0);
@@ -386,8 +387,8 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
                 loss: &logits.loss,
                 outputs: x.view(),
                 targets: match &mut values {
-                    Some(values) => Targets::Values(values.view()),
-                    None => Targets::Classes(classes),
+                    Some(values) => RowTargets::Values(values.view()),
+                    None => RowTargets::Classes(classes),
                 },
                 weights: Span::empty(),
                 divisor: Divisor { by: divisor, unit },
@@ -426,18 +427,18 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
 #[test]
 fn a_wrong_softmax_loss_is_noticed() {
     let logits = Logits::<f64>::new(softmax(vec![], 0.1, None), (7, 3), true);
-    let right = logits.ask(Isa::PORTABLE, Reduction::Mean);
-    assert_eq!(logits.compare(Reduction::Mean, &right), Ok(()));
+    let right = logits.ask(Isa::PORTABLE, ArrayReduction::Mean);
+    assert_eq!(logits.compare(ArrayReduction::Mean, &right), Ok(()));
     for error in [0.01, 1e-12] {
         let mut wrong = right.clone();
         wrong.each[6] *= 1.0 + error;
-        assert!(logits.compare(Reduction::Mean, &wrong).is_err());
+        assert!(logits.compare(ArrayReduction::Mean, &wrong).is_err());
         let mut wrong = right.clone();
         wrong.grad[0] += error;
-        assert!(logits.compare(Reduction::Mean, &wrong).is_err());
+        assert!(logits.compare(ArrayReduction::Mean, &wrong).is_err());
         let mut wrong = right.clone();
         wrong.reduced *= 1.0 + error;
-        assert!(logits.compare(Reduction::Mean, &wrong).is_err());
+        assert!(logits.compare(ArrayReduction::Mean, &wrong).is_err());
     }
 }
 
@@ -456,13 +457,13 @@ fn binary_losses_are_those_of_panels() {
             isa.run(LossRows {
                 loss: &Loss::SigmoidCrossEntropy { pos_weight: vec![] },
                 outputs: x.view(),
-                targets: Targets::Values(t.view()),
+                targets: RowTargets::Values(t.view()),
                 weights: Span::empty(),
                 divisor: Divisor { by: (rows * cols) as f64, unit: 1.0 },
                 row_loss,
                 grad: Some(grad.view()),
             });
-            let answer = arrays.ask(isa, Reduction::Mean);
+            let answer = arrays.ask(isa, ArrayReduction::Mean);
             assert_eq!(answer.reduced, sum_rows(row_loss) / (rows * cols) as f64);
             for (i, actual) in answer.grad.iter().enumerate() {
                 assert_eq!(*actual, grad.at(i / cols, i % cols));

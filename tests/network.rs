@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::gather::{Rows, Source};
+use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
-    Batch, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
-    StepLoss,
+    Batch, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State, StepLoss,
+    Targets,
 };
 use ironmlp::simd::{Isa, LANES, Real};
-use ironmlp::training::{Data, Pause, Run, Sampler, Targets};
+use ironmlp::training::{Data, OwnedTargets, Pause, Sampler, TrainingRun};
 use proptest::prelude::*;
 
 fn linear(in_features: usize, out_features: usize) -> Linear {
@@ -210,8 +210,8 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
                 Route::Slabs => Plan::with_slab(&spec, Purpose::Train, 256, isa).expect("memory"),
             };
             let mut workspace = plan.workspace(rows).unwrap();
-            let (order, labels) = (Rows::From(0), Labels::Values(&y));
-            let batch = Batch { source, order, rows, labels, weights: None };
+            let (order, labels) = (RowOrder::From(0), Targets::Values(&y));
+            let batch = Batch { source, order, rows, targets: labels, weights: None };
             for (step, expected) in expected.iter().enumerate() {
                 let loss = if let Route::Unfused = route {
                     let head = Head::Loss;
@@ -308,10 +308,13 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
         }
     }
     spec.loss = Some((loss.clone(), Reduction::Mean));
-    if rows.is_multiple_of(2) {
-        spec.optimizer =
-            Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
-    }
+    let (betas, eps, weight_decay) = ((0.9, 0.999), 1e-8, 0.01);
+    spec.optimizer = match rows % 4 {
+        0 => Optimizer::Adam(Adam { betas, eps, weight_decay }),
+        1 => Optimizer::AdamW(AdamW { betas, eps, weight_decay }),
+        2 => Optimizer::Lion(Lion { betas, weight_decay }),
+        _ => spec.optimizer,
+    };
     spec.check().unwrap();
     let (inputs, outputs) = (spec.in_features(), spec.out_features());
     let x = noise::<T>(1, ROWS * inputs);
@@ -320,16 +323,21 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
         (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
     let weights = RowWeights::new((0..ROWS).map(|i| (i % 4) as f64).collect());
     let order: Vec<u32> = (0..rows).map(|i| (i * 263 % ROWS) as u32).collect();
-    let values = Labels::Values(&y);
+    let values = Targets::Values(&y);
     let labels = match loss {
-        Loss::SoftmaxCrossEntropy { .. } => vec![values, Labels::Classes(&classes)],
+        Loss::SoftmaxCrossEntropy { .. } => vec![values, Targets::Classes(&classes)],
         _ => vec![values],
     };
     for labels in labels {
         for weights in [None, Some(&weights)] {
-            let order = Rows::List(&order);
-            let batch =
-                Batch { source: Source::of_slice(&x, inputs), order, rows, labels, weights };
+            let order = RowOrder::List(&order);
+            let batch = Batch {
+                source: Source::of_slice(&x, inputs),
+                order,
+                rows,
+                targets: labels,
+                weights,
+            };
             let slab = rows.div_ceil(256).next_power_of_two() * 256;
             let oracle =
                 Plan::<T>::with_slab(&spec, Purpose::Train, slab, Isa::PORTABLE).expect("memory");
@@ -353,9 +361,9 @@ fn a_large_weight_is_trained_as_by_its_gradient() {
     let (x, y) = (noise::<f32>(1, 3 * 20), noise::<f32>(2, 3 * 3));
     let batch = Batch {
         source: Source::of_slice(&x, 20),
-        order: Rows::From(0),
+        order: RowOrder::From(0),
         rows: 3,
-        labels: Labels::Values(&y),
+        targets: Targets::Values(&y),
         weights: None,
     };
     for isa in Isa::all() {
@@ -403,9 +411,10 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
         let spec = relu_network(widths, 0.0);
         let x = vec![1e10_f32; 2 * rows];
         let y = vec![1.0; rows];
-        let labels = Labels::Values(&y);
+        let labels = Targets::Values(&y);
         let source = Source::of_slice(&x, 2);
-        let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
+        let batch =
+            Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
         for isa in Isa::all() {
             let plan = Plan::<f32>::new(&spec, Purpose::Train, rows, isa).expect("memory");
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
@@ -440,8 +449,9 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
     for isa in Isa::all() {
         let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
         let before = state.layout.export(&state.parameters).expect("memory");
-        let labels = Labels::Values(&y);
-        let batch = Batch { source, order: Rows::From(0), rows: 10, labels, weights: None };
+        let labels = Targets::Values(&y);
+        let batch =
+            Batch { source, order: RowOrder::From(0), rows: 10, targets: labels, weights: None };
         let train = Plan::new(&spec, Purpose::Train, 10, isa).expect("memory");
         let kept =
             Plan::new(&spec, Purpose::Gradients { input_grad: true }, 10, isa).expect("memory");
@@ -499,10 +509,11 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
         let mut losses = Vec::new();
         for &epochs in cuts {
             let source = Source::of_slice(&x, 4);
-            let data = Data { source, targets: Targets::Values(y.clone()), weights: None };
+            let data = Data { source, targets: OwnedTargets::Values(y.clone()), weights: None };
             let sampler = Sampler::new(50, 8, true).unwrap();
             let workspace = plan.workspace(8).unwrap();
-            let mut run = Run::new(plan.clone(), workspace, data, sampler, epochs, 1).unwrap();
+            let mut run =
+                TrainingRun::new(plan.clone(), workspace, data, sampler, epochs, 1).unwrap();
             let mut pauses = 0;
             while run.advance(&mut state, Instant::now() + slice, stop).unwrap() != Pause::Done {
                 pauses += 1;
@@ -528,8 +539,8 @@ fn a_loss_that_is_not_finite_is_not_applied() {
     let x = [1e30f32, 1e30, -1e30, 1e30];
     let y = [0.0f32, 1.0];
     let source = Source::of_slice(&x, 2);
-    let labels = Labels::Values(&y);
-    let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
+    let labels = Targets::Values(&y);
+    let batch = Batch { source, order: RowOrder::From(0), rows: 2, targets: labels, weights: None };
     let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
     let before = state.layout.export(&state.parameters).expect("memory");
     let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
@@ -573,11 +584,11 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
         let workspace = plan.workspace(rows).unwrap();
         let data = Data {
             source: Source::of_slice(&x, 2),
-            targets: Targets::Values(y.clone()),
+            targets: OwnedTargets::Values(y.clone()),
             weights: None,
         };
         let sampler = Sampler::new(rows, rows, false).unwrap();
-        let mut run = Run::new(plan, workspace, data, sampler, 2, 1).unwrap();
+        let mut run = TrainingRun::new(plan, workspace, data, sampler, 2, 1).unwrap();
         let scale = (1.0 / rows as f64) as f32;
         while let Some((outputs, _)) = run.next_batch(&state).unwrap() {
             let grad: Vec<f32> =
@@ -595,8 +606,8 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
 fn gradients_in_slabs(slab: usize, rows: usize) {
     let spec = relu_network(&[2, 20, 1], 0.0);
     let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
-    let (source, labels) = (Source::of_slice(&x, 2), Labels::Values(&y));
-    let batch = Batch { source, order: Rows::From(0), rows, labels, weights: None };
+    let (source, labels) = (Source::of_slice(&x, 2), Targets::Values(&y));
+    let batch = Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
     let purpose = Purpose::Gradients { input_grad: false };
     let plan = Plan::with_slab(&spec, purpose, slab, Isa::PORTABLE).expect("memory");
     let state = State::<f32>::new(&spec, 0.1, 3, Isa::PORTABLE).unwrap();
@@ -633,7 +644,7 @@ fn mixed(plan: &[usize], state: &[usize], workspace: &[usize]) {
     let x = noise::<f32>(1, 4 * spec.in_features());
     let source = Source::of_slice(&x, spec.in_features());
     let batch =
-        Batch { source, order: Rows::From(0), rows: 4, labels: Labels::None, weights: None };
+        Batch { source, order: RowOrder::From(0), rows: 4, targets: Targets::None, weights: None };
     let mut out = vec![0.0; 4 * spec.out_features()];
     plan.forward(1, &state, &mut workspace, &batch, false, &mut out).unwrap();
 }
@@ -671,8 +682,9 @@ fn classes_without_an_output_are_refused() {
         let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
         let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
         let mut workspace = plan.workspace(2).unwrap();
-        let (source, labels) = (Source::of_slice(&x, 3), Labels::Classes(&classes));
-        let batch = Batch { source, order: Rows::From(0), rows: 2, labels, weights: None };
+        let (source, labels) = (Source::of_slice(&x, 3), Targets::Classes(&classes));
+        let batch =
+            Batch { source, order: RowOrder::From(0), rows: 2, targets: labels, weights: None };
         let error = plan.train(1, &mut state, &mut workspace, &batch).unwrap_err().to_string();
         assert!(error.contains("of 2"), "{error}");
         assert_eq!(state.clock.steps, 0);

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import sys
@@ -28,6 +29,7 @@ from ironmlp._commands.selfcheck_networks import (
     unit,
 )
 from ironmlp.losses import Loss
+from ironmlp.optimizers import OPTIMIZERS
 
 __all__ = ["CASES", "DTYPES", "NETWORKS", "build", "data", "digest", "fit", "trained", "unit"]
 __all__ += ["forced_threads", "shares_work", "with_workers"]
@@ -65,7 +67,21 @@ def drawn(number: int) -> Network:
     )
 
 
-NETWORKS = selfcheck_networks.NETWORKS | {f"drawn {number}": drawn(number) for number in range(20)}
+def by_every_optimizer(name: str) -> dict[str, Network]:
+    """A network of the self-check with each optimizer, by the names of both."""
+    network = selfcheck_networks.NETWORKS[name]
+    return {
+        f"{name}, {string}": dataclasses.replace(network, optimizer=kind(lr=2e-3))
+        for string, kind in OPTIMIZERS.items()
+    }
+
+
+NETWORKS = {
+    **selfcheck_networks.NETWORKS,
+    **{f"drawn {number}": drawn(number) for number in range(20)},
+    **by_every_optimizer("tiny"),
+    **by_every_optimizer("images"),
+}
 
 # Every network in both dtypes: its name and the dtype.
 CASES = [(name, dtype) for name in NETWORKS for dtype in DTYPES]

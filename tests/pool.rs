@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ironmlp::error::{Error, Result};
-use ironmlp::runtime::pool::{Pool, chunks_of_workers};
+use ironmlp::runtime::pool::{ThreadPool, chunks_of_workers};
 use ironmlp::runtime::{Pace, Team, team};
 use ironmlp::simd::FloatEnvironment;
 
@@ -35,7 +35,7 @@ fn once(tiles: usize, run: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Result<()>) -
 /// The threads that ran tiles of one region of tiles long enough for all to get some.
 fn crew(team: Team) -> HashSet<ThreadId> {
     let seen = Mutex::new(HashSet::new());
-    Pool::run(team, 8 * team.threads(), &|_| {
+    ThreadPool::run(team, 8 * team.threads(), &|_| {
         seen.lock().unwrap().insert(thread::current().id());
         thread::sleep(Duration::from_micros(500));
     })
@@ -57,7 +57,8 @@ fn each_tile_runs_once() {
     let _alone = alone();
     for threads in [1, 2, 3, 4, 7, 9] {
         for tiles in (0..40).chain([63, 64, 65, 257, 1000]) {
-            let run = |tile: &(dyn Fn(usize) + Sync)| Pool::run(Team::whole(threads), tiles, tile);
+            let run =
+                |tile: &(dyn Fn(usize) + Sync)| ThreadPool::run(Team::whole(threads), tiles, tile);
             once(tiles, run).unwrap_or_else(|error| panic!("{threads} threads: {error}"));
         }
     }
@@ -85,7 +86,7 @@ fn many_regions_one_after_the_other() {
     for region in 0..20_000 {
         let (threads, tiles) = (2 + region % 3, 2 + region % 29);
         // What a tile wrote in the last region must be there, and what it writes now, afterwards.
-        once(tiles, |tile| Pool::run(Team::whole(threads), tiles, tile)).unwrap();
+        once(tiles, |tile| ThreadPool::run(Team::whole(threads), tiles, tile)).unwrap();
     }
 }
 
@@ -94,7 +95,7 @@ fn writes_of_tiles_are_seen_by_the_caller_and_by_the_next_region() {
     let _alone = alone();
     let cells: Vec<_> = (0..64).map(|_| AtomicUsize::new(0)).collect();
     for round in 0..5000 {
-        Pool::run(Team::whole(3), cells.len(), &|tile| {
+        ThreadPool::run(Team::whole(3), cells.len(), &|tile| {
             // Another tile's cell of the last round.
             let other = &cells[(tile * 29 + 1) % cells.len()];
             assert!(other.load(Ordering::Relaxed) >= round);
@@ -114,10 +115,10 @@ fn the_pool_starts_and_grows_to_what_is_asked_for() {
     if cfg!(target_os = "linux") {
         // An op that is not worth more than one thread starts none; one that is, all.
         let before = workers();
-        Pool::run(Team::for_cost(before + 3, 100.0), 8, &|_| ()).unwrap();
+        ThreadPool::run(Team::for_cost(before + 3, 100.0), 8, &|_| ()).unwrap();
         assert_eq!(workers(), before);
         if Team::for_cost(2, f64::INFINITY).threads() > 1 {
-            Pool::run(Team::for_cost(before + 3, 1e9), 8, &|_| ()).unwrap();
+            ThreadPool::run(Team::for_cost(before + 3, 1e9), 8, &|_| ()).unwrap();
             assert_eq!(workers(), before + 2);
         }
     }
@@ -133,7 +134,7 @@ fn forced_threads_run_a_share_each() {
         let op = Team::for_cost(5, 1.0);
         assert_eq!(op.threads(), 5);
         let (runners, before) = (Mutex::new(vec![None; 40]), chunks_of_workers());
-        Pool::run(op, 40, &|tile| {
+        ThreadPool::run(op, 40, &|tile| {
             runners.lock().unwrap()[tile] = Some(thread::current().id());
         })
         .unwrap();
@@ -179,7 +180,7 @@ fn parked_workers_come_back_to_small_ops() {
         helped.store(0, Ordering::Relaxed);
         while helped.load(Ordering::Relaxed) < 10 {
             assert!(Instant::now() < end, "{helped:?}");
-            Pool::run(team, 8, &|_| {
+            ThreadPool::run(team, 8, &|_| {
                 helped.fetch_add(usize::from(thread::current().id() != me), Ordering::Relaxed);
                 (0..500).for_each(|_| std::hint::spin_loop());
             })
@@ -211,7 +212,7 @@ fn who_finds_the_pool_in_use_runs_inline() {
     let (held, done) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
-            Pool::run(Team::whole(2), 2, &|_| {
+            ThreadPool::run(Team::whole(2), 2, &|_| {
                 held.store(true, Ordering::Release);
                 while !done.load(Ordering::Acquire) {
                     thread::yield_now();
@@ -236,7 +237,8 @@ fn callers_at_the_same_time() {
             scope.spawn(move || {
                 for region in 0..2000 {
                     let tiles = 1 + (caller * 31 + region) % 50;
-                    once(tiles, |tile| Pool::run(Team::whole(2 + caller), tiles, tile)).unwrap();
+                    once(tiles, |tile| ThreadPool::run(Team::whole(2 + caller), tiles, tile))
+                        .unwrap();
                 }
             });
         }
@@ -249,7 +251,7 @@ fn far_more_threads_than_cores() {
     for region in 0..300 {
         let tiles = 50 + region % 100;
         once(tiles, |tile| {
-            Pool::run(Team::whole(24), tiles, &|i| {
+            ThreadPool::run(Team::whole(24), tiles, &|i| {
                 if i % 16 == 0 {
                     thread::yield_now();
                 }
@@ -264,9 +266,9 @@ fn far_more_threads_than_cores() {
 fn a_tile_may_run_an_op_of_its_own() {
     let _alone = alone();
     let sum = AtomicUsize::new(0);
-    Pool::run(Team::whole(3), 12, &|outer| {
+    ThreadPool::run(Team::whole(3), 12, &|outer| {
         let me = thread::current().id();
-        Pool::run(Team::whole(3), 10, &|inner| {
+        ThreadPool::run(Team::whole(3), 10, &|inner| {
             assert_eq!(thread::current().id(), me);
             sum.fetch_add(10 * outer + inner, Ordering::Relaxed);
         })
@@ -280,17 +282,17 @@ fn a_tile_may_run_an_op_of_its_own() {
 fn a_panic_in_a_tile_becomes_an_error() {
     let _alone = alone();
     for threads in [1, 2, 4] {
-        let result = Pool::run(Team::whole(threads), 40, &|tile| {
+        let result = ThreadPool::run(Team::whole(threads), 40, &|tile| {
             assert!(tile != 33, "tile {tile} is bad");
         });
         match result {
             Err(Error::Internal(text)) => assert!(text.contains("tile 33 is bad"), "{text}"),
             other => panic!("{other:?}"),
         }
-        let fixed = Pool::run(Team::whole(threads), 8, &|_| panic!("a fixed text"));
+        let fixed = ThreadPool::run(Team::whole(threads), 8, &|_| panic!("a fixed text"));
         assert!(matches!(fixed, Err(Error::Internal(text)) if text.contains("a fixed text")));
         // The panics are over and forgotten.
-        once(40, |tile| Pool::run(Team::whole(threads), 40, tile)).unwrap();
+        once(40, |tile| ThreadPool::run(Team::whole(threads), 40, tile)).unwrap();
     }
 }
 
@@ -300,7 +302,7 @@ fn a_panic_on_either_side_leaves_the_pool_usable() {
     let caller = thread::current().id();
     for of_caller in [true, false] {
         let failed = (0..200).any(|_| {
-            let result = Pool::run(Team::whole(2), 16, &|_| {
+            let result = ThreadPool::run(Team::whole(2), 16, &|_| {
                 thread::sleep(Duration::from_micros(200));
                 let is_caller = thread::current().id() == caller;
                 assert!(is_caller != of_caller, "caller: {is_caller}");
@@ -327,7 +329,7 @@ fn workers_have_the_default_floating_point_environment() {
     let attempts = (0..50).take_while(|_| others.load(Ordering::Relaxed) < threads / 2);
     let results: Vec<_> = attempts
         .map(|_| {
-            Pool::run(Team::whole(threads), threads, &|_| {
+            ThreadPool::run(Team::whole(threads), threads, &|_| {
                 if thread::current().id() != me {
                     others.fetch_add(1, Ordering::Relaxed);
                     assert_eq!(FloatEnvironment::word(), default);
@@ -368,8 +370,9 @@ fn a_child_has_a_pool_of_its_own() {
     let works = || {
         all_take_part(3)
             && (0..500).all(|i| {
-                let run =
-                    |tile: &(dyn Fn(usize) + Sync)| Pool::run(Team::whole(3), 1 + i % 40, tile);
+                let run = |tile: &(dyn Fn(usize) + Sync)| {
+                    ThreadPool::run(Team::whole(3), 1 + i % 40, tile)
+                };
                 once(1 + i % 40, run).is_ok()
             })
     };
@@ -387,7 +390,7 @@ fn a_fork_while_another_thread_has_the_pool() {
     let (held, done) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
         let other = scope.spawn(|| {
-            Pool::run(Team::whole(2), 2, &|_| {
+            ThreadPool::run(Team::whole(2), 2, &|_| {
                 held.store(true, Ordering::Release);
                 while !done.load(Ordering::Acquire) {
                     thread::sleep(Duration::from_micros(100));
@@ -414,11 +417,13 @@ fn forks_while_regions_run() {
     thread::scope(|scope| {
         let other = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                once(30, |tile| Pool::run(Team::whole(3), 30, tile)).unwrap();
+                once(30, |tile| ThreadPool::run(Team::whole(3), 30, tile)).unwrap();
             }
         });
         let worked = (0..20).all(|_| {
-            in_a_child(|| (0..50).all(|_| once(30, |t| Pool::run(Team::whole(2), 30, t)).is_ok()))
+            in_a_child(|| {
+                (0..50).all(|_| once(30, |t| ThreadPool::run(Team::whole(2), 30, t)).is_ok())
+            })
         });
         done.store(true, Ordering::Relaxed);
         assert!(worked);

@@ -4,14 +4,14 @@
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::convolution::Stencil;
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::gather::{Rows, Source};
+use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Dropout, Head, Init, Input, Labels, Layer, Linear, Plan, Purpose, Reduction,
-    Shape, Spec, State, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Shape,
+    Spec, State, Targets, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -76,9 +76,9 @@ impl<T: Elementary> Numbers<T> {
     fn batch(&self) -> Batch<'_, T> {
         Batch {
             source: Source::of_slice(&self.x, self.x.len() / self.rows),
-            order: Rows::From(0),
+            order: RowOrder::From(0),
             rows: self.rows,
-            labels: Labels::Values(&self.y),
+            targets: Targets::Values(&self.y),
             weights: None,
         }
     }
@@ -273,7 +273,8 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
 fn training_on_images_has_the_bits_of_training_on_rows() {
     let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false });
     let adam = Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
-    for optimizer in [sgd(0.0), sgd(0.9), adam] {
+    let lion = Optimizer::Lion(Lion { betas: (0.9, 0.99), weight_decay: 0.01 });
+    for optimizer in [sgd(0.0), sgd(0.9), adam, lion] {
         let (spec, image) = joined(PoolKind::Max);
         let spec = Spec { optimizer, ..spec };
         check_training::<f32>(&spec, image, 35);

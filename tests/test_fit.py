@@ -51,7 +51,11 @@ def test_history_weighs_batches_by_their_rows(reduction: str) -> None:
     assert history["loss"][0] == pytest.approx(total / 50, rel=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", [im.SGD(lr=0.01, momentum=0.9), im.Adam(lr=0.01)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [im.SGD(lr=0.01, momentum=0.9), im.Adam(lr=0.01), im.AdamW(lr=0.01), im.Lion(lr=0.01)],
+    ids=repr,
+)
 @pytest.mark.parametrize(
     "loss", ["mse", lambda y, t: (float(np.mean((y - t) ** 2)), (y - t) / len(y))]
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ironmlp as im
+from ironmlp.optimizers import OPTIMIZERS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 4))
@@ -511,8 +512,9 @@ def test_twins_go_on_alike_and_apart(twin_of: Callable[[im.MLP], im.MLP]) -> Non
     assert same(model.state_dict(), twin.state_dict())
 
 
-def test_pickle_keeps_adams_moments() -> None:
-    model = trained(optimizer=im.Adam(lr=0.01))
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_pickle_keeps_moments_and_clock(kind: Any) -> None:
+    model = trained(optimizer=kind(lr=0.01))
     twin = pickle.loads(pickle.dumps(model))
     for one in (model, twin):
         one.train_on_batch(X, np.array(["a", "b", "c"])[LABELS])

@@ -52,7 +52,7 @@ fn is_whole<T>(rows: Panels<T>, panel: usize, pixels: &Pixels) -> bool {
 }
 
 /// 16 rows of 16 elements.
-type Block<T> = Scratch<T, { LANES * LANES }>;
+type Square<T> = Scratch<T, { LANES * LANES }>;
 
 impl<T: Real> Kernel for Flatten<T> {
     type Output = ();
@@ -62,8 +62,8 @@ impl<T: Real> Kernel for Flatten<T> {
         let Self { images, rows, order } = self;
         assert!(rows.rows() <= LANES && rows.cols() == images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order, 0);
-        let mut features = Block::<T>::new();
-        let mut samples = Block::<T>::new();
+        let mut features = Square::<T>::new();
+        let mut samples = Square::<T>::new();
         let (from, to) = (features.ptr(), samples.ptr());
         for panel in 0..rows.panels() {
             fetch::<T, S::Register<T>>(rows, panel);
@@ -104,8 +104,8 @@ impl<T: Real> Kernel for Unflatten<T> {
         let Self { rows, images, order, first } = self;
         assert!(rows.rows() <= LANES && first + rows.cols() <= images.shape().features());
         let mut pixels = Pixels::new(images.shape(), order, first);
-        let mut samples = Block::<T>::new();
-        let mut features = Block::<T>::new();
+        let mut samples = Square::<T>::new();
+        let mut features = Square::<T>::new();
         let (from, to) = (samples.ptr(), features.ptr());
         for panel in 0..rows.panels() {
             fetch::<T, S::Register<T>>(rows, panel);

@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use super::memory::Workspace;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Divide, Gather, Rows, Source};
+use crate::kernels::gather::{Divide, Gather, RowOrder, Source};
 use crate::kernels::loss::RowWeights;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::Isa;
 
 /// The targets of all rows of the data.
 #[derive(Clone, Copy, Debug)]
-pub enum Labels<'a, T> {
+pub enum Targets<'a, T> {
     /// No targets.
     None,
     /// A class for each row; a negative one is `ignore_index`.
@@ -26,11 +26,11 @@ pub struct Batch<'a, T> {
     /// X.
     pub source: Source<'a>,
     /// Which rows.
-    pub order: Rows<'a>,
+    pub order: RowOrder<'a>,
     /// How many.
     pub rows: usize,
     /// Targets of all rows of X.
-    pub labels: Labels<'a, T>,
+    pub targets: Targets<'a, T>,
     /// Weights of all rows of X.
     pub weights: Option<&'a RowWeights>,
 }
@@ -64,7 +64,7 @@ impl<'a, T: Elementary> Batch<'a, T> {
         classes: Span<i32>,
         weights: Span<f64>,
     ) {
-        if let Labels::Classes(all) = self.labels {
+        if let Targets::Classes(all) = self.targets {
             for position in rows.clone() {
                 let class = all[self.order.at(position)];
                 assert!(i64::from(class) < outputs as i64, "class {class} of {outputs}");
@@ -80,9 +80,9 @@ impl<'a, T: Elementary> Batch<'a, T> {
 
     /// The targets as far as the divisor depends on them.
     pub(super) fn classes_of(&self, workspace: &Workspace<T>) -> Option<Span<i32>> {
-        match self.labels {
-            Labels::Classes(_) => Some(workspace.classes().slice(0, self.rows)),
-            Labels::None | Labels::Values(_) => None,
+        match self.targets {
+            Targets::Classes(_) => Some(workspace.classes().slice(0, self.rows)),
+            Targets::None | Targets::Values(_) => None,
         }
     }
 
@@ -96,9 +96,9 @@ impl<'a, T: Elementary> Batch<'a, T> {
 
     /// The targets of all rows as a source to gather from, if they are numbers.
     pub(super) fn values(&self, outputs: usize) -> Option<Source<'a>> {
-        match self.labels {
-            Labels::Values(all) => Some(Source::of_slice(all, outputs)),
-            Labels::None | Labels::Classes(_) => None,
+        match self.targets {
+            Targets::Values(all) => Some(Source::of_slice(all, outputs)),
+            Targets::None | Targets::Classes(_) => None,
         }
     }
 }

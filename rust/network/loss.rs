@@ -8,7 +8,7 @@ use super::tuning::LABEL_ROWS;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
-use crate::kernels::loss::{Divisor, Divisors, Loss, LossRows, Targets};
+use crate::kernels::loss::{Divisor, Divisors, Loss, LossRows, RowTargets};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::sum_rows;
 use crate::runtime::watch;
@@ -97,8 +97,8 @@ impl LossHead {
         let rows = batch.order.range(first, last);
         let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
         let targets = match values {
-            Some(_) => Targets::Values(target),
-            None => Targets::Classes(workspace.classes().slice(first, last)),
+            Some(_) => RowTargets::Values(target),
+            None => RowTargets::Classes(workspace.classes().slice(first, last)),
         };
         let weights = match batch.weights {
             Some(_) => workspace.weights().slice(first, last),

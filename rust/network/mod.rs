@@ -35,7 +35,7 @@ mod tuning;
 mod update;
 mod weight_phase;
 
-pub use batch::{Batch, Head, Labels, StepLoss};
+pub use batch::{Batch, Head, StepLoss, Targets};
 pub use memory::{Layout, State, Workspace};
 pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
 pub use op::Purpose;

@@ -12,7 +12,7 @@ use super::spec::Spec;
 use crate::error::Result;
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Gather, Rows, Source};
+use crate::kernels::gather::{Gather, RowOrder, Source};
 use crate::kernels::loss::Divisor;
 use crate::runtime::{Team, watch};
 use crate::simd::{Isa, LANES};
@@ -264,7 +264,7 @@ impl<T: Elementary> RowPhase<T> {
             Head::Gradient(values) => {
                 let source = Source::of_slice(values, self.loss.outputs());
                 let target = context.rows(self.program.output_grad);
-                self.isa.run(Gather { source, rows: Rows::From(first), target });
+                self.isa.run(Gather { source, rows: RowOrder::From(first), target });
                 self.isa.run(ActivationBackward {
                     activation: Activation::Identity,
                     saved: target,

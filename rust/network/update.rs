@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::optimizer::{MOMENTS, Optimizer};
 use crate::kernels::weight::{ApplyBlock, Block, LinearState, Parameter};
-use crate::runtime::pool::Pool;
+use crate::runtime::pool::ThreadPool;
 use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
@@ -73,7 +73,7 @@ impl Updates {
         };
         let layers: Vec<_> = self.layers.iter().map(of).collect();
         let team = weight_team::<T>(threads, self.blocks.len(), 0);
-        Pool::run(team, self.blocks.len(), &|tile| {
+        ThreadPool::run(team, self.blocks.len(), &|tile| {
             let (layer, block) = self.blocks[tile];
             let layout = &state.layout.layers[self.layers[layer].index];
             apply_block(self.isa, layout, &layers[layer], gradient, block);

@@ -13,7 +13,7 @@ use crate::kernels::optimizer::Optimizer;
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };
-use crate::runtime::pool::Pool;
+use crate::runtime::pool::ThreadPool;
 use crate::runtime::{Arena, Team, watch};
 use crate::simd::{Isa, LANES};
 
@@ -54,7 +54,7 @@ impl WeightPhase {
         let of = |op: &WeightOp| layer_state(state, optimizer, op.index, op.keep_backward);
         let layers: Vec<_> = self.ops.iter().map(of).collect();
         let tiles = self.tiles.len();
-        Pool::run(self.team::<T>(threads, rows), tiles, &|tile| {
+        ThreadPool::run(self.team::<T>(threads, rows), tiles, &|tile| {
             let ahead = next.map(|next| next.share(tile, tiles));
             self.train_block(state, &layers, workspace, rows, tile, ahead);
         })

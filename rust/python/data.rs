@@ -12,7 +12,7 @@ use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
 use crate::runtime::{Team, watch};
 use crate::simd::Isa;
-use crate::training::Targets;
+use crate::training::OwnedTargets;
 
 /// X, targets and weights as they came.
 pub struct Inputs {
@@ -40,10 +40,10 @@ impl Inputs {
     }
 
     /// The targets, for the loss of the network.
-    pub fn targets<T: Float>(&self, spec: &Spec, isa: Isa) -> Result<Targets<T>> {
+    pub fn targets<T: Float>(&self, spec: &Spec, isa: Isa) -> Result<OwnedTargets<T>> {
         let outputs = spec.out_features();
         let (loss, y) = match (&spec.loss, &self.targets) {
-            (None, None) => return Ok(Targets::None),
+            (None, None) => return Ok(OwnedTargets::None),
             (Some((loss, _)), Some(y)) => (loss, y),
             (None, Some(_)) => {
                 return Err(Error::Type("the model's loss is a function, y must be None".into()));
@@ -58,13 +58,13 @@ impl Inputs {
                 }
                 y.check_shape("y", &[self.rows()])?;
                 let classes = loss.classes("y", &gather::to_i64(&source)?, outputs)?;
-                Ok(Targets::Classes(classes))
+                Ok(OwnedTargets::Classes(classes))
             }
             _ => {
                 y.check_shape("y", &[self.rows(), outputs])?;
                 let values = gather::to_vec(&source)?;
                 finite("y", isa, &values, outputs)?;
-                Ok(Targets::Values(values))
+                Ok(OwnedTargets::Values(values))
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::kernels::gather::{DType, to_i64, to_vec};
 use crate::kernels::gemm;
 use crate::kernels::loss::Loss;
 use crate::kernels::loss::functional::{
-    Binary, BinaryCrossEntropy, Reduction, Results, SoftmaxCrossEntropy, SoftmaxElements,
+    ArrayReduction, Binary, BinaryCrossEntropy, Results, SoftmaxCrossEntropy, SoftmaxElements,
     SoftmaxTargets,
 };
 use crate::runtime::{memory, watch};
@@ -329,7 +329,7 @@ fn columns(name: &str, view: &View) -> Result<usize> {
 /// What a caller of a loss wants.
 #[derive(Clone, Copy)]
 struct Request {
-    reduction: Reduction,
+    reduction: ArrayReduction,
     value: bool,
     grad: bool,
 }
@@ -337,9 +337,9 @@ struct Request {
 impl Request {
     fn new(reduction: &str, want: &str) -> Result<Self> {
         let reduction = match reduction {
-            "none" => Reduction::None,
-            "mean" => Reduction::Mean,
-            "sum" => Reduction::Sum,
+            "none" => ArrayReduction::None,
+            "mean" => ArrayReduction::Mean,
+            "sum" => ArrayReduction::Sum,
             other => {
                 let message = format!("reduction is {other:?}, known are none, mean, sum");
                 return Err(Error::Value(message));
@@ -368,7 +368,7 @@ struct Answer<T> {
 impl<T: Float> Answer<T> {
     /// Memory for `losses` losses and a gradient of `elements`.
     fn new(request: Request, losses: usize, elements: usize) -> Result<Self> {
-        let each = request.value && request.reduction == Reduction::None;
+        let each = request.value && request.reduction == ArrayReduction::None;
         Ok(Self {
             reduced: (request.value && !each).then_some(0.0),
             each: each.then(|| memory::filled(T::ZERO, losses)).transpose()?,

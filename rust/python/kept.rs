@@ -18,7 +18,7 @@ type Shared = dyn Any + Send + Sync;
 
 #[derive(Default)]
 struct Kept {
-    shapes: Recent<Shape, Weak<Shared>>,
+    shapes: Recent<SharedKey, Weak<Shared>>,
     plans: Recent<(u64, Key), Arc<Shared>>,
     memory: Recent<(u64, Key), Box<dyn Any + Send>>,
 }
@@ -27,7 +27,7 @@ static KEPT: PerProcess<Kept> = PerProcess::new();
 
 /// What models that share plans have in common.
 #[derive(Clone, PartialEq)]
-struct Shape {
+struct SharedKey {
     element: TypeId,
     isa: Isa,
     spec: Arc<Spec>,
@@ -53,7 +53,7 @@ impl Calls {
         isa: Isa,
         make: impl FnOnce(Self, Arc<Spec>) -> Result<S>,
     ) -> Result<Arc<S>> {
-        let shape = Shape { element: TypeId::of::<T>(), isa, spec: Arc::new(spec) };
+        let shape = SharedKey { element: TypeId::of::<T>(), isa, spec: Arc::new(spec) };
         let find = |kept: &mut Kept| kept.shapes.find(|other, _| *other == shape)?.upgrade();
         if let Some(Ok(shared)) = KEPT.with(find).map(|shared| shared.downcast::<S>()) {
             return Ok(shared);

@@ -22,10 +22,10 @@ pub struct TypedPredictor<T: Float> {
     model: Arc<Typed<T>>,
     max_rows: usize,
     /// Made with the predictor, or for images with the first ones of a size.
-    memory: Mutex<Option<Memory<T>>>,
+    memory: Mutex<Option<PredictorMemory<T>>>,
 }
 
-struct Memory<T: Float> {
+struct PredictorMemory<T: Float> {
     image: Option<ImageShape>,
     plan: Arc<Plan<T>>,
     workspace: Workspace<T>,
@@ -38,12 +38,13 @@ impl<T: Float> TypedPredictor<T> {
             return Err(Error::Value("max_rows is 0, it must be at least 1".into()));
         }
         let images = model.plans.spec.takes_images();
-        let memory = if images { None } else { Some(Memory::new(&model, None, max_rows)?) };
+        let memory =
+            if images { None } else { Some(PredictorMemory::new(&model, None, max_rows)?) };
         Ok(Self { model, max_rows, memory: Mutex::new(memory) })
     }
 }
 
-impl<T: Float> Memory<T> {
+impl<T: Float> PredictorMemory<T> {
     fn new(model: &Typed<T>, image: Option<ImageShape>, rows: usize) -> Result<Self> {
         let key = Key::exactly(Purpose::Forward, (rows, image), model.route());
         let plan = model.plans.plan(key)?;
@@ -82,9 +83,9 @@ impl<T: Float> Predict for TypedPredictor<T> {
         };
         let memory = match place {
             Some(memory) if memory.image == view.image() => memory,
-            place => place.insert(Memory::new(&self.model, view.image(), self.max_rows)?),
+            place => place.insert(PredictorMemory::new(&self.model, view.image(), self.max_rows)?),
         };
-        let Memory { plan, workspace, outputs: values, .. } = memory;
+        let PredictorMemory { plan, workspace, outputs: values, .. } = memory;
         let values = &mut values[..batch.rows * outputs];
         let work = || plan.forward(threads, &state, workspace, &batch, false, values);
         // A step is three products of the size of a forward pass.

@@ -29,7 +29,7 @@ impl<T: Float> Drop for Trainer<T> {
 
 /// A run.
 pub struct TypedRun<T: Float> {
-    run: Held<training::Run<'static, T>>,
+    run: Held<training::TrainingRun<'static, T>>,
     key: Key,
     epochs: usize,
     /// Rows of the batch that `next_batch` gave.
@@ -69,7 +69,7 @@ impl<T: Float> TypedRun<T> {
                 let workspace = plans.workspace(key, &plan, batch)?;
                 let data = Data { source, targets, weights };
                 let sampler = Sampler::new(rows, batch, course.shuffle)?;
-                training::Run::new(plan, workspace, data, sampler, course.epochs, threads)
+                training::TrainingRun::new(plan, workspace, data, sampler, course.epochs, threads)
             })?)
         })?;
         model.access.begin_training(py)?;
@@ -148,7 +148,7 @@ impl<T: Float> Training for TypedRun<T> {
 
     fn close(self: Box<Self>) -> Vec<f64> {
         let Self { run, key, trainer, .. } = *self;
-        let (workspace, losses) = run.end(training::Run::into_parts);
+        let (workspace, losses) = run.end(training::TrainingRun::into_parts);
         trainer.0.plans.keep(key, workspace);
         losses
     }
@@ -159,14 +159,14 @@ impl<T: Float> Training for TypedRun<T> {
 /// Until `close`, or until its last reference goes, the model belongs to the thread that called
 /// `fit`.
 #[pyclass(frozen, module = "ironmlp._core")]
-pub struct Run(Mutex<Stage>);
+pub struct Run(Mutex<RunState>);
 
-enum Stage {
+enum RunState {
     Open(Box<dyn Training>),
     Closed { epochs: usize, losses: Vec<f64>, batches_done: usize, batches: usize },
 }
 
-impl Stage {
+impl RunState {
     fn open(&mut self) -> Result<&mut dyn Training> {
         match self {
             Self::Open(training) => Ok(&mut **training),
@@ -186,11 +186,11 @@ impl Stage {
 
 impl Run {
     pub fn new(training: Box<dyn Training>) -> Self {
-        Self(Mutex::new(Stage::Open(training)))
+        Self(Mutex::new(RunState::Open(training)))
     }
 
     /// Never waits: the thread that trains may need the GIL to end its slice.
-    fn stage(&self) -> Result<MutexGuard<'_, Stage>> {
+    fn stage(&self) -> Result<MutexGuard<'_, RunState>> {
         match self.0.try_lock() {
             Ok(stage) => Ok(stage),
             Err(TryLockError::Poisoned(error)) => Ok(PoisonError::into_inner(error)),
@@ -295,11 +295,11 @@ impl Run {
         entry(|| {
             let mut stage = self.stage()?;
             let Progress { epochs, batches_done, batches, .. } = stage.progress();
-            let closed = Stage::Closed { epochs, losses: Vec::new(), batches_done, batches };
+            let closed = RunState::Closed { epochs, losses: Vec::new(), batches_done, batches };
             match std::mem::replace(&mut *stage, closed) {
-                Stage::Open(training) => {
+                RunState::Open(training) => {
                     let losses = training.close();
-                    *stage = Stage::Closed { epochs, losses, batches_done, batches };
+                    *stage = RunState::Closed { epochs, losses, batches_done, batches };
                 }
                 closed => *stage = closed,
             }

@@ -11,8 +11,8 @@ use super::entry::compute;
 use super::plans::Plans;
 use super::route::{Key, Route};
 use crate::error::Result;
-use crate::kernels::gather::Rows;
-use crate::network::{Batch, Labels, Purpose, Spec, State};
+use crate::kernels::gather::RowOrder;
+use crate::network::{Batch, Purpose, Spec, State, Targets};
 use crate::runtime::threads;
 use crate::simd::Isa;
 
@@ -89,5 +89,5 @@ impl<T: Float> Typed<T> {
 pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {
     let source = x.source();
     let rows = source.rows();
-    Batch { source, order: Rows::From(0), rows, labels: Labels::None, weights: None }
+    Batch { source, order: RowOrder::From(0), rows, targets: Targets::None, weights: None }
 }

@@ -57,7 +57,7 @@ impl<T: Plain> Arena<T> {
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { LINE };
         let layout = Layout::from_size_align(bytes, align).map_err(|_| memory::refusal(bytes))?;
         if bytes == 0 {
-            return Ok(Self { ptr: NonNull::<Line>::dangling().cast(), len: 0, layout });
+            return Ok(Self { ptr: NonNull::<Aligned>::dangling().cast(), len: 0, layout });
         }
         memory::check_large(bytes as u64)?;
         // SAFETY: the layout's size is not zero.
@@ -136,7 +136,7 @@ impl<T: Plain> fmt::Debug for Arena<T> {
 
 /// Gives an empty buffer's address its alignment.
 #[repr(align(64))]
-struct Line;
+struct Aligned;
 
 /// Asks for huge pages; a kernel that has none goes on with small ones.
 ///

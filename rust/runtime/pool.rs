@@ -21,14 +21,14 @@ use super::fork;
 use super::memory;
 use super::team::Team;
 use super::tuning::{CHUNKS, WAKE_AFTER};
-use super::worker::{Line, Share, spin_until};
+use super::worker::{CacheLine, Share, spin_until};
 use crate::error::{Error, Result};
 use crate::simd::environment::FloatEnvironment;
 
-/// In [`Pool::pending`]: the caller sleeps.
+/// In [`ThreadPool::pending`]: the caller sleeps.
 const WAITING: u32 = 1 << 31;
 
-type Tile<'a> = dyn Fn(usize) + Sync + 'a;
+type TileWork<'a> = dyn Fn(usize) + Sync + 'a;
 
 thread_local! {
     static CHUNKS_OF_WORKERS: Cell<u64> = const { Cell::new(0) };
@@ -43,7 +43,7 @@ pub fn chunks_of_workers() -> u64 {
 
 /// Where the tiles of an op run.
 #[derive(Debug)]
-pub struct Pool {
+pub struct ThreadPool {
     /// Of [`fork::generation`]: in a child of the process that made it, a pool has no threads.
     generation: u64,
     /// Whether a caller has the pool. Taken by a compare-and-swap, never waited for.
@@ -51,7 +51,7 @@ pub struct Pool {
     /// The caller's own.
     crew: UnsafeCell<Crew>,
     /// Chunks that have not ended, and [`WAITING`].
-    pending: Line<AtomicU32>,
+    pending: CacheLine<AtomicU32>,
     sleep: Mutex<()>,
     ended: Condvar,
     /// The first panic of the region.
@@ -61,7 +61,7 @@ pub struct Pool {
 
 // SAFETY: `crew` is used by the caller that has set `busy` alone; `busy` hands it on with acquire
 // and release.
-unsafe impl Sync for Pool {}
+unsafe impl Sync for ThreadPool {}
 
 /// The threads, the caller's place first.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ struct Member {
 #[derive(Clone, Copy, Debug)]
 struct Region {
     /// Lives until the region has ended.
-    tile: *const Tile<'static>,
+    tile: *const TileWork<'static>,
     tiles: usize,
     chunks: u32,
     members: &'static [Member],
@@ -96,9 +96,9 @@ unsafe impl Send for Region {}
 
 /// The pool of this process, or of the one it was forked from. Never freed: workers look at it as
 /// long as they live, and in a child it may be in any state.
-static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
+static POOL: AtomicPtr<ThreadPool> = AtomicPtr::new(ptr::null_mut());
 
-impl Pool {
+impl ThreadPool {
     /// Calls `tile(0)` to `tile(tiles - 1)`, each once, on the threads of the team and in any order;
     /// all have ended when this returns. Tiles may run at the same time, so they write to different
     /// places.
@@ -106,7 +106,7 @@ impl Pool {
     /// # Errors
     /// `Error::Internal` with a panic's message if a tile panicked; some tiles may then not have
     /// run.
-    pub fn run(team: Team, tiles: usize, tile: &Tile<'_>) -> Result<()> {
+    pub fn run(team: Team, tiles: usize, tile: &TileWork<'_>) -> Result<()> {
         let threads = team.threads.min(tiles);
         if threads > 1 {
             let pool = Self::of_this_process();
@@ -163,7 +163,7 @@ impl Pool {
             generation,
             busy: AtomicBool::new(false),
             crew: UnsafeCell::new(Crew { members: &[], asked: 0, slept_through: 0.0 }),
-            pending: Line::default(),
+            pending: CacheLine::default(),
             sleep: Mutex::new(()),
             ended: Condvar::new(),
             panicked: AtomicBool::new(false),
@@ -234,13 +234,15 @@ impl Pool {
         members: &'static [Member],
         fixed: bool,
         tiles: usize,
-        tile: &Tile<'_>,
+        tile: &TileWork<'_>,
     ) -> Result<()> {
         let threads = members.len();
         let chunks = tiles.min(threads * CHUNKS).min(u32::MAX as usize >> 1) as u32;
         let region = Region {
             // SAFETY: only the lifetime changes; see above for how long it is used.
-            tile: unsafe { std::mem::transmute::<*const Tile<'_>, *const Tile<'static>>(tile) },
+            tile: unsafe {
+                std::mem::transmute::<*const TileWork<'_>, *const TileWork<'static>>(tile)
+            },
             tiles,
             chunks,
             members,

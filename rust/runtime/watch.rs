@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::pool::Pool;
+use super::pool::ThreadPool;
 use super::team::Team;
 use super::tuning::{APART, LONG};
 use crate::error::{Error, Result};
@@ -76,16 +76,16 @@ impl Watch {
     }
 }
 
-/// As [`Pool::run`], for tiles of which some may be left out if the call should end.
+/// As [`ThreadPool::run`], for tiles of which some may be left out if the call should end.
 ///
 /// # Errors
-/// As `Pool::run`, and `Error::Interrupted`.
+/// As `ThreadPool::run`, and `Error::Interrupted`.
 pub fn run(team: Team, tiles: usize, tile: &(dyn Fn(usize) + Sync)) -> Result<()> {
     if tiles < 2 || team.nanoseconds() < LONG {
-        return Pool::run(team, tiles, tile);
+        return ThreadPool::run(team, tiles, tile);
     }
     let ended = AtomicBool::new(false);
-    Pool::run(team, tiles, &|index| {
+    ThreadPool::run(team, tiles, &|index| {
         if !ended.load(Ordering::Relaxed) {
             tile(index);
             if check().is_err() {

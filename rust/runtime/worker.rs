@@ -36,15 +36,15 @@ pub(super) fn spin_until(ready: impl Fn() -> bool) -> bool {
 /// A thread's share of a region `R`.
 #[derive(Debug)]
 pub(super) struct Share<R> {
-    offer: Line<Offer<R>>,
+    offer: CacheLine<Offer<R>>,
     /// Whether the worker has parked, or is about to. Hardly ever written.
-    parked: Line<AtomicBool>,
+    parked: CacheLine<AtomicBool>,
 }
 
 /// On cache lines of its own: processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Line<T>(pub T);
+pub(super) struct CacheLine<T>(pub T);
 
 /// The region lies beside its chunks, so that one cache line takes both from core to core.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl<R: Copy + Send> Share<R> {
     /// A share without chunks, of a worker that has yet to start.
     pub(super) fn new() -> Self {
         Self {
-            offer: Line(Offer { chunks: AtomicU64::new(0), region: UnsafeCell::new(None) }),
-            parked: Line(AtomicBool::new(true)),
+            offer: CacheLine(Offer { chunks: AtomicU64::new(0), region: UnsafeCell::new(None) }),
+            parked: CacheLine(AtomicBool::new(true)),
         }
     }
 
@@ -83,7 +83,7 @@ impl<R: Copy + Send> Share<R> {
     /// # Safety
     /// All chunks that were offered here before have been claimed and have ended.
     pub(super) unsafe fn offer(&self, region: R, first: u32, end: u32) {
-        let Line(offer) = &self.offer;
+        let CacheLine(offer) = &self.offer;
         // SAFETY: the owner reads it between a claim and the end of that chunk.
         unsafe { *offer.region.get() = Some(region) };
         offer.chunks.store(u64::from(end) << 32 | u64::from(first), Ordering::SeqCst);

@@ -60,6 +60,8 @@ pub trait Real: Copy + Debug + Display + PartialEq + PartialOrd + Send + Sync + 
 pub trait Vector<T: Real>: Copy {
     /// How many lanes.
     const LANES: usize;
+    /// Whether each operation is a call, and what is made of many of them is better one, too.
+    const CALLS: bool = false;
     /// The outcome of a comparison, lane by lane.
     type Mask: Copy;
 
@@ -247,7 +249,8 @@ pub trait Simd: Copy + 'static {
     type Half<T: Real>: Vector<T>;
     /// Four lanes in the shortest register that holds them; plain Rust has its 16 only.
     type Four<T: Real>: Vector<T>;
-    /// Architectural vector registers: how large a tile of accumulators can be.
+    /// Architectural vector registers: how large a tile of accumulators can be. 1 where operations are
+    /// calls.
     const REGISTERS: usize;
     /// Waits for what [`Vector::stream`] has stored.
     #[inline(always)]

@@ -1,13 +1,13 @@
 //! X, targets and weights.
 
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{Rows, Source};
+use crate::kernels::gather::{RowOrder, Source};
 use crate::kernels::loss::RowWeights;
-use crate::network::{Batch, Labels};
+use crate::network::{Batch, Targets};
 
 /// Targets of all rows.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Targets<T> {
+pub enum OwnedTargets<T> {
     /// The caller computes the loss.
     None,
     /// A class for each row; a negative one is ignored.
@@ -22,7 +22,7 @@ pub struct Data<'x, T> {
     /// X.
     pub source: Source<'x>,
     /// Targets of all rows.
-    pub targets: Targets<T>,
+    pub targets: OwnedTargets<T>,
     /// Weights of all rows.
     pub weights: Option<RowWeights>,
 }
@@ -36,15 +36,15 @@ impl<T: Elementary> Data<'_, T> {
 
     /// Rows of the data as a batch.
     #[must_use]
-    pub fn batch<'a>(&'a self, order: Rows<'a>, rows: usize) -> Batch<'a, T> {
+    pub fn batch<'a>(&'a self, order: RowOrder<'a>, rows: usize) -> Batch<'a, T> {
         Batch {
             source: self.source,
             order,
             rows,
-            labels: match &self.targets {
-                Targets::None => Labels::None,
-                Targets::Classes(classes) => Labels::Classes(classes),
-                Targets::Values(values) => Labels::Values(values),
+            targets: match &self.targets {
+                OwnedTargets::None => Targets::None,
+                OwnedTargets::Classes(classes) => Targets::Classes(classes),
+                OwnedTargets::Values(values) => Targets::Values(values),
             },
             weights: self.weights.as_ref(),
         }
@@ -53,6 +53,6 @@ impl<T: Elementary> Data<'_, T> {
     /// All rows as one batch.
     #[must_use]
     pub fn all(&self) -> Batch<'_, T> {
-        self.batch(Rows::From(0), self.rows())
+        self.batch(RowOrder::From(0), self.rows())
     }
 }

@@ -10,6 +10,6 @@ mod run;
 mod sampler;
 mod tuning;
 
-pub use data::{Data, Targets};
-pub use run::{Pause, Run};
+pub use data::{Data, OwnedTargets};
+pub use run::{Pause, TrainingRun};
 pub use sampler::Sampler;

@@ -8,11 +8,11 @@ use super::sampler::Sampler;
 use super::tuning::{CLOCK_FLOPS, LOOK, RESERVED_EPOCHS, STEP_FLOPS};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::Rows;
+use crate::kernels::gather::RowOrder;
 use crate::network::{Head, Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
 
-/// Why [`Run::advance`] came back.
+/// Why [`TrainingRun::advance`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     /// The time was up.
@@ -44,7 +44,7 @@ impl EpochSums {
 }
 
 /// A training run: some epochs over one set of data.
-pub struct Run<'x, T: Elementary> {
+pub struct TrainingRun<'x, T: Elementary> {
     plan: Arc<Plan<T>>,
     workspace: Workspace<T>,
     data: Data<'x, T>,
@@ -61,7 +61,7 @@ pub struct Run<'x, T: Elementary> {
     looked: Instant,
 }
 
-impl<'x, T: Elementary> Run<'x, T> {
+impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// A run of `epochs` epochs in batches of `batch_rows`.
     ///
     /// # Errors
@@ -216,8 +216,8 @@ impl<'x, T: Elementary> Run<'x, T> {
         let batch = self.data.batch(order, rows);
         self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
         let indices = match order {
-            Rows::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
-            Rows::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
+            RowOrder::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
+            RowOrder::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
         }?;
         Ok(Some((outputs, indices)))
     }

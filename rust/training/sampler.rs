@@ -1,7 +1,7 @@
 //! The order of the rows in an epoch.
 
 use crate::error::{Error, Result};
-use crate::kernels::gather::Rows;
+use crate::kernels::gather::RowOrder;
 use crate::kernels::random::permutation;
 use crate::runtime::memory;
 
@@ -49,14 +49,14 @@ impl Sampler {
 
     /// The rows of a batch, and how many they are.
     #[must_use]
-    pub fn batch(&self, index: usize) -> (Rows<'_>, usize) {
+    pub fn batch(&self, index: usize) -> (RowOrder<'_>, usize) {
         let start = index * self.batch;
         let left = self.rows - start;
         let rows = if left < self.batch { left } else { self.batch };
         if self.order.is_empty() {
-            (Rows::From(start), rows)
+            (RowOrder::From(start), rows)
         } else {
-            (Rows::List(&self.order[start..start + rows]), rows)
+            (RowOrder::List(&self.order[start..start + rows]), rows)
         }
     }
 }

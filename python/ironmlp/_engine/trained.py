@@ -137,4 +137,7 @@ class Trained(Architecture):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["attributes"])
         self._core = self._make_core(**state["made"])
-        self._set_trained(state, check_finite=False)
+        kept = dict(state["optimizer_state"])
+        if "beta_powers" in kept:  # as in files of format 1
+            kept["scalars"] = (*kept.pop("beta_powers"), 1.0)
+        self._set_trained(state | {"optimizer_state": kept}, check_finite=False)

@@ -59,7 +59,8 @@ impl<T: Real> Kernel for Correlate<'_, T> {
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, 8, 2>(),
             16 => self.sweep::<S::Register<T>, 6, 2>(),
-            _ => self.sweep::<S::Register<T>, 4, 1>(),
+            8 => self.sweep::<S::Register<T>, 4, 1>(),
+            _ => self.sweep::<S::Register<T>, 1, 1>(),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! added in their order, and those meet in the tree of `reduce.rs`. This file makes the sums of one block.
 
 use super::Stencil;
-use super::line::{Line, Sums, inside};
+use super::line::{Line, TapSums, inside};
 use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
@@ -84,7 +84,7 @@ impl<T: Real> Kernel for ConvolutionGradient<'_, T> {
 
 /// Pixels of the output that follow each other row by row: some whole rows, or a part of one.
 #[derive(Clone, Copy)]
-struct Band {
+struct PixelBand {
     rows: (usize, usize),
     cols: (usize, usize),
 }
@@ -134,7 +134,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let mut col = 0;
         while col < self.cols.kernel {
             let count = match self.cols.kernel - col {
-                _ if self.cols.dilation > 1 => 1,
+                _ if self.cols.dilation > 1 || S::REGISTERS == 1 => 1,
                 1 | 2 => 1,
                 3 | 4 | 6 | 7 => 3,
                 _ => 5,
@@ -146,9 +146,9 @@ impl<T: Real> ConvolutionGradient<'_, T> {
                 (16, 1) => self.outputs::<S, 8, 1>(col),
                 (16, 3) => self.outputs::<S, 4, 3>(col),
                 (16, _) => self.outputs::<S, 2, 5>(col),
-                (_, 1) => self.outputs::<S, 1, 1>(col),
-                (_, 3) => self.outputs::<S, 1, 3>(col),
-                _ => self.outputs::<S, 1, 5>(col),
+                (8, 3) => self.outputs::<S, 1, 3>(col),
+                (8, 5) => self.outputs::<S, 1, 5>(col),
+                _ => self.outputs::<S, 1, 1>(col),
             };
             col += count;
         }
@@ -211,7 +211,8 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         while row < height {
             let mut col = 0;
             while col < width {
-                let band = Band { rows: part(row, rows, height), cols: part(col, cols, width) };
+                let band =
+                    PixelBand { rows: part(row, rows, height), cols: part(col, cols, width) };
                 self.tiles::<S::Register<T>, MOST, TAPS>(band, corner, end);
                 col = band.cols.1;
             }
@@ -222,7 +223,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
     #[inline(always)]
     fn tiles<V: Vector<T>, const MOST: usize, const TAPS: usize>(
         self,
-        band: Band,
+        band: PixelBand,
         corner: Corner,
         end: usize,
     ) {
@@ -250,7 +251,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
     #[inline(always)]
     fn inputs<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize>(
         self,
-        band: Band,
+        band: PixelBand,
         corner: Corner,
     ) {
         for channel in 0..self.input.shape().channels / self.groups {
@@ -273,7 +274,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
     #[inline(always)]
     fn tile<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize, const BIAS: bool>(
         self,
-        band: Band,
+        band: PixelBand,
         corner: Corner,
         lane: usize,
     ) {
@@ -281,7 +282,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
         let (input, grad) = (self.input.shape(), self.grad.shape());
         let channel_of_input = group * (input.channels / self.groups) + channel;
         let weight_row = (channel * self.rows.kernel + tap_row) * self.cols.kernel + tap_col;
-        let mut sums = Sums { taps: [[V::zero(); OUTPUTS]; TAPS], bias: [V::zero(); OUTPUTS] };
+        let mut sums = TapSums { taps: [[V::zero(); OUTPUTS]; TAPS], bias: [V::zero(); OUTPUTS] };
         let place = |row: usize| self.sums(output, row).wrapping_add(lane);
         if band.rows.0 + band.cols.0 > 0 {
             // SAFETY: an earlier band left them there.

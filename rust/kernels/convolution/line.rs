@@ -25,7 +25,7 @@ pub(super) fn inside(
 }
 
 /// Sums over pixels for some outputs: of each tap, and of the bias.
-pub(super) struct Sums<V, const OUTPUTS: usize, const TAPS: usize> {
+pub(super) struct TapSums<V, const OUTPUTS: usize, const TAPS: usize> {
     pub taps: [[V; OUTPUTS]; TAPS],
     pub bias: [V; OUTPUTS],
 }
@@ -58,7 +58,7 @@ impl<T: Real> Line<'_, T> {
         const BIAS: bool,
     >(
         self,
-        sums: &mut Sums<V, OUTPUTS, TAPS>,
+        sums: &mut TapSums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
     ) {
@@ -80,7 +80,7 @@ impl<T: Real> Line<'_, T> {
     #[inline(always)]
     unsafe fn pixels<V: Vector<T>, const OUTPUTS: usize, const TAPS: usize, const BIAS: bool>(
         self,
-        sums: &mut Sums<V, OUTPUTS, TAPS>,
+        sums: &mut TapSums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
         beside: impl Fn(usize),
@@ -123,7 +123,7 @@ impl<T: Real> Line<'_, T> {
         const BIAS: bool,
     >(
         self,
-        sums: &mut Sums<V, OUTPUTS, TAPS>,
+        sums: &mut TapSums<V, OUTPUTS, TAPS>,
         start: usize,
         end: usize,
     ) {

@@ -1,6 +1,6 @@
 //! Rows on their way into a cache.
 
-use super::{Rows, Source};
+use super::{RowOrder, Source};
 use crate::kernels::fetch::LINE;
 use crate::simd::{Real, Vector};
 
@@ -13,7 +13,7 @@ const L2: usize = 1 << 20;
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'a> {
     source: Source<'a>,
-    rows: Rows<'a>,
+    rows: RowOrder<'a>,
     /// Lines of all rows, and of these the first and one past the last.
     lines: (usize, usize),
 }
@@ -21,7 +21,7 @@ pub struct Ahead<'a> {
 impl<'a> Ahead<'a> {
     /// `count` rows of a source, if their elements follow each other and it pays to fetch them.
     #[must_use]
-    pub fn new(source: Source<'a>, rows: Rows<'a>, count: usize) -> Option<Self> {
+    pub fn new(source: Source<'a>, rows: RowOrder<'a>, count: usize) -> Option<Self> {
         let bytes = |rows: usize| rows.saturating_mul(source.row_bytes());
         let pays = bytes(source.rows()) > L2 && bytes(count) <= L2 / 2;
         let lines = (0, count.saturating_mul(lines_of(&source)));
@@ -63,12 +63,12 @@ fn lines_of(source: &Source<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{Ahead, L2};
-    use crate::kernels::gather::{Rows, Source};
+    use crate::kernels::gather::{RowOrder, Source};
 
     #[test]
     fn shares_of_shares_are_all_lines() {
         let x = vec![0.0f32; L2];
-        let ahead = Ahead::new(Source::of_slice(&x, 128), Rows::From(0), 33).unwrap();
+        let ahead = Ahead::new(Source::of_slice(&x, 128), RowOrder::From(0), 33).unwrap();
         let mut next = 0;
         for share in 0..7 {
             for part in 0..2 {
@@ -85,7 +85,7 @@ mod tests {
     fn rows_that_are_in_a_cache_or_too_many_are_left() {
         let x = vec![0.0f32; L2];
         let of = |elements: usize, rows| {
-            Ahead::new(Source::of_slice(&x[..elements], 128), Rows::From(0), rows).is_some()
+            Ahead::new(Source::of_slice(&x[..elements], 128), RowOrder::From(0), rows).is_some()
         };
         assert!(of(L2, 64));
         assert!(!of(L2 / 4, 64));

@@ -49,9 +49,9 @@ elements! {
 /// Half precision: 1 bit of sign, 5 of exponent, 10 of mantissa.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct Half(u16);
+pub(super) struct Float16(u16);
 
-impl Element for Half {
+impl Element for Float16 {
     const DTYPE: DType = DType::F16;
 
     #[inline(always)]
@@ -102,7 +102,7 @@ macro_rules! with_element {
         use $crate::kernels::gather::{DType, element};
         match $dtype {
             DType::F16 => {
-                type $D = element::Half;
+                type $D = element::Float16;
                 $body
             }
             DType::F32 => {

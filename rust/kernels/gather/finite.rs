@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::element::{Element, Half, convert, load, load_partial};
+use super::element::{Element, Float16, convert, load, load_partial};
 use super::{DType, Source};
 use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 
@@ -36,7 +36,7 @@ impl<T: Real> Kernel for Search<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<usize> {
         match self.source.dtype() {
-            DType::F16 => search::<S, Half, T>(&self.source, self.rows),
+            DType::F16 => search::<S, Float16, T>(&self.source, self.rows),
             DType::F32 => search::<S, f32, T>(&self.source, self.rows),
             DType::F64 => search::<S, f64, T>(&self.source, self.rows),
             // No integer of 64 bits is infinite as f32.

@@ -24,5 +24,5 @@ pub use ahead::Ahead;
 pub use cast::{to_i64, to_vec};
 pub use divide::Divide;
 pub use finite::first_non_finite;
-pub use rows::{Gather, Rows};
+pub use rows::{Gather, RowOrder};
 pub use source::{DType, Source};

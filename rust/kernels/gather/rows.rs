@@ -7,14 +7,14 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Which rows of a source, as many as the target has.
 #[derive(Clone, Copy, Debug)]
-pub enum Rows<'a> {
+pub enum RowOrder<'a> {
     /// Those from this one on.
     From(usize),
     /// These.
     List(&'a [u32]),
 }
 
-impl Rows<'_> {
+impl RowOrder<'_> {
     /// Rows `start..end` of these.
     #[inline]
     #[must_use]
@@ -45,7 +45,7 @@ pub struct Gather<'a, T> {
     /// The matrix.
     pub source: Source<'a>,
     /// Row i of the target is row `rows[i]` of the source.
-    pub rows: Rows<'a>,
+    pub rows: RowOrder<'a>,
     /// What is filled.
     pub target: Panels<T>,
 }

@@ -21,7 +21,8 @@ impl<T: Real> WeightGradient<T> {
         match S::REGISTERS {
             32 => self.rows_of::<S, F, 8, 2>(finish),
             16 => self.rows_of::<S, F, 6, 2>(finish),
-            _ => self.rows_of::<S, F, 4, 1>(finish),
+            8 => self.rows_of::<S, F, 4, 1>(finish),
+            _ => self.rows_of::<S, F, 1, 1>(finish),
         }
     }
 

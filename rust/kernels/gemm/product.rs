@@ -43,7 +43,8 @@ impl<T: Real> Kernel for Product<T> {
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, S::Half<T>, 12, 2>(),
             16 => self.sweep::<S::Register<T>, S::Half<T>, 6, 2>(),
-            _ => self.sweep::<S::Register<T>, S::Half<T>, 4, 1>(),
+            8 => self.sweep::<S::Register<T>, S::Half<T>, 4, 1>(),
+            _ => self.sweep::<S::Register<T>, S::Half<T>, 1, 1>(),
         }
     }
 }

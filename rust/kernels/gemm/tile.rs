@@ -10,6 +10,7 @@
 //! | 16 (AVX2) | 6 x 2 | 12 + 2 + 1 |
 //! | 32 (AVX-512) | 12 x 2 | 24 + 2, A is broadcast by the multiply-add's memory operand |
 //! | 8 (portable: 16 lanes, four or more registers of the real machine) | 4 x 1 | |
+//! | 1 (portable where operations are calls) | 1 x 1 | |
 
 use crate::kernels::panels::Panels;
 use crate::simd::{LANES, Real, Vector};
@@ -152,9 +153,9 @@ macro_rules! by_height {
     ($height:expr, $most:ident, $f:ident::<$($generic:ident),+; $nv:tt>($($argument:expr),*)) => {
         match $height {
             1 => $f::<$($generic),+, 1, $nv>($($argument),*),
-            2 => $f::<$($generic),+, 2, $nv>($($argument),*),
-            3 => $f::<$($generic),+, 3, $nv>($($argument),*),
-            4 => $f::<$($generic),+, 4, $nv>($($argument),*),
+            2 if $most > 1 => $f::<$($generic),+, 2, $nv>($($argument),*),
+            3 if $most > 1 => $f::<$($generic),+, 3, $nv>($($argument),*),
+            4 if $most > 1 => $f::<$($generic),+, 4, $nv>($($argument),*),
             5 if $most > 4 => $f::<$($generic),+, 5, $nv>($($argument),*),
             6 if $most > 4 => $f::<$($generic),+, 6, $nv>($($argument),*),
             7 if $most > 6 => $f::<$($generic),+, 7, $nv>($($argument),*),

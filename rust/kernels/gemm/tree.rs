@@ -28,7 +28,7 @@ impl<T: Real> WeightGradient<T> {
 
     /// Does the work for each register that tiles leave in a slot.
     #[inline(always)]
-    fn each_kept<S: Simd, W: Kept<T>>(self, work: W) {
+    fn each_kept<S: Simd, W: SlotWork<T>>(self, work: W) {
         for panel in 0..self.outputs {
             let width = self.d.width(self.output + panel);
             for row in 0..self.a.width(self.input) {
@@ -71,7 +71,7 @@ impl<T: Real, const MR: usize, const NV: usize> Kernel for Tree<T, MR, NV> {
             let start = block * BLOCK_ROWS;
             let len = if rows - start < BLOCK_ROWS { rows - start } else { BLOCK_ROWS };
             let part = RowBlock { start, len, slot: Some(slots.at(tree.slot())) };
-            gradient.tiles::<S, Nothing, MR, NV>(Nothing, part);
+            gradient.tiles::<S, Unfinished, MR, NV>(Unfinished, part);
             for i in tree.push() {
                 gradient.each_kept::<S, _>(slots.merge(i));
             }
@@ -103,7 +103,7 @@ impl<T: Copy> Slots<T> {
 }
 
 /// What is done with registers that tiles have left in a slot.
-trait Kept<T: Real>: Copy {
+trait SlotWork<T: Real>: Copy {
     /// The register of one row of the block, from column `col` on.
     fn register<V: Vector<T>>(self, row: usize, col: usize);
 }
@@ -115,7 +115,7 @@ struct Merge<T> {
     from: *const T,
 }
 
-impl<T: Real> Kept<T> for Merge<T> {
+impl<T: Real> SlotWork<T> for Merge<T> {
     #[inline(always)]
     fn register<V: Vector<T>>(self, row: usize, col: usize) {
         let at = place(row, col);
@@ -132,7 +132,7 @@ struct Give<T, F> {
     finish: F,
 }
 
-impl<T: Real, F: Finish<T>> Kept<T> for Give<T, F> {
+impl<T: Real, F: Finish<T>> SlotWork<T> for Give<T, F> {
     #[inline(always)]
     fn register<V: Vector<T>>(self, row: usize, col: usize) {
         // SAFETY: the tree left a sum there.
@@ -143,9 +143,9 @@ impl<T: Real, F: Finish<T>> Kept<T> for Give<T, F> {
 
 /// For tiles whose sums rest in a slot.
 #[derive(Clone, Copy)]
-struct Nothing;
+struct Unfinished;
 
-impl<T: Real> Finish<T> for Nothing {
+impl<T: Real> Finish<T> for Unfinished {
     #[inline(always)]
     fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
         self,

@@ -42,7 +42,8 @@ impl<T: Real> Kernel for TurnedProduct<T> {
         match S::REGISTERS {
             32 => self.sweep::<S::Register<T>, S::Half<T>, 8, 8, 2>(),
             16 => self.sweep::<S::Register<T>, S::Half<T>, 6, 5, 2>(),
-            _ => self.sweep::<S::Register<T>, S::Half<T>, 4, 4, 1>(),
+            8 => self.sweep::<S::Register<T>, S::Half<T>, 4, 4, 1>(),
+            _ => self.sweep::<S::Register<T>, S::Half<T>, 1, 1, 1>(),
         }
     }
 }

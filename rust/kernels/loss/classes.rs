@@ -13,7 +13,7 @@ use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Simd, Vector};
 
 /// Rows of a batch; matrices have a row of memory for each of up to 16 logits.
-pub(super) struct Batch<'a, T> {
+pub(super) struct ClassLosses<'a, T> {
     pub(super) outputs: Panels<T>,
     pub(super) classes: Span<i32>,
     pub(super) class_weights: ClassWeights<'a>,
@@ -23,7 +23,7 @@ pub(super) struct Batch<'a, T> {
 }
 
 /// What labels say, a row in each lane.
-struct Labels<V, M> {
+struct ClassLanes<V, M> {
     class: V,
     /// 1, or 0 of an ignored one.
     weight: V,
@@ -32,7 +32,7 @@ struct Labels<V, M> {
     live: M,
 }
 
-impl<T: Elementary> Batch<'_, T> {
+impl<T: Elementary> ClassLosses<'_, T> {
     /// The same for rows that lie in panels, 16 times a whole number of them. 16 at a time are turned,
     /// and their gradients back, for as many exponentials as there are logits instead of 16 (a whole
     /// step of 4-32-16-4: 1.18x, of 64-100-10: 1.06x).
@@ -50,7 +50,7 @@ impl<T: Elementary> Batch<'_, T> {
             let end = first + LANES;
             let source = self.outputs.slice(first, end).padded();
             Transpose { source, target: outputs, block: 0, panel: 0 }.run::<S>();
-            let sixteen = Batch {
+            let sixteen = ClassLosses {
                 outputs: outputs.slice(0, units),
                 classes: self.classes.slice(first, end),
                 class_weights: self.class_weights,
@@ -81,7 +81,7 @@ impl<T: Elementary> Batch<'_, T> {
     fn lanes<V: Vector<T>>(&self, first: usize, count: usize) {
         let units = self.outputs.rows();
         let zero = V::zero();
-        let Labels { class, weight, factor, live } = self.labels::<V>(first, count);
+        let ClassLanes { class, weight, factor, live } = self.labels::<V>(first, count);
         let is_class = |unit: usize| class.eq(V::constant(unit as f64));
         let at = |matrix: Panels<T>, unit: usize| matrix.row(0, unit).wrapping_add(first);
 
@@ -131,7 +131,7 @@ impl<T: Elementary> Batch<'_, T> {
 
     /// The labels of rows `first..first + count`.
     #[inline(always)]
-    fn labels<V: Vector<T>>(&self, first: usize, count: usize) -> Labels<V, V::Mask> {
+    fn labels<V: Vector<T>>(&self, first: usize, count: usize) -> ClassLanes<V, V::Mask> {
         let zero = V::zero();
         let mut class = [T::ZERO; LANES];
         for i in 0..count {
@@ -145,7 +145,7 @@ impl<T: Elementary> Batch<'_, T> {
             // All rows count alike, but for those that are ignored.
             let factor = of_known(scale.factor);
             let live = of_known(if scale.live { T::ONE } else { T::ZERO });
-            return Labels { class, weight, factor, live: zero.lt(live) };
+            return ClassLanes { class, weight, factor, live: zero.lt(live) };
         }
         let (mut factor, mut live) = ([T::ZERO; LANES], [T::ZERO; LANES]);
         for i in 0..count {
@@ -154,7 +154,7 @@ impl<T: Elementary> Batch<'_, T> {
             live[i] = if scale.live { T::ONE } else { T::ZERO };
         }
         let (factor, live) = (first_lanes::<T, V>(&factor), first_lanes::<T, V>(&live));
-        Labels { class, weight, factor, live: zero.lt(live) }
+        ClassLanes { class, weight, factor, live: zero.lt(live) }
     }
 }
 

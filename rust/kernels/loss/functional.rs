@@ -17,7 +17,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// How losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduction {
+pub enum ArrayReduction {
     /// Each stands alone; the gradient is that of their sum.
     None,
     /// Their mean; 0 of nothing.
@@ -29,7 +29,7 @@ pub enum Reduction {
 /// What to compute.
 #[derive(Debug, Default)]
 pub struct Results<'a, T> {
-    /// Takes the mean or the sum, with `Reduction::None` the sum.
+    /// Takes the mean or the sum, with `ArrayReduction::None` the sum.
     pub reduced: Option<&'a mut f64>,
     /// Takes each loss, not divided: one for each element, or for softmax for each row.
     pub each: Option<&'a mut [T]>,
@@ -61,7 +61,7 @@ pub struct BinaryCrossEntropy<'a, T> {
     /// Length of the first axis.
     pub rows: usize,
     /// How losses become one number.
-    pub reduction: Reduction,
+    pub reduction: ArrayReduction,
     /// What to compute.
     pub results: Results<'a, T>,
 }
@@ -90,10 +90,10 @@ impl<T: Elementary> BinaryCrossEntropy<'_, T> {
     #[inline(always)]
     fn elements<V: Vector<T>, F: Formula<T>>(mut self, formula: F) {
         let len = self.outputs.len();
-        let divisor = if self.reduction == Reduction::Mean { len as f64 } else { 1.0 };
+        let divisor = if self.reduction == ArrayReduction::Mean { len as f64 } else { 1.0 };
         let one = V::splat(T::ONE);
         let unit = self.weight.map_or(1.0, unit_of);
-        let mut sums = Sums::new(if len == 0 { 1 } else { len / self.rows });
+        let mut sums = ElementSums::new(if len == 0 { 1 } else { len / self.rows });
         let mut at = 0;
         while at < len {
             let count = if len - at < LANES { len - at } else { LANES };
@@ -168,7 +168,7 @@ fn store<T: Real, V: Vector<T>>(lanes: V, to: &mut [T]) {
 }
 
 /// Sums of elements that come 16 at a time, wherever their rows begin and end.
-struct Sums {
+struct ElementSums {
     cols: usize,
     /// The next element's column.
     col: usize,
@@ -176,7 +176,7 @@ struct Sums {
     rows: RowSum,
 }
 
-impl Sums {
+impl ElementSums {
     fn new(cols: usize) -> Self {
         Self { cols, col: 0, lanes: [0.0; LANES], rows: RowSum::default() }
     }
@@ -232,7 +232,7 @@ pub struct SoftmaxCrossEntropy<'a, T> {
     /// As many rows.
     pub targets: SoftmaxTargets<'a, T>,
     /// How losses become one number.
-    pub reduction: Reduction,
+    pub reduction: ArrayReduction,
     /// What to compute.
     pub results: Results<'a, T>,
 }
@@ -258,26 +258,26 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
             SoftmaxTargets::Classes(indices) => {
                 assert_eq!(indices.len(), rows);
                 // SAFETY: `indices` has `rows` elements, which are only read.
-                softmax::Targets::Classes(unsafe {
+                softmax::LogitTargets::Classes(unsafe {
                     Span::from_raw(indices.as_ptr().cast_mut(), rows)
                 })
             }
             SoftmaxTargets::Probabilities(values) => {
                 assert_eq!(values.len(), logits.len());
                 // SAFETY: `values` has rows * classes elements, which are only read.
-                softmax::Targets::Values(unsafe {
+                softmax::LogitTargets::Values(unsafe {
                     RowMajor::from_raw(values.as_ptr().cast_mut(), rows, classes)
                 })
             }
         };
         let indices = match &targets {
-            softmax::Targets::Classes(indices) => Some(*indices),
-            softmax::Targets::Values(_) => None,
+            softmax::LogitTargets::Classes(indices) => Some(*indices),
+            softmax::LogitTargets::Values(_) => None,
         };
         let divisors = Divisors::new(loss, indices, (Span::empty(), 1.0), rows, classes);
         let divisor = match reduction {
-            Reduction::Mean => divisors.mean,
-            Reduction::None | Reduction::Sum => divisors.sum,
+            ArrayReduction::Mean => divisors.mean,
+            ArrayReduction::None | ArrayReduction::Sum => divisors.sum,
         };
         let grad = results.grad.as_deref_mut().map(|grad| {
             // SAFETY: `grad` has rows * classes elements, which only this call knows.
@@ -291,14 +291,14 @@ impl<T: Elementary> Kernel for SoftmaxCrossEntropy<'_, T> {
             // SAFETY: the array holds BLOCK_ROWS elements, and nothing else uses it until the
             // batch is done.
             let row_loss = unsafe { Span::from_raw(losses.as_mut_ptr(), end - start) };
-            let batch = softmax::Batch {
+            let batch = softmax::SoftmaxLosses {
                 outputs: outputs.slice(start, end),
                 targets: match targets {
-                    softmax::Targets::Classes(all) => {
-                        softmax::Targets::Classes(all.slice(start, end))
+                    softmax::LogitTargets::Classes(all) => {
+                        softmax::LogitTargets::Classes(all.slice(start, end))
                     }
-                    softmax::Targets::Values(all) => {
-                        softmax::Targets::Values(all.slice(start, end))
+                    softmax::LogitTargets::Values(all) => {
+                        softmax::LogitTargets::Values(all.slice(start, end))
                     }
                 },
                 class_weights: ClassWeights::new(class_weight),

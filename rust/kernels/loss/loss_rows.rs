@@ -10,7 +10,7 @@ use crate::simd::{Kernel, LANES, Simd};
 
 /// What the outputs of a batch are compared with.
 #[derive(Clone, Copy, Debug)]
-pub enum Targets<T> {
+pub enum RowTargets<T> {
     /// The class of each row, for softmax cross-entropy; a negative one is ignored.
     Classes(Span<i32>),
     /// A number for each output.
@@ -27,7 +27,7 @@ pub struct LossRows<'a, T> {
     /// The network's outputs (rows, K).
     pub outputs: Panels<T>,
     /// As many rows; values with K columns.
-    pub targets: Targets<T>,
+    pub targets: RowTargets<T>,
     /// The weight of each row, in units; empty if all are one.
     pub weights: Span<f64>,
     /// What the gradient is divided by: one of the whole batch's [`Divisors`](super::Divisors).
@@ -47,7 +47,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
         let rows = self.outputs.rows();
         let whole = match (self.grad, self.targets) {
             // Not with plain Rust's vectors, of which another copy of the code would be the largest.
-            (Some(_), Targets::Classes(_)) if S::REGISTERS >= 16 && self.can_turn() => {
+            (Some(_), RowTargets::Classes(_)) if S::REGISTERS >= 16 && self.can_turn() => {
                 rows - rows % LANES
             }
             _ => 0,
@@ -66,8 +66,8 @@ impl<T: Elementary> LossRows<'_, T> {
     #[inline(always)]
     fn slice(&self, start: usize, end: usize) -> Self {
         let targets = match self.targets {
-            Targets::Classes(classes) => Targets::Classes(classes.slice(start, end)),
-            Targets::Values(values) => Targets::Values(values.slice(start, end)),
+            RowTargets::Classes(classes) => RowTargets::Classes(classes.slice(start, end)),
+            RowTargets::Values(values) => RowTargets::Values(values.slice(start, end)),
         };
         Self {
             outputs: self.outputs.slice(start, end),
@@ -84,12 +84,12 @@ impl<T: Elementary> LossRows<'_, T> {
         let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
         if let Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. } = loss {
             let targets = match targets {
-                Targets::Classes(classes) => softmax::Targets::Classes(classes),
-                Targets::Values(values) => softmax::Targets::Values(values),
+                RowTargets::Classes(classes) => softmax::LogitTargets::Classes(classes),
+                RowTargets::Values(values) => softmax::LogitTargets::Values(values),
             };
             let smoothing = *label_smoothing;
             let scales = Scales::new(weights, divisor);
-            let batch = softmax::Batch {
+            let batch = softmax::SoftmaxLosses {
                 outputs,
                 targets,
                 class_weights: ClassWeights::new(class_weight),
@@ -111,11 +111,11 @@ impl<T: Elementary> LossRows<'_, T> {
     pub fn can_turn(&self) -> bool {
         let cols = self.outputs.cols();
         match (self.loss, self.targets) {
-            (Loss::SoftmaxCrossEntropy { label_smoothing, .. }, Targets::Classes(_)) => {
+            (Loss::SoftmaxCrossEntropy { label_smoothing, .. }, RowTargets::Classes(_)) => {
                 cols <= LANES && *label_smoothing == 0.0
             }
-            (Loss::SoftmaxCrossEntropy { .. }, _) | (_, Targets::Classes(_)) => false,
-            (_, Targets::Values(_)) => cols == 1,
+            (Loss::SoftmaxCrossEntropy { .. }, _) | (_, RowTargets::Classes(_)) => false,
+            (_, RowTargets::Values(_)) => cols == 1,
         }
     }
 
@@ -124,8 +124,8 @@ impl<T: Elementary> LossRows<'_, T> {
     #[inline(always)]
     pub fn run_turned<S: Simd>(self) {
         match self.targets {
-            Targets::Classes(_) => self.classes::<S>(true),
-            Targets::Values(_) => self.pointwise::<S>(true),
+            RowTargets::Classes(_) => self.classes::<S>(true),
+            RowTargets::Values(_) => self.pointwise::<S>(true),
         }
     }
 
@@ -134,10 +134,11 @@ impl<T: Elementary> LossRows<'_, T> {
     fn classes<S: Simd>(self, turned: bool) {
         let Self { loss, outputs, targets, row_loss, .. } = self;
         let Loss::SoftmaxCrossEntropy { class_weight, .. } = loss else { return };
-        let (Targets::Classes(classes), Some(grad)) = (targets, self.grad) else { return };
+        let (RowTargets::Classes(classes), Some(grad)) = (targets, self.grad) else { return };
         let scales = Scales::new(self.weights, self.divisor);
         let class_weights = ClassWeights::new(class_weight);
-        let batch = classes::Batch { outputs, classes, class_weights, scales, row_loss, grad };
+        let batch =
+            classes::ClassLosses { outputs, classes, class_weights, scales, row_loss, grad };
         if turned {
             batch.run::<S::Register<T>>();
         } else {
@@ -150,12 +151,13 @@ impl<T: Elementary> LossRows<'_, T> {
         let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
         let scales = Scales::new(weights, divisor);
         // Classes go with softmax cross-entropy alone: the callers' checks see to that.
-        let Targets::Values(targets) = targets else { return };
+        let RowTargets::Values(targets) = targets else { return };
         let pos_weight: &[f64] = match loss {
             Loss::SigmoidCrossEntropy { pos_weight } => pos_weight,
             _ => &[],
         };
-        let batch = pointwise::Batch { outputs, targets, scales, pos_weight, row_loss, grad };
+        let batch =
+            pointwise::PointwiseLosses { outputs, targets, scales, pos_weight, row_loss, grad };
         match *loss {
             Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits, turned),
             Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities, turned),

@@ -26,6 +26,6 @@ mod softmax;
 mod weights;
 
 pub use kinds::{IGNORED, Loss};
-pub use loss_rows::{LossRows, Targets};
+pub use loss_rows::{LossRows, RowTargets};
 pub use softmax::Softmax;
 pub use weights::{Divisor, Divisors, RowWeights};

@@ -1,6 +1,6 @@
 //! Losses that are a sum over the outputs of a row, each of its own output and target.
 
-use super::rows::{Rows, accumulate, column_lanes, first_lanes, keep, lanes_of};
+use super::rows::{LossMatrix, accumulate, column_lanes, first_lanes, keep, lanes_of};
 use super::weights::Scales;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
@@ -23,7 +23,7 @@ pub(super) trait Formula<T: Elementary>: Copy {
 }
 
 /// The rows of a batch, in panels.
-pub(super) struct Batch<'a, T> {
+pub(super) struct PointwiseLosses<'a, T> {
     pub(super) outputs: Panels<T>,
     pub(super) targets: Panels<T>,
     pub(super) scales: Scales<T>,
@@ -32,7 +32,7 @@ pub(super) struct Batch<'a, T> {
     pub(super) grad: Option<Panels<T>>,
 }
 
-impl<T: Elementary> Batch<'_, T> {
+impl<T: Elementary> PointwiseLosses<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F, turned: bool) {
         if turned {

@@ -6,7 +6,7 @@ use crate::simd::{LANES, Real, Vector};
 /// A matrix that a loss reads or writes 16 columns of a row at a time.
 ///
 /// A lane past the last column has an unspecified value when it is loaded.
-pub(super) trait Rows<T: Real>: Copy {
+pub(super) trait LossMatrix<T: Real>: Copy {
     fn rows(self) -> usize;
     fn cols(self) -> usize;
     fn load<V: Vector<T>>(self, row: usize, block: usize) -> V;
@@ -32,7 +32,7 @@ pub(super) trait Rows<T: Real>: Copy {
     }
 }
 
-impl<T: Real> Rows<T> for Panels<T> {
+impl<T: Real> LossMatrix<T> for Panels<T> {
     #[inline(always)]
     fn rows(self) -> usize {
         Panels::rows(self)
@@ -95,7 +95,7 @@ impl<T> RowMajor<T> {
     }
 }
 
-impl<T: Real> Rows<T> for RowMajor<T> {
+impl<T: Real> LossMatrix<T> for RowMajor<T> {
     #[inline(always)]
     fn rows(self) -> usize {
         self.rows

@@ -10,7 +10,7 @@
 //! column mod 16 (N3) in the element type; the value is in f64 (N4). Weights, smoothing and ignored
 //! rows are PyTorch's.
 
-use super::rows::{Rows, accumulate, from_array, keep, keep_or, lane_numbers, to_array};
+use super::rows::{LossMatrix, accumulate, from_array, keep, keep_or, lane_numbers, to_array};
 use super::weights::{ClassWeights, Scale, Scales};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
@@ -20,7 +20,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// What the logits are compared with.
 #[derive(Clone, Copy)]
-pub(super) enum Targets<R> {
+pub(super) enum LogitTargets<R> {
     /// A class for each row; a negative one is ignored.
     Classes(Span<i32>),
     /// A probability for each logit.
@@ -28,9 +28,9 @@ pub(super) enum Targets<R> {
 }
 
 /// The rows of a batch, in panels or row-major.
-pub(super) struct Batch<'a, T, R> {
+pub(super) struct SoftmaxLosses<'a, T, R> {
     pub(super) outputs: R,
-    pub(super) targets: Targets<R>,
+    pub(super) targets: LogitTargets<R>,
     pub(super) class_weights: ClassWeights<'a>,
     pub(super) smoothing: f64,
     pub(super) scales: Scales<T>,
@@ -42,7 +42,7 @@ pub(super) struct Batch<'a, T, R> {
 
 /// What a row's first pass leaves for its second.
 #[derive(Clone, Copy)]
-struct Sums<T, V> {
+struct RowSums<T, V> {
     /// S, lane by lane.
     exponentials: V,
     /// Q.
@@ -51,7 +51,7 @@ struct Sums<T, V> {
     value: f64,
 }
 
-impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
+impl<T: Elementary, R: LossMatrix<T>> SoftmaxLosses<'_, T, R> {
     /// 16 rows at a time: their exponentials overlap, and they share the folds, one logarithm and
     /// one division with a row in each lane.
     #[inline(always)]
@@ -102,8 +102,8 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     #[inline(always)]
     fn scale(&self, row: usize) -> Scale<T> {
         match self.targets {
-            Targets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
-            Targets::Classes(classes) if self.smoothing == 0.0 => {
+            LogitTargets::Classes(classes) if classes.get(row) < 0 => Scale::NOTHING,
+            LogitTargets::Classes(classes) if self.smoothing == 0.0 => {
                 self.scales.weighted(row, self.class_weights.of(classes.get(row)))
             }
             _ => self.scales.at(row),
@@ -114,7 +114,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
     #[inline(always)]
     fn lone_class(&self, row: usize) -> Option<i32> {
         match self.targets {
-            Targets::Classes(classes) if self.smoothing == 0.0 => Some(classes.get(row)),
+            LogitTargets::Classes(classes) if self.smoothing == 0.0 => Some(classes.get(row)),
             _ => None,
         }
     }
@@ -130,19 +130,19 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
         let share = self.smoothing / self.outputs.cols() as f64;
         let (kept, share) = (V::constant(1.0 - self.smoothing), V::constant(share));
         let t: V = match self.targets {
-            Targets::Classes(classes) => {
+            LogitTargets::Classes(classes) => {
                 let lane = V::constant(lane_of(classes.get(row), block));
                 let here = lane_numbers::<T, V>().eq(lane);
                 V::select(here, kept.add(share), share)
             }
-            Targets::Values(values) => kept.fma(values.load(row, block), share),
+            LogitTargets::Values(values) => kept.fma(values.load(row, block), share),
         };
         keep(t.mul(self.class_weights.columns(block)), self.outputs.width(block))
     }
 
     /// The first pass over a row; with a gradient wanted, e takes its place.
     #[inline(always)]
-    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> Sums<T, V> {
+    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> RowSums<T, V> {
         let m = V::splat(largest);
         let zero = V::zero();
         let lone = self.lone_class(row).map(|class| self.lone_sums(row, class, largest));
@@ -164,7 +164,7 @@ impl<T: Elementary, R: Rows<T>> Batch<'_, T, R> {
             }
         }
         let (weights, value) = lone.unwrap_or_else(|| (fold(weights), fold_array(values)));
-        Sums { exponentials, weights, value }
+        RowSums { exponentials, weights, value }
     }
 
     /// Q and sum(q (m - x)) of a row with one q other than 0: what the sums over lanes give too.
@@ -200,7 +200,11 @@ fn lane_of(class: i32, block: usize) -> f64 {
 
 /// The largest logits of `count` rows, at most 16, from row `first` on.
 #[inline(always)]
-fn row_maxima<T: Elementary, S: Simd, R: Rows<T>>(x: R, first: usize, count: usize) -> [T; LANES] {
+fn row_maxima<T: Elementary, S: Simd, R: LossMatrix<T>>(
+    x: R,
+    first: usize,
+    count: usize,
+) -> [T; LANES] {
     let mut lanes = Scratch::<T, { LANES * LANES }>::zeros();
     let place = lanes.ptr();
     let lowest = S::Lanes::<T>::constant(f64::NEG_INFINITY);
@@ -240,7 +244,7 @@ impl<T: Elementary> Kernel for Softmax<T> {
 }
 
 #[inline(always)]
-pub(super) fn softmax_rows<T: Elementary, S: Simd, R: Rows<T>>(input: R, output: R) {
+pub(super) fn softmax_rows<T: Elementary, S: Simd, R: LossMatrix<T>>(input: R, output: R) {
     let mut first = 0;
     while first < input.rows() {
         let left = input.rows() - first;

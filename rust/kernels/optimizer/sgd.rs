@@ -7,8 +7,8 @@
 //! w = fma(-lr, step, w)
 //! ```
 
+use super::Clock;
 use super::formula::{Formula, MOMENTS, Settings, decayed};
-use super::{Clock, Rule};
 use crate::simd::{Real, Vector};
 
 /// The settings.
@@ -68,20 +68,11 @@ impl<T: Real> Formula<T> for SgdFormula<T> {
     }
 }
 
-impl<T: Real> Rule<T> {
-    /// The learning rate, if the rule is SGD without momentum and weight decay: the one that kernels
-    /// update by in the registers where they have summed a gradient.
+impl<T: Real> SgdFormula<T> {
+    /// The learning rate, if there is neither momentum nor weight decay.
     #[inline(always)]
-    #[must_use]
-    pub fn plain_sgd(&self) -> Option<T> {
-        match self {
-            Self::Sgd(SgdFormula { lr, momentum, weight_decay, .. })
-                if *momentum == T::ZERO && *weight_decay == T::ZERO =>
-            {
-                Some(*lr)
-            }
-            _ => None,
-        }
+    pub(super) fn plain(self) -> Option<T> {
+        (self.momentum == T::ZERO && self.weight_decay == T::ZERO).then_some(self.lr)
     }
 }
 

@@ -48,7 +48,7 @@ impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         assert!(self.pool.pool.is_two_by_two());
-        let work = ForwardPass::<T, S> { kernel: &self, isa: PhantomData };
+        let work = PoolForwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
@@ -59,12 +59,12 @@ impl<T: Elementary> Kernel for ActivatedPoolForward<T> {
     }
 }
 
-struct ForwardPass<'a, T, S> {
+struct PoolForwardPass<'a, T, S> {
     kernel: &'a ActivatedPoolForward<T>,
     isa: PhantomData<S>,
 }
 
-impl<T: Elementary, S: Simd> CurveWork<T> for ForwardPass<'_, T, S> {
+impl<T: Elementary, S: Simd> CurveWork<T> for PoolForwardPass<'_, T, S> {
     type Output = ();
 
     #[inline(always)]
@@ -92,7 +92,7 @@ struct ForwardWindow<T, C> {
 
 impl<T: Elementary, C: Curve<T>> OnWindow<T> for ForwardWindow<T, C> {
     #[inline(always)]
-    fn run<V: Vector<T>>(self, window: Window) {
+    fn run<V: Vector<T>>(self, window: TwoByTwo) {
         let PoolForward { pool, input: activated, output, .. } = self.pool;
         // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
         unsafe {
@@ -141,7 +141,7 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         assert!(self.pool.pool.is_two_by_two());
-        let work = BackwardPass::<T, S> { kernel: &self, isa: PhantomData };
+        let work = PoolBackwardPass::<T, S> { kernel: &self, isa: PhantomData };
         if is_one::<S, T>() && self.activation.with_frequent(work).is_some() {
             return;
         }
@@ -153,12 +153,12 @@ impl<T: Elementary> Kernel for ActivatedPoolBackward<T> {
     }
 }
 
-struct BackwardPass<'a, T, S> {
+struct PoolBackwardPass<'a, T, S> {
     kernel: &'a ActivatedPoolBackward<T>,
     isa: PhantomData<S>,
 }
 
-impl<T: Elementary, S: Simd> CurveWork<T> for BackwardPass<'_, T, S> {
+impl<T: Elementary, S: Simd> CurveWork<T> for PoolBackwardPass<'_, T, S> {
     type Output = ();
 
     #[inline(always)]
@@ -206,7 +206,7 @@ struct BackwardWindow<T, C> {
 
 impl<T: Elementary, C: Curve<T>> OnWindow<T> for BackwardWindow<T, C> {
     #[inline(always)]
-    fn run<V: Vector<T>>(self, window: Window) {
+    fn run<V: Vector<T>>(self, window: TwoByTwo) {
         let PoolBackward { pool, input, output, grad, target, .. } = self.pool;
         // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
         unsafe {
@@ -235,14 +235,14 @@ impl<T: Elementary, C: Curve<T>> OnWindow<T> for BackwardWindow<T, C> {
 
 /// A window of 2 x 2 pixels, in a register's lanes from `lane` on.
 #[derive(Clone, Copy)]
-struct Window {
+struct TwoByTwo {
     row: usize,
     channel: usize,
     col: usize,
     lane: usize,
 }
 
-impl Window {
+impl TwoByTwo {
     /// Where the window's own number lies, in images with one for each window.
     #[inline(always)]
     fn place<T>(self, images: Images<T>) -> *mut T {
@@ -289,7 +289,7 @@ impl Window {
 
 /// What is done with each window. A closure may stay a function of its own, without the instruction set.
 trait OnWindow<T: Real>: Copy {
-    fn run<V: Vector<T>>(self, window: Window);
+    fn run<V: Vector<T>>(self, window: TwoByTwo);
 }
 
 /// All windows of some rows.
@@ -304,7 +304,7 @@ fn each_window<T: Real, V: Vector<T>, W: OnWindow<T>>(
             for col in 0..windows.width {
                 let mut lane = 0;
                 while lane < LANES {
-                    work.run::<V>(Window { row, channel, col, lane });
+                    work.run::<V>(TwoByTwo { row, channel, col, lane });
                     lane += V::LANES;
                 }
             }

@@ -76,13 +76,14 @@ impl<T: Real, const ROW: usize, const K: usize> Left<T, ROW, K> {
             // SAFETY: the tile lies inside; the caller vouches for the rest.
             unsafe {
                 match self.rows - row {
+                    _ if V::CALLS => self.tile::<V, 1, NV>(row, b, c, len, start),
                     1 => self.tile::<V, 1, NV>(row, b, c, len, start),
                     2 => self.tile::<V, 2, NV>(row, b, c, len, start),
                     3 => self.tile::<V, 3, NV>(row, b, c, len, start),
                     _ => self.tile::<V, 4, NV>(row, b, c, len, start),
                 }
             }
-            row += 4;
+            row += if V::CALLS { 1 } else { 4 };
         }
     }
 

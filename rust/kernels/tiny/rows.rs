@@ -6,7 +6,7 @@ use super::turn::turn;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather};
-use crate::kernels::loss::{LossRows, Targets};
+use crate::kernels::loss::{LossRows, RowTargets};
 use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Narrow, Simd, Vector};
 
@@ -39,7 +39,7 @@ impl<'a, T: Elementary> Rows<'a, T> {
         if let Some(first) = step.layers.first() {
             turn::<T, S>(input, step.turned(first.input, first.inputs));
         }
-        let turned = loss.can_turn();
+        let turned = S::REGISTERS > 1 && loss.can_turn();
         match targets {
             Some(targets) if turned => targets.run_plain::<Narrow<S>>(),
             Some(targets) => targets.run_plain::<S>(),
@@ -109,14 +109,14 @@ fn turned_loss<'a, T: Elementary, S: Simd>(
 ) -> LossRows<'a, T> {
     let (Some(last), Some(room)) = (step.layers.last(), loss.grad) else { return loss };
     let targets = match loss.targets {
-        Targets::Values(values) => {
+        RowTargets::Values(values) => {
             let (place, cols) = (room.row(0, 0), room.cols());
             // SAFETY: a matrix of the scratch buffer has room for 16 x 16 elements.
             let turned = unsafe { Panels::from_raw(place, cols, step.count, LANES) };
             turn::<T, S>(values, turned);
-            Targets::Values(turned)
+            RowTargets::Values(turned)
         }
-        classes @ Targets::Classes(_) => classes,
+        classes @ RowTargets::Classes(_) => classes,
     };
     let outputs = step.turned(last.output, last.outputs);
     let grad = Some(step.turned(last.grad, last.outputs));
@@ -142,7 +142,7 @@ fn forward<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer) {
     if activation != Activation::Identity {
         let output = step.turned(layer.output, layer.outputs);
         let pass = ActivationForward { activation, input, output };
-        if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { pass.run::<S>() }
+        if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { S::call(pass) }
     }
 }
 
@@ -168,7 +168,7 @@ fn activation_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer
     let saved = step.turned(saved, layer.outputs);
     let grad = step.turned(layer.grad, layer.outputs);
     let pass = ActivationBackward { activation, saved, grad };
-    if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { pass.run::<S>() }
+    if is_narrow::<T, S>(step) { pass.run::<Narrow<S>>() } else { S::call(pass) }
 }
 
 /// The gradient at the output of the layer below.

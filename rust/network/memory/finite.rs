@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::finite::AllFinite;
 use crate::network::tuning::{SEARCH_TILE, SEARCHED};
-use crate::runtime::pool::Pool;
+use crate::runtime::pool::ThreadPool;
 use crate::runtime::{Arena, Team};
 use crate::simd::Isa;
 
@@ -47,7 +47,7 @@ fn is_finite<T: Elementary>(buffer: &Arena<T>, isa: Isa, threads: usize) -> Resu
     }
     let wrong = AtomicBool::new(false);
     let team = Team::for_cost(threads, SEARCHED * len as f64);
-    Pool::run(team, len.div_ceil(SEARCH_TILE), &|tile| {
+    ThreadPool::run(team, len.div_ceil(SEARCH_TILE), &|tile| {
         let values = values.slice(tile * SEARCH_TILE, len.min((tile + 1) * SEARCH_TILE));
         if !isa.run(AllFinite { values }) {
             wrong.store(true, Ordering::Relaxed);

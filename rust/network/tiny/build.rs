@@ -46,14 +46,14 @@ pub(in crate::network) fn fits(spec: &Spec) -> bool {
 }
 
 /// A matrix with rows as rows: where it begins, and its columns.
-pub(super) type Place = (usize, usize);
+pub(super) type TinyMatrix = (usize, usize);
 
 /// The layers of a network that fits, and where their matrices lie.
 #[derive(Debug)]
 pub(in crate::network) struct Tiny {
     pub(super) layers: Vec<Layer>,
     /// Rows of X, outputs, targets, gradient at the outputs.
-    pub(super) places: [Place; 4],
+    pub(super) places: [TinyMatrix; 4],
     /// Runs of layers with one factor on the learning rate.
     pub(super) groups: Vec<(f64, Range<usize>)>,
 }

@@ -1,6 +1,6 @@
 //! A step of a network that fits into L1, on one thread.
 
-use super::build::{Place, Tiny};
+use super::build::{Tiny, TinyMatrix};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
@@ -166,7 +166,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             scratch: workspace.memory(),
             count,
         };
-        let of_chunk = |(at, cols): Place| step.scratch.panels(at, (count, cols), ROOM);
+        let of_chunk = |(at, cols): TinyMatrix| step.scratch.panels(at, (count, cols), ROOM);
         let [input, outputs, targets, grad] = tiny.places.map(of_chunk);
         let matrices = (outputs, targets, Some(grad));
         let rows = (first, first + count);
