@@ -1,4 +1,4 @@
-"""Every public optimizer has all that belongs to one: CONTRIBUTING.md says where each part is.
+"""Every public layer and optimizer has all that belongs to one: CONTRIBUTING.md says where each is.
 
 `KINDS` has the kinds of members, and for each what a complete one has: a name, and whether the
 member of that name has it. Another kind is another entry.
@@ -8,15 +8,20 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+import gradients
 import ironmlp as im
+import test_convolution
+import test_nodes
 import test_optimizers
 import test_rounding
 from golden import golden
-from ironmlp import optimizers, reference
+from ironmlp import layers, optimizers, reference
 from ironmlp._commands.selfcheck_networks import NETWORKS
+from ironmlp._engine.network import nodes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -58,7 +63,57 @@ OPTIMIZER: Parts = {
     ),
 }
 
+# The activations, and the other layers, which do more than a function of each element.
+ACTIVATIONS = sorted({kind.__name__ for kind in layers.ACTIVATIONS.values()})
+LAYERS = [name for name in layers.__all__ if name not in {*ACTIVATIONS, "Layer"}]
+
+
+def has_gradients(name: str) -> bool:
+    return name in {type(layer).__name__ for layer in (*gradients.LAYERS, *gradients.IMAGE_LAYERS)}
+
+
+def is_trained(name: str) -> bool:
+    found = (nodes(network.layers) for network in NETWORKS.values())
+    return name in {type(layer).__name__ for listed in found for _, layer in listed}
+
+
+def in_torch(made: Any) -> set[str]:
+    """The layers of a golden network, [class, arguments] or [class, layers]."""
+    found = {kind for kind, _ in made}
+    return found.union(*(in_torch(inner) for _, inner in made if isinstance(inner, list)))
+
+
+GOLDEN_LAYERS = {
+    name
+    for case in (*test_convolution.CASES, *test_nodes.CASES)
+    for name in in_torch(case["layers"])
+}
+
+LAYER: Parts = {
+    "public": lambda name: name in im.__all__,
+    "reference": lambda name: name in reference.specs.DEFAULTS,
+    "gradients": has_gradients,
+    "selfcheck": is_trained,
+    # Dropout's numbers are our own; docs/random.md has them.
+    "golden": lambda name: name in GOLDEN_LAYERS | {"Dropout"},
+    "row in docs/layers.md": lambda name: f"`{name}(" in text("layers.md"),
+}
+
+ACTIVATION: Parts = {
+    "public": lambda name: name in im.__all__,
+    "string": lambda name: name in ACTIVATIONS,
+    "reference": lambda name: (
+        name in reference.activations.ACTIVATIONS and name in reference.specs.DEFAULTS
+    ),
+    "gradients": has_gradients,
+    "selfcheck": is_trained,
+    "golden": lambda name: name in {case["name"] for case in golden()["activations"]},
+    "docs/layers.md": lambda name: f"`{name}()`" in text("layers.md"),
+}
+
 KINDS: dict[str, tuple[list[str], Parts]] = {
+    "layer": (LAYERS, LAYER),
+    "activation": ([name for name in layers.__all__ if name in ACTIVATIONS], ACTIVATION),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
 }
 

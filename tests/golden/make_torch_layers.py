@@ -1,4 +1,4 @@
-"""Writes torch_layers.json, beside this file: norms and residual connections in PyTorch, in float64.
+"""Writes torch_layers.json, beside this file: norms and residuals in PyTorch, in float64.
 
 Run it with PyTorch and NumPy installed: `python tests/golden/make_torch_layers.py`. Each network
 has its "layers" (class and arguments, a list for those of a Residual), "image" (the features of X,

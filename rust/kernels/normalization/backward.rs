@@ -1,6 +1,6 @@
 //! The way back through a normalization.
 
-use super::{RowSums, by_sixteen, columns, each_row, load, of_columns, store, wide};
+use super::lanes::{RowSums, by_sixteen, columns, each_row, load, of_columns, store, wide};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 

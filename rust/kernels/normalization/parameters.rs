@@ -1,6 +1,6 @@
 //! The gradients of a normalization's weight and bias, and their update.
 
-use super::load;
+use super::lanes::load;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::scratch::Scratch;

@@ -76,6 +76,13 @@ macro_rules! registry {
     };
 }
 
+registry! {
+    Sgd,
+    Adam,
+    AdamW,
+    Lion,
+}
+
 impl<T: Real> Rule<T> {
     /// The learning rate, if the rule is SGD without momentum and weight decay: the one that kernels
     /// update by in the registers where they have summed a gradient.
@@ -87,11 +94,4 @@ impl<T: Real> Rule<T> {
             _ => None,
         }
     }
-}
-
-registry! {
-    Sgd,
-    Adam,
-    AdamW,
-    Lion,
 }
