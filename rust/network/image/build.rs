@@ -12,7 +12,7 @@ use crate::kernels::reduce::BLOCK_ROWS;
 use crate::network::memory::{BufferId, Buffers};
 use crate::network::op::{Purpose, Traced, WeightOp, WeightSource};
 use crate::network::spec::{Layer, Shape, Spec};
-use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, STREAMED, TILE_BLOCKS};
+use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, TILE_BLOCKS};
 use crate::simd::{Isa, LANES};
 
 /// How the gradient goes back through a layer of images.
@@ -174,10 +174,8 @@ impl<'a> ImageBuilder<'a> {
                     let (pool, size) = (self.pool_above(layer), size_of::<T>());
                     let band = band_rows(shape, size, pool, 0);
                     let index = self.convolutions.len();
-                    // The way back reads all of it, or of what activations make of it: in place, unless
-                    // their stores go past the caches.
-                    let streams = training && self.streams::<T>(layer, shape);
-                    let whole = training && !streams || pool.is_none();
+                    // The way back reads all of it, or of what activations make of it in place.
+                    let whole = training || pool.is_none();
                     let output = if whole {
                         self.memory.images::<T>(shape, blocks, batch)
                     } else {
@@ -195,7 +193,7 @@ impl<'a> ImageBuilder<'a> {
                         shape,
                     )?);
                     let way = Way::Convolution { conv: index, input: at };
-                    (at, needed) = (output, streams);
+                    (at, needed) = (output, false);
                     way
                 }
                 Layer::Pool(pool) => {
@@ -366,22 +364,6 @@ impl<'a> ImageBuilder<'a> {
         match above.find(|layer| !matches!(layer, Layer::Activation(_))) {
             Some(&Layer::Pool(pool)) if in_bands(pool) && !self.memory.keeps_all => Some(pool),
             _ => None,
-        }
-    }
-
-    /// Whether what the activation and the pool above a convolution keep is larger than any cache, and
-    /// they are one op, which stores it once.
-    fn streams<T: Elementary>(&self, conv: usize, shape: ImageShape) -> bool {
-        let bytes = self.tile_blocks * shape.panel_rows() * LANES * size_of::<T>();
-        match self.spec.layers[conv + 1..] {
-            [Layer::Activation(activation), Layer::Pool(pool), ..] => {
-                !self.memory.keeps_all
-                    && bytes >= STREAMED
-                    && pool.is_two_by_two()
-                    && activation != Activation::Identity
-                    && !activation.needs_input()
-            }
-            _ => false,
         }
     }
 

@@ -50,8 +50,6 @@ pub(super) enum ImageOp {
     ActivatedPool {
         activation: Activation,
         input: ImageBuffer,
-        /// Whether what is activated goes past the caches.
-        streams: bool,
         pool: PoolOp,
     },
     InputGradient {

@@ -277,11 +277,10 @@ impl<T: Elementary> ImageContext<'_, T> {
                 }
             }
             ImageOp::Pool(pool) => self.isa.run(self.pool(pool, band)),
-            ImageOp::ActivatedPool { activation, input, streams, pool } => {
+            ImageOp::ActivatedPool { activation, input, pool } => {
                 self.isa.run(ActivatedPoolForward {
                     activation,
                     input: self.images(input, band),
-                    streams,
                     rows: start..end,
                     pool: self.pool(pool, band),
                 });
