@@ -4,10 +4,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::layers::{Layer, Weighted};
 use crate::error::{Error, Result};
-use crate::kernels::gemm::THIN;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::optimizer::Optimizer;
+use crate::kernels::tuning::THIN;
 
 /// How a batch's losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
