@@ -146,7 +146,7 @@ def test_the_bases_are_public(module: Any, base: type[Spec]) -> None:
 def test_a_base_is_no_member(what: str) -> None:
     arguments: dict[str, Any] = {"layers": [im.Linear(2, 1)], "loss": "mse", "optimizer": "sgd"}
     arguments |= {
-        "layer": {"layers": [im.Layer()]},
+        "layer": {"layers": [im.Linear(2, 1), im.Layer()]},
         "loss": {"loss": im.Loss()},
         "optimizer": {"optimizer": im.Optimizer()},
     }[what]
