@@ -13,6 +13,7 @@ mod gemm;
 mod loss;
 mod loss_functional;
 mod network;
+mod nodes;
 mod normalization;
 mod optimizer;
 mod pooling;

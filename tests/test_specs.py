@@ -171,7 +171,7 @@ def test_value(made: type[Spec]) -> None:
     assert {name: getattr(value, name) for name in made.__slots__} == FULL[made]
     assert value == twin
     assert hash(value) == hash(twin)
-    assert eval(repr(value), {made.__name__: made}) == value
+    assert eval(repr(value), dict(vars(im))) == value
     others = [other(**FULL[other]) for other in FULL if other is not made]
     assert value not in others
 
@@ -181,6 +181,9 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
     changes: dict[str, Any] = {
         "in_features": 7,
         "out_features": 7,
+        "n": 7,
+        "layers": (ReLU(),),
+        "affine": True,
         "in_channels": 6,
         "out_channels": 6,
         "kernel_size": 4,
@@ -202,6 +205,8 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
     value = made(**FULL[made])
     for name in made.__slots__:
         arguments = {**FULL[made], name: changes.get(name, 0.125)}
+        if name == "eps":
+            arguments["eps"] = 0.5
         if name == "from_logits":
             arguments |= {"from_logits": False, "pos_weight": None}
         assert made(**arguments) != value
