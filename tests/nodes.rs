@@ -7,8 +7,8 @@ use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer};
 use ironmlp::network::{
-    Batch, Dropout, Head, Init, Input, Layer, LayerNorm, Linear, Plan, Purpose, Reduction, Spec,
-    State, Sum, Targets,
+    Batch, Dropout, Head, Init, Input, Layer, LayerNorm, Linear, Plan, Reduction, Spec, State, Sum,
+    Targets, Task,
 };
 use ironmlp::runtime::team;
 use ironmlp::simd::Isa;
@@ -128,13 +128,13 @@ fn what_is_written_over_is_read_no_more() {
         spec.check().unwrap();
         let data = Rows::<T>::new(&mut draw, &spec, 40);
         let isa = Isa::PORTABLE;
-        let of = |purpose| {
-            let plan = Plan::<T>::with_slab(&spec, purpose, 40, isa).unwrap();
+        let of = |task| {
+            let plan = Plan::<T>::with_slab(&spec, task, 40, isa).unwrap();
             gradients(&plan, &spec, isa, &data)
         };
-        let expected = of(Purpose::Trace);
+        let expected = of(Task::Trace);
         for input_grad in [false, true] {
-            assert_eq!(of(Purpose::Gradients { input_grad }), expected, "{seed}: {spec:?}");
+            assert_eq!(of(Task::Gradients { input_grad }), expected, "{seed}: {spec:?}");
         }
     }
     for seed in 0..200 {
@@ -165,7 +165,7 @@ fn every_route_and_instruction_set_gives_the_same_bits() {
         let mut draw = Draw(seed);
         let spec = draw.network();
         let data = Rows::<T>::new(&mut draw, &spec, 300);
-        let plan = |slab, isa| Plan::<T>::with_slab(&spec, Purpose::Train, slab, isa).unwrap();
+        let plan = |slab, isa| Plan::<T>::with_slab(&spec, Task::Train, slab, isa).unwrap();
         let expected = trained(&plan(300, Isa::PORTABLE).unfused(), &spec, Isa::PORTABLE, &data, 1);
         for isa in Isa::all() {
             for (plan, threads) in [

@@ -5,7 +5,7 @@ use crate::support::images::Block;
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::flatten::{Flatten, Unflatten};
+use ironmlp::kernels::flatten::{FlattenImages, Unflatten};
 use ironmlp::kernels::images::{ImageShape, Images, PixelOrder};
 use ironmlp::kernels::pooling::{
     ActivatedPoolBackward, ActivatedPoolForward, Pool, PoolBackward, PoolForward, PoolKind,
@@ -110,7 +110,7 @@ fn check_flatten<T: Real>(shape: ImageShape, samples: usize) {
             let mut images = Block::<T>::noise(7, shape);
             let nan = |_: usize, _: usize| T::from_f64(f64::NAN);
             let mut rows = Matrix::<T>::new(samples, shape.features(), nan);
-            isa.run(Flatten { images: images.view(), rows: rows.view(), order });
+            isa.run(FlattenImages { images: images.view(), rows: rows.view(), order });
             let mut back = Block::<T>::nan(shape);
             // In two pieces: `gather` brings rows piece by piece.
             let panels = rows.view().panels();
@@ -175,53 +175,50 @@ fn check_activated<T: Elementary>(activation: Activation, kind: PoolKind, input:
         let saved = if activation.needs_input() { rows(&mut z) } else { rows(&mut a) };
         isa.run(ActivationBackward { activation, saved, grad: rows(&mut dz) });
 
-        for streams in [false, true] {
-            let mut activated = Block::<T>::nan(input);
-            let mut pooled = Block::<T>::nan(output);
-            let mut target = Block::<T>::nan(input);
+        let mut activated = Block::<T>::nan(input);
+        let mut pooled = Block::<T>::nan(output);
+        let mut target = Block::<T>::nan(input);
+        for (start, end) in bands {
+            let row = |row| pool.output_row(row, input.height, output.height);
+            isa.run(ActivatedPoolForward {
+                activation,
+                input: z.view(),
+                rows: start..end,
+                pool: PoolForward {
+                    pool,
+                    input: activated.view(),
+                    output: pooled.view(),
+                    start: row(start),
+                    end: row(end),
+                },
+            });
+        }
+        activated.assert_same(&a, &what);
+        pooled.assert_same(&y, &what);
+        let images = activated.view();
+        let saved = if activation.needs_input() { z.view() } else { images };
+        let mut backward = |target: Images<T>| {
             for (start, end) in bands {
-                let row = |row| pool.output_row(row, input.height, output.height);
-                isa.run(ActivatedPoolForward {
+                isa.run(ActivatedPoolBackward {
                     activation,
-                    input: z.view(),
-                    streams,
-                    rows: start..end,
-                    pool: PoolForward {
+                    saved,
+                    pool: PoolBackward {
                         pool,
-                        input: activated.view(),
+                        input: images,
                         output: pooled.view(),
-                        start: row(start),
-                        end: row(end),
+                        grad: grad.view(),
+                        target,
+                        start,
+                        end,
                     },
                 });
             }
-            activated.assert_same(&a, &what);
-            pooled.assert_same(&y, &what);
-            let images = activated.view();
-            let saved = if activation.needs_input() { z.view() } else { images };
-            let mut backward = |target: Images<T>| {
-                for (start, end) in bands {
-                    isa.run(ActivatedPoolBackward {
-                        activation,
-                        saved,
-                        pool: PoolBackward {
-                            pool,
-                            input: images,
-                            output: pooled.view(),
-                            grad: grad.view(),
-                            target,
-                            start,
-                            end,
-                        },
-                    });
-                }
-            };
-            backward(target.view());
-            target.assert_same(&dz, &what);
-            if ActivatedPoolBackward::<T>::is_in_place(activation, isa) {
-                backward(images);
-                activated.assert_same(&dz, &format!("{what} in place"));
-            }
+        };
+        backward(target.view());
+        target.assert_same(&dz, &what);
+        if ActivatedPoolBackward::<T>::is_in_place(activation, isa) {
+            backward(images);
+            activated.assert_same(&dz, &format!("{what} in place"));
         }
     }
 }

@@ -208,3 +208,35 @@ def test_a_copy_goes_on_with_the_same_moments(optimizer: Any, dtype: str) -> Non
     net.reset()
     assert net.learning_rate == optimizer.lr
     assert_same(updated(net, 8), updated(model(optimizer, dtype), 8))
+
+
+HUGE = [
+    ("float32", im.AdamW(lr=3e38)),
+    ("float32", im.AdamW(lr=1e30, weight_decay=1e30)),
+    ("float64", im.AdamW(lr=1e200, weight_decay=1e200)),
+    ("float32", im.Lion(lr=3e38)),
+    ("float32", im.Lion(lr=1.0, weight_decay=3e38)),
+    ("float64", im.Lion(lr=1e308)),
+]
+
+
+@pytest.mark.parametrize(("dtype", "optimizer"), HUGE, ids=repr)
+@pytest.mark.parametrize("hidden", [7, 20])  # networks that fit into L1, and others
+def test_settings_of_any_size_are_an_error_that_reset_mends(
+    dtype: str, optimizer: Any, hidden: int
+) -> None:
+    def fitted(net: Any) -> State:
+        net.learning_rate = 0.0
+        net.fit(X, y, epochs=2, verbose=False)
+        state: State = net.state_dict()
+        return state
+
+    X, y = unit((40, 5), 1), unit((40, 3), 2)
+    net, fresh = (
+        im.MLP([5, hidden, 3], loss="mse", optimizer=optimizer, dtype=dtype, seed=1)
+        for _ in range(2)
+    )
+    with pytest.raises(FloatingPointError, match="diverged"):
+        net.fit(X, y, epochs=3, verbose=False)
+    net.reset()
+    assert_same(fitted(net), fitted(fresh))

@@ -18,7 +18,7 @@ impl<T: Real> Kernel for Multiply<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        each_panel::<T, S, _>(Product, self.x, self.mask, self.x);
+        each_panel::<T, S, _>(Times, self.x, self.mask, self.x);
     }
 }
 
@@ -42,7 +42,7 @@ impl<T: Real> Kernel for Add<T> {
         if self.flush {
             each_panel::<T, S, _>(FlushedSum, self.a, self.b, self.sum);
         } else {
-            each_panel::<T, S, _>(Sum, self.a, self.b, self.sum);
+            each_panel::<T, S, _>(Plus, self.a, self.b, self.sum);
         }
     }
 }
@@ -53,9 +53,9 @@ pub(super) trait Operation<T: Real>: Copy {
 }
 
 #[derive(Clone, Copy)]
-struct Product;
+struct Times;
 
-impl<T: Real> Operation<T> for Product {
+impl<T: Real> Operation<T> for Times {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, a: V, b: V) -> V {
         a.mul(b)
@@ -63,9 +63,9 @@ impl<T: Real> Operation<T> for Product {
 }
 
 #[derive(Clone, Copy)]
-struct Sum;
+struct Plus;
 
-impl<T: Real> Operation<T> for Sum {
+impl<T: Real> Operation<T> for Plus {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, a: V, b: V) -> V {
         a.add(b)

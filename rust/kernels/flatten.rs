@@ -8,7 +8,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Writes the images of a block into rows of features, as many as the target has; padding columns
 /// become +0.
-pub struct Flatten<T> {
+pub struct FlattenImages<T> {
     /// Up to 16 samples.
     pub images: Images<T>,
     /// (samples, features).
@@ -30,20 +30,6 @@ pub struct Unflatten<T> {
     pub first: usize,
 }
 
-/// Panels ahead of which rows are fetched. Those of a panel follow each other, but 16 of 128 of the next
-/// lie far from them, where no hardware looks (LeNet-5 at 227 x 227: 1.01x).
-const AHEAD: usize = 2;
-
-/// Fetches the rows of the panel that comes after the next.
-#[inline(always)]
-fn fetch<T: Real, V: Vector<T>>(rows: Panels<T>, panel: usize) {
-    if panel + AHEAD < rows.panels() {
-        for row in 0..rows.rows() {
-            V::prefetch(rows.row(panel + AHEAD, row));
-        }
-    }
-}
-
 /// Whether a panel has 16 rows and columns, and the columns' pixels follow each other too: they are turned
 /// where they are.
 #[inline(always)]
@@ -54,7 +40,7 @@ fn is_whole<T>(rows: Panels<T>, panel: usize, pixels: &Pixels) -> bool {
 /// 16 rows of 16 elements.
 type Square<T> = Scratch<T, { LANES * LANES }>;
 
-impl<T: Real> Kernel for Flatten<T> {
+impl<T: Real> Kernel for FlattenImages<T> {
     type Output = ();
 
     #[inline(always)]
@@ -66,7 +52,6 @@ impl<T: Real> Kernel for Flatten<T> {
         let mut samples = Square::<T>::new();
         let (from, to) = (features.ptr(), samples.ptr());
         for panel in 0..rows.panels() {
-            fetch::<T, S::Register<T>>(rows, panel);
             let width = rows.width(panel);
             if is_whole(rows, panel, &pixels) {
                 let (from, to) = (pixels.next_run(images, LANES), rows.row(panel, 0));
@@ -108,7 +93,6 @@ impl<T: Real> Kernel for Unflatten<T> {
         let mut features = Square::<T>::new();
         let (from, to) = (samples.ptr(), features.ptr());
         for panel in 0..rows.panels() {
-            fetch::<T, S::Register<T>>(rows, panel);
             if is_whole(rows, panel, &pixels) {
                 let (from, to) = (rows.row(panel, 0), pixels.next_run(images, LANES));
                 // SAFETY: 16 rows and 16 pixels, which follow each other; the views' makers vouch for them.

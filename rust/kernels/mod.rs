@@ -6,7 +6,8 @@
 //! layer, `reduce` sums in fixed order, `random`,
 //! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `panels`, the layout that they
 //! all share, `scratch`, memory of their own, and `fetch`, what is read next. `images` is the layout of
-//! images in panels, with `convolution`, `pooling` and `flatten` on it. A kernel's formula fixes its bits
+//! images in panels, with `convolution`, `pooling` and `flatten` on it; `tuning` has the numbers that were
+//! tried out. A kernel's formula fixes its bits
 //! (see docs/numerics.md); how it is blocked does not.
 
 pub mod activation;
@@ -28,4 +29,5 @@ pub mod random;
 pub mod reduce;
 mod scratch;
 pub mod tiny;
+pub mod tuning;
 pub mod weight;

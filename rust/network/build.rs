@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::image::ImageBuilder;
 use super::nodes::{Builder, Shape, Weighted};
-use super::op::{Purpose, Traced};
+use super::op::{Task, Traced};
 use super::plan::Plan;
 use super::row_phase::RowPhase;
 use super::rows::{RowBuilder, RowProgram};
@@ -30,14 +30,14 @@ impl<T: Elementary> Plan<T> {
     /// # Errors
     /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
     /// or the loss.
-    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Result<Self> {
-        if purpose == Purpose::Train
+    pub fn new(spec: &Spec, task: Task, largest: usize, isa: Isa) -> Result<Self> {
+        if task == Task::Train
             && let Some(plan) = Self::tiny(spec, largest, isa)?
         {
             return Ok(plan);
         }
         let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
-        Self::with_slab(spec, purpose, slab_rows, isa)
+        Self::with_slab(spec, task, slab_rows, isa)
     }
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
@@ -50,8 +50,8 @@ impl<T: Elementary> Plan<T> {
     ///
     /// # Panics
     /// If `slab_rows` is more than 2^24.
-    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Result<Self> {
-        Self::build(spec, None, purpose, slab_rows, isa)
+    pub fn with_slab(spec: &Spec, task: Task, slab_rows: usize, isa: Isa) -> Result<Self> {
+        Self::build(spec, None, task, slab_rows, isa)
     }
 
     /// As [`Self::new`], of a network that takes images, for images of one size.
@@ -61,12 +61,12 @@ impl<T: Elementary> Plan<T> {
     pub fn of_images(
         spec: &Spec,
         image: ImageShape,
-        purpose: Purpose,
+        task: Task,
         largest: usize,
         isa: Isa,
     ) -> Result<Self> {
         let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
-        Self::of_images_with_slab(spec, image, purpose, slab_rows, isa)
+        Self::of_images_with_slab(spec, image, task, slab_rows, isa)
     }
 
     /// As [`Self::of_images`], with slabs as those of [`Self::with_slab`].
@@ -79,17 +79,17 @@ impl<T: Elementary> Plan<T> {
     pub fn of_images_with_slab(
         spec: &Spec,
         image: ImageShape,
-        purpose: Purpose,
+        task: Task,
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
-        Self::build(spec, Some(image), purpose, slab_rows, isa)
+        Self::build(spec, Some(image), task, slab_rows, isa)
     }
 
     fn build(
         spec: &Spec,
         image: Option<ImageShape>,
-        purpose: Purpose,
+        task: Task,
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
@@ -97,10 +97,10 @@ impl<T: Elementary> Plan<T> {
         memory::room(spec.layers.len())?;
         spec.check()?;
         let shapes = spec.shapes(image)?;
-        let mut builder = RowBuilder::new::<T>(spec, purpose, slab_rows, tiny::fits(spec))?;
+        let mut builder = RowBuilder::new::<T>(spec, task, slab_rows, tiny::fits(spec))?;
         let images = image.map(|image| {
             let batch = &mut builder.rows.buffers;
-            ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
+            ImageBuilder::new::<T>(spec, image, &shapes, (task, isa), slab_rows, batch)
         });
         let mut images = images.transpose()?;
         let input = match &mut images {
@@ -117,7 +117,7 @@ impl<T: Elementary> Plan<T> {
         let targets = builder.rows.buffer(spec.out_features());
         let output_grad = builder.rows.buffer(spec.out_features());
         let mut input_grad =
-            if purpose == Purpose::Forward { None } else { builder.backward(output_grad) };
+            if task == Task::Forward { None } else { builder.backward(output_grad) };
         builder.layer_grads.reverse();
         let images = images.map(|images| {
             let mut buffers = std::mem::take(&mut builder.rows.buffers);
@@ -137,7 +137,7 @@ impl<T: Elementary> Plan<T> {
         let blocks = builder.blocks::<T>()?;
         let (outputs, grads) = (builder.layer_outputs, builder.layer_grads);
         let Builder { buffers, forward, backward, weights, copies, .. } = builder.rows;
-        let names = if purpose == Purpose::Trace { spec.names() } else { Vec::new() };
+        let names = if task == Task::Trace { spec.names() } else { Vec::new() };
         let program = RowProgram {
             forward,
             backward,
@@ -170,7 +170,7 @@ impl<T: Elementary> Plan<T> {
             return Ok(None);
         }
         let slab_rows = if largest < BLOCK_ROWS { largest } else { BLOCK_ROWS };
-        let mut plan = Self::with_slab(spec, Purpose::Train, slab_rows, isa)?;
+        let mut plan = Self::with_slab(spec, Task::Train, slab_rows, isa)?;
         plan.tiny = Tiny::new::<T>(spec, Arc::make_mut(&mut plan.buffers));
         Ok(Some(plan))
     }

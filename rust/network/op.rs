@@ -6,7 +6,7 @@ use crate::kernels::activation::Activation;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
+pub enum Task {
     /// Outputs alone.
     Forward,
     /// Updates of the trainable layers, straight from their gradients.
@@ -178,7 +178,7 @@ pub(super) enum WeightSource {
     Images,
 }
 
-/// A tensor between two layers, for `Purpose::Trace`.
+/// A tensor between two layers, for `Task::Trace`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Traced {
     Rows(BufferId),

@@ -9,7 +9,7 @@ use super::memory::{Buffers, Layout, Workspace, view};
 use super::op::Traced;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::flatten::Flatten;
+use crate::kernels::flatten::FlattenImages;
 use crate::kernels::gemm::unpack;
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::runtime::{Arena, memory};
@@ -26,7 +26,7 @@ pub struct Tensor<T> {
     pub values: Vec<T>,
 }
 
-/// The tensors between the layers of a plan that is for `Purpose::Trace`.
+/// The tensors between the layers of a plan that is for `Task::Trace`.
 pub(super) struct Traces {
     /// The layers' names.
     pub names: Vec<String>,
@@ -162,7 +162,7 @@ fn copy_out<T: Elementary>(
                 let rows = block_rows(block, rows);
                 let target = view(memory, 0, rows, features, rows * LANES);
                 let order = PixelOrder::ChannelsFirst;
-                isa.run(Flatten { images, rows: target, order });
+                isa.run(FlattenImages { images, rows: target, order });
                 unpack(target, values, features, 1);
             }
         }

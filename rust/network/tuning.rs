@@ -89,11 +89,6 @@ pub(super) const TILE_BLOCKS: usize = 4;
 /// (2026-11-26.)
 pub(super) const GATHERED: usize = 256;
 
-/// Bytes of a tile's images from which they are stored past the caches, not to displace what is read
-/// sooner, nor to be read before they are written (LeNet-5 at 227 x 227: 1.02x, on two threads too).
-/// (2026-11-26.)
-pub(super) const STREAMED: usize = 16 << 20;
-
 /// Bytes of a band: half of an L2 of 512 KB. What an op leaves is there when the next reads it.
 /// (2026-11-26, Zen 4: with 64, 96 or 128 KB LeNet-5 at 28 x 28 1.00x, 24 channels 0.99x.)
 pub(super) const BAND_BYTES: usize = 256 << 10;

@@ -168,24 +168,26 @@ fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
 }
 
 fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
-    let weight_decay = get(object, "weight_decay")?;
+    let weight_decay = || get(object, "weight_decay");
     let optimizer = match class(object)?.as_str() {
         "SGD" => Optimizer::Sgd(Sgd {
             momentum: get(object, "momentum")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
             nesterov: get(object, "nesterov")?,
         }),
         "Adam" => Optimizer::Adam(Adam {
             betas: get(object, "betas")?,
             eps: get(object, "eps")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
         }),
         "AdamW" => Optimizer::AdamW(AdamW {
             betas: get(object, "betas")?,
             eps: get(object, "eps")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
         }),
-        "Lion" => Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay }),
+        "Lion" => {
+            Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay: weight_decay()? })
+        }
         other => return Err(no_such("optimizer", other)),
     };
     Ok((optimizer, get(object, "lr")?))

@@ -15,11 +15,6 @@ impl Simd for Avx2 {
     type Four<T: Real> = T::Four;
     const REGISTERS: usize = 16;
     #[inline(always)]
-    fn fence() {
-        // SAFETY: x86-64 has the instruction.
-        unsafe { _mm_sfence() }
-    }
-    #[inline(always)]
     fn call<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
         // instruction set.
@@ -85,7 +80,7 @@ unsafe fn unbiased_f64(e: __m256i) -> __m256d {
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX2 and FMA.
 macro_rules! register {
-    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident, $stream:ident,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $splat:ident, $loadu:ident, $storeu:ident,
      $maskload:ident, $maskstore:ident, $window:ident, $load_mask:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident, $cmp:ident, $blendv:ident, $movemask:ident,
@@ -109,11 +104,6 @@ macro_rules! register {
             unsafe fn store(self, p: *mut $T) {
                 // SAFETY: AVX2; the caller vouches for the memory.
                 unsafe { $storeu(p, self.0) }
-            }
-            #[inline(always)]
-            unsafe fn stream(self, p: *mut $T) {
-                // SAFETY: AVX2; the caller vouches for the memory and its alignment.
-                unsafe { $stream(p, self.0) }
             }
             #[inline(always)]
             unsafe fn load_partial(p: *const $T, n: usize) -> Self {
@@ -303,7 +293,6 @@ register!(
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
-    _mm256_stream_ps,
     _mm256_maskload_ps,
     _mm256_maskstore_ps,
     MASK_32,
@@ -345,7 +334,6 @@ register!(
     _mm256_set1_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,
-    _mm256_stream_pd,
     _mm256_maskload_pd,
     _mm256_maskstore_pd,
     MASK_64,
@@ -387,7 +375,6 @@ register!(
     _mm_set1_ps,
     _mm_loadu_ps,
     _mm_storeu_ps,
-    _mm_stream_ps,
     _mm_maskload_ps,
     _mm_maskstore_ps,
     MASK_128,

@@ -15,11 +15,6 @@ impl Simd for Avx512 {
     type Four<T: Real> = T::Four;
     const REGISTERS: usize = 32;
     #[inline(always)]
-    fn fence() {
-        // SAFETY: x86-64 has the instruction.
-        unsafe { _mm_sfence() }
-    }
-    #[inline(always)]
     fn call<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: a kernel gets this type only in code that `dispatch` entered after it had found the
         // instruction set.
@@ -48,7 +43,7 @@ pub struct F64x8(__m512d);
 /// Every intrinsic call is inside `unsafe`, and one reason covers all of them: values of these
 /// types come to be only in code that `dispatch` entered after it had found AVX-512.
 macro_rules! register {
-    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident, $stream:ident,
+    ($V:ident, $turn:ident, $turn_four:ident, $T:ty, $lanes:literal, $mask:ty, $splat:ident, $loadu:ident, $storeu:ident,
      $maskload:ident, $maskstore:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $max:ident, $min:ident,
      $round:ident, $and:ident, $or:ident, $xor:ident, $cmp:ident, $blend:ident, $sign:ident,
@@ -73,11 +68,6 @@ macro_rules! register {
             unsafe fn store(self, p: *mut $T) {
                 // SAFETY: AVX-512; the caller vouches for the memory.
                 unsafe { $storeu(p, self.0) }
-            }
-            #[inline(always)]
-            unsafe fn stream(self, p: *mut $T) {
-                // SAFETY: AVX-512; the caller vouches for the memory and its alignment.
-                unsafe { $stream(p, self.0) }
             }
             #[inline(always)]
             unsafe fn load_partial(p: *const $T, n: usize) -> Self {
@@ -267,7 +257,6 @@ register!(
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
-    _mm512_stream_ps,
     _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps,
     _mm512_add_ps,
@@ -307,7 +296,6 @@ register!(
     _mm512_set1_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
-    _mm512_stream_pd,
     _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd,
     _mm512_add_pd,

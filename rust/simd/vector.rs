@@ -73,16 +73,6 @@ pub trait Vector<T: Real>: Copy {
     /// # Safety
     /// `p` is valid for writes of `LANES` values; it need not be aligned.
     unsafe fn store(self, p: *mut T);
-    /// As [`Self::store`], past the caches: for what no cache would hold until it is read. Nothing, in
-    /// this thread or another, may use that memory before [`Simd::fence`].
-    ///
-    /// # Safety
-    /// As for [`Self::store`]; `p` is a multiple of the vector's size.
-    #[inline(always)]
-    unsafe fn stream(self, p: *mut T) {
-        // SAFETY: the caller vouches for the memory.
-        unsafe { self.store(p) };
-    }
     /// The first `n` lanes from memory, the others +0. Memory past `n` is not read.
     ///
     /// # Safety
@@ -252,9 +242,6 @@ pub trait Simd: Copy + 'static {
     /// Architectural vector registers: how large a tile of accumulators can be. 1 where operations are
     /// calls.
     const REGISTERS: usize;
-    /// Waits for what [`Vector::stream`] has stored.
-    #[inline(always)]
-    fn fence() {}
     /// Runs a kernel by a call, for what is rare, or needs much of the stack: in a function that calls
     /// `run` it would be one more copy, and its memory would be made sure of in every call.
     fn call<K: Kernel>(kernel: K) -> K::Output;

@@ -55,7 +55,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
     ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
     ("AdamW", {}),
-    ("AdamW", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
     ("Lion", {"lr": 1e-4, "betas": [0.9, 0.99], "weight_decay": 0.0}),
     ("Lion", {"lr": 0.01, "betas": [0.7, 0.9], "weight_decay": 0.3}),
 ]

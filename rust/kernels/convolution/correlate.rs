@@ -6,19 +6,8 @@ use super::Axis;
 use crate::kernels::gemm::tile::{Balanced, Tile, by_height};
 use crate::kernels::images::Images;
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::tuning::{CHUNK_BYTES, CHUNK_TAPS, LEAST_TAPS, MOST_CHUNK_BYTES};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// Rows of the weight that all pixels of an image row go over before the next are read: 256 rows of a
-/// panel are 16 KB of f32, half of a 32 KB L1.
-const CHUNK_TAPS: usize = 256;
-/// Bytes of the source that a row of the result then meets: its tiles, one for each 8 channels, find them
-/// in an L1 of 32 KB (24 and 96 channels of 3 x 3: 1.05x of 96 KB, AVX2 1.08x).
-const L1_BYTES: usize = 28 << 10;
-/// Fewer taps cost more, for loads and stores of the sums, than that gains.
-const LEAST_TAPS: usize = 72;
-/// In any case the next row, which meets most of the source again, should find it in L2: with 560 KB a
-/// wide image took 1.4 times as long.
-const L2_BYTES: usize = 96 << 10;
 
 /// result[o, y, x] = bias[o] + sum over the channels c of the group and the taps (u, v) of
 /// weight[(c, u, v), o] * source[c, y', x'], where (y', x') is what the tap meets at (y, x).
@@ -95,8 +84,8 @@ impl<T: Real> Correlate<'_, T> {
     fn chunks(&self, sources: usize) -> usize {
         let taps = self.kernel.0 * self.kernel.1;
         let bytes = self.kernel.0 * self.source.shape().width * LANES * size_of::<T>();
-        let enough = LEAST_TAPS.div_ceil(taps).min(L2_BYTES / bytes);
-        let most = enough.max(L1_BYTES / bytes).min(CHUNK_TAPS / taps);
+        let enough = LEAST_TAPS.div_ceil(taps).min(MOST_CHUNK_BYTES / bytes);
+        let most = enough.max(CHUNK_BYTES / bytes).min(CHUNK_TAPS / taps);
         if most == 0 { sources } else { sources.div_ceil(most) }
     }
 
@@ -136,7 +125,7 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     let registers = LANES / V::LANES;
     let mut col = 0;
     while col < of.cols.len() {
-        let place = Place { output, row, col };
+        let place = TileStart { output, row, col };
         let alike = of.cols.at(col).alike;
         if NV <= registers {
             let mut lane = 0;
@@ -160,7 +149,7 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
 
 /// The first of the pixels that a tile makes.
 #[derive(Clone, Copy)]
-struct Place {
+struct TileStart {
     output: usize,
     row: usize,
     col: usize,
@@ -170,7 +159,7 @@ struct Place {
 #[inline(always)]
 fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     of: &Correlate<'_, T>,
-    Place { output, row, col }: Place,
+    TileStart { output, row, col }: TileStart,
     lane: usize,
     chunk: Chunk,
 ) {

@@ -13,23 +13,8 @@ use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Sum, fold_rows};
-use crate::simd::{Kernel, LANES, Real, Simd, Vector, halve_registers};
-
-/// Bytes of the gradients of a tile's outputs and of one row of the input that they meet, over the
-/// pixels between which a tile's sums rest in memory: three quarters of an L1 of 32 KB, or more of one
-/// of 48 KB, which most machines with 32 registers have (there with 96 channels 40 KB are 1.06x of 24 KB,
-/// 96 KB 1.01x). Where a store takes 1.5 multiply-adds and L2 is fast enough for one a cycle, bands go
-/// far beyond L1 (Zen 4: of 40 KB LeNet-5's two weight gradients are 1.04x and 1.00x, with 24 to 96 channels
-/// 1.04 to 1.07x).
-fn band_bytes(registers: usize) -> usize {
-    match registers {
-        32 if halve_registers() => 512 << 10,
-        32 => 40 << 10,
-        _ => 24 << 10,
-    }
-}
-/// Bytes of the sums of the outputs that go over all pixels together: half of an L2 of 256 KB.
-const SUMS_BYTES: usize = 128 << 10;
+use crate::kernels::tuning::{SUMS_BYTES, band_bytes};
+use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// The gradient of the weight and the bias over a block of 16 samples.
 pub struct ConvolutionGradient<'a, T> {

@@ -2,11 +2,8 @@
 
 use super::{RowOrder, Source};
 use crate::kernels::fetch::LINE;
+use crate::kernels::tuning::X_IN_L2;
 use crate::simd::{Real, Vector};
-
-/// Bytes of the least L2 that we know of with AVX-512 (Zen 4). An X that fits is there anyway; of rows
-/// half as much is fetched at most, for weights are there too.
-const L2: usize = 1 << 20;
 
 /// Rows that will be gathered next, to be fetched beside other work: chosen at random from a large X they
 /// lie in memory or in L3, and a gather would wait for each (784-128-10 with 128 rows: 1.03x).
@@ -23,7 +20,7 @@ impl<'a> Ahead<'a> {
     #[must_use]
     pub fn new(source: Source<'a>, rows: RowOrder<'a>, count: usize) -> Option<Self> {
         let bytes = |rows: usize| rows.saturating_mul(source.row_bytes());
-        let pays = bytes(source.rows()) > L2 && bytes(count) <= L2 / 2;
+        let pays = bytes(source.rows()) > X_IN_L2 && bytes(count) <= X_IN_L2 / 2;
         let lines = (0, count.saturating_mul(lines_of(&source)));
         (pays && source.has_contiguous_rows()).then_some(Self { source, rows, lines })
     }
@@ -62,12 +59,12 @@ fn lines_of(source: &Source<'_>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, L2};
+    use super::{Ahead, X_IN_L2};
     use crate::kernels::gather::{RowOrder, Source};
 
     #[test]
     fn shares_of_shares_are_all_lines() {
-        let x = vec![0.0f32; L2];
+        let x = vec![0.0f32; X_IN_L2];
         let ahead = Ahead::new(Source::of_slice(&x, 128), RowOrder::From(0), 33).unwrap();
         let mut next = 0;
         for share in 0..7 {
@@ -83,12 +80,12 @@ mod tests {
 
     #[test]
     fn rows_that_are_in_a_cache_or_too_many_are_left() {
-        let x = vec![0.0f32; L2];
+        let x = vec![0.0f32; X_IN_L2];
         let of = |elements: usize, rows| {
             Ahead::new(Source::of_slice(&x[..elements], 128), RowOrder::From(0), rows).is_some()
         };
-        assert!(of(L2, 64));
-        assert!(!of(L2 / 4, 64));
-        assert!(!of(L2, L2 / 2 / 512 + 1));
+        assert!(of(X_IN_L2, 64));
+        assert!(!of(X_IN_L2 / 4, 64));
+        assert!(!of(X_IN_L2, X_IN_L2 / 2 / 512 + 1));
     }
 }

@@ -3,11 +3,9 @@
 use super::Source;
 use super::element::{Element, convert, with_element};
 use crate::error::Result;
+use crate::kernels::tuning::CONVERTED;
 use crate::runtime::{memory, watch};
 use crate::simd::Real;
-
-/// Elements between looks whether the call should end: about 1 ms.
-const PIECE: usize = 1 << 20;
 
 /// All elements, row by row, each as the nearest `T`.
 ///
@@ -28,7 +26,7 @@ pub fn to_i64(source: &Source) -> Result<Vec<i64>> {
 
 fn collect<D: Element, T>(source: &Source, convert: fn(D) -> T) -> Result<Vec<T>> {
     let mut all = memory::vector(source.rows().saturating_mul(source.cols()))?;
-    watch::pieces(source.rows(), PIECE / source.cols().max(1), |rows| {
+    watch::pieces(source.rows(), CONVERTED / source.cols().max(1), |rows| {
         for row in rows {
             for col in 0..source.cols() {
                 // SAFETY: an element of the source.

@@ -5,11 +5,8 @@ use std::ops::Range;
 
 use super::element::{Element, Float16, convert, load, load_partial};
 use super::{DType, Source};
+use crate::kernels::tuning::SEARCHED;
 use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
-
-/// Elements that are looked through between questions whether there was one: long enough for the
-/// question to cost nothing, short enough for the second look to come from L1 or L2.
-const BLOCK: usize = 4096;
 
 /// The first row of a range that has a NaN or an infinity, or a number that becomes infinite in `T`.
 ///
@@ -49,7 +46,7 @@ impl<T: Real> Kernel for Search<'_, T> {
 fn search<S: Simd, D: Element, T: Real>(source: &Source, rows: Range<usize>) -> Option<usize> {
     let by_columns = source.has_contiguous_columns() && !source.has_contiguous_rows();
     // Runs down a column are to be long as well.
-    let height = if by_columns { BLOCK / 4 } else { BLOCK.div_ceil(source.cols()) };
+    let height = if by_columns { SEARCHED / 4 } else { SEARCHED.div_ceil(source.cols()) };
     let mut start = rows.start;
     while start < rows.end {
         let end = if rows.end - start < height { rows.end } else { start + height };

@@ -5,11 +5,8 @@
 use super::sums::{Finish, RowBlock, SLOTS, WeightGradient};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
+use crate::kernels::tuning::THIN;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// Columns of A up to which all rows of the gradient are one tile: a layer of so few outputs has its
-/// inputs in the lanes, which those outputs would fill in part.
-pub const THIN: usize = 12;
 
 impl<T: Real> WeightGradient<T> {
     /// Computes the gradient and gives each tile to `finish`.

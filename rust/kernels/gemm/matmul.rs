@@ -3,11 +3,9 @@
 use super::{Product, pack, unpack};
 use crate::error::Result;
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::tuning::ROWS_OF_A;
 use crate::runtime::{Arena, watch};
 use crate::simd::{Isa, Real};
-
-/// Rows of A at a time: with k in sweeps of 256, 128 rows are 128 KB of f32, which stay in L2.
-const MC: usize = 128;
 
 /// C = A B for row-major A (m, k), B (k, n) and C (m, n); each element is the chain of N1 from +0.
 ///
@@ -30,11 +28,11 @@ pub fn matmul<T: Real>(
     }
     let (right_memory, right) = buffer::<T>(k, n)?;
     pack(b, n, 1, right);
-    let rows = if m < MC { m } else { MC };
+    let rows = if m < ROWS_OF_A { m } else { ROWS_OF_A };
     let (left_memory, left) = buffer::<T>(rows, k)?;
     let (result_memory, result) = buffer::<T>(rows, n)?;
     let entry = isa.entry::<Product<T>>();
-    watch::pieces(m, MC, |piece| {
+    watch::pieces(m, ROWS_OF_A, |piece| {
         let (start, end) = (piece.start, piece.end);
         let (left, result) = (left.slice(0, end - start), result.slice(0, end - start));
         pack(&a[start * k..end * k], k, 1, left);

@@ -21,7 +21,7 @@ pub(super) mod tile;
 mod tree;
 mod turned;
 
-pub use gradient::{ColumnSums, THIN};
+pub use gradient::ColumnSums;
 pub use matmul::matmul;
 pub(super) use pack::turn;
 pub use pack::{Transpose, pack, unpack};

@@ -3,10 +3,8 @@
 use super::ahead::next_part;
 use super::tile::{Balanced, Tile, Width, accumulate, by_height, registers};
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::tuning::SWEEP;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// k in one sweep over C: 256 rows of a panel of B are 16 KB of f32, half of a 32 KB L1.
-pub(super) const KC: usize = 256;
 
 /// C = bias + A B with A (m, k), B (k, n), C (m, n) in panels; bias (n) or empty for +0.
 ///
@@ -55,7 +53,7 @@ impl<T: Real> Product<T> {
         let k = self.a.cols();
         let mut start = 0;
         loop {
-            let end = if k - start > KC { start + KC } else { k };
+            let end = if k - start > SWEEP { start + SWEEP } else { k };
             let mut col = 0;
             while col < self.c.cols() {
                 let width = Width::of::<T, V, H, NV>(self.c.cols() - col);

@@ -3,15 +3,12 @@
 use super::tile::{Balanced, Tile, Width, accumulate, by_height, registers};
 use crate::kernels::fetch::LINE;
 use crate::kernels::panels::Panels;
+use crate::kernels::tuning::ROWS_AHEAD;
 use crate::simd::{LANES, Real, Simd, Vector};
 
 /// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows; a slab
 /// has 16 blocks.
 pub(super) const SLOTS: usize = 16;
-
-/// How many rows ahead of the one that is summed are fetched into L1: 130 cycles of a tile of 8 x 2,
-/// more than an L2 takes (1024 rows x 1024 x 1024: 1.1x).
-const AHEAD: usize = 16;
 
 /// One 16-column panel's worth, or two, of G = A^T D, over all rows of A and D.
 ///
@@ -122,7 +119,7 @@ fn tile_of<T: Real, V: Vector<T>, F: Finish<T>, const MR: usize, const NV: usize
     if part.len > 0 {
         let right = registers::<T, V, NV>(d, part.start, col);
         let left = a.row(input, part.start).wrapping_add(row);
-        let next = |p: *mut T| p.wrapping_add(AHEAD * LANES).cast_const();
+        let next = |p: *mut T| p.wrapping_add(ROWS_AHEAD * LANES).cast_const();
         let two = [next(left), next(right[0])];
         let three = [two[0], two[1], next(right[NV - 1])];
         let len = part.len;

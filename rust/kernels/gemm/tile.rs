@@ -151,20 +151,24 @@ impl Balanced {
 /// Calls `$f::<.., $height, $nv>` for a run-time height from 1 to 12.
 macro_rules! by_height {
     ($height:expr, $most:ident, $f:ident::<$($generic:ident),+; $nv:tt>($($argument:expr),*)) => {
-        match $height {
-            1 => $f::<$($generic),+, 1, $nv>($($argument),*),
-            2 if $most > 1 => $f::<$($generic),+, 2, $nv>($($argument),*),
-            3 if $most > 1 => $f::<$($generic),+, 3, $nv>($($argument),*),
-            4 if $most > 1 => $f::<$($generic),+, 4, $nv>($($argument),*),
-            5 if $most > 4 => $f::<$($generic),+, 5, $nv>($($argument),*),
-            6 if $most > 4 => $f::<$($generic),+, 6, $nv>($($argument),*),
-            7 if $most > 6 => $f::<$($generic),+, 7, $nv>($($argument),*),
-            8 if $most > 6 => $f::<$($generic),+, 8, $nv>($($argument),*),
-            9 if $most > 8 => $f::<$($generic),+, 9, $nv>($($argument),*),
-            10 if $most > 8 => $f::<$($generic),+, 10, $nv>($($argument),*),
-            11 if $most > 8 => $f::<$($generic),+, 11, $nv>($($argument),*),
-            12 if $most > 8 => $f::<$($generic),+, 12, $nv>($($argument),*),
-            _ => unreachable!("tiles have 1 to {} rows", $most),
+        if $most == 1 {
+            $f::<$($generic),+, 1, $nv>($($argument),*)
+        } else {
+            match $height {
+                1 => $f::<$($generic),+, 1, $nv>($($argument),*),
+                2 => $f::<$($generic),+, 2, $nv>($($argument),*),
+                3 => $f::<$($generic),+, 3, $nv>($($argument),*),
+                4 => $f::<$($generic),+, 4, $nv>($($argument),*),
+                5 if $most > 4 => $f::<$($generic),+, 5, $nv>($($argument),*),
+                6 if $most > 4 => $f::<$($generic),+, 6, $nv>($($argument),*),
+                7 if $most > 6 => $f::<$($generic),+, 7, $nv>($($argument),*),
+                8 if $most > 6 => $f::<$($generic),+, 8, $nv>($($argument),*),
+                9 if $most > 8 => $f::<$($generic),+, 9, $nv>($($argument),*),
+                10 if $most > 8 => $f::<$($generic),+, 10, $nv>($($argument),*),
+                11 if $most > 8 => $f::<$($generic),+, 11, $nv>($($argument),*),
+                12 if $most > 8 => $f::<$($generic),+, 12, $nv>($($argument),*),
+                _ => unreachable!("tiles have 1 to {} rows", $most),
+            }
         }
     };
 }

@@ -1,9 +1,9 @@
 //! C = bias + A^T B, where the columns of A are rows of a batch, 16 in the lanes of each panel.
 
 use super::ahead::next_part;
-use super::product::KC;
 use super::tile::{Tile, Width, accumulate, registers};
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::tuning::SWEEP;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// C = bias + A^T B with A (k, m), B (k, n), C (m, n) in panels; bias (n) or empty for +0.
@@ -62,7 +62,7 @@ impl<T: Real> TurnedProduct<T> {
         let k = self.b.rows();
         let mut start = 0;
         loop {
-            let end = if k - start > KC { start + KC } else { k };
+            let end = if k - start > SWEEP { start + SWEEP } else { k };
             let mut col = 0;
             while col < self.c.cols() {
                 let width = Width::of::<T, V, H, NV>(self.c.cols() - col);

@@ -34,8 +34,6 @@ pub struct ActivatedPoolForward<T> {
     pub activation: Activation,
     /// z.
     pub input: Images<T>,
-    /// Whether a is so large that no cache holds it until the way back: its stores then bypass them.
-    pub streams: bool,
     /// Rows of z: those of the pool's windows, and what is below the last.
     pub rows: Range<usize>,
     /// The pool, whose input takes a; that may be the memory of z.
@@ -69,13 +67,10 @@ impl<T: Elementary, S: Simd> CurveWork<T> for PoolForwardPass<'_, T, S> {
 
     #[inline(always)]
     fn run<C: Curve<T>>(self, curve: C) {
-        let ActivatedPoolForward { activation, input, streams, ref rows, pool } = *self.kernel;
+        let ActivatedPoolForward { activation, input, ref rows, pool } = *self.kernel;
         let PoolForward { input: activated, output, start, end, .. } = pool;
-        let work = ForwardWindow { curve, input, streams, pool };
+        let work = ForwardWindow { curve, input, pool };
         each_window::<T, S::Register<T>, _>(output.shape(), start..end, work);
-        if streams {
-            S::fence();
-        }
         each_other(output.shape(), rows.clone(), input, activated, |input, output| {
             S::call(ActivationForward { activation, input, output });
         });
@@ -86,7 +81,6 @@ impl<T: Elementary, S: Simd> CurveWork<T> for PoolForwardPass<'_, T, S> {
 struct ForwardWindow<T, C> {
     curve: C,
     input: Images<T>,
-    streams: bool,
     pool: PoolForward<T>,
 }
 
@@ -97,7 +91,7 @@ impl<T: Elementary, C: Curve<T>> OnWindow<T> for ForwardWindow<T, C> {
         // SAFETY: a window's pixels are in the images, for which the views' makers vouch.
         unsafe {
             let a = self.curve.forward(window.load::<T, V>(self.input));
-            window.store(activated, a, self.streams);
+            window.store(activated, a);
             let [a, b, c, d] = a.vectors();
             let all = pool.combine(pool.combine(pool.combine(a, b), c), d);
             pool.finish(all).store(window.place(output));
@@ -228,7 +222,7 @@ impl<T: Elementary, C: Curve<T>> OnWindow<T> for BackwardWindow<T, C> {
                 }
             };
             let slopes = self.curve.derivative(window.load::<T, V>(self.saved));
-            window.store(target, Four::new(shares).mul(slopes).flush(), false);
+            window.store(target, Four::new(shares).mul(slopes).flush());
         }
     }
 }
@@ -270,18 +264,13 @@ impl TwoByTwo {
     /// # Safety
     /// The window is in the images.
     #[inline(always)]
-    unsafe fn store<T: Real, V: Vector<T>>(
-        self,
-        images: Images<T>,
-        pixels: Four<V>,
-        streams: bool,
-    ) {
+    unsafe fn store<T: Real, V: Vector<T>>(self, images: Images<T>, pixels: Four<V>) {
         let [top, bottom] = self.rows(images);
         let [a, b, c, d] = pixels.vectors();
-        // SAFETY: the caller vouches for four pixels; each begins at a cache line.
+        // SAFETY: the caller vouches for four pixels.
         unsafe {
             for (x, place) in [(a, top), (b, top.add(LANES)), (c, bottom), (d, bottom.add(LANES))] {
-                if streams { x.stream(place) } else { x.store(place) }
+                x.store(place);
             }
         }
     }

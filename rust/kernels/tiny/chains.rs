@@ -72,18 +72,25 @@ impl<T: Real, const ROW: usize, const K: usize> Left<T, ROW, K> {
         start: Start<T>,
     ) {
         let mut row = 0;
+        if V::CALLS {
+            while row < self.rows {
+                // SAFETY: the row lies inside; the caller vouches for the rest.
+                unsafe { self.tile::<V, 1, NV>(row, b, c, len, start) };
+                row += 1;
+            }
+            return;
+        }
         while row < self.rows {
             // SAFETY: the tile lies inside; the caller vouches for the rest.
             unsafe {
                 match self.rows - row {
-                    _ if V::CALLS => self.tile::<V, 1, NV>(row, b, c, len, start),
                     1 => self.tile::<V, 1, NV>(row, b, c, len, start),
                     2 => self.tile::<V, 2, NV>(row, b, c, len, start),
                     3 => self.tile::<V, 3, NV>(row, b, c, len, start),
                     _ => self.tile::<V, 4, NV>(row, b, c, len, start),
                 }
             }
-            row += if V::CALLS { 1 } else { 4 };
+            row += 4;
         }
     }
 

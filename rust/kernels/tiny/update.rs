@@ -1,7 +1,7 @@
 //! The weight phase of a step: sums over rows, updates.
 
 use super::chains::{Left, Start};
-use super::layers::{FOUR, Layer, ROOM, Step};
+use super::layers::{FOUR, ROOM, Step, TinyLayer};
 use super::turn::turn;
 use crate::kernels::optimizer::{MOMENTS, Rule, Rules, plain_sgd};
 use crate::kernels::panels::Span;
@@ -12,13 +12,13 @@ pub(super) struct Sums<'a, T: Real> {
     /// Memory; all layers.
     pub(super) step: Step<'a, T>,
     /// Which of the layers; those that are not trainable have no gradient.
-    pub(super) layers: &'a [Layer],
+    pub(super) layers: &'a [TinyLayer],
     /// Takes the gradients, in the layout of the parameters.
     pub(super) gradient: Span<T>,
     /// Whether the sums over rows begin at +0, or go on from what `gradient` holds.
     pub(super) fresh: bool,
     /// The update, if these are the last rows.
-    pub(super) update: Option<Update<'a, T>>,
+    pub(super) update: Option<TinyUpdate<'a, T>>,
 }
 
 impl<T: Real> Sums<'_, T> {
@@ -35,7 +35,7 @@ impl<T: Real> Sums<'_, T> {
 
     /// The sums over rows of one layer (N2).
     #[inline(always)]
-    fn sums<S: Simd>(&self, layer: &Layer) {
+    fn sums<S: Simd>(&self, layer: &TinyLayer) {
         let Self { step, gradient, fresh, .. } = self;
         let rows = step.scratch.panels(layer.grad_rows, (step.count, layer.outputs), ROOM);
         turn::<T, S>(step.turned(layer.grad, layer.outputs), rows);
@@ -57,9 +57,9 @@ impl<T: Real> Sums<'_, T> {
 
 /// The update of layers that share their rules.
 #[derive(Clone, Copy)]
-pub struct Update<'a, T: Real> {
+pub struct TinyUpdate<'a, T: Real> {
     /// Which layers; those that are not trainable stay.
-    pub layers: &'a [Layer],
+    pub layers: &'a [TinyLayer],
     /// The formulas.
     pub rules: Rules<T>,
     /// Parameters.
@@ -70,7 +70,7 @@ pub struct Update<'a, T: Real> {
     pub moments: [Span<T>; MOMENTS],
 }
 
-impl<T: Real> Kernel for Update<'_, T> {
+impl<T: Real> Kernel for TinyUpdate<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -81,10 +81,10 @@ impl<T: Real> Kernel for Update<'_, T> {
     }
 }
 
-impl<T: Real> Update<'_, T> {
+impl<T: Real> TinyUpdate<'_, T> {
     #[inline(always)]
-    fn layer<S: Simd>(&self, layer: &Layer) {
-        let Layer { weight, inputs, bias, outputs, .. } = *layer;
+    fn layer<S: Simd>(&self, layer: &TinyLayer) {
+        let TinyLayer { weight, inputs, bias, outputs, .. } = *layer;
         self.tensor::<S>(&self.rules.weight, (weight, inputs), outputs);
         if layer.has_bias {
             self.tensor::<S>(&self.rules.bias, (bias, 1), outputs);

@@ -2,10 +2,8 @@
 
 use crate::kernels::optimizer::{MOMENTS, Rule};
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::tuning::FAR;
 use crate::simd::{LANES, Real, Simd, Vector};
-
-/// Bytes from which a matrix is in no cache when the weight phase comes.
-const FAR: usize = 8 << 20;
 
 /// Whether a matrix is so large that no cache has kept it.
 #[inline]

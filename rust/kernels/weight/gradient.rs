@@ -1,9 +1,10 @@
 //! The gradient of a block.
 
 use super::block::Block;
-use crate::kernels::gemm::{ColumnSums, Finish, THIN, Transpose, WeightGradient};
+use crate::kernels::gemm::{ColumnSums, Finish, Transpose, WeightGradient};
 use crate::kernels::panels::Panels;
 use crate::kernels::scratch::Scratch;
+use crate::kernels::tuning::THIN;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Stores each tile; the view begins at the block.

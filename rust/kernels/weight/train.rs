@@ -16,7 +16,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 /// Plain SGD updates in the registers where the gradient was summed. Other rules would spill the
 /// sums there, and read them from 2 KB of scratch in L1 instead.
 ///
-/// Of a layer of up to [`THIN`](crate::kernels::gemm::THIN) outputs the inputs are in the lanes, and
+/// Of a layer of up to [`THIN`](crate::kernels::tuning::THIN) outputs the inputs are in the lanes, and
 /// the sums are turned afterwards (a whole step of 30-64-64-1: 1.02x, of 64-100-10: 1.03x).
 pub struct TrainBlock<'a, T: Real> {
     /// The layer's input (rows, in).

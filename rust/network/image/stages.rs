@@ -1,6 +1,6 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
+use super::op::{ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
 use super::program::Stage;
 use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
@@ -76,9 +76,7 @@ fn in_one(first: ImageOp, second: ImageOp) -> Option<ImageOp> {
         (ImageOp::Activation { activation, input, output }, ImageOp::Pool(pool))
             if pool.input == output && pool.pool.is_two_by_two() =>
         {
-            // Out of a window and into images: the builder found these too large for a cache.
-            let streams = input != output && matches!(input.home, Home::Window(_));
-            Some(ImageOp::ActivatedPool { activation, input, streams, pool })
+            Some(ImageOp::ActivatedPool { activation, input, pool })
         }
         (
             ImageOp::PoolGradient(pool),

@@ -2,14 +2,14 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::{Node, unchanged};
-use super::shape::{Kind, last};
+use super::shape::{PartialShape, last};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::network::memory::BufferId;
 use crate::network::op::RowOp;
 
 impl Node for Activation {
-    fn kind(&self, _: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, _: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         Ok(last(inputs))
     }
 

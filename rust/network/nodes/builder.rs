@@ -5,7 +5,7 @@
 
 use crate::kernels::activation::Activation;
 use crate::network::memory::{BufferId, Buffers};
-use crate::network::op::{Purpose, RowOp, WeightOp, WeightSource};
+use crate::network::op::{RowOp, Task, WeightOp, WeightSource};
 use crate::simd::LANES;
 
 /// Where a node stands.
@@ -43,7 +43,7 @@ pub(in crate::network) struct Gradient {
 
 /// Ops on rows, their buffers, and what is known of these on the way.
 pub(in crate::network) struct Builder {
-    purpose: Purpose,
+    task: Task,
     /// Rows of a buffer, and bytes of an element.
     rows: usize,
     size: usize,
@@ -63,9 +63,9 @@ pub(in crate::network) struct Builder {
 
 impl Builder {
     /// For so many rows of elements of `size` bytes.
-    pub(in crate::network) fn new(purpose: Purpose, rows: usize, size: usize) -> Self {
+    pub(in crate::network) fn new(task: Task, rows: usize, size: usize) -> Self {
         Self {
-            purpose,
+            task,
             rows,
             size,
             buffers: Buffers::default(),
@@ -96,7 +96,7 @@ impl Builder {
 
     /// The way back reads a buffer.
     pub(super) fn save(&mut self, buffer: BufferId) {
-        if self.purpose == Purpose::Forward {
+        if self.task == Task::Forward {
             return;
         }
         if self.saved.len() <= buffer.0 {
@@ -118,7 +118,7 @@ impl Builder {
 
     /// Whether something reads a buffer after the op that comes next, or shows it.
     fn is_read(&self, buffer: BufferId) -> bool {
-        self.purpose == Purpose::Trace || self.saved.get(buffer.0).is_some_and(|&saved| saved)
+        self.task == Task::Trace || self.saved.get(buffer.0).is_some_and(|&saved| saved)
     }
 
     /// A buffer for what a node makes of `input`: the same one unless something else reads it.
@@ -158,7 +158,7 @@ impl Builder {
         grad: BufferId,
         source: impl FnOnce() -> WeightSource,
     ) {
-        if trainable || self.purpose != Purpose::Train {
+        if trainable || self.task != Task::Train {
             let (index, keep_backward) = (place.weighted, place.keep_backward);
             self.weights.push(WeightOp { index, source: source(), keep_backward });
             self.save(grad);

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::{Node, unchanged};
 use super::parameters::{Init, Weighted};
-use super::shape::{Kind, Shape, last, no_rows, too_small};
+use super::shape::{PartialShape, Shape, last, no_rows, too_small};
 use crate::error::{Error, Result};
 use crate::kernels::convolution::Stencil;
 use crate::kernels::images::ImageShape;
@@ -75,16 +75,16 @@ impl Conv2d {
 }
 
 impl Node for Conv2d {
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         let input = last(inputs);
-        if matches!(input, Kind::Row(_)) {
+        if matches!(input, PartialShape::Row(_)) {
             return Err(no_rows(name, "Conv2d"));
         }
         self.check(name)?;
-        if let Kind::Image(Some(channels)) = input {
+        if let PartialShape::Image(Some(channels)) = input {
             self.check_channels(name, channels)?;
         }
-        Ok(Kind::Image(Some(self.out_channels)))
+        Ok(PartialShape::Image(Some(self.out_channels)))
     }
 
     fn shape(&self, name: &str, inputs: &[Shape]) -> Result<Shape> {

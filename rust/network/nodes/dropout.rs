@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
-use super::shape::{Kind, last};
+use super::shape::{PartialShape, last};
 use crate::error::Result;
 use crate::network::memory::BufferId;
 use crate::network::op::RowOp;
@@ -15,7 +15,7 @@ pub struct Dropout {
 }
 
 impl Node for Dropout {
-    fn kind(&self, _: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, _: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         Ok(last(inputs))
     }
 

@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::{Node, unchanged};
-use super::shape::{Kind, Shape, last};
+use super::shape::{PartialShape, Shape, last};
 use crate::error::Result;
 use crate::network::memory::BufferId;
 
@@ -10,9 +10,9 @@ use crate::network::memory::BufferId;
 pub(super) struct Flatten;
 
 impl Node for Flatten {
-    fn kind(&self, _: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, _: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         Ok(match last(inputs) {
-            Kind::Image(_) => Kind::Row(None),
+            PartialShape::Image(_) => PartialShape::Row(None),
             kind => kind,
         })
     }

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
 use super::parameters::{Init, Weighted};
-use super::shape::{Kind, Shape, check_features, check_row, last};
+use super::shape::{PartialShape, Shape, check_features, check_row, last};
 use crate::error::{Error, Result};
 use crate::network::memory::BufferId;
 use crate::network::op::{RowOp, WeightSource};
@@ -25,13 +25,13 @@ pub struct LayerNorm {
 }
 
 impl Node for LayerNorm {
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         if self.features == 0 {
             let text = format!("layer {name}: LayerNorm has 0 features, it must have at least 1");
             return Err(Error::Value(text));
         }
         check_row(name, "LayerNorm", self.features, last(inputs))?;
-        Ok(Kind::Row(Some(self.features)))
+        Ok(PartialShape::Row(Some(self.features)))
     }
 
     fn shape(&self, name: &str, inputs: &[Shape]) -> Result<Shape> {

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
 use super::parameters::{Init, Weighted};
-use super::shape::{Kind, Shape, check_features, check_row, last};
+use super::shape::{PartialShape, Shape, check_features, check_row, last};
 use crate::error::{Error, Result};
 use crate::network::memory::BufferId;
 use crate::network::op::{BackwardWeight, RowOp, WeightSource};
@@ -26,7 +26,7 @@ pub struct Linear {
 }
 
 impl Node for Linear {
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         if self.in_features == 0 || self.out_features == 0 {
             return Err(Error::Value(format!(
                 "layer {name}: Linear has {} inputs and {} outputs, both must be at least 1",
@@ -34,7 +34,7 @@ impl Node for Linear {
             )));
         }
         check_row(name, "Linear", self.in_features, last(inputs))?;
-        Ok(Kind::Row(Some(self.out_features)))
+        Ok(PartialShape::Row(Some(self.out_features)))
     }
 
     fn shape(&self, name: &str, inputs: &[Shape]) -> Result<Shape> {

@@ -35,6 +35,6 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub(super) use names::names;
 pub use parameters::{Init, Weighted};
-pub(super) use shape::Kind;
+pub(super) use shape::PartialShape;
 pub use shape::Shape;
 pub use sum::Sum;

@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::parameters::Weighted;
-use super::shape::{Kind, Shape};
+use super::shape::{PartialShape, Shape};
 use crate::error::Result;
 use crate::network::memory::BufferId;
 
@@ -10,7 +10,7 @@ use crate::network::memory::BufferId;
 pub(in crate::network) trait Node {
     /// What it makes of its input, as far as that is known before any images are there: `inputs` are
     /// those of all nodes up to this one, whose own is the last.
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind>;
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape>;
 
     /// The same of samples of one size, which [`Self::kind`] has not refused.
     fn shape(&self, name: &str, inputs: &[Shape]) -> Result<Shape> {

@@ -2,17 +2,17 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::{Node, unchanged};
-use super::shape::{Kind, Shape, last, no_rows, too_small};
+use super::shape::{PartialShape, Shape, last, no_rows, too_small};
 use crate::error::Result;
 use crate::kernels::pooling::Pool;
 use crate::network::memory::BufferId;
 
 impl Node for Pool {
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         match last(inputs) {
-            Kind::Unknown => Ok(Kind::Image(None)),
-            Kind::Image(channels) => Ok(Kind::Image(channels)),
-            Kind::Row(_) => Err(no_rows(name, "a pool")),
+            PartialShape::Unknown => Ok(PartialShape::Image(None)),
+            PartialShape::Image(channels) => Ok(PartialShape::Image(channels)),
+            PartialShape::Row(_) => Err(no_rows(name, "a pool")),
         }
     }
 

@@ -25,7 +25,7 @@ impl Shape {
 
 /// As [`Shape`], as far as it is known before any images are there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::network) enum Kind {
+pub(in crate::network) enum PartialShape {
     Unknown,
     Row(Option<usize>),
     Image(Option<usize>),
@@ -37,14 +37,14 @@ pub(super) fn last<T: Copy>(inputs: &[T]) -> T {
 }
 
 /// Refuses images, and rows of another width than a layer takes.
-pub(super) fn check_row(name: &str, what: &str, takes: usize, input: Kind) -> Result<()> {
+pub(super) fn check_row(name: &str, what: &str, takes: usize, input: PartialShape) -> Result<()> {
     match input {
-        Kind::Unknown | Kind::Row(None) => Ok(()),
-        Kind::Row(Some(width)) if width == takes => Ok(()),
-        Kind::Row(Some(width)) => {
+        PartialShape::Unknown | PartialShape::Row(None) => Ok(()),
+        PartialShape::Row(Some(width)) if width == takes => Ok(()),
+        PartialShape::Row(Some(width)) => {
             Err(Error::Shape(format!("layer {name}: {what} takes {takes} features, gets {width}")))
         }
-        Kind::Image(_) => Err(no_images(name, what)),
+        PartialShape::Image(_) => Err(no_images(name, what)),
     }
 }
 

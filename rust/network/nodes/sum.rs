@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
-use super::shape::{Kind, Shape, last, no_images};
+use super::shape::{PartialShape, Shape, last, no_images};
 use crate::error::{Error, Result};
 use crate::network::memory::BufferId;
 use crate::network::op::RowOp;
@@ -15,11 +15,11 @@ pub struct Sum {
 }
 
 impl Node for Sum {
-    fn kind(&self, name: &str, inputs: &[Kind]) -> Result<Kind> {
+    fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
         match (inputs[self.from], last(inputs)) {
-            (Kind::Row(takes), Kind::Row(gives)) => match (takes, gives) {
+            (PartialShape::Row(takes), PartialShape::Row(gives)) => match (takes, gives) {
                 (Some(takes), Some(gives)) if takes != gives => Err(unequal(name, takes, gives)),
-                _ => Ok(Kind::Row(gives.or(takes))),
+                _ => Ok(PartialShape::Row(gives.or(takes))),
             },
             _ => Err(no_images(name, "Residual")),
         }

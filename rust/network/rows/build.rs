@@ -7,7 +7,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::weight::{Block, is_far};
 use crate::network::memory::BufferId;
 use crate::network::nodes::{Builder, Gradient, Place, Trail, Weighted};
-use crate::network::op::{Purpose, Traced};
+use crate::network::op::{Task, Traced};
 use crate::network::spec::Spec;
 use crate::network::update::{blocks_of, count_blocks, keeps_backward};
 use crate::runtime::memory;
@@ -16,7 +16,7 @@ use crate::simd::LANES;
 /// Makes a plan's row ops: the forward pass, then the way back, then the weight phase.
 pub(in crate::network) struct RowBuilder<'a> {
     spec: &'a Spec,
-    purpose: Purpose,
+    task: Task,
     /// The layers with parameters.
     weighted: Vec<Weighted>,
     /// The first layer that works on rows.
@@ -38,7 +38,7 @@ impl<'a> RowBuilder<'a> {
     /// For slabs of so many rows.
     pub(in crate::network) fn new<T: Elementary>(
         spec: &'a Spec,
-        purpose: Purpose,
+        task: Task,
         rows: usize,
         tiny: bool,
     ) -> Result<Self> {
@@ -46,13 +46,13 @@ impl<'a> RowBuilder<'a> {
         weighted.extend(spec.weighted());
         Ok(Self {
             spec,
-            purpose,
+            task,
             weighted,
             first: 0,
             on_images: false,
             tiny,
             slab_rows: rows,
-            rows: Builder::new(purpose, rows, size_of::<T>()),
+            rows: Builder::new(task, rows, size_of::<T>()),
             trails: Vec::new(),
             layer_outputs: Vec::new(),
             layer_grads: Vec::new(),
@@ -107,13 +107,13 @@ impl<'a> RowBuilder<'a> {
 
     /// Whether some layer below `layer` wants the gradient.
     pub(in crate::network) fn wanted_below(&self, layer: usize) -> bool {
-        match self.purpose {
-            Purpose::Forward => false,
-            Purpose::Gradients { input_grad: true } | Purpose::Trace => true,
-            Purpose::Gradients { input_grad: false } => {
+        match self.task {
+            Task::Forward => false,
+            Task::Gradients { input_grad: true } | Task::Trace => true,
+            Task::Gradients { input_grad: false } => {
                 self.weighted.first().is_some_and(|below| below.layer < layer)
             }
-            Purpose::Train => self.trainable_below(layer),
+            Task::Train => self.trainable_below(layer),
         }
     }
 

@@ -3,10 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::error::{Error, Result};
-use crate::kernels::gemm::THIN;
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::optimizer::Optimizer;
+use crate::kernels::tuning::THIN;
 use crate::network::nodes::{Layer, Sum, Weighted, names};
 
 /// How a batch's losses become one number.

@@ -3,7 +3,7 @@
 use super::model::Spec;
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
-use crate::network::nodes::{Kind, Layer, Shape};
+use crate::network::nodes::{Layer, PartialShape, Shape};
 use crate::runtime::memory;
 use crate::simd::LANES;
 
@@ -15,8 +15,8 @@ impl Spec {
     pub fn check(&self) -> Result<()> {
         let names = self.names();
         let mut inputs = vec![match self.takes_images() {
-            true => Kind::Unknown,
-            false => Kind::Row(Some(self.in_features())),
+            true => PartialShape::Unknown,
+            false => PartialShape::Row(Some(self.in_features())),
         }];
         for (layer, name) in self.layers.iter().zip(&names) {
             inputs.push(layer.node().kind(name, &inputs)?);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::tiny::{Layer, ROOM};
+use crate::kernels::tiny::{ROOM, TinyLayer};
 use crate::network::memory::{Buffers, Layout};
 use crate::network::nodes::{self, Linear};
 use crate::network::spec::Spec;
@@ -51,7 +51,7 @@ pub(super) type TinyMatrix = (usize, usize);
 /// The layers of a network that fits, and where their matrices lie.
 #[derive(Debug)]
 pub(in crate::network) struct Tiny {
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<TinyLayer>,
     /// Rows of X, outputs, targets, gradient at the outputs.
     pub(super) places: [TinyMatrix; 4],
     /// Runs of layers with one factor on the learning rate.
@@ -65,14 +65,14 @@ impl Tiny {
         buffers: &mut Buffers,
     ) -> Option<Self> {
         let layout = Layout::new::<T>(spec).ok()?;
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<TinyLayer> = Vec::new();
         let mut groups: Vec<(f64, Range<usize>)> = Vec::new();
         let mut below = buffers.reserve(ROOM);
         let mut trainable = false;
         for ((linear, activation), at) in pairs(spec)?.into_iter().zip(&layout.layers) {
             let (inputs, outputs) = (linear.in_features, linear.out_features);
             let output = buffers.reserve(ROOM);
-            layers.push(Layer {
+            layers.push(TinyLayer {
                 inputs,
                 outputs,
                 activation,
