@@ -113,7 +113,7 @@ ACTIVATION: Parts = {
 
 KINDS: dict[str, tuple[list[str], Parts]] = {
     "layer": (LAYERS, LAYER),
-    "activation": (members(layers, layers.Activation), ACTIVATION),
+    "activation": (ACTIVATIONS, ACTIVATION),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
 }
 
