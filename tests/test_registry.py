@@ -65,7 +65,7 @@ OPTIMIZER: Parts = {
 
 # The activations, and the other layers, which do more than a function of each element.
 ACTIVATIONS = sorted({kind.__name__ for kind in layers.ACTIVATIONS.values()})
-LAYERS = [name for name in layers.__all__ if name not in {*ACTIVATIONS, "Layer"}]
+LAYERS = [name for name in members(layers, layers.Layer) if name not in ACTIVATIONS]
 
 
 def has_gradients(name: str) -> bool:
@@ -113,7 +113,7 @@ ACTIVATION: Parts = {
 
 KINDS: dict[str, tuple[list[str], Parts]] = {
     "layer": (LAYERS, LAYER),
-    "activation": ([name for name in layers.__all__ if name in ACTIVATIONS], ACTIVATION),
+    "activation": (ACTIVATIONS, ACTIVATION),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
 }
 
