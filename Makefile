@@ -133,7 +133,7 @@ endef
 	touch $@
 
 $(WHEEL): $(SOURCES) .venv-build/ready
-	@echo "Building ironmlp with all optimisations: three to five minutes on two cores, most of them in the last crate."
+	@echo "Building ironmlp with all optimisations: one to two minutes on two cores, most of them in the last crate."
 	rm -rf target/wheel
 	.venv-build/bin/maturin build --release --interpreter $(PYO3_PYTHON) --compression-level 9 \
 	  --out target/wheel

@@ -12,7 +12,7 @@ use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
 use ironmlp::network::{
-    Batch, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State, Targets,
+    Batch, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, Targets, Task,
 };
 use ironmlp::simd::Isa;
 use support::{peak, seconds};
@@ -101,7 +101,7 @@ fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {
         weights: None,
     };
     let mut state = State::<T>::new(&spec, 1e-3, 1, isa).expect("memory");
-    let plan = Plan::new(&spec, Purpose::Train, network.batch, isa).expect("memory");
+    let plan = Plan::new(&spec, Task::Train, network.batch, isa).expect("memory");
     let mut workspace = plan.workspace(network.batch).expect("memory");
     let step = seconds(|| {
         plan.train(1, &mut state, &mut workspace, &batch).expect("a step");

@@ -37,31 +37,48 @@ class Bounds:
 
     def of_step(self, X: Array, targets: Array, weight: Any, exact: dict[str, Any]) -> Any:
         """A bound for each tensor of the step, `exact`, under its name; X has no error."""
-        tensors = [X, *(exact[f"{k}.output"] for k in range(len(self.model.layers)))]
+        nodes = self.model.nodes
+        tensors = [X, *(exact[f"{name}.output"] for name, _, _ in nodes)]
         errors = [np.zeros_like(X)]
         found: dict[str, Any] = {}
-        for k in range(len(self.model.layers)):
-            errors.append(self.forward(k, tensors[k], tensors[k + 1], errors[k]))
-            found[f"{k}.output"] = errors[-1]
-        last = f"{len(self.model.layers) - 1}.grad_output"
+        for k, (name, layer, start) in enumerate(nodes):
+            error = self.forward(k, tensors[k], tensors[k + 1], errors[k])
+            if reference.specs.kind(layer) == "Residual":
+                error = errors[k] + errors[start] + self.eps / 2 * abs(tensors[k + 1])
+            errors.append(error)
+            found[f"{name}.output"] = error
+        last = f"{nodes[-1][0]}.grad_output"
         found["loss"], error = self.loss(
             tensors[-1], targets, weight, errors[-1], exact["loss"], exact[last]
         )
-        for k in reversed(range(len(self.model.layers))):
-            found[f"{k}.grad_output"] = error
-            dy = exact[f"{k}.grad_output"]
-            if reference.specs.kind(self.model.layers[k]) in reference.layers.WEIGHTED:
+        around: dict[int, Array] = {}
+        for k, (name, layer, start) in reversed([*enumerate(nodes)]):
+            found[f"{name}.grad_output"] = error
+            dy = exact[f"{name}.grad_output"]
+            if f"{name}.weight" in self.model.parameters:
                 found |= self.parameters(k, tensors[k], errors[k], dy, error)
-            error = self.backward(k, tensors[k], errors[k], dy, error)
+            if reference.specs.kind(layer) == "Residual":
+                # Each sum of two gradients is rounded; their own errors add up.
+                around[start] = around.get(start, 0.0) + error + self.eps / 2 * abs(dy)
+            else:
+                error = self.backward(k, tensors[k], errors[k], dy, error)
+            if k in around:
+                below = exact[f"{nodes[k - 1][0]}.grad_output" if k else "input.grad"]
+                error = error + around.pop(k) + self.eps * abs(below)
         return {**found, "input.grad": error}
 
     def forward(self, k: int, x: Array, y: Array, error: Array) -> Array:
         """The error of y = layer k of x, by x's."""
-        layer = self.model.layers[k]
+        name, layer, _ = self.model.nodes[k]
+        if reference.specs.kind(layer) == "Residual":
+            return error
+        if reference.specs.kind(layer) == "LayerNorm":
+            by_xhat: Array = abs(self.scale(k, x)) * self.normalized(k, x, error)[1]
+            return by_xhat + self.eps * np.maximum(abs(y), abs(y - self.shift(k, x)))
         if reference.specs.kind(layer) in reference.layers.WEIGHTED:
             product = reference.layers.WEIGHTED[reference.specs.kind(layer)][0]
-            W = abs(self.model.parameters[f"{k}.weight"])  # (out, in), or (out, in, kh, kw)
-            bias = abs(self.model.parameters.get(f"{k}.bias", np.zeros(len(W))))
+            W = abs(self.model.parameters[f"{name}.weight"])  # (out, in), or (out, in, kh, kw)
+            bias = abs(self.model.parameters.get(f"{name}.bias", np.zeros(len(W))))
             terms = product(abs(x), W, layer) + bias.reshape(-1, *(1,) * (W.ndim - 2))
             found: Array = product(error, W, layer) + self.sum_of(W[0].size + 1) * terms
             return found
@@ -111,22 +128,30 @@ class Bounds:
         self, k: int, x: Array, error: Array, dy: Array, dy_error: Array
     ) -> dict[str, Array]:
         """The errors of layer k's gradients, by those of its input x and of dy."""
-        layer, W = self.model.layers[k], self.model.parameters[f"{k}.weight"]
-        backward = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
+        name, layer, _ = self.model.nodes[k]
+        W = self.model.parameters[f"{name}.weight"]
         own = self.sum_of(dy.size // dy.shape[1])  # a term for each row and place
-        weight = backward(abs(x), W, dy_error, layer)[0]
-        found = {f"{k}.weight.grad": weight + backward(error + own * abs(x), W, abs(dy), layer)[0]}
-        if f"{k}.bias" in self.model.parameters:
+        if reference.specs.kind(layer) == "LayerNorm":
+            xhat, xhat_error = self.normalized(k, x, error)
+            weight = (dy_error * abs(xhat) + abs(dy) * (xhat_error + own * abs(xhat))).sum(axis=0)
+        else:
+            backward = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
+            weight = backward(abs(x), W, dy_error, layer)[0]
+            weight = weight + backward(error + own * abs(x), W, abs(dy), layer)[0]
+        found = {f"{name}.weight.grad": weight}
+        if f"{name}.bias" in self.model.parameters:
             places = (0, *range(2, dy.ndim))
-            found[f"{k}.bias.grad"] = (dy_error + own * abs(dy)).sum(axis=places)
+            found[f"{name}.bias.grad"] = (dy_error + own * abs(dy)).sum(axis=places)
         return found
 
     def backward(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
         """The error of dloss/dx, by those of layer k's input x and of dy."""
-        layer = self.model.layers[k]
+        name, layer, _ = self.model.nodes[k]
+        if reference.specs.kind(layer) == "LayerNorm":
+            return self.denormalized(k, x, error, dy, dy_error)
         if reference.specs.kind(layer) in reference.layers.WEIGHTED:
             product = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
-            W = abs(self.model.parameters[f"{k}.weight"])
+            W = abs(self.model.parameters[f"{name}.weight"])
             own = self.sum_of(W[:, 0].size)
             found: Array = product(x, W, dy_error + own * abs(dy), layer)[1]
             return found
@@ -143,6 +168,47 @@ class Bounds:
 
         own = tolerances.DERIVATIVE_EPS * self.eps
         return dy_error * abs(slope(x)) + abs(dy) * (change(slope, x, error) + own)
+
+    def normalized(self, k: int, x: Array, error: Array) -> tuple[Array, Array]:
+        """xhat of LayerNorm k and its error: x's, that of the mean, and that of the variance, to
+        which each unit adds as much as it differs from the mean; and the own roundings."""
+        xhat, deviation = reference.layers.normalized(x, self.model.nodes[k][1])
+        relative = error / deviation
+        mean, spread = (
+            (relative * factor).mean(axis=1, keepdims=True) for factor in (1.0, abs(xhat))
+        )
+        own = self.eps * (3.0 * abs(xhat) + abs(x).max(axis=1, keepdims=True) / deviation)
+        return xhat, relative + mean + abs(xhat) * spread + own
+
+    def denormalized(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
+        """The error of dloss/dx of LayerNorm k: of the way back, which is linear in dy, that of dy;
+        then those of xhat and of the deviation that it is made with; and the own roundings."""
+        xhat, deviation = reference.layers.normalized(x, self.model.nodes[k][1])
+        xhat_error, size = self.normalized(k, x, error)[1], abs(xhat)
+        g, g_error = dy * self.scale(k, x), dy_error * abs(self.scale(k, x))
+        g_error = g_error + self.eps * abs(g)
+
+        def mean(values: Array) -> Array:
+            found: Array = values.mean(axis=1, keepdims=True)
+            return found
+
+        exact = abs(reference.layers.normalized_backward(xhat, deviation, g))
+        linear = g_error + mean(g_error) + size * mean(g_error * size)
+        by_xhat = xhat_error * abs(mean(g * xhat)) + size * mean(abs(g) * xhat_error)
+        terms = abs(g) + mean(abs(g)) + size * mean(abs(g) * size)
+        changed = mean(error / deviation * size) + self.eps  # of the deviation, relatively
+        found: Array = (linear + by_xhat + 3.0 * self.eps * terms) / deviation + exact * changed
+        return found
+
+    def scale(self, k: int, x: Array) -> Array:
+        """The weight of LayerNorm k, or ones."""
+        name = f"{self.model.nodes[k][0]}.weight"
+        return self.model.parameters.get(name, np.ones(x.shape[1]))
+
+    def shift(self, k: int, x: Array) -> Array:
+        """The bias of LayerNorm k, or zeros."""
+        name = f"{self.model.nodes[k][0]}.bias"
+        return self.model.parameters.get(name, np.zeros(x.shape[1]))
 
     def mask(self, k: int, x: Array) -> Array:
         """What dropout layer k multiplies by."""

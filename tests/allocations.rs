@@ -19,8 +19,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State,
-    Targets, Updates, initial_parameters,
+    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, Targets, Task,
+    Updates, initial_parameters,
 };
 use ironmlp::runtime::memory::{copied, filled};
 use ironmlp::simd::Isa;
@@ -195,17 +195,17 @@ impl Case {
         Self { name, spec, image, rows, x, classes, isa }
     }
 
-    fn plan(&self, purpose: Purpose, slab: usize) -> Result<Plan<f32>> {
+    fn plan(&self, task: Task, slab: usize) -> Result<Plan<f32>> {
         match self.image {
-            Some(image) => Plan::of_images(&self.spec, image, purpose, slab, self.isa),
-            None => Plan::new(&self.spec, purpose, slab, self.isa),
+            Some(image) => Plan::of_images(&self.spec, image, task, slab, self.isa),
+            None => Plan::new(&self.spec, task, slab, self.isa),
         }
     }
 
     fn state(&self) -> State<f32> {
         let mut state = State::new(&self.spec, 0.01, 7, self.isa).expect("memory");
         // Moments and counters to lose.
-        let plan = self.plan(Purpose::Train, 256).expect("memory");
+        let plan = self.plan(Task::Train, 256).expect("memory");
         let mut workspace = plan.workspace(self.rows).expect("memory");
         plan.train(1, &mut state, &mut workspace, &self.batch()).expect("a step");
         state
@@ -218,7 +218,7 @@ impl Case {
     }
 
     fn run(&self, batch: usize, epochs: usize) -> Result<TrainingRun<'_, f32>> {
-        let plan = Arc::new(self.plan(Purpose::Train, batch)?);
+        let plan = Arc::new(self.plan(Task::Train, batch)?);
         let workspace = plan.workspace(batch)?;
         let source = self.batch().source;
         let targets = OwnedTargets::Classes(copied(&self.classes)?);
@@ -256,10 +256,8 @@ fn a_model_is_made_copied_and_read() {
         refuse(name, 4 * least, || state.duplicate(isa));
         refuse(name, least, || state.layout.export(&state.parameters));
         let input_grad = true;
-        for purpose in
-            [Purpose::Forward, Purpose::Train, Purpose::Gradients { input_grad }, Purpose::Trace]
-        {
-            refuse(name, 1, || case.plan(purpose, 256)?.workspace(case.rows));
+        for task in [Task::Forward, Task::Train, Task::Gradients { input_grad }, Task::Trace] {
+            refuse(name, 1, || case.plan(task, 256)?.workspace(case.rows));
         }
     }
 }
@@ -272,30 +270,30 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
     for case in Case::all() {
         let template = case.state();
         let before = content(&template);
-        let planned = |purpose| {
-            let plan = case.plan(purpose, case.rows.min(256))?;
+        let planned = |task| {
+            let plan = case.plan(task, case.rows.min(256))?;
             let workspace = plan.workspace(case.rows)?;
             Ok((plan, workspace))
         };
         let steps = |state: &mut State<f32>| {
-            let (plan, mut workspace) = planned(Purpose::Train)?;
+            let (plan, mut workspace) = planned(Task::Train)?;
             plan.train(1, state, &mut workspace, &case.batch()).map(|_| ())
         };
         let forward = |state: &mut State<f32>| {
-            let (plan, mut workspace) = planned(Purpose::Forward)?;
+            let (plan, mut workspace) = planned(Task::Forward)?;
             let mut outputs = filled(0.0, case.rows * plan.outputs())?;
             plan.loss(1, state, &mut workspace, &case.batch())?;
             plan.forward(1, state, &mut workspace, &case.batch(), false, &mut outputs)
         };
         let gradients = |state: &mut State<f32>| {
-            let (plan, mut workspace) = planned(Purpose::Gradients { input_grad: true })?;
+            let (plan, mut workspace) = planned(Task::Gradients { input_grad: true })?;
             let mut by_input = filled(0.0, case.x.len())?;
             let (batch, head) = (case.batch(), (Head::Loss, true));
             plan.gradients_by_input(1, state, &mut workspace, &batch, head, &mut by_input)?;
             state.layout.export(workspace.gradient()).map(|_| ())
         };
         let trace = |state: &mut State<f32>| {
-            let plan = case.plan(Purpose::Trace, case.rows)?;
+            let plan = case.plan(Task::Trace, case.rows)?;
             let mut workspace = plan.workspace(case.rows)?;
             plan.trace(1, state, &mut workspace, &case.batch()).map(|_| ())
         };

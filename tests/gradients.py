@@ -23,10 +23,12 @@ from ironmlp.layers import (
     Flatten,
     Identity,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
     Sigmoid,
     SiLU,
     Softplus,
@@ -57,6 +59,11 @@ LAYERS: tuple[Layer, ...] = (
     SiLU(),
     Softplus(),
     Softplus(2.0, 1.0),
+    LayerNorm(HIDDEN),
+    LayerNorm(HIDDEN, 0.1, trainable=False, lr_scale=0.5),
+    LayerNorm(HIDDEN, affine=False),
+    Residual([Linear(HIDDEN, 4), Tanh(), Linear(4, HIDDEN)]),
+    Residual([Residual([LayerNorm(HIDDEN), Identity()]), Dropout(0.4), SiLU()]),
 )
 
 # Layers of images with the features that they make of those that the first convolution gives.

@@ -14,8 +14,7 @@ use ironmlp::kernels::loss::{Loss, RowWeights};
 use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
-    Batch, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Spec, State, StepLoss,
-    Targets,
+    Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
 };
 use ironmlp::simd::{Isa, LANES, Real};
 use ironmlp::training::{Data, OwnedTargets, Pause, Sampler, TrainingRun};
@@ -201,13 +200,11 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
         for route in [Route::Fastest, Route::Fused, Route::Unfused, Route::Slabs] {
             let mut state = State::<T>::new(&spec, lr, seed, isa).unwrap();
             let plan = match route {
-                Route::Fastest => Plan::new(&spec, Purpose::Train, rows, isa).expect("memory"),
-                Route::Fused => Plan::with_slab(&spec, Purpose::Train, rows, isa).expect("memory"),
-                Route::Unfused => {
-                    Plan::new(&spec, Purpose::Gradients { input_grad: true }, rows, isa)
-                        .expect("memory")
-                }
-                Route::Slabs => Plan::with_slab(&spec, Purpose::Train, 256, isa).expect("memory"),
+                Route::Fastest => Plan::new(&spec, Task::Train, rows, isa).expect("memory"),
+                Route::Fused => Plan::with_slab(&spec, Task::Train, rows, isa).expect("memory"),
+                Route::Unfused => Plan::new(&spec, Task::Gradients { input_grad: true }, rows, isa)
+                    .expect("memory"),
+                Route::Slabs => Plan::with_slab(&spec, Task::Train, 256, isa).expect("memory"),
             };
             let mut workspace = plan.workspace(rows).unwrap();
             let (order, labels) = (RowOrder::From(0), Targets::Values(&y));
@@ -340,10 +337,10 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
             };
             let slab = rows.div_ceil(256).next_power_of_two() * 256;
             let oracle =
-                Plan::<T>::with_slab(&spec, Purpose::Train, slab, Isa::PORTABLE).expect("memory");
+                Plan::<T>::with_slab(&spec, Task::Train, slab, Isa::PORTABLE).expect("memory");
             let expected = trained(&oracle, &spec, Isa::PORTABLE, &batch, false);
             for isa in Isa::all() {
-                let plan = Plan::<T>::new(&spec, Purpose::Train, rows, isa).expect("memory");
+                let plan = Plan::<T>::new(&spec, Task::Train, rows, isa).expect("memory");
                 for one_call in [false, true] {
                     let found = trained(&plan, &spec, isa, &batch, one_call);
                     let name = isa.name();
@@ -367,7 +364,7 @@ fn a_large_weight_is_trained_as_by_its_gradient() {
         weights: None,
     };
     for isa in Isa::all() {
-        let plan = || Plan::<f32>::new(&spec, Purpose::Train, 3, isa).expect("memory");
+        let plan = || Plan::<f32>::new(&spec, Task::Train, 3, isa).expect("memory");
         let kept = trained(&plan().unfused(), &spec, isa, &batch, false);
         assert!(trained(&plan(), &spec, isa, &batch, false) == kept, "{}", isa.name());
     }
@@ -416,7 +413,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
         let batch =
             Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
         for isa in Isa::all() {
-            let plan = Plan::<f32>::new(&spec, Purpose::Train, rows, isa).expect("memory");
+            let plan = Plan::<f32>::new(&spec, Task::Train, rows, isa).expect("memory");
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
@@ -452,9 +449,8 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
         let labels = Targets::Values(&y);
         let batch =
             Batch { source, order: RowOrder::From(0), rows: 10, targets: labels, weights: None };
-        let train = Plan::new(&spec, Purpose::Train, 10, isa).expect("memory");
-        let kept =
-            Plan::new(&spec, Purpose::Gradients { input_grad: true }, 10, isa).expect("memory");
+        let train = Plan::new(&spec, Task::Train, 10, isa).expect("memory");
+        let kept = Plan::new(&spec, Task::Gradients { input_grad: true }, 10, isa).expect("memory");
         let mut workspace = train.workspace(10).unwrap();
         let mut kept_workspace = kept.workspace(10).unwrap();
         for _ in 0..3 {
@@ -475,7 +471,7 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
             state.set_parameters(tensors, isa);
             let source = Source::of_slice(x, 6);
             let batch = Batch { source, ..batch };
-            let plan = Plan::new(&spec, Purpose::Forward, 10, isa).expect("memory");
+            let plan = Plan::new(&spec, Task::Forward, 10, isa).expect("memory");
             let mut workspace = plan.workspace(10).unwrap();
             plan.loss(1, &state, &mut workspace, &batch).unwrap().mean
         };
@@ -503,7 +499,7 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
     let x = noise::<f32>(5, 50 * 4);
     let y = noise::<f32>(6, 50 * 2);
     let isa = Isa::chosen().unwrap();
-    let plan = Arc::new(Plan::new(&spec, Purpose::Train, 8, isa).expect("memory"));
+    let plan = Arc::new(Plan::new(&spec, Task::Train, 8, isa).expect("memory"));
     let train = |cuts: &[usize], slice: Duration, stop: bool| {
         let mut state = State::<f32>::new(&spec, 0.01, 11, isa).unwrap();
         let mut losses = Vec::new();
@@ -543,7 +539,7 @@ fn a_loss_that_is_not_finite_is_not_applied() {
     let batch = Batch { source, order: RowOrder::From(0), rows: 2, targets: labels, weights: None };
     let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
     let before = state.layout.export(&state.parameters).expect("memory");
-    let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
+    let plan = Plan::new(&spec, Task::Train, 2, isa).expect("memory");
     let mut workspace = plan.workspace(2).unwrap();
     let loss = plan.train(1, &mut state, &mut workspace, &batch).unwrap();
     assert!(!loss.is_finite());
@@ -580,7 +576,7 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
         let velocities = tensors.iter().map(|t| vec![0.0; t.len()]).collect();
         let (lr, momentum, widths) = (0.05, 0.9, widths.to_vec());
         let mut oracle = Naive { widths, tensors, velocities, lr, momentum };
-        let plan = Arc::new(Plan::new(&spec, Purpose::Train, rows, isa).expect("memory"));
+        let plan = Arc::new(Plan::new(&spec, Task::Train, rows, isa).expect("memory"));
         let workspace = plan.workspace(rows).unwrap();
         let data = Data {
             source: Source::of_slice(&x, 2),
@@ -608,8 +604,8 @@ fn gradients_in_slabs(slab: usize, rows: usize) {
     let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
     let (source, labels) = (Source::of_slice(&x, 2), Targets::Values(&y));
     let batch = Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
-    let purpose = Purpose::Gradients { input_grad: false };
-    let plan = Plan::with_slab(&spec, purpose, slab, Isa::PORTABLE).expect("memory");
+    let task = Task::Gradients { input_grad: false };
+    let plan = Plan::with_slab(&spec, task, slab, Isa::PORTABLE).expect("memory");
     let state = State::<f32>::new(&spec, 0.1, 3, Isa::PORTABLE).unwrap();
     let mut workspace = plan.workspace(rows).unwrap();
     plan.gradients(1, &state, &mut workspace, &batch, Head::Loss, false).unwrap();
@@ -637,8 +633,8 @@ fn slabs_larger_than_any_tree_are_refused() {
 fn mixed(plan: &[usize], state: &[usize], workspace: &[usize]) {
     let spec = relu_network(plan, 0.0);
     let isa = Isa::PORTABLE;
-    let other = Plan::new(&relu_network(workspace, 0.0), Purpose::Forward, 4, isa).expect("memory");
-    let plan = Plan::new(&spec, Purpose::Forward, 4, isa).expect("memory");
+    let other = Plan::new(&relu_network(workspace, 0.0), Task::Forward, 4, isa).expect("memory");
+    let plan = Plan::new(&spec, Task::Forward, 4, isa).expect("memory");
     let state = State::<f32>::new(&relu_network(state, 0.0), 0.1, 3, isa).unwrap();
     let mut workspace = other.workspace(4).unwrap();
     let x = noise::<f32>(1, 4 * spec.in_features());
@@ -679,7 +675,7 @@ fn classes_without_an_output_are_refused() {
             ignore_index: None,
         };
         spec.loss = Some((softmax, Reduction::Mean));
-        let plan = Plan::new(&spec, Purpose::Train, 2, isa).expect("memory");
+        let plan = Plan::new(&spec, Task::Train, 2, isa).expect("memory");
         let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
         let mut workspace = plan.workspace(2).unwrap();
         let (source, labels) = (Source::of_slice(&x, 3), Targets::Classes(&classes));

@@ -5,7 +5,7 @@ use crate::support::images::Block;
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use ironmlp::kernels::elementary::Elementary;
-use ironmlp::kernels::flatten::{Flatten, Unflatten};
+use ironmlp::kernels::flatten::{FlattenImages, Unflatten};
 use ironmlp::kernels::images::{ImageShape, Images, PixelOrder};
 use ironmlp::kernels::pooling::{
     ActivatedPoolBackward, ActivatedPoolForward, Pool, PoolBackward, PoolForward, PoolKind,
@@ -110,7 +110,7 @@ fn check_flatten<T: Real>(shape: ImageShape, samples: usize) {
             let mut images = Block::<T>::noise(7, shape);
             let nan = |_: usize, _: usize| T::from_f64(f64::NAN);
             let mut rows = Matrix::<T>::new(samples, shape.features(), nan);
-            isa.run(Flatten { images: images.view(), rows: rows.view(), order });
+            isa.run(FlattenImages { images: images.view(), rows: rows.view(), order });
             let mut back = Block::<T>::nan(shape);
             // In two pieces: `gather` brings rows piece by piece.
             let panels = rows.view().panels();

@@ -10,8 +10,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Purpose, Reduction, Shape, Spec, State,
-    Targets, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape, Spec, State,
+    Targets, Task, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -96,9 +96,9 @@ fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     for isa in fast() {
         let what = format!("{} {:?}", isa.name(), spec.layers);
         let state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
-        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa).expect("memory");
+        let plan = |task| Plan::<T>::of_images(spec, image, task, rows, isa).expect("memory");
 
-        let alone = plan(Purpose::Trace);
+        let alone = plan(Task::Trace);
         let mut workspace = alone.workspace(rows).expect("memory");
         let (tensors, loss) = alone.trace(1, &state, &mut workspace, &batch).expect("a trace");
         let must = state.layout.export(workspace.gradient()).expect("memory");
@@ -114,13 +114,13 @@ fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         let last = tensors.iter().find(|tensor| tensor.name == "loss").map(|loss| loss.shape.len());
         assert_eq!(last, Some(0));
 
-        let together = plan(Purpose::Gradients { input_grad: true });
+        let together = plan(Task::Gradients { input_grad: true });
         let mut workspace = together.workspace(rows).expect("memory");
         let is = by_input(&together, &mut workspace, 2);
         assert!(is.0 == loss && is == must_input, "{what}");
         assert!(state.layout.export(workspace.gradient()).expect("memory") == must, "{what}");
 
-        let forward = plan(Purpose::Forward);
+        let forward = plan(Task::Forward);
         let mut workspace = forward.workspace(rows).expect("memory");
         let is = forward.loss(1, &state, &mut workspace, &batch).expect("a loss");
         assert!(is.reduced == loss, "{what}");
@@ -181,7 +181,7 @@ fn bands_of_stages_change_no_bit() {
         (
             vec![
                 conv5((1, 20), 3),
-                Layer::Dropout { p: 0.5 },
+                Layer::Dropout(Dropout { p: 0.5 }),
                 conv((20, 20), 1, stencil(4, 3, 2, 1), stencil(3, 2, 1, 1)),
                 sigmoid(),
                 conv5((20, 20), 2),
@@ -236,7 +236,7 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let batch = numbers.batch();
     for isa in fast() {
         let what = format!("{} {rows} {spec:?}", isa.name());
-        let plan = |purpose| Plan::<T>::of_images(spec, image, purpose, rows, isa).expect("memory");
+        let plan = |task| Plan::<T>::of_images(spec, image, task, rows, isa).expect("memory");
         let trained = |plan: Plan<T>, threads: usize| {
             let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
             let mut workspace = plan.workspace(rows).expect("memory");
@@ -245,12 +245,12 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
             }
             state
         };
-        let state = trained(plan(Purpose::Train), 1);
+        let state = trained(plan(Task::Train), 1);
         let must = state.layout.export(&state.parameters).expect("memory");
         let before_all = team::force(true);
         for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
             let before = chunks_of_workers();
-            let plan = plan(Purpose::Train);
+            let plan = plan(Task::Train);
             let other = trained(if unfused { plan.unfused() } else { plan }, threads);
             let found = other.layout.export(&other.parameters).expect("memory");
             assert!(found == must, "{what}, {threads} threads");
@@ -258,7 +258,7 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         }
         team::force(before_all);
         // Rows instead of lanes: a trace of these weights, step by step.
-        let by_rows = plan(Purpose::Trace);
+        let by_rows = plan(Task::Trace);
         let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
         let mut workspace = by_rows.workspace(rows).expect("memory");
         for _ in 0..3 {
@@ -304,7 +304,7 @@ fn slabs_of_images_meet_in_the_tree_of_all_rows() {
     let (rows, isa) = (300, fast()[0]);
     let numbers = Numbers::<f32>::new(&spec, image, rows);
     let state = State::new(&spec, 1e-2, 1, isa).expect("memory");
-    let purpose = Purpose::Gradients { input_grad: true };
+    let task = Task::Gradients { input_grad: true };
     let gradients = |plan: &Plan<f32>, by_input: &mut [f32]| {
         let mut workspace = plan.workspace(rows).expect("memory");
         let (batch, head) = (numbers.batch(), (Head::Loss, false));
@@ -313,9 +313,9 @@ fn slabs_of_images_meet_in_the_tree_of_all_rows() {
         state.layout.export(workspace.gradient()).expect("memory")
     };
     let [mut in_slabs, mut at_once] = [(); 2].map(|()| vec![0.0; rows * image.features()]);
-    let slabs = Plan::of_images(&spec, image, purpose, rows, isa).expect("memory");
+    let slabs = Plan::of_images(&spec, image, task, rows, isa).expect("memory");
     // All rows in one slab, whose features are rows.
-    let whole = Plan::of_images_with_slab(&spec, image, purpose, rows, isa).expect("memory");
+    let whole = Plan::of_images_with_slab(&spec, image, task, rows, isa).expect("memory");
     assert!(gradients(&slabs, &mut in_slabs) == gradients(&whole, &mut at_once));
     assert!(in_slabs == at_once);
     assert!(in_slabs[299 * image.features()..].iter().any(|&x| x != 0.0));

@@ -142,6 +142,18 @@ def test_the_bases_are_public(module: Any, base: type[Spec]) -> None:
     assert all(issubclass(kind, base) for kind in kinds)
 
 
+@pytest.mark.parametrize("what", ["layer", "loss", "optimizer"])
+def test_a_base_is_no_member(what: str) -> None:
+    arguments: dict[str, Any] = {"layers": [im.Linear(2, 1)], "loss": "mse", "optimizer": "sgd"}
+    arguments |= {
+        "layer": {"layers": [im.Linear(2, 1), im.Layer()]},
+        "loss": {"loss": im.Loss()},
+        "optimizer": {"optimizer": im.Optimizer()},
+    }[what]
+    with pytest.raises(TypeError, match=f"is no {what}"):
+        im.Sequential(**arguments)
+
+
 @pytest.mark.parametrize(("made", "arguments"), DEFAULTS, ids=lambda x: type(x).__name__)
 def test_defaults(made: Spec, arguments: str) -> None:
     assert repr(made) == f"{type(made).__name__}({arguments})"

@@ -2,7 +2,8 @@
 
 `Linear` maps a batch of rows, shape (n, in), to (n, out); `Conv2d` and the pools map a batch of
 images, (n, C, H, W), and `Flatten` makes rows of them. The activations and `Dropout` work element
-by element on either; in their formulas x is the input and y the output.
+by element on either. `LayerNorm` works on rows, and `Residual` goes around layers that do. In their
+formulas x is the input and y the output.
 
 Constructors raise TypeError for a value of the wrong kind (a float where an integer belongs) and
 ValueError for one out of range; the message names the argument and what it must be.
@@ -10,6 +11,7 @@ ValueError for one out of range; the message names the argument and what it must
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from ironmlp._arguments.spec import Spec, refusal
@@ -24,10 +26,12 @@ __all__ = [
     "Flatten",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softplus",
@@ -52,6 +56,9 @@ INITIALIZERS: tuple[Initializer, ...] = (
 
 # The largest drop probability: masks use 16 random bits a unit, and one unit in 65,536 must stay.
 LARGEST_DROP = 1.0 - 2.0**-16
+
+# How deep one Residual may be in another: what goes through them calls itself.
+DEEPEST = 32
 
 
 class Layer(Spec):
@@ -231,6 +238,66 @@ class Dropout(Layer):
         self._set(p=real("p", p, at_least=0.0, at_most=LARGEST_DROP))
 
 
+class LayerNorm(Layer):
+    """y = w * (x - mean) / sqrt(variance + eps) + b over the n features of each row.
+
+    Rows (n_rows, n) stay of that shape. The variance is divided by n; w and b have shape (n,) and
+    begin as 1 and 0; without `affine` there are none. eps is at least 0. `trainable` and `lr_scale`
+    are as in `Linear`. Ba, Kiros and Hinton, 2016; PyTorch's definition.
+    """
+
+    __slots__ = ("n", "eps", "affine", "trainable", "lr_scale")  # noqa: RUF023
+    n: int
+    eps: float
+    affine: bool
+    trainable: bool
+    lr_scale: float
+
+    def __init__(
+        self,
+        n: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        trainable: bool = True,
+        lr_scale: float = 1.0,
+    ) -> None:
+        self._set(
+            n=size("n", n),
+            eps=real("eps", eps, at_least=0.0),
+            affine=flag("affine", affine),
+            trainable=flag("trainable", trainable),
+            lr_scale=real("lr_scale", lr_scale, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr_scale",)
+
+
+class Residual(Layer):
+    """y = x + what the layers make of x, one after the other (He and others, 2016).
+
+    Rows (n_rows, n) stay of that shape: the layers give as many features as they take. They may be
+    any but those of images, also others of this kind, up to 32 deep. Within a network the layers of
+    a `Residual` at place k are called "k.0", "k.1" and so on.
+    """
+
+    __slots__ = ("layers",)
+    layers: tuple[Layer, ...]
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        listed = layer_list(layers)
+        if not listed:
+            raise ValueError("layers has 0 layers, a Residual needs at least one")
+        self._set(layers=listed)
+        if self._depth() > DEEPEST:
+            raise ValueError(f"layers nest deeper than {DEEPEST} times, a Residual allows no more")
+
+    def _depth(self) -> int:
+        within = (layer._depth() for layer in self.layers if isinstance(layer, Residual))
+        return 1 + max(within, default=0)
+
+
 class Activation(Layer):
     """The base of the element-by-element layers."""
 
@@ -346,3 +413,26 @@ def resolve_activation(activation: Any) -> Activation:
     if isinstance(activation, str):
         return ACTIVATIONS[choice("activation", activation, ACTIVATIONS)]()
     raise refusal("activation", activation, Activation, ACTIVATIONS)
+
+
+def layer_list(layers: Any) -> tuple[Layer, ...]:
+    """The layers of a network or a Residual; TypeError for what is no sequence of them."""
+    if isinstance(layers, str | Layer) or not isinstance(layers, Iterable):
+        raise TypeError(
+            f"layers is {layers!r} ({type(layers).__name__}), it must be a sequence of layers"
+        )
+    listed = tuple(layers)
+    for index, layer in enumerate(listed):
+        if isinstance(layer, str):
+            raise TypeError(f"layers[{index}] is {layer!r}, layers are no names{written(layer)}")
+        if not isinstance(layer, Layer):
+            raise refusal(f"layers[{index}]", layer, Layer, ())
+    return listed
+
+
+def written(name: str) -> str:
+    """The end of a message: how the layer is written that a name stands for."""
+    from ironmlp._arguments import foreign  # which only errors need
+
+    known = foreign.string("activation", name, ACTIVATIONS)
+    return f": write im.{ACTIVATIONS[known].__name__}()" if known else ""

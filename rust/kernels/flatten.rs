@@ -8,7 +8,7 @@ use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// Writes the images of a block into rows of features, as many as the target has; padding columns
 /// become +0.
-pub struct Flatten<T> {
+pub struct FlattenImages<T> {
     /// Up to 16 samples.
     pub images: Images<T>,
     /// (samples, features).
@@ -40,7 +40,7 @@ fn is_whole<T>(rows: Panels<T>, panel: usize, pixels: &Pixels) -> bool {
 /// 16 rows of 16 elements.
 type Square<T> = Scratch<T, { LANES * LANES }>;
 
-impl<T: Real> Kernel for Flatten<T> {
+impl<T: Real> Kernel for FlattenImages<T> {
     type Output = ();
 
     #[inline(always)]

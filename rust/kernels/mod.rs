@@ -1,8 +1,9 @@
 //! One tile of work on one thread.
 //!
 //! Each file holds one family of kernels, generic over the element type and the instruction set:
-//! `elementary` exp and its relatives, `gemm` matrix products, `activation`, `loss`, `optimizer`,
-//! `weight` gradient and update of a block of a Linear layer, `reduce` sums in fixed order, `random`,
+//! `elementary` exp and its relatives, `gemm` matrix products, `activation` and other `elementwise`
+//! passes, `normalization`, `loss`, `optimizer`, `weight` gradient and update of a block of a Linear
+//! layer, `reduce` sums in fixed order, `random`,
 //! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `panels`, the layout that they
 //! all share, `scratch`, memory of their own, and `fetch`, what is read next. `images` is the layout of
 //! images in panels, with `convolution`, `pooling` and `flatten` on it; `tuning` has the numbers that were
@@ -12,6 +13,7 @@
 pub mod activation;
 pub mod convolution;
 pub mod elementary;
+pub mod elementwise;
 pub mod fetch;
 pub mod finite;
 pub mod flatten;
@@ -19,6 +21,7 @@ pub mod gather;
 pub mod gemm;
 pub mod images;
 pub mod loss;
+pub mod normalization;
 pub mod optimizer;
 pub mod panels;
 pub mod pooling;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::image::ImageBuilder;
-use super::memory::Buffers;
-use super::op::{Purpose, Traced};
+use super::nodes::{Builder, Shape, Weighted};
+use super::op::{Task, Traced};
 use super::plan::Plan;
 use super::row_phase::RowPhase;
 use super::rows::{RowBuilder, RowProgram};
-use super::spec::{Shape, Spec, Weighted};
+use super::spec::Spec;
 use super::tiny::{self, Tiny};
 use super::trace::Traces;
 use super::tuning::{IMAGE_SLAB_ROWS, SLAB_ROWS};
@@ -30,14 +30,14 @@ impl<T: Elementary> Plan<T> {
     /// # Errors
     /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
     /// or the loss.
-    pub fn new(spec: &Spec, purpose: Purpose, largest: usize, isa: Isa) -> Result<Self> {
-        if purpose == Purpose::Train
+    pub fn new(spec: &Spec, task: Task, largest: usize, isa: Isa) -> Result<Self> {
+        if task == Task::Train
             && let Some(plan) = Self::tiny(spec, largest, isa)?
         {
             return Ok(plan);
         }
         let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
-        Self::with_slab(spec, purpose, slab_rows, isa)
+        Self::with_slab(spec, task, slab_rows, isa)
     }
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
@@ -50,8 +50,8 @@ impl<T: Elementary> Plan<T> {
     ///
     /// # Panics
     /// If `slab_rows` is more than 2^24.
-    pub fn with_slab(spec: &Spec, purpose: Purpose, slab_rows: usize, isa: Isa) -> Result<Self> {
-        Self::build(spec, None, purpose, slab_rows, isa)
+    pub fn with_slab(spec: &Spec, task: Task, slab_rows: usize, isa: Isa) -> Result<Self> {
+        Self::build(spec, None, task, slab_rows, isa)
     }
 
     /// As [`Self::new`], of a network that takes images, for images of one size.
@@ -61,12 +61,12 @@ impl<T: Elementary> Plan<T> {
     pub fn of_images(
         spec: &Spec,
         image: ImageShape,
-        purpose: Purpose,
+        task: Task,
         largest: usize,
         isa: Isa,
     ) -> Result<Self> {
         let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
-        Self::of_images_with_slab(spec, image, purpose, slab_rows, isa)
+        Self::of_images_with_slab(spec, image, task, slab_rows, isa)
     }
 
     /// As [`Self::of_images`], with slabs as those of [`Self::with_slab`].
@@ -79,17 +79,17 @@ impl<T: Elementary> Plan<T> {
     pub fn of_images_with_slab(
         spec: &Spec,
         image: ImageShape,
-        purpose: Purpose,
+        task: Task,
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
-        Self::build(spec, Some(image), purpose, slab_rows, isa)
+        Self::build(spec, Some(image), task, slab_rows, isa)
     }
 
     fn build(
         spec: &Spec,
         image: Option<ImageShape>,
-        purpose: Purpose,
+        task: Task,
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
@@ -97,47 +97,30 @@ impl<T: Elementary> Plan<T> {
         memory::room(spec.layers.len())?;
         spec.check()?;
         let shapes = spec.shapes(image)?;
-        let mut builder = RowBuilder {
-            spec,
-            purpose,
-            rows: slab_rows,
-            first: 0,
-            convolutions: 0,
-            on_images: false,
-            buffers: Buffers::default(),
-            forward: Vec::new(),
-            backward: Vec::new(),
-            weights: Vec::new(),
-            copies: Vec::new(),
-            ways: Vec::new(),
-            layer_outputs: Vec::new(),
-            layer_grads: Vec::new(),
-            tiny: tiny::fits(spec),
-        };
+        let mut builder = RowBuilder::new::<T>(spec, task, slab_rows, tiny::fits(spec))?;
         let images = image.map(|image| {
-            let batch = &mut builder.buffers;
-            ImageBuilder::new::<T>(spec, image, &shapes, (purpose, isa), slab_rows, batch)
+            let batch = &mut builder.rows.buffers;
+            ImageBuilder::new::<T>(spec, image, &shapes, (task, isa), slab_rows, batch)
         });
         let mut images = images.transpose()?;
         let input = match &mut images {
             Some(images) => {
-                let (flat, convolutions) = images.flatten::<T>(&mut builder.buffers);
+                let flat = images.flatten::<T>(&mut builder.rows.buffers);
                 builder.first = images.layers();
-                builder.convolutions = convolutions;
                 builder.on_images = images.joins();
                 builder.layer_outputs.append(&mut images.outputs);
                 flat
             }
-            None => builder.buffer::<T>(spec.in_features()),
+            None => builder.rows.buffer(spec.in_features()),
         };
-        let output = builder.forward::<T>(input);
-        let targets = builder.buffer::<T>(spec.out_features());
-        let output_grad = builder.buffer::<T>(spec.out_features());
+        let output = builder.forward(input);
+        let targets = builder.rows.buffer(spec.out_features());
+        let output_grad = builder.rows.buffer(spec.out_features());
         let mut input_grad =
-            if purpose == Purpose::Forward { None } else { builder.backward::<T>(output_grad) };
+            if task == Task::Forward { None } else { builder.backward(output_grad) };
         builder.layer_grads.reverse();
         let images = images.map(|images| {
-            let mut buffers = std::mem::take(&mut builder.buffers);
+            let mut buffers = std::mem::take(&mut builder.rows.buffers);
             // Flatten's own gradient is at its features.
             let flat_grad = input_grad;
             let below = |layer| builder.wanted_below(layer);
@@ -146,13 +129,15 @@ impl<T: Elementary> Plan<T> {
             grads.extend(flat_grad.map(Traced::Rows));
             grads.append(&mut builder.layer_grads);
             builder.layer_grads = grads;
-            builder.weights.extend(weights);
+            builder.rows.weights.extend(weights);
             input_grad = plan.input_grad();
-            builder.buffers = buffers;
+            builder.rows.buffers = buffers;
             plan
         });
         let blocks = builder.blocks::<T>()?;
-        let RowBuilder { buffers, forward, backward, weights, copies, .. } = builder;
+        let (outputs, grads) = (builder.layer_outputs, builder.layer_grads);
+        let Builder { buffers, forward, backward, weights, copies, .. } = builder.rows;
+        let names = if task == Task::Trace { spec.names() } else { Vec::new() };
         let program = RowProgram {
             forward,
             backward,
@@ -174,7 +159,7 @@ impl<T: Elementary> Plan<T> {
             fused: true,
             updates: Updates::new(spec, isa)?,
             tiny: None,
-            traces: Traces { outputs: builder.layer_outputs, grads: builder.layer_grads },
+            traces: Traces { names, outputs, grads },
         })
     }
 
@@ -185,7 +170,7 @@ impl<T: Elementary> Plan<T> {
             return Ok(None);
         }
         let slab_rows = if largest < BLOCK_ROWS { largest } else { BLOCK_ROWS };
-        let mut plan = Self::with_slab(spec, Purpose::Train, slab_rows, isa)?;
+        let mut plan = Self::with_slab(spec, Task::Train, slab_rows, isa)?;
         plan.tiny = Tiny::new::<T>(spec, Arc::make_mut(&mut plan.buffers));
         Ok(Some(plan))
     }

@@ -1,6 +1,7 @@
 //! A model: data, plan, state, one step.
 //!
-//! - `spec/`: layers, loss and optimizer as data; what each layer makes of a batch; initial values.
+//! - `nodes/`: the layers, one file a kind. `spec/`: layers, loss and optimizer as data; that they fit
+//!   each other; initial values.
 //! - `memory/`: where parameters, gradients and moments lie; the state; the workspace; the one place
 //!   where a tile gets its pointers.
 //! - `op.rs`: the ops of a plan, as data. `plan.rs`: the plan, and `build.rs`: how it is made.
@@ -20,6 +21,7 @@ mod build;
 mod image;
 mod loss;
 mod memory;
+mod nodes;
 mod op;
 mod plan;
 mod row_phase;
@@ -35,10 +37,9 @@ mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
 pub use memory::{Layout, State, Workspace};
-pub use op::Purpose;
+pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
+pub use op::Task;
 pub use plan::Plan;
-pub use spec::{
-    Conv2d, Init, Input, Layer, Linear, Reduction, Shape, Spec, Weighted, initial_parameters,
-};
+pub use spec::{Input, Reduction, Spec, initial_parameters};
 pub use tuning::SLAB_ROWS;
 pub use update::Updates;

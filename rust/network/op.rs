@@ -6,7 +6,7 @@ use crate::kernels::activation::Activation;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
+pub enum Task {
     /// Outputs alone.
     Forward,
     /// Updates of the trainable layers, straight from their gradients.
@@ -105,6 +105,45 @@ pub enum RowOp {
         /// Written; may be `grad`.
         target: BufferId,
     },
+    /// output = fma(xhat, w, b), with xhat = (input - mean) r over each row.
+    Normalize {
+        /// Which of the layers with parameters has w and b; without, output = xhat.
+        affine: Option<usize>,
+        /// Added to the variance.
+        eps: f64,
+        /// Read.
+        input: BufferId,
+        /// Written: xhat; may be the input.
+        normalized: BufferId,
+        /// Written; may be `normalized`, and then holds the output in the end.
+        output: BufferId,
+        /// Written: r = 1 / sqrt(variance + eps), 16 times for each row.
+        reciprocals: BufferId,
+    },
+    /// sum = a + b, flushed on the way back.
+    Add {
+        /// Read.
+        a: BufferId,
+        /// Read.
+        b: BufferId,
+        /// Written; may be either of both.
+        sum: BufferId,
+        /// Whether subnormals are flushed.
+        flush: bool,
+    },
+    /// target = flush(the gradient through `Normalize`).
+    NormalizeGradient {
+        /// As there.
+        affine: Option<usize>,
+        /// xhat.
+        normalized: BufferId,
+        /// r.
+        reciprocals: BufferId,
+        /// Read.
+        grad: BufferId,
+        /// Written; may be `grad`.
+        target: BufferId,
+    },
     /// target = grad * mask in training, else the gradient.
     DropoutGradient {
         /// The mask of the forward pass.
@@ -133,11 +172,13 @@ pub(super) enum WeightSource {
     Rows { input: BufferId, grad: BufferId },
     /// As `Rows`, of an input with a sample in each lane.
     Lanes { input: BufferId, grad: BufferId },
+    /// A layer's normalized input, and the gradient with respect to its output.
+    Normalized { normalized: BufferId, grad: BufferId },
     /// What blocks of images have left.
     Images,
 }
 
-/// A tensor between two layers, for `Purpose::Trace`.
+/// A tensor between two layers, for `Task::Trace`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Traced {
     Rows(BufferId),

@@ -34,7 +34,7 @@ pub struct Plan<T: Elementary> {
     pub(super) updates: Updates,
     /// How a network that fits into L1 trains.
     pub(super) tiny: Option<Tiny>,
-    /// What is looked at, for `Purpose::Trace`.
+    /// What is looked at, for `Task::Trace`.
     pub(super) traces: Traces,
 }
 

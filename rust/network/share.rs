@@ -197,7 +197,10 @@ impl Segments {
             RowOp::Dropout { .. } | RowOp::ImageLinear { .. } | RowOp::ImageGradient { .. } => {
                 self.by_rows(open);
             }
+            // Rows have to be whole.
+            RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(open),
             RowOp::Activation { .. }
+            | RowOp::Add { .. }
             | RowOp::ActivationGradient { .. }
             | RowOp::DropoutGradient { .. } => {}
         }

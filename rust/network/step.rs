@@ -281,7 +281,7 @@ impl<T: Elementary> Plan<T> {
             .map(move |start| (start, if rows - start < slab { rows - start } else { slab }))
     }
 
-    /// Forward, loss and backward of a batch, without dropout; the plan's purpose is `Trace`.
+    /// Forward, loss and backward of a batch, without dropout; the plan's task is `Trace`.
     ///
     /// Tensors come in the order in which they are computed. A layer's `grad_output` is the gradient
     /// of the loss with respect to that layer's output.

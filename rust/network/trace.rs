@@ -9,7 +9,7 @@ use super::memory::{Buffers, Layout, Workspace, view};
 use super::op::Traced;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::flatten::Flatten;
+use crate::kernels::flatten::FlattenImages;
 use crate::kernels::gemm::unpack;
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
 use crate::runtime::{Arena, memory};
@@ -26,8 +26,10 @@ pub struct Tensor<T> {
     pub values: Vec<T>,
 }
 
-/// The tensors between the layers of a plan that is for `Purpose::Trace`.
+/// The tensors between the layers of a plan that is for `Task::Trace`.
 pub(super) struct Traces {
+    /// The layers' names.
+    pub names: Vec<String>,
     /// The output of each layer.
     pub outputs: Vec<Traced>,
     /// The gradient with respect to the output of each layer.
@@ -68,7 +70,7 @@ impl<'a, T: Elementary> Recorder<'a, T> {
         memory::room(traces.outputs.len())?;
         let empty = |what: &str, kinds: &[Traced]| -> Result<Vec<Tensor<T>>> {
             let mut tensors = memory::vector(kinds.len())?;
-            for (layer, &kind) in kinds.iter().enumerate() {
+            for (layer, &kind) in traces.names.iter().zip(kinds) {
                 tensors.push(empty(format!("{layer}.{what}"), kind, buffers, rows)?);
             }
             Ok(tensors)
@@ -107,9 +109,12 @@ impl<'a, T: Elementary> Recorder<'a, T> {
         for ((name, shape), values) in names.into_iter().zip(shapes).zip(gradients) {
             named.push(Tensor { name: format!("{name}.grad"), shape, values });
         }
-        for (layer, grad) in self.grads.into_iter().enumerate().rev() {
+        for (layer, grad) in self.traces.names.iter().zip(self.grads).rev() {
             tensors.push(grad);
-            let own = |tensor: &mut Tensor<T>| tensor.name.starts_with(&format!("{layer}."));
+            let own = |tensor: &mut Tensor<T>| {
+                let rest = tensor.name.strip_prefix(&layer[..]);
+                matches!(rest, Some(".weight.grad" | ".bias.grad"))
+            };
             tensors.extend(named.extract_if(.., own));
         }
         Ok(tensors)
@@ -157,7 +162,7 @@ fn copy_out<T: Elementary>(
                 let rows = block_rows(block, rows);
                 let target = view(memory, 0, rows, features, rows * LANES);
                 let order = PixelOrder::ChannelsFirst;
-                isa.run(Flatten { images, rows: target, order });
+                isa.run(FlattenImages { images, rows: target, order });
                 unpack(target, values, features, 1);
             }
         }

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
+use crate::kernels::normalization::{AffineGradient, TrainAffine};
 use crate::kernels::optimizer::Optimizer;
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
@@ -85,6 +86,12 @@ impl WeightPhase {
                 block,
                 state: layer,
             }),
+            WeightSource::Normalized { normalized, grad } => self.isa.run(TrainAffine {
+                normalized: workspace.buffer(normalized).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                state: layer,
+            }),
             WeightSource::Images => {
                 let gradient = workspace.gradient();
                 self.sum_images(state, workspace, rows, gradient, (op.index, block));
@@ -124,6 +131,13 @@ impl WeightPhase {
                     block,
                     weight: block.of_weight(weight),
                     bias: bias.map(|bias| block.of_bias(bias)),
+                }),
+                WeightSource::Normalized { normalized, grad } => self.isa.run(AffineGradient {
+                    normalized: workspace.buffer(normalized).slice(0, rows),
+                    grad: workspace.buffer(grad).slice(0, rows),
+                    block,
+                    weight: block.of_bias(weight),
+                    bias: block.of_bias(layout.bias(gradient)),
                 }),
                 WeightSource::Images => {
                     self.sum_images(state, workspace, rows, gradient, (op.index, block));

@@ -9,7 +9,7 @@ use super::array::Float;
 use super::kept::Calls;
 use super::route::Key;
 use crate::error::Result;
-use crate::network::{Plan, Purpose, Spec, Updates, Workspace};
+use crate::network::{Plan, Spec, Task, Updates, Workspace};
 use crate::simd::Isa;
 
 /// The plans of all models of one shape.
@@ -39,13 +39,11 @@ impl<T: Float> Plans<T> {
         if let Some(plan) = self.calls.plan(key) {
             return Ok(plan);
         }
-        let Key { purpose, image, slab, .. } = key;
+        let Key { task, image, slab, .. } = key;
         let plan = match image {
-            Some(image) => Plan::of_images(&self.spec, image, purpose, slab, self.isa),
-            None if key.any && purpose == Purpose::Train => {
-                Plan::new(&self.spec, purpose, slab, self.isa)
-            }
-            None => Plan::with_slab(&self.spec, purpose, slab, self.isa),
+            Some(image) => Plan::of_images(&self.spec, image, task, slab, self.isa),
+            None if key.any && task == Task::Train => Plan::new(&self.spec, task, slab, self.isa),
+            None => Plan::with_slab(&self.spec, task, slab, self.isa),
         }?;
         let plan = if key.fused { plan } else { plan.unfused() };
         let plan = Arc::new(if key.columns { plan.by_columns() } else { plan });

@@ -13,7 +13,7 @@ use super::shared::{Typed, batch};
 use super::tuning::SMALL_FLOPS;
 use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
-use crate::network::{Plan, Purpose, Workspace};
+use crate::network::{Plan, Task, Workspace};
 use crate::runtime::memory;
 use crate::runtime::pool::caught;
 
@@ -46,7 +46,7 @@ impl<T: Float> TypedPredictor<T> {
 
 impl<T: Float> PredictorMemory<T> {
     fn new(model: &Typed<T>, image: Option<ImageShape>, rows: usize) -> Result<Self> {
-        let key = Key::exactly(Purpose::Forward, (rows, image), model.route());
+        let key = Key::exactly(Task::Forward, (rows, image), model.route());
         let plan = model.plans.plan(key)?;
         let outputs = memory::filled(T::ZERO, rows.saturating_mul(plan.outputs()))?;
         Ok(Self { image, workspace: plan.workspace(0)?, plan, outputs })

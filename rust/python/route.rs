@@ -2,7 +2,7 @@
 
 use super::tuning::FORWARD_ROWS;
 use crate::kernels::images::ImageShape;
-use crate::network::{Purpose, SLAB_ROWS};
+use crate::network::{SLAB_ROWS, Task};
 
 /// How training steps are done; all routes give the same bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Route {
 /// Which plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    pub purpose: Purpose,
+    pub task: Task,
     /// The size of the images, if the network takes some.
     pub image: Option<ImageShape>,
     pub slab: usize,
@@ -35,21 +35,21 @@ pub struct Key {
 
 impl Key {
     /// The plan for calls of so many rows or images of a size. Numbers of rows share plans by powers of two.
-    pub fn new(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
+    pub fn new(task: Task, x: (usize, Option<ImageShape>), route: Route) -> Self {
         let (rows, image) = x;
         let all = rows.min(SLAB_ROWS).next_power_of_two();
-        let slab = match (purpose, route) {
+        let slab = match (task, route) {
             (_, Route::Slabs(slab)) => slab,
-            (Purpose::Forward, _) => FORWARD_ROWS.min(all),
-            (Purpose::Train | Purpose::Gradients { .. } | Purpose::Trace, _) => SLAB_ROWS.min(all),
+            (Task::Forward, _) => FORWARD_ROWS.min(all),
+            (Task::Train | Task::Gradients { .. } | Task::Trace, _) => SLAB_ROWS.min(all),
         };
         let (fused, columns) = (route != Route::Unfused, route == Route::Columns);
-        Self { purpose, image, slab, fused, columns, any: route == Route::Auto }
+        Self { task, image, slab, fused, columns, any: route == Route::Auto }
     }
 
     /// The plan for many steps of so many rows or images of a size.
-    pub fn exactly(purpose: Purpose, x: (usize, Option<ImageShape>), route: Route) -> Self {
-        let shared = Self::new(purpose, x, route);
+    pub fn exactly(task: Task, x: (usize, Option<ImageShape>), route: Route) -> Self {
+        let shared = Self::new(task, x, route);
         let rows = x.0;
         if rows < shared.slab { Self { slab: rows, ..shared } } else { shared }
     }

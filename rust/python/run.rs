@@ -14,7 +14,7 @@ use super::route::Key;
 use super::shared::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
-use crate::network::{Purpose, State};
+use crate::network::{State, Task};
 use crate::runtime::memory;
 use crate::training::{self, Data, Sampler};
 
@@ -55,7 +55,7 @@ impl<T: Float> TypedRun<T> {
             Some(size) if size < rows => size,
             _ => rows,
         };
-        let key = Key::exactly(Purpose::Train, (batch, inputs.x.image()), model.route());
+        let key = Key::exactly(Task::Train, (batch, inputs.x.image()), model.route());
         let threads = model.threads()?;
         let (plans, isa) = (&model.plans, model.plans.isa);
         let (targets, weights) =

@@ -12,7 +12,7 @@ use super::plans::Plans;
 use super::route::{Key, Route};
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
-use crate::network::{Batch, Purpose, Spec, State, Targets};
+use crate::network::{Batch, Spec, State, Targets, Task};
 use crate::runtime::threads;
 use crate::simd::Isa;
 
@@ -80,8 +80,8 @@ impl<T: Float> Typed<T> {
     }
 
     /// Which plan a call for X takes.
-    pub fn key(&self, purpose: Purpose, x: &View) -> Key {
-        Key::new(purpose, (x.source().rows(), x.image()), self.route())
+    pub fn key(&self, task: Task, x: &View) -> Key {
+        Key::new(task, (x.source().rows(), x.image()), self.route())
     }
 }
 

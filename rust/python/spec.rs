@@ -9,7 +9,9 @@ use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
 use crate::kernels::pooling::{Pool, PoolKind};
-use crate::network::{Conv2d, Init, Input, Layer, Linear, Reduction, Spec};
+use crate::network::{
+    Conv2d, Dropout, Init, Input, Layer, LayerNorm, Linear, Reduction, Spec, Sum,
+};
 use crate::runtime::memory;
 
 /// A whole model and its first learning rate, checked.
@@ -20,12 +22,9 @@ pub fn model(
     input: Input,
 ) -> PyResult<(Spec, f64)> {
     let (optimizer, learning_rate) = self::optimizer(optimizer)?;
-    let spec = Spec {
-        layers: layers.iter().map(layer).collect::<PyResult<_>>()?,
-        loss: loss.map(self::loss).transpose()?,
-        optimizer,
-        input,
-    };
+    let mut nodes = Vec::new();
+    layers.iter().try_for_each(|layer| add(layer, &mut nodes))?;
+    let spec = Spec { layers: nodes, loss: loss.map(self::loss).transpose()?, optimizer, input };
     spec.check()?;
     Ok((spec, learning_rate))
 }
@@ -41,6 +40,20 @@ pub fn input(scale: Option<f64>, channels_last: bool) -> PyResult<Input> {
     Ok(Input { scale, order })
 }
 
+/// Adds a layer, or those of a residual connection and their sum.
+fn add(object: &Bound<'_, PyAny>, nodes: &mut Vec<Layer>) -> PyResult<()> {
+    if class(object)? != "Residual" {
+        nodes.push(layer(object)?);
+        return Ok(());
+    }
+    let from = nodes.len();
+    for inner in object.getattr("layers")?.try_iter()? {
+        add(&inner?, nodes)?;
+    }
+    nodes.push(Layer::Sum(Sum { from }));
+    Ok(())
+}
+
 fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
     let activation = match class(object)?.as_str() {
         "Linear" => return Ok(Layer::Linear(linear(object)?)),
@@ -48,7 +61,8 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         "AvgPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Average)?)),
         "MaxPool2d" => return Ok(Layer::Pool(pool(object, PoolKind::Max)?)),
         "Flatten" => return Ok(Layer::Flatten),
-        "Dropout" => return Ok(Layer::Dropout { p: get(object, "p")? }),
+        "Dropout" => return Ok(Layer::Dropout(Dropout { p: get(object, "p")? })),
+        "LayerNorm" => return Ok(Layer::LayerNorm(layer_norm(object)?)),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
         "Tanh" => Activation::Tanh,
@@ -101,6 +115,16 @@ fn conv2d(object: &Bound<'_, PyAny>) -> PyResult<Conv2d> {
     })
 }
 
+fn layer_norm(object: &Bound<'_, PyAny>) -> PyResult<LayerNorm> {
+    Ok(LayerNorm {
+        features: get(object, "n")?,
+        eps: get(object, "eps")?,
+        affine: get(object, "affine")?,
+        trainable: get(object, "trainable")?,
+        lr_scale: get(object, "lr_scale")?,
+    })
+}
+
 fn pool(object: &Bound<'_, PyAny>, kind: PoolKind) -> PyResult<Pool> {
     Ok(Pool { kind, kernel: get(object, "kernel_size")?, stride: get(object, "stride")? })
 }
@@ -144,24 +168,26 @@ fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
 }
 
 fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
-    let weight_decay = get(object, "weight_decay")?;
+    let weight_decay = || get(object, "weight_decay");
     let optimizer = match class(object)?.as_str() {
         "SGD" => Optimizer::Sgd(Sgd {
             momentum: get(object, "momentum")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
             nesterov: get(object, "nesterov")?,
         }),
         "Adam" => Optimizer::Adam(Adam {
             betas: get(object, "betas")?,
             eps: get(object, "eps")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
         }),
         "AdamW" => Optimizer::AdamW(AdamW {
             betas: get(object, "betas")?,
             eps: get(object, "eps")?,
-            weight_decay,
+            weight_decay: weight_decay()?,
         }),
-        "Lion" => Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay }),
+        "Lion" => {
+            Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay: weight_decay()? })
+        }
         other => return Err(no_such("optimizer", other)),
     };
     Ok((optimizer, get(object, "lr")?))

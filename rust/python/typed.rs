@@ -18,7 +18,7 @@ use super::shared::{Typed, batch};
 use super::state;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
-use crate::network::{Batch, Head, Purpose, Spec, State, StepLoss, initial_parameters};
+use crate::network::{Batch, Head, Spec, State, StepLoss, Task, initial_parameters};
 use crate::runtime::memory;
 use crate::training::Data;
 
@@ -56,7 +56,7 @@ impl<T: Float> Typed<T> {
             true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
             false => None,
         };
-        let key = self.key(Purpose::Gradients { input_grad }, x);
+        let key = self.key(Task::Gradients { input_grad }, x);
         self.plans.run(key, rows, |plan, workspace| {
             let loss = match &mut by_input {
                 Some(by_input) => {
@@ -180,7 +180,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Purpose::Forward, x);
+            let key = self.key(Task::Forward, x);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
             })?;
@@ -199,7 +199,7 @@ impl<T: Float> Network for Typed<T> {
         Ok(compute(py, || {
             let data = self.data(inputs)?;
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Forward, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Forward, &inputs.x), rows, |plan, workspace| {
                 Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
             })
         })?)
@@ -267,7 +267,7 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Train, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
                 plan.check_finite(threads, state, state.epoch, 0)?;
@@ -286,7 +286,7 @@ impl<T: Float> Network for Typed<T> {
         let (tensors, loss) = compute(py, || {
             let data = self.data(inputs)?;
             let rows = data.rows();
-            self.plans.run(self.key(Purpose::Trace, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;

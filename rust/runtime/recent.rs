@@ -6,12 +6,12 @@
 /// they are dropped.
 #[derive(Debug)]
 pub struct Recent<K, V> {
-    entries: Vec<Item<K, V>>,
+    entries: Vec<Used<K, V>>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Item<K, V> {
+struct Used<K, V> {
     key: K,
     value: V,
     bytes: usize,
@@ -33,7 +33,7 @@ impl<K, V> Recent<K, V> {
 
     /// Takes out the last used value that fits.
     pub fn take(&mut self, fits: impl Fn(&K, &V) -> bool) -> Option<V> {
-        let Item { value, bytes, .. } = {
+        let Used { value, bytes, .. } = {
             let index = self.position(fits)?;
             self.entries.remove(index)
         };
@@ -53,7 +53,7 @@ impl<K, V> Recent<K, V> {
             return vec![value];
         }
         self.bytes += bytes;
-        self.entries.push(Item { key, value, bytes });
+        self.entries.push(Used { key, value, bytes });
         let (mut left, mut gone) = (self.bytes, 0);
         while self.entries.len() - gone > 1
             && (left > limits.bytes || self.entries.len() - gone > limits.values)

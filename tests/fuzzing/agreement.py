@@ -128,9 +128,10 @@ class Peer:
         window than exact arithmetic."""
         if self.dtype.name != "float32" or "grad" not in name:
             return False
-        layer = -1 if name.startswith("input") else int(name.partition(".")[0])
-        above = self.model.layers[layer + 1 :]
-        return any(reference.specs.kind(other) == "MaxPool2d" for other in above)
+        names = [node[0] for node in self.model.nodes]
+        below = [k for k, node in enumerate(names) if name.startswith(f"{node}.")]
+        above = self.model.nodes[max(below, default=-1) + 1 :]
+        return any(reference.specs.kind(layer) == "MaxPool2d" for _, layer, _ in above)
 
     def beyond(self, exact: dict[str, Any]) -> bool:
         """Whether some tensor may have overflowed."""

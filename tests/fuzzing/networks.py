@@ -39,6 +39,10 @@ def model(draw: Draw) -> Model:
         wider = draw.weighted(WIDTHS)
         layers += [linear(draw, width, wider), draw.one(ACTIVATIONS)]
         if draw.maybe(0.15):
+            layers.append(layer_norm(draw, wider))
+        if draw.maybe(0.15):
+            layers.append(residual(draw, wider))
+        if draw.maybe(0.15):
             layers.append(f"im.Dropout({draw.one([0.0, 0.25, 0.5])})")
         width = wider
     kind = draw.weighted({"mse": 3, "mae": 1, "huber": 1, "binary": 3, "cross": 4, "own": 1})
@@ -67,6 +71,39 @@ def model(draw: Draw) -> Model:
 
 def linear(draw: Draw, inputs: int, outputs: int) -> str:
     return call("im.Linear", str(inputs), str(outputs), **weight_options(draw))
+
+
+def layer_norm(draw: Draw, width: int) -> str:
+    return call(
+        "im.LayerNorm",
+        str(width),
+        eps=draw.one([None, None, 0.25]),
+        affine=False if draw.maybe(0.2) else None,
+        trainable=False if draw.maybe(0.1) else None,
+        lr_scale=draw.one([0.0, 0.5]) if draw.maybe(0.1) else None,
+    )
+
+
+def residual(draw: Draw, width: int, depth: int = 0) -> str:
+    """A Residual of a few layers that give as many features as they take."""
+    layers, within = [], width
+    for _ in range(draw.weighted({1: 3, 2: 3, 3: 1})):
+        kind = draw.weighted({"linear": 3, "activation": 3, "norm": 2, "drop": 1, "residual": 1})
+        if kind == "linear":
+            wider = draw.weighted(WIDTHS)
+            layers.append(linear(draw, within, wider))
+            within = wider
+        elif kind == "activation":
+            layers.append(draw.one(ACTIVATIONS))
+        elif kind == "norm":
+            layers.append(layer_norm(draw, within))
+        elif kind == "drop":
+            layers.append(f"im.Dropout({draw.one([0.0, 0.25])})")
+        elif depth < 2:
+            layers.append(residual(draw, within, depth + 1))
+    if within != width or not layers:
+        layers.append(linear(draw, within, width))
+    return f"im.Residual([{', '.join(layers)}])"
 
 
 def weight_options(draw: Draw) -> dict[str, object]:

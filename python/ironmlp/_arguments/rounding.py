@@ -13,7 +13,7 @@ OVERFLOW = 2.0**128 - 2.0**103
 UNDERFLOW = 2.0**-150
 
 
-def check_rounded(spec: Spec, dtype: str, layer: int | None = None) -> None:
+def check_rounded(spec: Spec, dtype: str, layer: str | None = None) -> None:
     """ValueError for a setting of a layer, loss or optimizer that the dtype cannot hold."""
     for name in spec._rounded():
         value = getattr(spec, name)

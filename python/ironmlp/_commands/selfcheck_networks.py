@@ -284,6 +284,33 @@ NETWORKS = {
         batch_size=4400,
         epochs=1,
     ),
+    "norms": Network(
+        (
+            *(im.Linear(13, 37), im.LayerNorm(37), im.ReLU(), im.Dropout(0.1)),
+            *(im.Linear(37, 20, bias=False), im.LayerNorm(20, 1e-3, affine=False), im.Tanh()),
+            *(im.Linear(20, 5), im.LayerNorm(5, lr_scale=0.5)),
+        ),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01),
+        rows=600,
+        batch_size=530,
+        weighted=True,
+    ),
+    "residual": Network(
+        (
+            im.Linear(11, 24),
+            im.Residual(
+                [im.LayerNorm(24), im.Linear(24, 40), im.GELU(), im.Dropout(0.2), im.Linear(40, 24)]
+            ),
+            im.Residual([im.Tanh(), im.Residual([im.Linear(24, 24, trainable=False), im.SiLU()])]),
+            im.LayerNorm(24, trainable=False),
+            im.Linear(24, 3),
+        ),
+        im.MSE(),
+        im.SGD(lr=0.1, momentum=0.9),
+        rows=150,
+        batch_size=48,
+    ),
     "subnormal": Network(
         dense([4, 6, 3], im.Sigmoid(), init="normal"),
         im.MSE(),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ironmlp._arguments.rounding import check_rounded, rounded
 from ironmlp._arguments.values import choice, flag, real
-from ironmlp._engine.network import check_head, checked_layers
+from ironmlp._engine.network import check_head, checked_layers, nodes
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction, resolve_loss
 from ironmlp.optimizers import Optimizer, resolve_optimizer
@@ -40,8 +40,8 @@ class Architecture:
         self._channels_last = flag("channels_last", channels_last)
 
     def _check_rounded(self) -> None:
-        for index, layer in enumerate(self._layers):
-            check_rounded(layer, self._dtype, index)
+        for name, layer in nodes(self._layers):
+            check_rounded(layer, self._dtype, name)
         if isinstance(self._loss, Loss):
             check_rounded(self._loss, self._dtype)
         check_rounded(self._optimizer, self._dtype)

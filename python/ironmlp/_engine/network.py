@@ -2,74 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ironmlp._arguments.arrays import plural
-from ironmlp._arguments.spec import refusal
 from ironmlp.layers import (
-    ACTIVATIONS,
     Conv2d,
     Dropout,
     Flatten,
     Identity,
     Layer,
+    LayerNorm,
     Linear,
+    Residual,
     Sigmoid,
+    layer_list,
 )
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 
 
 def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
     """The layers of a network, whose widths fit together; `init` goes to those without one."""
-    if isinstance(layers, str | Layer) or not isinstance(layers, Iterable):
-        raise TypeError(
-            f"layers is {layers!r} ({type(layers).__name__}), it must be a sequence of layers"
-        )
-    checked = []
-    width = None
-    for index, layer in enumerate(layers):
-        if isinstance(layer, str):
-            raise TypeError(f"layers[{index}] is {layer!r}, layers are no names{written(layer)}")
-        if not isinstance(layer, Layer):
-            raise refusal(f"layers[{index}]", layer, Layer, ())
-        if isinstance(layer, Linear):
-            if width not in (None, layer.in_features):
-                raise ValueError(
-                    f"layer {index}: Linear takes {plural(layer.in_features, 'feature')}, "
-                    f"gets {width}"
-                )
-            width = layer.out_features
-        elif isinstance(layer, Conv2d | Flatten):
-            # What images become is known when there are some; the core checks the rest.
-            width = None
-        if isinstance(layer, Linear | Conv2d) and layer.init is None:
-            layer = with_init(layer, init)
-        checked.append(layer)
-    if not any(isinstance(layer, Linear) for layer in checked):
+    checked = tuple(with_init(layer, init) for layer in layer_list(layers))
+    if not any(isinstance(layer, Linear) for _, layer in nodes(checked)):
         raise ValueError(
             f"layers has {plural(len(checked), 'layer')} and no Linear, "
             "a network needs at least one"
         )
-    return tuple(checked)
+    check_widths(checked, None)
+    return checked
 
 
-def written(name: str) -> str:
-    """The end of a message: how the layer is written that a name stands for."""
-    from ironmlp._arguments import foreign  # which only errors need
+def with_init(layer: Layer, init: str) -> Layer:
+    """The same layer with `init` filled in, also within."""
+    if isinstance(layer, Residual):
+        within = tuple(with_init(inner, init) for inner in layer.layers)
+        return layer if within == layer.layers else Residual(within)
+    if isinstance(layer, Linear | Conv2d) and layer.init is None:
+        return type(layer)(**{**layer._arguments(), "init": init})
+    return layer
 
-    known = foreign.string("activation", name, ACTIVATIONS)
-    return f": write im.{ACTIVATIONS[known].__name__}()" if known else ""
+
+def nodes(layers: Iterable[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """All layers with their names: "0", "1.0", "1.1", "1", ...; a Residual comes after its own.
+
+    The place in this order is the number of a layer's random numbers.
+    """
+    for index, layer in enumerate(layers):
+        name = f"{prefix}{index}"
+        if isinstance(layer, Residual):
+            yield from nodes(layer.layers, f"{name}.")
+        yield name, layer
 
 
-def with_init(layer: Linear | Conv2d, init: str) -> Linear | Conv2d:
-    """The same layer with `init` filled in."""
-    return type(layer)(**{**layer._arguments(), "init": init})
+def in_features(layer: Layer) -> int | None:
+    """The features of the rows that a layer takes, if it takes no others."""
+    if isinstance(layer, Linear):
+        return layer.in_features
+    if isinstance(layer, LayerNorm):
+        return layer.n
+    within = layer.layers if isinstance(layer, Residual) else ()
+    return next((width for inner in within if (width := in_features(inner))), None)
+
+
+def check_widths(layers: Iterable[Layer], width: int | None, prefix: str = "") -> int | None:
+    """The features that layers give for rows of `width`, or for any if that is None.
+
+    ValueError if two do not fit. What images become is known when there are some; the core checks
+    the rest.
+    """
+    for index, layer in enumerate(layers):
+        name, takes = f"{prefix}{index}", in_features(layer)
+        if isinstance(layer, Residual):
+            width = width or takes
+            gives = check_widths(layer.layers, width, f"{name}.")
+            if gives != width:
+                raise ValueError(
+                    f"layer {name}: Residual takes {width} features, its layers give {gives}"
+                )
+        elif takes is not None:
+            if width not in (None, takes):
+                raise ValueError(
+                    f"layer {name}: {type(layer).__name__} takes {plural(takes, 'feature')}, "
+                    f"gets {width}"
+                )
+            width = layer.out_features if isinstance(layer, Linear) else takes
+        elif isinstance(layer, Conv2d | Flatten):
+            width = None
+    return width
 
 
 def out_features(layers: tuple[Layer, ...]) -> int:
     """The outputs of a network."""
-    return [layer for layer in layers if isinstance(layer, Linear)][-1].out_features
+    return [layer for _, layer in nodes(layers) if isinstance(layer, Linear)][-1].out_features
 
 
 def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
@@ -78,17 +103,22 @@ def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
     The names are those of the equal `torch.nn.Sequential`: activations are counted.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    for index, layer in enumerate(layers):
+    for name, layer in nodes(layers):
+        bias = True
         if isinstance(layer, Linear):
             weight: tuple[int, ...] = (layer.out_features, layer.in_features)
+            bias = layer.bias
         elif isinstance(layer, Conv2d):
             channels = layer.in_channels // layer.groups
             weight = (layer.out_channels, channels, *layer.kernel_size)
+            bias = layer.bias
+        elif isinstance(layer, LayerNorm) and layer.affine:
+            weight = (layer.n,)
         else:
             continue
-        shapes[f"{index}.weight"] = weight
-        if layer.bias:
-            shapes[f"{index}.bias"] = weight[:1]
+        shapes[f"{name}.weight"] = weight
+        if bias:
+            shapes[f"{name}.bias"] = weight[:1]
     return shapes
 
 

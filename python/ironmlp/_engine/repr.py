@@ -51,8 +51,15 @@ def brief(spec: Spec) -> str:
         with contextlib.suppress(ValueError):
             if type(spec)(**others) == spec:
                 arguments = others
-    words = [repr(v) if k in needed else f"{k}={v!r}" for k, v in arguments.items()]
+    words = [argument(v) if k in needed else f"{k}={v!r}" for k, v in arguments.items()]
     return f"{type(spec).__name__}({', '.join(words)})"
+
+
+def argument(value: Any) -> str:
+    """An argument of a layer, which may be layers."""
+    if isinstance(value, tuple) and all(isinstance(entry, Spec) for entry in value):
+        return f"[{', '.join(map(brief, value))}]"
+    return repr(value)
 
 
 def in_lines(before: str, words: Iterable[str], after: str) -> str:

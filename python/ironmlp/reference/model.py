@@ -38,7 +38,7 @@ class Sequential(Network):
         tensors = self._tensors(X, training)
         reduction = getattr(self.loss, "reduction", "mean")
         loss, dy = reduced(tensors[-1], targets, weight, self.loss, reduction)
-        outputs = {f"{k}.output": y for k, y in enumerate(tensors[1:])}
+        outputs = {f"{node[0]}.output": y for node, y in zip(self.nodes, tensors[1:], strict=True)}
         return {**outputs, "loss": loss, **self._gradients(tensors, dy, training)}
 
     def loss_and_grad(

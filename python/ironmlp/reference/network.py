@@ -12,7 +12,15 @@ import numpy as np
 
 from .activations import ACTIVATIONS
 from .draws import BIAS, INITIALIZERS, WEIGHT, dropout_mask
-from .layers import SHAPING, WEIGHTED, by_channel, weight_shape
+from .layers import (
+    SHAPING,
+    WEIGHTED,
+    by_channel,
+    nodes,
+    normalized,
+    normalized_backward,
+    weight_shape,
+)
 from .optimizers import updated
 from .silent import silent
 from .specs import Array, kind, spec
@@ -28,20 +36,23 @@ class Network:
     ) -> None:  # fmt: skip
         self.scale, self.channels_last = scale, channels_last
         self.layers, self.loss = [spec(layer) for layer in layers], spec(loss)
+        self.nodes = nodes(self.layers)  # in the order in which they are computed
         # Samples that are flattened at once have no channels.
         self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
-        weighted = [layer for layer in self.layers if kind(layer) in WEIGHTED]
+        weighted = [layer for _, layer, _ in self.nodes if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
             gives, takes = weight_shape(a)[0], getattr(b, "in_features", 0) or b.in_channels
             if kind(a) == kind(b) and gives != takes:
                 raise ValueError(f"a layer gives {gives}, the next takes {takes}")
         # Linear takes rows, all else of these images; of what size, the first X says.
-        first = next(x for x in self.layers if kind(x) in WEIGHTED or kind(x) in SHAPING)
+        taking = {*WEIGHTED, *SHAPING, "LayerNorm"}
+        first = next(layer for _, layer, _ in self.nodes if kind(layer) in taking)
         self.n_in: Any = getattr(weighted[0], "in_channels", None)
         self.takes = f"(n, {self.n_in or 'C'}, H, W)"
-        if kind(first) == "Linear":
-            self.n_in, self.takes = first.in_features, f"(n, {first.in_features})"
+        if kind(first) in ("Linear", "LayerNorm"):
+            self.n_in = weight_shape(first)[-1]
+            self.takes = f"(n, {self.n_in})"
         self.n_axes = self.takes.count(",") + 1
         self.n_out = weight_shape(weighted[-1])[0]
         logits = kind(self.loss) == "CrossEntropy" or getattr(self.loss, "from_logits", False)
@@ -56,16 +67,20 @@ class Network:
         self.learning_rate: float = self.optimizer.lr
         self.epoch = self.steps = 0
         self.parameters: dict[str, Array] = {}
-        for k, layer in enumerate(self.layers):
+        for k, (name, layer, _) in enumerate(self.nodes):
+            if kind(layer) == "LayerNorm" and layer.affine:
+                self.parameters[f"{name}.weight"] = np.ones(weight_shape(layer))
+                self.parameters[f"{name}.bias"] = np.zeros(weight_shape(layer))
             if kind(layer) in WEIGHTED:
                 shape = weight_shape(layer)
                 # Each output has i inputs; each input is part of o outputs, groups not counted.
                 i, o = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
                 draw, spread, draw_bias = INITIALIZERS[layer.init or "torch_linear"]
-                self.parameters[f"{k}.weight"] = draw(shape, spread(i, o), self.seed, WEIGHT, k)
+                weight = draw(shape, spread(i, o), self.seed, WEIGHT, k)
+                self.parameters[f"{name}.weight"] = weight
                 if layer.bias:
                     bias = draw_bias(shape[:1], spread(i, o), self.seed, BIAS, k)
-                    self.parameters[f"{k}.bias"] = bias
+                    self.parameters[f"{name}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
 
@@ -77,7 +92,7 @@ class Network:
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
-        of a Conv2d; "0.bias" is (out,)."""
+        of a Conv2d, (n,) of a LayerNorm; "0.bias" is (out,). "1.0.weight" is in a Residual."""
         return {key: w.copy() for key, w in self.parameters.items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
@@ -100,7 +115,7 @@ class Network:
 
     @silent
     def _tensors(self, X: Any, training: bool) -> list[Array]:
-        """X, then the output of each layer: tensor k is what layer k takes."""
+        """X, then the output of each layer: tensor k is what node k takes."""
         X = np.asarray(X)
         if self.swaps and X.ndim == 4:
             X = X.transpose(0, 3, 1, 2)
@@ -108,12 +123,18 @@ class Network:
             raise ValueError(f"X has shape {X.shape}, the network takes {self.takes}")
         X = X.astype(self.dtype)
         tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
-        for k, layer in enumerate(self.layers):
+        for k, (name, layer, start) in enumerate(self.nodes):
             x = tensors[-1]  # (n, in), or (n, C, H, W)
             if kind(layer) in WEIGHTED:
-                y = WEIGHTED[kind(layer)][0](x, self.parameters[f"{k}.weight"], layer)
+                y = WEIGHTED[kind(layer)][0](x, self.parameters[f"{name}.weight"], layer)
                 if layer.bias:
-                    y = y + by_channel(self.parameters[f"{k}.bias"], y.ndim)
+                    y = y + by_channel(self.parameters[f"{name}.bias"], y.ndim)
+            elif kind(layer) == "LayerNorm":
+                y = normalized(x, layer)[0]
+                if layer.affine:
+                    y = y * self.parameters[f"{name}.weight"] + self.parameters[f"{name}.bias"]
+            elif kind(layer) == "Residual":
+                y = x + tensors[start]  # what its layers gave, and what they took
             elif kind(layer) in SHAPING:
                 y = SHAPING[kind(layer)][0](x, layer)
             elif kind(layer) == "Dropout":
@@ -125,29 +146,41 @@ class Network:
 
     def _mask(self, k: int, x: Array) -> Array:
         rows = (len(x), math.prod(x.shape[1:]))  # images count unit by unit, as Flatten has them
-        mask = dropout_mask(rows, self.layers[k].p, self.seed, k, self.steps)
+        mask = dropout_mask(rows, self.nodes[k][1].p, self.seed, k, self.steps)
         return mask.reshape(x.shape)
 
     @silent
     def _gradients(self, tensors: list[Array], dy: Array, training: bool) -> dict[str, Array]:
         """Every gradient by name, from the last layer to the first; then X's, as "input.grad"."""
         found: dict[str, Array] = {}
-        for k in reversed(range(len(self.layers))):
-            layer, x, y = self.layers[k], tensors[k], tensors[k + 1]
-            found[f"{k}.grad_output"] = dy = dy.astype(self.dtype)  # y's shape
+        # What goes around a Residual's layers is added at the input of their first.
+        around: dict[int, list[Array]] = {}
+        for k, (name, layer, start) in reversed([*enumerate(self.nodes)]):
+            x, y = tensors[k], tensors[k + 1]
+            found[f"{name}.grad_output"] = dy = dy.astype(self.dtype)  # y's shape
             if kind(layer) in WEIGHTED:
-                W = self.parameters[f"{k}.weight"]
+                W = self.parameters[f"{name}.weight"]
                 dW, dx = WEIGHTED[kind(layer)][1](x, W, dy, layer)
-                found[f"{k}.weight.grad"] = dW
+                found[f"{name}.weight.grad"] = dW
                 if layer.bias:  # over rows and places, (out,)
-                    found[f"{k}.bias.grad"] = dy.sum(axis=(0, *range(2, dy.ndim)))
+                    found[f"{name}.bias.grad"] = dy.sum(axis=(0, *range(2, dy.ndim)))
                 dy = dx
+            elif kind(layer) == "LayerNorm":
+                xhat, deviation = normalized(x, layer)
+                if layer.affine:
+                    found[f"{name}.weight.grad"] = (dy * xhat).sum(axis=0)
+                    found[f"{name}.bias.grad"] = dy.sum(axis=0)
+                    dy = dy * self.parameters[f"{name}.weight"]
+                dy = normalized_backward(xhat, deviation, dy)
+            elif kind(layer) == "Residual":
+                around.setdefault(start, []).append(dy)
             elif kind(layer) in SHAPING:
                 dy = SHAPING[kind(layer)][1](x, y, dy, layer)
             elif kind(layer) == "Dropout":
                 dy = dy * self._mask(k, x) if training else dy  # the mask that forward drew
             else:
                 dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
+            dy = sum(around.pop(k, []), dy)
         if self.scale is not None:
             dy = dy / self.dtype.type(self.scale)
         if self.swaps and dy.ndim == 4:  # X's own order again
@@ -174,8 +207,9 @@ class Network:
     @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         self.steps += 1
+        layers = {name: layer for name, layer, _ in self.nodes}
         for key, w in self.parameters.items():
-            layer = self.layers[int(key.split(".")[0])]
+            layer = layers[key.rpartition(".")[0]]
             if layer.trainable:
                 lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
                 new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)

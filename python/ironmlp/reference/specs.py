@@ -14,6 +14,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "MaxPool2d": {"stride": None},
     "Flatten": {},
     "Dropout": {"p": 0.5},
+    "LayerNorm": {"eps": 1e-5, "affine": True, "trainable": True, "lr_scale": 1.0},
+    "Residual": {},
     **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU")},
     "LeakyReLU": {"negative_slope": 0.01},
     "ELU": {"alpha": 1.0},

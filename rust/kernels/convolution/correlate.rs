@@ -125,7 +125,7 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     let registers = LANES / V::LANES;
     let mut col = 0;
     while col < of.cols.len() {
-        let place = Place { output, row, col };
+        let place = TileStart { output, row, col };
         let alike = of.cols.at(col).alike;
         if NV <= registers {
             let mut lane = 0;
@@ -149,7 +149,7 @@ fn pixels<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
 
 /// The first of the pixels that a tile makes.
 #[derive(Clone, Copy)]
-struct Place {
+struct TileStart {
     output: usize,
     row: usize,
     col: usize,
@@ -159,7 +159,7 @@ struct Place {
 #[inline(always)]
 fn tile_of<T: Real, V: Vector<T>, const MR: usize, const NV: usize>(
     of: &Correlate<'_, T>,
-    Place { output, row, col }: Place,
+    TileStart { output, row, col }: TileStart,
     lane: usize,
     chunk: Chunk,
 ) {

@@ -1,6 +1,6 @@
 //! The binary cross-entropies, of logits and of probabilities.
 
-use super::pointwise::{Formula, Pair};
+use super::pointwise::{LossFormula, Pair};
 use crate::kernels::elementary::Elementary;
 use crate::simd::Vector;
 
@@ -14,7 +14,7 @@ use crate::simd::Vector;
 #[derive(Clone, Copy)]
 pub(super) struct OfLogits;
 
-impl<T: Elementary> Formula<T> for OfLogits {
+impl<T: Elementary> LossFormula<T> for OfLogits {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, x: V, t: V, q: V) -> Pair<V> {
         let logits = T::logits(x);
@@ -37,7 +37,7 @@ impl<T: Elementary> Formula<T> for OfLogits {
 #[derive(Clone, Copy)]
 pub(super) struct OfProbabilities;
 
-impl<T: Elementary> Formula<T> for OfProbabilities {
+impl<T: Elementary> LossFormula<T> for OfProbabilities {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, p: V, t: V, _: V) -> Pair<V> {
         let one = V::splat(T::ONE);

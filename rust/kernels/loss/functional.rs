@@ -6,7 +6,7 @@
 //! Gradients keep their small numbers: there is no flush here.
 
 use super::kinds::Loss;
-use super::pointwise::Formula;
+use super::pointwise::LossFormula;
 use super::rows::{RowMajor, from_array, to_array};
 use super::weights::{ClassWeights, Divisors, Scales, unit_of};
 use super::{binary, softmax};
@@ -88,7 +88,7 @@ impl<T: Elementary> Kernel for BinaryCrossEntropy<'_, T> {
 
 impl<T: Elementary> BinaryCrossEntropy<'_, T> {
     #[inline(always)]
-    fn elements<V: Vector<T>, F: Formula<T>>(mut self, formula: F) {
+    fn elements<V: Vector<T>, F: LossFormula<T>>(mut self, formula: F) {
         let len = self.outputs.len();
         let divisor = if self.reduction == ArrayReduction::Mean { len as f64 } else { 1.0 };
         let one = V::splat(T::ONE);

@@ -17,7 +17,7 @@ pub(super) struct Pair<V> {
 /// The formula of a loss for one output.
 ///
 /// What a caller does not use of the pair is not computed: everything is inlined.
-pub(super) trait Formula<T: Elementary>: Copy {
+pub(super) trait LossFormula<T: Elementary>: Copy {
     /// Outputs, targets and positive weights (which only [`super::binary::OfLogits`] has).
     fn lanes<V: Vector<T>>(self, output: V, target: V, positive_weight: V) -> Pair<V>;
 }
@@ -34,7 +34,7 @@ pub(super) struct PointwiseLosses<'a, T> {
 
 impl<T: Elementary> PointwiseLosses<'_, T> {
     #[inline(always)]
-    pub(super) fn run<S: Simd, F: Formula<T>>(&self, formula: F, turned: bool) {
+    pub(super) fn run<S: Simd, F: LossFormula<T>>(&self, formula: F, turned: bool) {
         if turned {
             self.turned::<S::Register<T>, F>(formula);
         } else if self.outputs.cols() == 1 {
@@ -47,7 +47,7 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
     }
 
     #[inline(always)]
-    fn row<V: Vector<T>, F: Formula<T>>(&self, formula: F, row: usize) {
+    fn row<V: Vector<T>, F: LossFormula<T>>(&self, formula: F, row: usize) {
         let scale = self.scales.at(row);
         let mut sums = [0.0; LANES];
         for block in 0..self.outputs.blocks() {
@@ -71,7 +71,7 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
     ///
     /// One register of rows at a time: a batch of four has no use for 16 lanes of logarithms.
     #[inline(always)]
-    fn one_column<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
+    fn one_column<V: Vector<T>, F: LossFormula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
         let mut first = 0;
         while first < self.outputs.rows() {
@@ -102,7 +102,7 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
 
     /// The rows of one output, in matrices that lie turned: rows side by side, in whole registers.
     #[inline(always)]
-    pub(super) fn turned<V: Vector<T>, F: Formula<T>>(&self, formula: F) {
+    pub(super) fn turned<V: Vector<T>, F: LossFormula<T>>(&self, formula: F) {
         let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
         let rows = self.outputs.cols();
         let mut first = 0;

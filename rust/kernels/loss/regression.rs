@@ -1,6 +1,6 @@
 //! Losses of a difference d = y - t: squared, absolute, Huber.
 
-use super::pointwise::{Formula, Pair};
+use super::pointwise::{LossFormula, Pair};
 use crate::kernels::elementary::Elementary;
 use crate::simd::Vector;
 
@@ -8,7 +8,7 @@ use crate::simd::Vector;
 #[derive(Clone, Copy)]
 pub(super) struct Squared;
 
-impl<T: Elementary> Formula<T> for Squared {
+impl<T: Elementary> LossFormula<T> for Squared {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, y: V, t: V, _: V) -> Pair<V> {
         let d = y.sub(t);
@@ -20,7 +20,7 @@ impl<T: Elementary> Formula<T> for Squared {
 #[derive(Clone, Copy)]
 pub(super) struct Absolute;
 
-impl<T: Elementary> Formula<T> for Absolute {
+impl<T: Elementary> LossFormula<T> for Absolute {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, y: V, t: V, _: V) -> Pair<V> {
         let d = y.sub(t);
@@ -38,7 +38,7 @@ pub(super) struct Huber<T> {
     pub(super) delta: T,
 }
 
-impl<T: Elementary> Formula<T> for Huber<T> {
+impl<T: Elementary> LossFormula<T> for Huber<T> {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, y: V, t: V, _: V) -> Pair<V> {
         let d = y.sub(t);

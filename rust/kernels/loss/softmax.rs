@@ -42,7 +42,7 @@ pub(super) struct SoftmaxLosses<'a, T, R> {
 
 /// What a row's first pass leaves for its second.
 #[derive(Clone, Copy)]
-struct RowSums<T, V> {
+struct SoftmaxSums<T, V> {
     /// S, lane by lane.
     exponentials: V,
     /// Q.
@@ -142,7 +142,7 @@ impl<T: Elementary, R: LossMatrix<T>> SoftmaxLosses<'_, T, R> {
 
     /// The first pass over a row; with a gradient wanted, e takes its place.
     #[inline(always)]
-    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> RowSums<T, V> {
+    fn sums<V: Vector<T>>(&self, row: usize, largest: T) -> SoftmaxSums<T, V> {
         let m = V::splat(largest);
         let zero = V::zero();
         let lone = self.lone_class(row).map(|class| self.lone_sums(row, class, largest));
@@ -164,7 +164,7 @@ impl<T: Elementary, R: LossMatrix<T>> SoftmaxLosses<'_, T, R> {
             }
         }
         let (weights, value) = lone.unwrap_or_else(|| (fold(weights), fold_array(values)));
-        RowSums { exponentials, weights, value }
+        SoftmaxSums { exponentials, weights, value }
     }
 
     /// Q and sum(q (m - x)) of a row with one q other than 0: what the sums over lanes give too.

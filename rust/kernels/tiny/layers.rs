@@ -6,7 +6,7 @@ use crate::simd::{LANES, Real};
 
 /// A Linear layer and the activation that follows it. Numbers are places in a buffer.
 #[derive(Clone, Copy, Debug)]
-pub struct Layer {
+pub struct TinyLayer {
     /// Width of the input, at most 16.
     pub inputs: usize,
     /// Width of the output, at most 16.
@@ -46,7 +46,7 @@ pub const ROOM: usize = LANES * LANES;
 #[derive(Debug)]
 pub struct Step<'a, T> {
     /// First to last.
-    pub layers: &'a [Layer],
+    pub layers: &'a [TinyLayer],
     /// Parameters.
     pub parameters: Span<T>,
     /// Activations and their gradients.

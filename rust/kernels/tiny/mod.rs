@@ -10,9 +10,9 @@
 //! No matrix is larger than 16 x 16, and all have memory of that size, so that they are turned by
 //! whole registers: what scalars have just stored, a vector load would wait for.
 //!
-//! - `layers.rs`: [`Layer`], and [`Step`], what the passes of one step share.
+//! - `layers.rs`: [`TinyLayer`], and [`Step`], what the passes of one step share.
 //! - `rows.rs`: [`Rows`], what the rows of a chunk do independently: X, outputs, losses, gradients.
-//! - `update.rs`: sums over the rows of a chunk, [`Update`].
+//! - `update.rs`: sums over the rows of a chunk, [`TinyUpdate`].
 //! - `steps.rs`: [`Steps`], both, one after the other.
 //! - `chains.rs`: products; `turn.rs`: transposes.
 
@@ -23,7 +23,7 @@ mod steps;
 mod turn;
 mod update;
 
-pub use layers::{Layer, ROOM, Step};
+pub use layers::{ROOM, Step, TinyLayer};
 pub use rows::Rows;
 pub use steps::{Steps, Then};
-pub use update::Update;
+pub use update::TinyUpdate;

@@ -1,7 +1,7 @@
 //! The row phase of a step: rows of X, outputs, losses, gradients at all layers.
 
 use super::chains::{Left, Start};
-use super::layers::{FOUR, Layer, Step};
+use super::layers::{FOUR, Step, TinyLayer};
 use super::turn::turn;
 use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
@@ -131,7 +131,7 @@ fn is_narrow<T: Elementary, S: Simd>(step: &Step<'_, T>) -> bool {
 
 /// The outputs of a layer.
 #[inline(always)]
-fn forward<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer) {
+fn forward<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &TinyLayer) {
     let input = step.turned(layer.sum, layer.outputs);
     let start = Start::Rows(step.parameters.at(layer.bias).cast_const());
     let a = Left::<T, 1, LANES> { ptr: step.parameters.at(layer.weight), rows: layer.outputs };
@@ -162,7 +162,7 @@ fn gather<T: Elementary, S: Simd>(
 
 /// From the gradient at an activation's output to that at its input, flushed.
 #[inline(always)]
-fn activation_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer) {
+fn activation_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &TinyLayer) {
     let activation = layer.activation;
     let saved = if activation.needs_input() { layer.sum } else { layer.output };
     let saved = step.turned(saved, layer.outputs);
@@ -173,7 +173,11 @@ fn activation_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer
 
 /// The gradient at the output of the layer below.
 #[inline(always)]
-fn input_gradient<T: Elementary, S: Simd>(step: &Step<'_, T>, layer: &Layer, below: &Layer) {
+fn input_gradient<T: Elementary, S: Simd>(
+    step: &Step<'_, T>,
+    layer: &TinyLayer,
+    below: &TinyLayer,
+) {
     let a = Left::<T, LANES, 1> { ptr: step.parameters.at(layer.weight), rows: layer.inputs };
     let (d, below) = (step.scratch.at(layer.grad), step.scratch.at(below.grad));
     // SAFETY: as in `forward`.

@@ -1,7 +1,7 @@
 //! Steps on the rows of one chunk, one after the other.
 
 use super::rows::Rows;
-use super::update::{Sums, Update};
+use super::update::{Sums, TinyUpdate};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::optimizer::Rules;
 use crate::simd::{Kernel, Simd};
@@ -22,7 +22,7 @@ pub struct Steps<'a, 'f, T: Elementary> {
     /// The rows.
     pub rows: Rows<'a, T>,
     /// The update of the layers.
-    pub update: Update<'a, T>,
+    pub update: TinyUpdate<'a, T>,
     /// Whether sums over rows begin at +0, or go on from what the gradient holds.
     pub fresh: bool,
     /// Called when the losses of a step are there; puts the rules of its update where they are read, since
@@ -39,7 +39,7 @@ impl<T: Elementary> Kernel for Steps<'_, '_, T> {
     fn run<S: Simd>(self) {
         let Self { rows, mut update, fresh, then, times } = self;
         let step = rows.step;
-        let Update { layers, gradient, .. } = update;
+        let TinyUpdate { layers, gradient, .. } = update;
         let loaded = rows.load::<S>();
         for _ in 0..times {
             loaded.pass::<S>();

@@ -1,7 +1,7 @@
 //! The weight phase of a step: sums over rows, updates.
 
 use super::chains::{Left, Start};
-use super::layers::{FOUR, Layer, ROOM, Step};
+use super::layers::{FOUR, ROOM, Step, TinyLayer};
 use super::turn::turn;
 use crate::kernels::optimizer::{self, Formula, FormulaWork, MOMENTS, Rules, plain_sgd};
 use crate::kernels::panels::Span;
@@ -12,19 +12,19 @@ pub(super) struct Sums<'a, T: Real> {
     /// Memory; all layers.
     pub(super) step: Step<'a, T>,
     /// Which of the layers; those that are not trainable have no gradient.
-    pub(super) layers: &'a [Layer],
+    pub(super) layers: &'a [TinyLayer],
     /// Takes the gradients, in the layout of the parameters.
     pub(super) gradient: Span<T>,
     /// Whether the sums over rows begin at +0, or go on from what `gradient` holds.
     pub(super) fresh: bool,
     /// The update, if these are the last rows.
-    pub(super) update: Option<&'a Update<'a, T>>,
+    pub(super) update: Option<&'a TinyUpdate<'a, T>>,
 }
 
 impl<T: Real> Sums<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self) {
-        let rates = self.update.map(Update::plain_rates);
+        let rates = self.update.map(TinyUpdate::plain_rates);
         // From the last, whose gradient is there first, and whose input the first step on.
         for layer in self.layers.iter().rev().filter(|layer| layer.trainable) {
             self.sums::<S>(layer);
@@ -39,7 +39,7 @@ impl<T: Real> Sums<'_, T> {
 
     /// The sums over rows of one layer (N2).
     #[inline(always)]
-    fn sums<S: Simd>(&self, layer: &Layer) {
+    fn sums<S: Simd>(&self, layer: &TinyLayer) {
         let Self { step, gradient, fresh, .. } = self;
         let rows = step.scratch.panels(layer.grad_rows, (step.count, layer.outputs), ROOM);
         turn::<T, S>(step.turned(layer.grad, layer.outputs), rows);
@@ -61,9 +61,9 @@ impl<T: Real> Sums<'_, T> {
 
 /// The update of layers that share their rules.
 #[derive(Clone, Copy)]
-pub struct Update<'a, T: Real> {
+pub struct TinyUpdate<'a, T: Real> {
     /// Which layers; those that are not trainable stay.
-    pub layers: &'a [Layer],
+    pub layers: &'a [TinyLayer],
     /// The formulas.
     pub rules: Rules<T>,
     /// Parameters.
@@ -74,7 +74,7 @@ pub struct Update<'a, T: Real> {
     pub moments: [Span<T>; MOMENTS],
 }
 
-impl<T: Real> Kernel for Update<'_, T> {
+impl<T: Real> Kernel for TinyUpdate<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -87,7 +87,7 @@ impl<T: Real> Kernel for Update<'_, T> {
     }
 }
 
-impl<T: Real> Update<'_, T> {
+impl<T: Real> TinyUpdate<'_, T> {
     /// The learning rates of weights and biases, where plain SGD updates them.
     #[inline(always)]
     fn plain_rates(&self) -> [Option<T>; 2] {
@@ -96,7 +96,7 @@ impl<T: Real> Update<'_, T> {
 
     /// What plain SGD updates of a layer.
     #[inline(always)]
-    fn plain<S: Simd>(&self, layer: &Layer, [weight, bias]: [Option<T>; 2]) {
+    fn plain<S: Simd>(&self, layer: &TinyLayer, [weight, bias]: [Option<T>; 2]) {
         if let Some(lr) = weight {
             self.plain_tensor::<S>(lr, (layer.weight, layer.inputs), layer.outputs);
         }
@@ -148,14 +148,14 @@ impl<T: Real> Update<'_, T> {
 
 /// The weights, or the biases, of all layers that are trained.
 struct Tensors<'a, T: Real> {
-    update: &'a Update<'a, T>,
+    update: &'a TinyUpdate<'a, T>,
     biases: bool,
 }
 
 impl<T: Real> FormulaWork<T> for Tensors<'_, T> {
     #[inline(always)]
     fn run<S: Simd, F: Formula<T>>(self, formula: F) {
-        let Update { layers, parameters, gradient, moments, .. } = *self.update;
+        let TinyUpdate { layers, parameters, gradient, moments, .. } = *self.update;
         let update = optimizer::Update { w: parameters, g: gradient, moments };
         for layer in layers.iter().filter(|layer| layer.trainable) {
             let rows = match self.biases {

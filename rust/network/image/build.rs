@@ -1,6 +1,6 @@
 //! From the layers before Flatten to ops on images.
 
-use super::op::{Home, ImageBuffer, ImageOp, Mask, PoolGradientOp, PoolOp};
+use super::op::{Home, ImageBuffer, ImageMask, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{Convolution, ImageProgram};
 use super::stages::{Stages, band_rows, in_bands};
 use crate::error::Result;
@@ -10,14 +10,15 @@ use crate::kernels::images::ImageShape;
 use crate::kernels::pooling::{ActivatedPoolBackward, Pool, PoolKind};
 use crate::kernels::reduce::BLOCK_ROWS;
 use crate::network::memory::{BufferId, Buffers};
-use crate::network::op::{Purpose, Traced, WeightOp, WeightSource};
-use crate::network::spec::{Layer, Shape, Spec};
+use crate::network::nodes::{Dropout, Layer, Shape};
+use crate::network::op::{Task, Traced, WeightOp, WeightSource};
+use crate::network::spec::Spec;
 use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, TILE_BLOCKS};
 use crate::simd::{Isa, LANES};
 
 /// How the gradient goes back through a layer of images.
 #[derive(Clone, Copy)]
-enum Way {
+enum ImageTrail {
     Convolution { conv: usize, input: ImageBuffer },
     Activation { activation: Activation, saved: ImageBuffer },
     Dropout { mask: ImageBuffer },
@@ -71,7 +72,7 @@ impl Memory {
 /// Makes an [`ImageProgram`]: the forward pass, then, when the rows' way back is known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
     spec: &'a Spec,
-    purpose: Purpose,
+    task: Task,
     isa: Isa,
     slab_rows: usize,
     tile_blocks: usize,
@@ -84,7 +85,7 @@ pub(in crate::network) struct ImageBuilder<'a> {
     forward: Stages,
     backward: Stages,
     convolutions: Vec<Convolution>,
-    ways: Vec<Way>,
+    trails: Vec<ImageTrail>,
     scratch_len: usize,
     pub outputs: Vec<Traced>,
     pub grads: Vec<Traced>,
@@ -97,7 +98,7 @@ impl<'a> ImageBuilder<'a> {
         spec: &'a Spec,
         image: ImageShape,
         shapes: &[Shape],
-        (purpose, isa): (Purpose, Isa),
+        (task, isa): (Task, Isa),
         slab_rows: usize,
         batch: &mut Buffers,
     ) -> Result<Self> {
@@ -106,7 +107,7 @@ impl<'a> ImageBuilder<'a> {
         let slab_blocks = slab_rows.div_ceil(LANES);
         let most = if weights * size_of::<T>() <= CACHED_WEIGHTS { 1 } else { TILE_BLOCKS };
         let tile_blocks = most.min(slab_blocks.max(1));
-        let keeps_all = purpose == Purpose::Trace;
+        let keeps_all = task == Task::Trace;
         let mut memory = Memory { keeps_all, slab_blocks, tile: Buffers::default() };
         let gathered = memory.tile.add::<T>(LANES, image.features().min(GATHERED));
         let input = memory.images::<T>(image, tile_blocks, batch);
@@ -115,7 +116,7 @@ impl<'a> ImageBuilder<'a> {
         let last_pool = spec.linear_on_images().filter(|_| joins).map(|linear| linear - 2);
         let mut builder = Self {
             spec,
-            purpose,
+            task,
             isa,
             slab_rows,
             tile_blocks,
@@ -128,7 +129,7 @@ impl<'a> ImageBuilder<'a> {
             forward: Stages::new(!keeps_all),
             backward: Stages::new(!keeps_all),
             convolutions: Vec::new(),
-            ways: Vec::new(),
+            trails: Vec::new(),
             scratch_len: 0,
             outputs: Vec::new(),
             grads: Vec::new(),
@@ -138,17 +139,14 @@ impl<'a> ImageBuilder<'a> {
         Ok(builder)
     }
 
-    /// Flatten: features in the workspace, and how many convolutions come before them.
-    pub(in crate::network) fn flatten<T: Elementary>(
-        &mut self,
-        batch: &mut Buffers,
-    ) -> (BufferId, usize) {
+    /// Flatten: features in the workspace.
+    pub(in crate::network) fn flatten<T: Elementary>(&mut self, batch: &mut Buffers) -> BufferId {
         let flat = match self.output.home {
             Home::Features(id) => id,
             _ => batch.add::<T>(self.slab_rows, self.output.shape.features()),
         };
         self.outputs.push(Traced::Rows(flat));
-        (flat, self.convolutions.len())
+        flat
     }
 
     /// Whether the features are images, which a Linear layer takes as they are.
@@ -158,18 +156,18 @@ impl<'a> ImageBuilder<'a> {
 
     /// Layers that belong to images, Flatten included.
     pub(in crate::network) fn layers(&self) -> usize {
-        self.ways.len() + 1
+        self.trails.len() + 1
     }
 
     fn forward_pass<T: Elementary>(&mut self, shapes: &[Shape], batch: &mut Buffers) -> Result<()> {
         let (spec, blocks) = (self.spec, self.tile_blocks);
-        let training = self.purpose != Purpose::Forward;
+        let training = self.task != Task::Forward;
         let mut at = self.input;
         // Whether the way back reads what is in `at` now.
         let mut needed = false;
         for (layer, kind) in spec.layers.iter().enumerate() {
             let Shape::Image(shape) = shapes[layer] else { break };
-            let way = match *kind {
+            let trail = match *kind {
                 Layer::Conv2d(ref conv) => {
                     let (pool, size) = (self.pool_above(layer), size_of::<T>());
                     let band = band_rows(shape, size, pool, 0);
@@ -192,9 +190,9 @@ impl<'a> ImageBuilder<'a> {
                         at.shape,
                         shape,
                     )?);
-                    let way = Way::Convolution { conv: index, input: at };
+                    let trail = ImageTrail::Convolution { conv: index, input: at };
                     (at, needed) = (output, false);
-                    way
+                    trail
                 }
                 Layer::Pool(pool) => {
                     let output = if self.last_pool == Some(layer) {
@@ -206,11 +204,11 @@ impl<'a> ImageBuilder<'a> {
                     };
                     let op = PoolOp { pool, input: at, output };
                     self.forward.push(ImageOp::Pool(op), None);
-                    let way = Way::Pool(op);
+                    let trail = ImageTrail::Pool(op);
                     (at, needed) = (output, training && pool.kind == PoolKind::Max);
-                    way
+                    trail
                 }
-                Layer::Activation(Activation::Identity) => Way::Nothing,
+                Layer::Activation(Activation::Identity) => ImageTrail::Nothing,
                 Layer::Activation(activation) => {
                     let from_input = activation.needs_input() && training;
                     let output = self.memory.place::<T>(at, needed || from_input, blocks, batch);
@@ -218,21 +216,21 @@ impl<'a> ImageBuilder<'a> {
                     self.forward.push(op, None);
                     let saved = if activation.needs_input() { at } else { output };
                     (at, needed) = (output, training && !from_input);
-                    Way::Activation { activation, saved }
+                    ImageTrail::Activation { activation, saved }
                 }
-                Layer::Dropout { p } => {
+                Layer::Dropout(Dropout { p }) => {
                     let output = self.memory.place::<T>(at, needed, blocks, batch);
                     let rows = self.memory.tile.add::<T>(LANES, shape.features());
                     let images = self.memory.images::<T>(shape, blocks, batch);
-                    let mask = Mask { rows, images };
+                    let mask = ImageMask { rows, images };
                     let op = ImageOp::Dropout { layer, p, input: at, output, mask };
                     self.forward.push(op, None);
                     (at, needed) = (output, false);
-                    Way::Dropout { mask: images }
+                    ImageTrail::Dropout { mask: images }
                 }
-                Layer::Flatten | Layer::Linear(_) => break,
+                Layer::Flatten | Layer::Linear(_) | Layer::LayerNorm(_) | Layer::Sum(_) => break,
             };
-            self.ways.push(way);
+            self.trails.push(trail);
             self.outputs.push(Traced::Images(at));
         }
         self.output = at;
@@ -290,21 +288,21 @@ impl<'a> ImageBuilder<'a> {
         let mut at = output_grad;
         // Whether the store of what is in `at` has flushed subnormals (N5).
         let mut flushed = false;
-        for layer in (0..self.ways.len()).rev() {
+        for layer in (0..self.trails.len()).rev() {
             self.grads.push(Traced::Images(at));
-            match self.ways[layer] {
-                Way::Nothing => {}
-                Way::Activation { activation, saved } => {
+            match self.trails[layer] {
+                ImageTrail::Nothing => {}
+                ImageTrail::Activation { activation, saved } => {
                     let target = self.memory.place::<T>(at, false, 1, batch);
                     self.flush_through::<T>(layer, activation, saved, at, target);
                     (at, flushed) = (target, true);
                 }
-                Way::Dropout { mask } => {
+                ImageTrail::Dropout { mask } => {
                     let target = self.memory.place::<T>(at, false, 1, batch);
                     self.backward.push(ImageOp::DropoutGradient { mask, grad: at, target }, None);
                     (at, flushed) = (target, false);
                 }
-                Way::Pool(op) => {
+                ImageTrail::Pool(op) => {
                     let PoolOp { pool, input, .. } = op;
                     let grad = at;
                     let below = self.conv_below(layer).filter(|_| in_bands(pool));
@@ -327,12 +325,12 @@ impl<'a> ImageBuilder<'a> {
                     }
                     (at, flushed) = (target, false);
                 }
-                Way::Convolution { conv, input } => {
+                ImageTrail::Convolution { conv, input } => {
                     let Layer::Conv2d(data) = &spec.layers[layer] else { continue };
                     if !flushed {
                         self.flush_through::<T>(layer, Activation::Identity, at, at, at);
                     }
-                    if data.trainable || self.purpose != Purpose::Train {
+                    if data.trainable || self.task != Task::Train {
                         let op = ImageOp::WeightGradient { conv, input, grad: at };
                         self.backward.push(op, None);
                         self.weights.push(WeightOp {
@@ -371,8 +369,8 @@ impl<'a> ImageBuilder<'a> {
     /// which it is the last to read: what it writes is in the caches then, and nothing else is displaced
     /// (LeNet-5 at 28 x 28 1.01x, at 227 x 227 1.02x, 24 channels 1.03x).
     fn is_in_place<T: Elementary>(&self, layer: usize, PoolOp { pool, input, .. }: PoolOp) -> bool {
-        match self.ways[..layer] {
-            [.., Way::Activation { activation, saved }] => {
+        match self.trails[..layer] {
+            [.., ImageTrail::Activation { activation, saved }] => {
                 saved == input
                     && !self.memory.keeps_all
                     && pool.is_two_by_two()
@@ -384,9 +382,10 @@ impl<'a> ImageBuilder<'a> {
 
     /// Which convolution's gradients follow those of a layer, if there are only activations between.
     fn conv_below(&self, layer: usize) -> Option<usize> {
-        let mut below = self.ways[..layer].iter().rev();
-        match below.find(|way| !matches!(way, Way::Activation { .. } | Way::Nothing)) {
-            Some(&Way::Convolution { conv, .. }) if !self.memory.keeps_all => Some(conv),
+        let mut below = self.trails[..layer].iter().rev();
+        match below.find(|way| !matches!(way, ImageTrail::Activation { .. } | ImageTrail::Nothing))
+        {
+            Some(&ImageTrail::Convolution { conv, .. }) if !self.memory.keeps_all => Some(conv),
             _ => None,
         }
     }

@@ -43,7 +43,7 @@ pub(super) enum ImageOp {
         p: f64,
         input: ImageBuffer,
         output: ImageBuffer,
-        mask: Mask,
+        mask: ImageMask,
     },
     Pool(PoolOp),
     /// An activation and the pool of its result.
@@ -101,7 +101,7 @@ pub(super) struct PoolGradientOp {
 
 /// A dropout mask, drawn by rows and used as images.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mask {
+pub(super) struct ImageMask {
     pub rows: BufferId,
     pub images: ImageBuffer,
 }

@@ -6,7 +6,7 @@ use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeC
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::{ImageShape, PixelOrder};
 use crate::network::memory::{BufferId, Buffers, State, Workspace};
-use crate::network::spec::Conv2d;
+use crate::network::nodes::Conv2d;
 use crate::simd::Isa;
 
 /// Ops that go over images together, a band of rows at a time.

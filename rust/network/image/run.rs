@@ -2,11 +2,12 @@
 
 use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{ImageProgram, Stage};
-use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::convolution::{ConvolutionGradient, Correlate};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::Multiply;
 use crate::kernels::fetch::Fetch;
-use crate::kernels::flatten::{Flatten, Unflatten};
+use crate::kernels::flatten::{FlattenImages, Unflatten};
 use crate::kernels::images::{Images, PixelOrder, block_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::pooling::{
@@ -119,7 +120,7 @@ impl<T: Elementary> ImageContext<'_, T> {
         }
         if let Some((flat, _)) = self.program.flat {
             let (images, rows) = (self.all(self.program.output), self.batch_rows(flat));
-            self.isa.run(Flatten { images, rows, order: PixelOrder::ChannelsFirst });
+            self.isa.run(FlattenImages { images, rows, order: PixelOrder::ChannelsFirst });
         }
     }
 
@@ -138,7 +139,7 @@ impl<T: Elementary> ImageContext<'_, T> {
         }
         if let Some((images, rows)) = self.program.input_grad {
             let (images, order) = (self.all(images), self.program.order);
-            self.isa.run(Flatten { images, rows: self.batch_rows(rows), order });
+            self.isa.run(FlattenImages { images, rows: self.batch_rows(rows), order });
         }
     }
 

@@ -31,8 +31,18 @@ pub(in crate::network) struct Buffers {
 impl Buffers {
     /// One more matrix.
     pub(in crate::network) fn add<T: Elementary>(&mut self, rows: usize, cols: usize) -> BufferId {
-        let stride = Panels::<T>::padded_stride(rows, size_of::<T>());
-        let at = self.reserve(Panels::<T>::buffer_len(cols, stride));
+        self.add_of_size(rows, cols, size_of::<T>())
+    }
+
+    /// One more matrix, of elements of `size` bytes.
+    pub(in crate::network) fn add_of_size(
+        &mut self,
+        rows: usize,
+        cols: usize,
+        size: usize,
+    ) -> BufferId {
+        let stride = Panels::<u8>::padded_stride(rows, size);
+        let at = self.reserve(Panels::<u8>::buffer_len(cols, stride));
         self.list.push(Buffer { at, rows, cols, stride });
         BufferId(self.list.len() - 1)
     }

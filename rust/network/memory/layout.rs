@@ -13,15 +13,16 @@ use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::{Transpose, pack, unpack};
 use crate::kernels::panels::Panels;
-use crate::network::spec::{Spec, Weighted};
+use crate::network::nodes::Weighted;
+use crate::network::spec::Spec;
 use crate::runtime::{Arena, memory};
 use crate::simd::{Isa, LANES};
 
 /// Where one layer's parameters lie in a buffer.
 #[derive(Clone, Debug)]
 pub(in crate::network) struct LayerLayout {
-    /// Index in the network's layers.
-    layer: usize,
+    /// The layer's name.
+    name: String,
     /// Inputs of one output.
     pub inputs: usize,
     /// Outputs: units or channels.
@@ -72,6 +73,7 @@ impl Layout {
         }
         let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
         let mut layers = Vec::new();
+        let names = spec.names();
         for Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } in spec.weighted() {
             let is_convolution = shape.len() == 4;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
@@ -87,7 +89,7 @@ impl Layout {
             };
             let bias_at = len.checked_add(weight_len).ok_or_else(too_large)?;
             layers.push(LayerLayout {
-                layer,
+                name: names[layer].clone(),
                 inputs,
                 outputs,
                 shape,
@@ -203,9 +205,9 @@ impl Layout {
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for layer in &self.layers {
-            names.push(format!("{}.weight", layer.layer));
+            names.push(format!("{}.weight", layer.name));
             if layer.bias {
-                names.push(format!("{}.bias", layer.layer));
+                names.push(format!("{}.bias", layer.name));
             }
         }
         names

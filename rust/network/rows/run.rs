@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward, Multiply};
+use crate::kernels::activation::{Activation, ActivationBackward, ActivationForward};
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::{Add, Multiply};
 use crate::kernels::flatten::Unflatten;
 use crate::kernels::gemm::{Product, TurnedProduct};
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
+use crate::kernels::normalization::{Normalize, NormalizeBackward};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::random::DropoutMask;
 use crate::network::memory::{BufferId, LayerLayout, State, Workspace};
@@ -23,6 +25,9 @@ pub(in crate::network) struct RowKernels<T: Elementary> {
     pub activation_gradient: Entry<ActivationBackward<T>>,
     pub dropout_mask: Entry<DropoutMask<T>>,
     pub multiply: Entry<Multiply<T>>,
+    add: Entry<Add<T>>,
+    normalize: Entry<Normalize<T>>,
+    normalize_gradient: Entry<NormalizeBackward<T>>,
 }
 
 impl<T: Elementary> RowKernels<T> {
@@ -35,6 +40,9 @@ impl<T: Elementary> RowKernels<T> {
             activation_gradient: isa.entry(),
             dropout_mask: isa.entry(),
             multiply: isa.entry(),
+            add: isa.entry(),
+            normalize: isa.entry(),
+            normalize_gradient: isa.entry(),
         }
     }
 }
@@ -76,6 +84,16 @@ impl<T: Elementary> RowContext<'_, T> {
 
     fn linear(&self, linear: usize) -> &LayerLayout {
         &self.state.layout.layers[linear]
+    }
+
+    /// The weight of a layer that has one number for each feature.
+    fn weight(&self, layer: usize) -> Span<T> {
+        self.linear(layer).weight(&self.state.parameters).flat()
+    }
+
+    /// The bias of a layer.
+    fn bias(&self, layer: usize) -> Span<T> {
+        self.linear(layer).bias(&self.state.parameters).flat()
     }
 
     /// Runs one op.
@@ -155,6 +173,29 @@ impl<T: Elementary> RowContext<'_, T> {
                     activation,
                     saved: self.made(saved),
                     grad: self.made(target),
+                });
+            }
+            RowOp::Normalize { affine, eps, input, normalized, output, reciprocals } => {
+                self.kernels.normalize.call(Normalize {
+                    input: self.rows(input),
+                    affine: affine.map(|layer| (self.weight(layer), self.bias(layer))),
+                    eps,
+                    normalized: self.rows(normalized),
+                    output: self.rows(output),
+                    reciprocals: self.rows(reciprocals),
+                });
+            }
+            RowOp::Add { a, b, sum, flush } => {
+                let (a, b, sum) = (self.made(a), self.made(b), self.made(sum));
+                self.kernels.add.call(Add { a, b, sum, flush });
+            }
+            RowOp::NormalizeGradient { affine, normalized, reciprocals, grad, target } => {
+                self.kernels.normalize_gradient.call(NormalizeBackward {
+                    normalized: self.rows(normalized),
+                    reciprocals: self.rows(reciprocals),
+                    weight: affine.map(|layer| self.weight(layer)),
+                    grad: self.rows(grad),
+                    target: self.rows(target),
                 });
             }
             RowOp::DropoutGradient { mask, grad, target } => {

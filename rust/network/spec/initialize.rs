@@ -1,10 +1,10 @@
 //! Initial values; docs/random.md says how the numbers are drawn.
 
-use super::layers::{Init, Weighted};
 use super::model::Spec;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::random::{Purpose, Stream, normal, uniform};
+use crate::network::nodes::{Init, Weighted};
 use crate::network::tuning::DRAWN;
 use crate::runtime::{memory, watch};
 use crate::simd::Isa;
@@ -49,7 +49,8 @@ fn tensor<T: Elementary>(
                 uniform(words, (6.0 / (inputs + outputs)).sqrt(), target);
             }
             Init::HeNormal if !bias => normal(isa, words, (2.0 / inputs).sqrt(), target),
-            Init::GlorotUniform | Init::HeNormal | Init::Zeros => {}
+            Init::Ones if !bias => target.fill(T::ONE),
+            Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Ones => {}
         }
         Ok(())
     })?;

@@ -2,12 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::layers::{Layer, Weighted};
 use crate::error::{Error, Result};
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
 use crate::kernels::optimizer::Optimizer;
 use crate::kernels::tuning::THIN;
+use crate::network::nodes::{Layer, Sum, Weighted, names};
 
 /// How a batch's losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,27 @@ impl Spec {
         (0..self.layers.len()).find(|&layer| self.is_on_images(layer))
     }
 
-    /// Whether a layer is that one. Its neighbours tell: rows do not become images again.
+    /// Whether a layer is that one. Its neighbours tell: rows do not become images again. What a sum reads
+    /// as well has to be rows.
     fn is_on_images(&self, layer: usize) -> bool {
         let below = layer.checked_sub(2).and_then(|pool| self.layers.get(pool..=layer));
         matches!(below, Some([Layer::Pool(_), Layer::Flatten, Layer::Linear(linear)])
             if linear.out_features > THIN)
+            && self.sums().all(|(_, from)| from != layer)
+    }
+
+    /// The sums, each with the first node that it goes around.
+    pub(in crate::network) fn sums(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.layers.iter().enumerate().filter_map(|(sum, layer)| match layer {
+            Layer::Sum(Sum { from }) => Some((sum, *from)),
+            _ => None,
+        })
+    }
+
+    /// How the layers are called, for the user: as in nested lists.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        names(&self.layers)
     }
 
     /// Whether a layer's weight has a second copy, for the gradient at its input: a Linear one's that reads
@@ -102,7 +118,7 @@ impl Spec {
                 .and_then(|inputs| inputs.checked_mul(outputs as u64))
                 .and_then(|weights| count.checked_add(weights))
                 .ok_or_else(|| {
-                    let (layer, kind) = (weighted.layer, weighted.kind());
+                    let (layer, kind) = (&self.names()[weighted.layer], weighted.kind());
                     Error::Value(format!("layer {layer}: {kind} has more parameters than 2^64"))
                 })?;
         }

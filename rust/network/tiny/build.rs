@@ -4,19 +4,20 @@ use std::ops::Range;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::tiny::{Layer, ROOM};
+use crate::kernels::tiny::{ROOM, TinyLayer};
 use crate::network::memory::{Buffers, Layout};
-use crate::network::spec::{self, Spec};
+use crate::network::nodes::{self, Linear};
+use crate::network::spec::Spec;
 use crate::network::tuning::{TINY_WEIGHTS, TINY_WIDTH};
 
 /// Linear layers, each with the activation that follows, if they are all that a network has and it
 /// fits into L1.
-fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
-    let mut pairs: Vec<(&spec::Linear, Activation)> = Vec::new();
+fn pairs(spec: &Spec) -> Option<Vec<(&Linear, Activation)>> {
+    let mut pairs: Vec<(&Linear, Activation)> = Vec::new();
     let mut weights = 0;
     for layer in &spec.layers {
         match layer {
-            spec::Layer::Linear(linear) => {
+            nodes::Layer::Linear(linear) => {
                 let (inputs, outputs) = (linear.in_features, linear.out_features);
                 if inputs > TINY_WIDTH || outputs > TINY_WIDTH {
                     return None;
@@ -27,15 +28,13 @@ fn pairs(spec: &Spec) -> Option<Vec<(&spec::Linear, Activation)>> {
                 }
                 pairs.push((linear, Activation::Identity));
             }
-            spec::Layer::Activation(Activation::Identity) => {}
-            spec::Layer::Activation(activation) => match pairs.last_mut()? {
+            nodes::Layer::Activation(Activation::Identity) => {}
+            nodes::Layer::Activation(activation) => match pairs.last_mut()? {
                 (_, free @ Activation::Identity) => *free = *activation,
                 _ => return None,
             },
-            spec::Layer::Flatten => {}
-            spec::Layer::Dropout { .. } | spec::Layer::Conv2d(_) | spec::Layer::Pool(_) => {
-                return None;
-            }
+            nodes::Layer::Flatten => {}
+            _ => return None,
         }
     }
     spec.loss.is_some().then_some(pairs)
@@ -52,7 +51,7 @@ pub(super) type TinyMatrix = (usize, usize);
 /// The layers of a network that fits, and where their matrices lie.
 #[derive(Debug)]
 pub(in crate::network) struct Tiny {
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<TinyLayer>,
     /// Rows of X, outputs, targets, gradient at the outputs.
     pub(super) places: [TinyMatrix; 4],
     /// Runs of layers with one factor on the learning rate.
@@ -66,14 +65,14 @@ impl Tiny {
         buffers: &mut Buffers,
     ) -> Option<Self> {
         let layout = Layout::new::<T>(spec).ok()?;
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<TinyLayer> = Vec::new();
         let mut groups: Vec<(f64, Range<usize>)> = Vec::new();
         let mut below = buffers.reserve(ROOM);
         let mut trainable = false;
         for ((linear, activation), at) in pairs(spec)?.into_iter().zip(&layout.layers) {
             let (inputs, outputs) = (linear.in_features, linear.out_features);
             let output = buffers.reserve(ROOM);
-            layers.push(Layer {
+            layers.push(TinyLayer {
                 inputs,
                 outputs,
                 activation,

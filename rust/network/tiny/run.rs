@@ -8,7 +8,7 @@ use crate::kernels::loss::Divisors;
 use crate::kernels::optimizer::{MOMENTS, Optimizer, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
-use crate::kernels::tiny::{Layer, ROOM, Rows, Step, Steps, Then, Update};
+use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
 use crate::network::batch::{Batch, StepLoss};
 use crate::network::loss::LossHead;
 use crate::network::memory::{State, Workspace, whole};
@@ -183,23 +183,23 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
     }
 
     /// The update of all layers by the rules of the first.
-    fn first_update(&self, state: &State<T>, gradient: Span<T>) -> Update<'a, T> {
+    fn first_update(&self, state: &State<T>, gradient: Span<T>) -> TinyUpdate<'a, T> {
         self.update(&self.tiny.layers, state, self.tiny.groups[0].0, gradient)
     }
 
     /// The update of layers that share a factor on the learning rate.
     fn update<'l>(
         &self,
-        layers: &'l [Layer],
+        layers: &'l [TinyLayer],
         state: &State<T>,
         lr_scale: f64,
         gradient: Span<T>,
-    ) -> Update<'l, T> {
+    ) -> TinyUpdate<'l, T> {
         let mut moments = [Span::empty(); MOMENTS];
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
         let rules = state.rules(self.optimizer, lr_scale);
-        Update { layers, rules, parameters: whole(&state.parameters), gradient, moments }
+        TinyUpdate { layers, rules, parameters: whole(&state.parameters), gradient, moments }
     }
 }

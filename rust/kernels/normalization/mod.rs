@@ -1,0 +1,118 @@
+//! Layer normalization: y = w xhat + b with xhat = (x - mean) / sqrt(variance + eps), mean and variance
+//! over the n features of a row (Ba, Kiros and Hinton, 2016), as `torch.nn.LayerNorm`.
+//!
+//! - `forward.rs`: y, xhat and 1 / sqrt(variance + eps).
+//! - `backward.rs`: the gradient with respect to x.
+//! - `parameters.rs`: the gradients of w and b, sums over rows, and their update.
+//!
+//! Sums over a row are in f64: 16 lanes by index mod 16, missing lanes +0, folded 8, 4, 2, 1 (N3).
+
+mod backward;
+mod forward;
+mod parameters;
+
+pub use backward::NormalizeBackward;
+pub use forward::Normalize;
+pub use parameters::{AffineGradient, TrainAffine};
+
+use super::panels::{Panels, Span};
+use super::reduce::{Sum, fold_rows};
+use super::scratch::Scratch;
+use crate::simd::{LANES, Real, Simd, Vector};
+
+/// 16 elements of a row; those of a last panel that are no columns are +0.
+#[inline(always)]
+fn load<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: usize) -> V {
+    // SAFETY: the view's maker vouches for the 16 elements of its rows.
+    columns(unsafe { V::load(matrix.row(panel, row)) }, matrix.width(panel))
+}
+
+/// Writes 16 elements of a row.
+#[inline(always)]
+fn store<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: usize, lanes: V) {
+    // SAFETY: the view's maker vouches for the 16 elements of its rows.
+    unsafe { lanes.store(matrix.row(panel, row)) }
+}
+
+/// The first `width` lanes, the others +0.
+#[inline(always)]
+fn columns<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
+    if width == LANES {
+        return lanes;
+    }
+    let mut kept = [T::ZERO; LANES];
+    // SAFETY: the array holds 16 values, of which `width`, below 16, are written.
+    unsafe {
+        lanes.store_partial(kept.as_mut_ptr(), width);
+        V::load(kept.as_ptr())
+    }
+}
+
+/// 16 of the numbers that go with columns.
+#[inline(always)]
+fn of_columns<T: Real, V: Vector<T>>(numbers: Span<T>, panel: usize) -> V {
+    debug_assert!((panel + 1) * LANES <= numbers.len());
+    // SAFETY: the span holds 16 elements for each panel, for which its maker vouches.
+    unsafe { V::load(numbers.at(panel * LANES)) }
+}
+
+/// 16 lanes in f64.
+#[inline(always)]
+fn wide<T: Real, S: Simd>(lanes: S::Lanes<T>) -> S::Lanes<f64> {
+    let (mut narrow, mut wide) = ([T::ZERO; LANES], [0.0; LANES]);
+    // SAFETY: the array holds 16 values.
+    unsafe { lanes.store(narrow.as_mut_ptr()) };
+    for i in 0..LANES {
+        wide[i] = narrow[i].to_f64();
+    }
+    // SAFETY: the array holds 16 values.
+    unsafe { S::Lanes::<f64>::load(wide.as_ptr()) }
+}
+
+/// Sums over the features of 16 rows.
+struct RowSums(Scratch<f64, { LANES * LANES }>);
+
+impl RowSums {
+    #[inline(always)]
+    fn new() -> Self {
+        Self(Scratch::zeros())
+    }
+
+    /// Keeps the lanes of row `i`.
+    #[inline(always)]
+    fn set<V: Vector<f64>>(&mut self, i: usize, lanes: V) {
+        debug_assert!(i < LANES);
+        // SAFETY: row i of 16.
+        unsafe { lanes.store(self.0.ptr().add(i * LANES)) };
+    }
+
+    /// The means of `count` features, with a row in each lane.
+    #[inline(always)]
+    fn means<S: Simd>(&mut self, count: usize) -> S::Lanes<f64> {
+        // SAFETY: 16 rows of 16 elements.
+        let sums = unsafe { fold_rows::<f64, S, Sum>(self.0.ptr()) };
+        sums.div(S::Lanes::<f64>::splat(count as f64))
+    }
+}
+
+/// A number of each of 16 rows.
+#[inline(always)]
+fn each_row<V: Vector<f64>>(lanes: V) -> [f64; LANES] {
+    let mut rows = [0.0; LANES];
+    // SAFETY: the array holds 16 values.
+    unsafe { lanes.store(rows.as_mut_ptr()) };
+    rows
+}
+
+/// Calls `sixteen` with the first row and the count of each 16 rows or fewer.
+macro_rules! by_sixteen {
+    ($rows:expr, |$first:ident, $count:ident| $body:expr) => {{
+        let (rows, mut $first) = ($rows, 0);
+        while $first < rows {
+            let $count = if rows - $first < LANES { rows - $first } else { LANES };
+            $body;
+            $first += LANES;
+        }
+    }};
+}
+use by_sixteen;

@@ -1,0 +1,54 @@
+//! Any kind of layer.
+
+use super::conv2d::Conv2d;
+use super::dropout::Dropout;
+use super::flatten::Flatten;
+use super::layer_norm::LayerNorm;
+use super::linear::Linear;
+use super::node::Node;
+use super::parameters::Weighted;
+use super::sum::Sum;
+use crate::kernels::activation::Activation;
+use crate::kernels::pooling::Pool;
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// y = x W^T + b.
+    Linear(Linear),
+    /// A convolution of images.
+    Conv2d(Conv2d),
+    /// One number for each window of an image.
+    Pool(Pool),
+    /// Images become rows.
+    Flatten,
+    /// An elementwise function.
+    Activation(Activation),
+    /// Zeroes units in training.
+    Dropout(Dropout),
+    /// Rows of mean 0 and variance 1, scaled and shifted.
+    LayerNorm(LayerNorm),
+    /// Adds what a node before it took: the end of a residual connection.
+    Sum(Sum),
+}
+
+impl Layer {
+    /// What its kind knows.
+    pub(in crate::network) fn node(&self) -> &dyn Node {
+        match self {
+            Self::Linear(linear) => linear,
+            Self::Conv2d(conv) => conv,
+            Self::Pool(pool) => pool,
+            Self::Flatten => &Flatten,
+            Self::Activation(activation) => activation,
+            Self::Dropout(dropout) => dropout,
+            Self::LayerNorm(norm) => norm,
+            Self::Sum(sum) => sum,
+        }
+    }
+
+    /// Its parameters, if it has any; `layer` is its number.
+    pub(in crate::network) fn weighted(&self, layer: usize) -> Option<Weighted> {
+        self.node().weighted(layer)
+    }
+}
