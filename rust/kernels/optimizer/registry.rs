@@ -87,16 +87,3 @@ registry! {
     AdamW,
     Lion,
 }
-
-impl<T: Real> Rule<T> {
-    /// The learning rate, if the rule is SGD without momentum and weight decay: the one that kernels
-    /// update by in the registers where they have summed a gradient.
-    #[inline(always)]
-    #[must_use]
-    pub fn plain_sgd(&self) -> Option<T> {
-        match self {
-            Self::Sgd(formula) => formula.plain(),
-            _ => None,
-        }
-    }
-}
