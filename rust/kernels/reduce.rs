@@ -161,9 +161,9 @@ pub trait Join<T: Real> {
 }
 
 /// Their sum.
-pub struct Sum;
+pub struct Added;
 
-impl<T: Real> Join<T> for Sum {
+impl<T: Real> Join<T> for Added {
     #[inline(always)]
     fn join<V: Vector<T>>(a: V, b: V) -> V {
         a.add(b)

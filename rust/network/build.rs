@@ -124,15 +124,15 @@ impl<T: Elementary> Plan<T> {
             // Flatten's own gradient is at its features.
             let flat_grad = input_grad;
             let below = |layer| builder.wanted_below(layer);
-            let (plan, mut grads, weights) =
+            let (program, mut grads, weights) =
                 images.finish::<T>((input, flat_grad), &mut buffers, below);
             grads.extend(flat_grad.map(Traced::Rows));
             grads.append(&mut builder.layer_grads);
             builder.layer_grads = grads;
             builder.rows.weights.extend(weights);
-            input_grad = plan.input_grad();
+            input_grad = program.input_grad();
             builder.rows.buffers = buffers;
-            plan
+            program
         });
         let blocks = builder.blocks::<T>()?;
         let (outputs, grads) = (builder.layer_outputs, builder.layer_grads);

@@ -195,7 +195,7 @@ NETWORKS = {
     "adamw": Network(
         dense([17, 34, 20, 3], im.SiLU(), drop=0.1),
         im.CrossEntropy(),
-        im.AdamW(lr=0.01, betas=(0.8, 0.99), weight_decay=0.1),
+        im.AdamW(lr=0.01, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1),
         rows=130,
         batch_size=48,
     ),

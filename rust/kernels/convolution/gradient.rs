@@ -12,7 +12,7 @@ use super::line::{Line, TapSums, inside};
 use crate::kernels::fetch::Fetch;
 use crate::kernels::images::{ImageShape, Images};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{Sum, fold_rows};
+use crate::kernels::reduce::{Added, fold_rows};
 use crate::kernels::tuning::{SUMS_BYTES, band_bytes};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -376,7 +376,7 @@ impl<T: Real> ConvolutionGradient<'_, T> {
             unsafe { clear_lanes(lanes, self.samples) };
         }
         // SAFETY: the scratch holds 16 vectors there, and a row of the weight or of the bias 16 elements.
-        unsafe { fold_rows::<T, S, Sum>(lanes).store_partial(to, self.weight.width(panel)) };
+        unsafe { fold_rows::<T, S, Added>(lanes).store_partial(to, self.weight.width(panel)) };
     }
 }
 

@@ -14,7 +14,7 @@ use super::rows::{LossMatrix, accumulate, from_array, keep, keep_or, lane_number
 use super::weights::{ClassWeights, Scale, Scales};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{Largest, Sum, fold, fold_array, fold_rows};
+use crate::kernels::reduce::{Added, Largest, fold, fold_array, fold_rows};
 use crate::kernels::scratch::Scratch;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -85,7 +85,7 @@ impl<T: Elementary, R: LossMatrix<T>> SoftmaxLosses<'_, T, R> {
             values[i] = sums.value;
         }
         // SAFETY: 16 rows of 16 elements.
-        let s = unsafe { fold_rows::<T, S, Sum>(place) };
+        let s = unsafe { fold_rows::<T, S, Added>(place) };
         let logs = to_array(T::log(s));
         let quotients = to_array(from_array::<T, S::Lanes<T>>(&weights).div(s));
         for i in 0..count {
@@ -265,7 +265,7 @@ pub(super) fn softmax_rows<T: Elementary, S: Simd, R: LossMatrix<T>>(input: R, o
             unsafe { from_array::<f64, S::Lanes<f64>>(&sums).store(place.add(i * LANES)) };
         }
         // SAFETY: 16 rows of 16 elements.
-        let sums = to_array(unsafe { fold_rows::<f64, S, Sum>(place) });
+        let sums = to_array(unsafe { fold_rows::<f64, S, Added>(place) });
         for i in 0..count {
             let sum = S::Lanes::<T>::splat(rounded_up(sums[i]));
             for block in 0..input.blocks() {

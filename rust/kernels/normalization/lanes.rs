@@ -1,7 +1,7 @@
 //! 16 elements of a row, and sums over the rows of a matrix.
 
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{Sum, fold_rows};
+use crate::kernels::reduce::{Added, fold_rows};
 use crate::kernels::scratch::Scratch;
 use crate::simd::{LANES, Real, Simd, Vector};
 
@@ -75,7 +75,7 @@ impl RowSums {
     #[inline(always)]
     pub(super) fn means<S: Simd>(&mut self, count: usize) -> S::Lanes<f64> {
         // SAFETY: 16 rows of 16 elements.
-        let sums = unsafe { fold_rows::<f64, S, Sum>(self.0.ptr()) };
+        let sums = unsafe { fold_rows::<f64, S, Added>(self.0.ptr()) };
         sums.div(S::Lanes::<f64>::splat(count as f64))
     }
 }

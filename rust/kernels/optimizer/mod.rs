@@ -5,7 +5,7 @@
 //! - `sgd.rs`, `adam.rs`, `adamw.rs`, `lion.rs`: one optimizer a file, its settings and its formula (N5 has them all).
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
 //! - `rules.rs`: [`Rules`], what weights and biases of a layer are updated by.
-//! - `update.rs`: [`Update`], a formula on the elements of a parameter.
+//! - `update.rs`: [`FormulaWork`], what is done with a formula: [`Update`], and that of small networks.
 //!
 //! A parameter and its moments are stored with magnitudes below [`Real::FLUSH`](crate::simd::Real::FLUSH)
 //! as +0; within an update they are as computed.
@@ -28,4 +28,4 @@ pub use lion::{Lion, LionFormula};
 pub use registry::{Optimizer, Rule};
 pub use rules::Rules;
 pub use sgd::{Sgd, SgdFormula, plain_sgd};
-pub use update::Update;
+pub use update::{FormulaWork, Update};

@@ -1,9 +1,8 @@
 //! The optimizers that there are.
 
-use super::formula::{Formula, MOMENTS, Settings};
-use super::update::Update;
+use super::formula::{Formula, Settings};
+use super::update::{Applied, FormulaWork};
 use super::{Adam, AdamW, Clock, Lion, Sgd};
-use crate::kernels::panels::Span;
 use crate::simd::{Real, Simd};
 
 /// From the list of optimizers to [`Optimizer`] and [`Rule`], which are one of them.
@@ -58,18 +57,11 @@ macro_rules! registry {
                 }
             }
 
-            /// [`Update`] by this rule. A formula is compiled once for an instruction set and a type,
-            /// and called.
+            /// Does some work with the rule's formula, by a call.
             #[inline(always)]
-            pub fn update<S: Simd>(
-                &self,
-                w: Span<T>,
-                g: Span<T>,
-                moments: [Span<T>; MOMENTS],
-                live: usize,
-            ) {
+            pub fn apply<S: Simd, W: FormulaWork<T>>(&self, work: W) {
                 match *self {
-                    $(Self::$Name(formula) => S::call(Update { formula, w, g, moments, live }),)+
+                    $(Self::$Name(formula) => S::call(Applied::<T, _, W>::new(formula, work)),)+
                 }
             }
         }

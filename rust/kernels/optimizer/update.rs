@@ -1,60 +1,90 @@
-//! A formula on the elements of a parameter.
+//! A formula on the elements of parameters.
+
+use std::marker::PhantomData;
 
 use super::formula::{Formula, MOMENTS};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
-/// Rows with so few parameters take a register of four lanes.
-const FOUR: usize = 4;
+/// Work that is done with any formula: compiled once for each, for an instruction set and a type, and
+/// called.
+pub trait FormulaWork<T: Real> {
+    /// Does the work.
+    fn run<S: Simd, F: Formula<T>>(self, formula: F);
+}
+
+/// Some work with a formula.
+pub(super) struct Applied<T, F, W> {
+    formula: F,
+    work: W,
+    element: PhantomData<T>,
+}
+
+impl<T, F, W> Applied<T, F, W> {
+    #[inline(always)]
+    pub(super) fn new(formula: F, work: W) -> Self {
+        Self { formula, work, element: PhantomData }
+    }
+}
+
+impl<T: Real, F: Formula<T>, W: FormulaWork<T>> Kernel for Applied<T, F, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.work.run::<S, F>(self.formula);
+    }
+}
 
 /// Updates the parameters `w` in place with the gradients `g`.
-#[derive(Clone, Copy, Debug)]
-pub struct Update<T, F> {
-    /// The formula with its numbers.
-    pub formula: F,
+#[derive(Debug)]
+pub struct Update<T> {
     /// Parameters, rows of 16.
     pub w: Span<T>,
     /// Gradients, as many.
     pub g: Span<T>,
     /// As many of each moment that the formula uses.
     pub moments: [Span<T>; MOMENTS],
-    /// How many of each row's 16 are to be updated; others may be.
-    pub live: usize,
 }
 
-impl<T: Real, F: Formula<T>> Kernel for Update<T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Self { formula, w, g, moments, live } = self;
-        assert!(w.len().is_multiple_of(LANES) && g.len() == w.len() && live <= LANES);
-        for k in 0..MOMENTS {
-            assert!(k >= formula.moments() || moments[k].len() == w.len());
-        }
-        if live == LANES {
-            self.rows::<S::Lanes<T>>();
-        } else if live > FOUR {
-            self.rows::<S::Register<T>>();
-        } else {
-            self.rows::<S::Four<T>>();
-        }
+impl<T> Clone for Update<T> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-impl<T: Real, F: Formula<T>> Update<T, F> {
-    /// Of each row as many vectors as hold its `live` elements.
+impl<T> Copy for Update<T> {}
+
+impl<T: Real> FormulaWork<T> for Update<T> {
     #[inline(always)]
-    fn rows<V: Vector<T>>(self) {
-        let Self { formula, w, g, moments, live } = self;
+    fn run<S: Simd, F: Formula<T>>(self, formula: F) {
+        self.rows::<S::Lanes<T>, F>(formula, (0, self.w.len() / LANES), LANES);
+    }
+}
+
+impl<T: Real> Update<T> {
+    /// Rows of 16 from element `at` on, as many vectors of each as hold its first `live` elements.
+    #[inline(always)]
+    pub(in crate::kernels) fn rows<V: Vector<T>, F: Formula<T>>(
+        self,
+        formula: F,
+        (at, rows): (usize, usize),
+        live: usize,
+    ) {
+        let Self { w, g, moments } = self;
         let kept = formula.moments();
-        let mut row = 0;
-        while row < w.len() {
+        let end = at + rows * LANES;
+        assert!(end <= w.len() && g.len() == w.len() && live <= LANES);
+        for k in 0..MOMENTS {
+            assert!(k >= kept || moments[k].len() == w.len());
+        }
+        let mut row = at;
+        while row < end {
             let mut lane = 0;
             while lane < live {
                 let i = row + lane;
-                // SAFETY: the lanes from i on are in each span that is used (`run` asserts it, and
-                // vectors divide rows of 16), and whoever made the spans vouches for their memory.
+                // SAFETY: the lanes from i on are in each span that is used (asserted above, and vectors
+                // divide rows of 16), and whoever made the spans vouches for their memory.
                 unsafe {
                     let mut lanes = [V::zero(); MOMENTS];
                     for k in 0..MOMENTS {

@@ -4,16 +4,16 @@ use super::rows::Rows;
 use super::update::{Sums, TinyUpdate};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::optimizer::Rules;
-use crate::simd::{Kernel, Real, Simd};
+use crate::simd::{Kernel, Simd};
 
 /// What comes after the losses of a step.
-pub enum Then<T: Real> {
+pub enum Then {
     /// Nothing, of this and the following steps.
     Stop,
     /// Sums over rows: others are to follow.
     Sums,
-    /// Sums, and an update by these rules.
-    Update(Rules<T>),
+    /// Sums, and an update.
+    Update,
 }
 
 /// Steps on the same rows. An epoch that is one batch of one chunk is a step of this, whose rows are
@@ -21,12 +21,13 @@ pub enum Then<T: Real> {
 pub struct Steps<'a, 'f, T: Elementary> {
     /// The rows.
     pub rows: Rows<'a, T>,
-    /// The update of the layers; its rules are a step's own.
+    /// The update of the layers.
     pub update: TinyUpdate<'a, T>,
     /// Whether sums over rows begin at +0, or go on from what the gradient holds.
     pub fresh: bool,
-    /// Called when the losses of a step are there.
-    pub then: &'f mut dyn FnMut() -> Then<T>,
+    /// Called when the losses of a step are there; puts the rules of its update where they are read, since
+    /// a copy of what was stored by halves would wait.
+    pub then: &'f mut dyn FnMut(&mut Rules<T>) -> Then,
     /// Steps.
     pub times: usize,
 }
@@ -36,16 +37,16 @@ impl<T: Elementary> Kernel for Steps<'_, '_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { rows, update, fresh, then, times } = self;
+        let Self { rows, mut update, fresh, then, times } = self;
         let step = rows.step;
         let TinyUpdate { layers, gradient, .. } = update;
         let loaded = rows.load::<S>();
         for _ in 0..times {
             loaded.pass::<S>();
-            let update = match then() {
+            let update = match then(&mut update.rules) {
                 Then::Stop => return,
                 Then::Sums => None,
-                Then::Update(rules) => Some(TinyUpdate { rules, ..update }),
+                Then::Update => Some(&update),
             };
             Sums { step, layers, gradient, fresh, update }.run::<S>();
         }

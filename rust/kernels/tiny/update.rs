@@ -3,7 +3,7 @@
 use super::chains::{Left, Start};
 use super::layers::{FOUR, ROOM, Step, TinyLayer};
 use super::turn::turn;
-use crate::kernels::optimizer::{MOMENTS, Rule, Rules, plain_sgd};
+use crate::kernels::optimizer::{self, Formula, FormulaWork, MOMENTS, Rules, plain_sgd};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -18,18 +18,22 @@ pub(super) struct Sums<'a, T: Real> {
     /// Whether the sums over rows begin at +0, or go on from what `gradient` holds.
     pub(super) fresh: bool,
     /// The update, if these are the last rows.
-    pub(super) update: Option<TinyUpdate<'a, T>>,
+    pub(super) update: Option<&'a TinyUpdate<'a, T>>,
 }
 
 impl<T: Real> Sums<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(self) {
+        let rates = self.update.map(TinyUpdate::plain_rates);
         // From the last, whose gradient is there first, and whose input the first step on.
         for layer in self.layers.iter().rev().filter(|layer| layer.trainable) {
             self.sums::<S>(layer);
-            if let Some(update) = &self.update {
-                update.layer::<S>(layer);
+            if let (Some(update), Some(rates)) = (self.update, rates) {
+                update.plain::<S>(layer, rates);
             }
+        }
+        if let (Some(update), Some(rates)) = (self.update, rates) {
+            update.formulas::<S>(rates);
         }
     }
 
@@ -75,48 +79,57 @@ impl<T: Real> Kernel for TinyUpdate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
+        let rates = self.plain_rates();
         for layer in self.layers.iter().filter(|layer| layer.trainable) {
-            self.layer::<S>(layer);
+            self.plain::<S>(layer, rates);
         }
+        self.formulas::<S>(rates);
     }
 }
 
 impl<T: Real> TinyUpdate<'_, T> {
+    /// The learning rates of weights and biases, where plain SGD updates them.
     #[inline(always)]
-    fn layer<S: Simd>(&self, layer: &TinyLayer) {
-        let TinyLayer { weight, inputs, bias, outputs, .. } = *layer;
-        self.tensor::<S>(&self.rules.weight, (weight, inputs), outputs);
-        if layer.has_bias {
-            self.tensor::<S>(&self.rules.bias, (bias, 1), outputs);
+    fn plain_rates(&self) -> [Option<T>; 2] {
+        [self.rules.weight.plain_sgd(), self.rules.bias.plain_sgd()]
+    }
+
+    /// What plain SGD updates of a layer.
+    #[inline(always)]
+    fn plain<S: Simd>(&self, layer: &TinyLayer, [weight, bias]: [Option<T>; 2]) {
+        if let Some(lr) = weight {
+            self.plain_tensor::<S>(lr, (layer.weight, layer.inputs), layer.outputs);
+        }
+        if layer.has_bias
+            && let Some(lr) = bias
+        {
+            self.plain_tensor::<S>(lr, (layer.bias, 1), layer.outputs);
         }
     }
 
-    /// `rows` rows of 16 elements from `at` on, `live` of each.
+    /// What other formulas update, of all layers: a call for their weights and one for their biases.
     #[inline(always)]
-    fn tensor<S: Simd>(&self, rule: &Rule<T>, (at, rows): (usize, usize), live: usize) {
-        if let Some(lr) = rule.plain_sgd() {
-            if live <= FOUR {
-                self.plain_rows::<S::Four<T>>(lr, at, rows, live);
-            } else {
-                self.plain_rows::<S::Register<T>>(lr, at, rows, live);
-            }
-            return;
+    fn formulas<S: Simd>(&self, [weight, bias]: [Option<T>; 2]) {
+        if weight.is_none() {
+            self.rules.weight.apply::<S, _>(Tensors { update: self, biases: false });
         }
-        let end = at + rows * LANES;
-        let mut moments = [Span::empty(); MOMENTS];
-        for k in 0..MOMENTS {
-            if !self.moments[k].is_empty() {
-                moments[k] = self.moments[k].slice(at, end);
-            }
+        if bias.is_none() {
+            self.rules.bias.apply::<S, _>(Tensors { update: self, biases: true });
         }
-        let (w, g) = (self.parameters.slice(at, end), self.gradient.slice(at, end));
-        rule.update::<S>(w, g, moments, live);
     }
 
-    /// Plain SGD of `rows` rows of 16 elements from `at` on, as many registers of each as hold `live` of
-    /// them.
     #[inline(always)]
-    fn plain_rows<V: Vector<T>>(&self, lr: T, at: usize, rows: usize, live: usize) {
+    fn plain_tensor<S: Simd>(&self, lr: T, rows: (usize, usize), live: usize) {
+        if live <= FOUR {
+            self.plain_rows::<S::Four<T>>(lr, rows, live);
+        } else {
+            self.plain_rows::<S::Register<T>>(lr, rows, live);
+        }
+    }
+
+    /// Plain SGD of rows of 16 elements, as many registers of each as hold `live` of them.
+    #[inline(always)]
+    fn plain_rows<V: Vector<T>>(&self, lr: T, (at, rows): (usize, usize), live: usize) {
         let lr = V::splat(lr);
         for row in 0..rows {
             let mut lane = 0;
@@ -128,6 +141,32 @@ impl<T: Real> TinyUpdate<'_, T> {
                     plain_sgd(lr, V::load(place), V::load(self.gradient.at(i))).store(place);
                 }
                 lane += V::LANES;
+            }
+        }
+    }
+}
+
+/// The weights, or the biases, of all layers that are trained.
+struct Tensors<'a, T: Real> {
+    update: &'a TinyUpdate<'a, T>,
+    biases: bool,
+}
+
+impl<T: Real> FormulaWork<T> for Tensors<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, F: Formula<T>>(self, formula: F) {
+        let TinyUpdate { layers, parameters, gradient, moments, .. } = *self.update;
+        let update = optimizer::Update { w: parameters, g: gradient, moments };
+        for layer in layers.iter().filter(|layer| layer.trainable) {
+            let rows = match self.biases {
+                false => (layer.weight, layer.inputs),
+                true if layer.has_bias => (layer.bias, 1),
+                true => continue,
+            };
+            if layer.outputs <= FOUR {
+                update.rows::<S::Four<T>, F>(formula, rows, layer.outputs);
+            } else {
+                update.rows::<S::Register<T>, F>(formula, rows, layer.outputs);
             }
         }
     }

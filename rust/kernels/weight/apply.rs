@@ -2,7 +2,7 @@
 
 use super::block::{Block, LinearState, Parameter};
 use crate::kernels::gemm::Transpose;
-use crate::kernels::optimizer::MOMENTS;
+use crate::kernels::optimizer::{MOMENTS, Update};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Real, Simd};
 
@@ -82,5 +82,6 @@ fn update<T: Real, S: Simd>(
             moments[k] = part(moment);
         }
     }
-    parameter.rule.update::<S>(part(parameter.values), gradient, moments, LANES);
+    let w = part(parameter.values);
+    parameter.rule.apply::<S, _>(Update { w, g: gradient, moments });
 }

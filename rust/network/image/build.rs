@@ -1,5 +1,6 @@
 //! From the layers before Flatten to ops on images.
 
+use super::memory::ImageMemory;
 use super::op::{Home, ImageBuffer, ImageMask, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{Convolution, ImageProgram};
 use super::stages::{Stages, band_rows, in_bands};
@@ -26,49 +27,6 @@ enum ImageTrail {
     Nothing,
 }
 
-/// Where images get their memory.
-struct Memory {
-    /// Whether those of all blocks are kept, each in its own.
-    keeps_all: bool,
-    /// Blocks of 16 samples of a slab.
-    slab_blocks: usize,
-    tile: Buffers,
-}
-
-impl Memory {
-    fn images<T: Elementary>(
-        &mut self,
-        shape: ImageShape,
-        blocks: usize,
-        batch: &mut Buffers,
-    ) -> ImageBuffer {
-        let rows = shape.panel_rows();
-        let home = if self.keeps_all {
-            Home::Batch(batch.add::<T>(rows, self.slab_blocks * LANES))
-        } else {
-            Home::Tile(self.tile.add::<T>(rows, blocks * LANES), blocks)
-        };
-        ImageBuffer { home, shape }
-    }
-
-    /// Images of which a tile has so many rows at a time.
-    fn window<T: Elementary>(&mut self, shape: ImageShape, rows: usize) -> ImageBuffer {
-        let id = self.tile.add::<T>(rows.min(shape.height) * shape.row_stride(), LANES);
-        ImageBuffer { home: Home::Window(id), shape }
-    }
-
-    /// Images for what is computed from `from`: the same unless their content is still `needed`.
-    fn place<T: Elementary>(
-        &mut self,
-        from: ImageBuffer,
-        needed: bool,
-        blocks: usize,
-        batch: &mut Buffers,
-    ) -> ImageBuffer {
-        if needed || self.keeps_all { self.images::<T>(from.shape, blocks, batch) } else { from }
-    }
-}
-
 /// Makes an [`ImageProgram`]: the forward pass, then, when the rows' way back is known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
     spec: &'a Spec,
@@ -78,7 +36,7 @@ pub(in crate::network) struct ImageBuilder<'a> {
     tile_blocks: usize,
     /// The last pool, whose images a Linear layer takes as they are.
     last_pool: Option<usize>,
-    memory: Memory,
+    memory: ImageMemory,
     gathered: BufferId,
     input: ImageBuffer,
     output: ImageBuffer,
@@ -108,7 +66,7 @@ impl<'a> ImageBuilder<'a> {
         let most = if weights * size_of::<T>() <= CACHED_WEIGHTS { 1 } else { TILE_BLOCKS };
         let tile_blocks = most.min(slab_blocks.max(1));
         let keeps_all = task == Task::Trace;
-        let mut memory = Memory { keeps_all, slab_blocks, tile: Buffers::default() };
+        let mut memory = ImageMemory { keeps_all, slab_blocks, tile: Buffers::default() };
         let gathered = memory.tile.add::<T>(LANES, image.features().min(GATHERED));
         let input = memory.images::<T>(image, tile_blocks, batch);
         // A trace shows rows of features. The weight gradient is one chain, and not a tree of them.

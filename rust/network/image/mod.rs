@@ -13,10 +13,12 @@
 //! exists as a window of rows alone.
 //!
 //! - `op.rs`: the ops, as data; `program.rs`: [`ImageProgram`], the stages that they form.
-//! - `build.rs`: from layers to a program; `stages.rs`: which ops go together, in bands of how many rows.
+//! - `build.rs`: from layers to a program; `memory.rs`: where its images get their memory; `stages.rs`:
+//!   which ops go together, in bands of how many rows.
 //! - `run.rs`: the ops at work on one block.
 
 mod build;
+mod memory;
 mod op;
 mod program;
 mod run;

@@ -8,9 +8,9 @@ use crate::simd::LANES;
 ///
 /// Every pointer that a kernel works on is made here. That tiles running at the same time write
 /// disjoint elements is the plan's doing: the tiles of the row phase own their rows of every buffer
-/// of the workspace, or of those that a part makes their columns, and only read parameters; the tiles
-/// of the weight phase own their block of parameters and only read the workspace; and a barrier lies
-/// between the phases, and between parts. A view is used only while the `State` or `Workspace` it was
+/// of the workspace, or of those that a segment makes their columns, and only read parameters; the
+/// tiles of the weight phase own their block of parameters and only read the workspace; and a barrier
+/// lies between the phases, and between segments. A view is used only while the `State` or `Workspace` it was
 /// made from is borrowed. That kernels get views of the sizes that they need is the plan's doing too:
 /// its ops name buffers that it has laid out for them, [`Plan`](crate::network::Plan) refuses states and
 /// workspaces of others, and a batch with labels that are no class.

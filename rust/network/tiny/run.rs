@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
-use crate::kernels::optimizer::{MOMENTS, Optimizer};
+use crate::kernels::optimizer::{MOMENTS, Optimizer, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
@@ -81,12 +81,12 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let rows = self.chunk(state, workspace, (0, count));
         let update = self.first_update(state, whole(workspace.gradient()));
         let mut last = StepLoss::NONE;
-        let mut then = || {
+        let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
             if last.is_finite() {
                 each(last);
             }
-            self.then_update(state, &last)
+            self.then_update(state, &last, rules)
         };
         self.isa.run(Steps { rows, update, fresh: true, then: &mut then, times });
         Ok(last)
@@ -117,12 +117,12 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
                 let whole = first == batch.rows && start == 0 && tiny.groups.len() == 1;
                 let update = self.first_update(state, gradient);
                 let mut loss = None;
-                let mut then = || {
+                let mut then = |rules: &mut Rules<T>| {
                     if !whole {
                         return Then::Sums;
                     }
                     let total = self.loss.total(workspace, batch.rows, &self.divisors);
-                    self.then_update(state, loss.insert(total))
+                    self.then_update(state, loss.insert(total), rules)
                 };
                 isa.run(Steps { rows, update, fresh, then: &mut then, times: 1 });
                 if let Some(loss) = loss {
@@ -143,13 +143,14 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Ok(loss)
     }
 
-    /// The update of all layers by the rules that they share, if the loss is finite.
-    fn then_update(&self, state: &mut State<T>, loss: &StepLoss) -> Then<T> {
+    /// The rules of an update, which all layers share, if the loss is finite.
+    fn then_update(&self, state: &mut State<T>, loss: &StepLoss, rules: &mut Rules<T>) -> Then {
         if !loss.is_finite() {
             return Then::Stop;
         }
         state.begin_update(self.optimizer);
-        Then::Update(state.rules(self.optimizer, self.tiny.groups[0].0))
+        *rules = state.rules(self.optimizer, self.tiny.groups[0].0);
+        Then::Update
     }
 
     /// The row phase of `count` rows of the batch from row `first` on.
