@@ -1,6 +1,5 @@
 """tests/fuzz.py: some of its cases, and that it finds what is planted."""
 
-import re
 import subprocess
 import sys
 
@@ -41,15 +40,16 @@ def test_programs_call_every_method_and_are_always_the_same() -> None:
         ("wrong_bit", "forward", "bits"),
         ("undocumented", "train_on_batch", "KeyError"),
         ("changed_by_error", "loss_and_grad", "changed: ['learning_rate']"),
-        ("writes", "predict(_proba)?", "X was written to"),
+        ("writes", "predict", "X was written to"),
         ("crash", "evaluate", "status -"),
     ],
 )
 def test_a_planted_fault_is_found(plant: str, method: str, said: str) -> None:
-    found = next(iter(campaign.campaign(0, CASES, plant)), None)
+    # What a call has written to may also be found by the next, in other words.
+    findings = campaign.campaign(0, CASES, plant)
+    found = next((finding for finding in findings if said in finding.reason), None)
     assert found is not None
-    assert re.search(rf"model\.{method}\(", found.source)
-    assert said in found.reason
+    assert f"model.{method}(" in found.source
     if plant != "crash":  # all but the call and its model is gone
         assert len(found.source.splitlines()) <= 5
 
