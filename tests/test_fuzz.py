@@ -1,5 +1,6 @@
 """tests/fuzz.py: some of its cases, and that it finds what is planted."""
 
+import re
 import subprocess
 import sys
 
@@ -40,14 +41,14 @@ def test_programs_call_every_method_and_are_always_the_same() -> None:
         ("wrong_bit", "forward", "bits"),
         ("undocumented", "train_on_batch", "KeyError"),
         ("changed_by_error", "loss_and_grad", "changed: ['learning_rate']"),
-        ("writes", "predict", "X was written to"),
+        ("writes", "predict(_proba)?", "X was written to"),
         ("crash", "evaluate", "status -"),
     ],
 )
 def test_a_planted_fault_is_found(plant: str, method: str, said: str) -> None:
     found = next(iter(campaign.campaign(0, CASES, plant)), None)
     assert found is not None
-    assert f"model.{method}(" in found.source
+    assert re.search(rf"model\.{method}\(", found.source)
     assert said in found.reason
     if plant != "crash":  # all but the call and its model is gone
         assert len(found.source.splitlines()) <= 5
