@@ -4,7 +4,7 @@
 //!   what it counts from update to update.
 //! - `sgd.rs`, `adam.rs`, `adamw.rs`, `lion.rs`: one optimizer a file, its settings and its formula (N5 has them all).
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
-//! - `rules.rs`: [`Rules`], what weights and biases of a layer are updated by.
+//! - `rules.rs`: what weights and biases of a layer are updated by.
 //! - `update.rs`: [`FormulaWork`], what is done with a formula: [`Update`], and that of small networks.
 //!
 //! A parameter and its moments are stored with magnitudes below [`Real::FLUSH`](crate::simd::Real::FLUSH)
@@ -25,7 +25,6 @@ pub use adamw::{AdamW, AdamWFormula};
 pub use clock::Clock;
 pub use formula::{Formula, MOMENTS, Settings};
 pub use lion::{Lion, LionFormula};
-pub use registry::{Optimizer, Rule};
-pub use rules::Rules;
+pub use registry::{Optimizer, Rule, Rules};
 pub use sgd::{Sgd, SgdFormula, plain_sgd};
 pub use update::{FormulaWork, Update};

@@ -1,6 +1,7 @@
 //! The optimizers that there are.
 
 use super::formula::{Formula, Settings};
+use super::rules::formulas;
 use super::update::{Applied, FormulaWork};
 use super::{Adam, AdamW, Clock, Lion, Sgd};
 use crate::simd::{Real, Simd};
@@ -39,11 +40,17 @@ macro_rules! registry {
                 }
             }
 
-            /// The rule of the update that the clock has counted.
+            /// The rules of the update that the clock has counted, for a layer with the factor
+            /// `lr_scale` on the learning rate.
             #[inline]
-            pub(super) fn rule<T: Real>(&self, learning_rate: f64, clock: &Clock) -> Rule<T> {
+            #[must_use]
+            pub fn rules<T: Real>(&self, learning_rate: f64, lr_scale: f64, clock: &Clock) -> Rules<T> {
                 match self {
-                    $(Self::$Name(settings) => Rule::$Name(settings.formula(learning_rate, clock)),)+
+                    $(Self::$Name(settings) => {
+                        // Each is made of numbers: a copy of one would wait until it was stored.
+                        let [weight, bias] = formulas(settings, learning_rate, lr_scale, clock);
+                        Rules { weight: Rule::$Name(weight), bias: Rule::$Name(bias) }
+                    })+
                 }
             }
         }
@@ -66,6 +73,15 @@ macro_rules! registry {
             }
         }
     };
+}
+
+/// The rules of one update of a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules<T: Real> {
+    /// Of its weight.
+    pub weight: Rule<T>,
+    /// Of its bias.
+    pub bias: Rule<T>,
 }
 
 impl<T: Real> Rule<T> {

@@ -1,23 +1,18 @@
-//! What the rules of a layer's parameters are.
+//! What the parameters of a layer are updated by.
 
-use super::{Clock, Optimizer, Rule};
+use super::Clock;
+use super::formula::Settings;
 use crate::simd::Real;
 
-/// The rules of one update of a layer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules<T: Real> {
-    /// Of its weight.
-    pub weight: Rule<T>,
-    /// Of its bias.
-    pub bias: Rule<T>,
-}
-
-impl Optimizer {
-    /// The rules of the update that the clock has counted, for a layer with the factor `lr_scale` on the
-    /// learning rate: biases are updated, and decay, as weights.
-    #[must_use]
-    pub fn rules<T: Real>(&self, learning_rate: f64, lr_scale: f64, clock: &Clock) -> Rules<T> {
-        let rule = self.rule(learning_rate * lr_scale, clock);
-        Rules { weight: rule, bias: rule }
-    }
+/// The formulas of a layer's weight and of its bias, for the update that the clock has counted, with the
+/// layer's factor `lr_scale` on the learning rate: biases are updated, and decay, as weights.
+#[inline(always)]
+pub(super) fn formulas<T: Real, S: Settings>(
+    settings: &S,
+    learning_rate: f64,
+    lr_scale: f64,
+    clock: &Clock,
+) -> [S::Formula<T>; 2] {
+    let formula = settings.formula(learning_rate * lr_scale, clock);
+    [formula, formula]
 }
