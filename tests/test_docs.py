@@ -60,6 +60,7 @@ def test_page(page: Path) -> None:
         "quickstart.md",
         "cross-entropy.md",
         "backprop.md",
+        "layers.md",
         "optimizers.md",
         "files.md",
         "lenet.md",
