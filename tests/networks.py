@@ -45,7 +45,7 @@ def drawn(number: int) -> Network:
     def width() -> int:
         return int(pick(range(1, pick((4, 17, 70)))))
 
-    activations = [im.Sigmoid(), im.Tanh(), im.ReLU(), im.GELU(), im.SiLU(), im.ELU()]
+    activations = [im.Sigmoid(), im.Tanh(), im.ReLU(), im.GELU(), im.SiLU(), im.ELU(), im.Mish()]
     outputs = width()
     rows = pick(range(1, pick((6, 40, 700))))
     losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE()]

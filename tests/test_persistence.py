@@ -157,6 +157,7 @@ SPECS: list[Any] = [
     layers.ELU(2.0),
     layers.GELU("tanh"),
     layers.SiLU(),
+    layers.Mish(),
     layers.Softplus(2.0, 5.0),
     losses.BinaryCrossEntropy(pos_weight=[1, 2]),
     losses.CrossEntropy(class_weight=[1, 0.1], ignore_index=-1),

@@ -24,6 +24,7 @@ from ironmlp.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Mish,
     ReLU,
     Residual,
     Sigmoid,
@@ -82,6 +83,7 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     ELU: {"alpha": 0.5},
     GELU: {"approximate": "tanh"},
     SiLU: {},
+    Mish: {},
     Softplus: {"beta": 2.0, "threshold": 10.0},
     BinaryCrossEntropy: {"from_logits": True, "pos_weight": (1.0, 2.0), "reduction": "sum"},
     CrossEntropy: {

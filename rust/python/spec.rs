@@ -75,6 +75,7 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
             other => return Err(unknown("approximate", other, "none, tanh")),
         },
         "SiLU" => Activation::Silu,
+        "Mish" => Activation::Mish,
         "Softplus" => Activation::Softplus {
             beta: get(object, "beta")?,
             threshold: get(object, "threshold")?,

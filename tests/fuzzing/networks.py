@@ -13,7 +13,7 @@ WIDTHS = {1: 3, 2: 3, 3: 3, 5: 2, 8: 1, 15: 1, 16: 2, 17: 2, 33: 1, 70: 0.4}
 ACTIVATIONS = (
     *("im.Sigmoid()", "im.Tanh()", "im.ReLU()", "im.GELU()", "im.GELU('tanh')", "im.SiLU()"),
     *("im.LeakyReLU(0.25)", "im.ELU()", "im.ELU(0.5)", "im.Softplus()", "im.Softplus(2.0, 4.0)"),
-    "im.Identity()",
+    *("im.Identity()", "im.Mish()"),
 )
 
 INITIALIZERS = ("torch_linear", "glorot_uniform", "he_normal", "normal", "zeros")

@@ -126,6 +126,7 @@ def activations(rng: np.random.Generator) -> list[Case]:
         ("GELU", {"approximate": "none"}, nn.GELU()),
         ("GELU", {"approximate": "tanh"}, nn.GELU(approximate="tanh")),
         ("SiLU", {}, nn.SiLU()),
+        ("Mish", {}, nn.Mish()),
         ("Softplus", {}, nn.Softplus()),
         ("Softplus", {"beta": 2.0, "threshold": 5.0}, nn.Softplus(2.0, 5.0)),
     ]

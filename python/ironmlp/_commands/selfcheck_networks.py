@@ -215,6 +215,21 @@ NETWORKS = {
         batch_size=300,
         soft=True,
     ),
+    "mish": Network(
+        (
+            im.Conv2d(1, 5, 3),
+            im.Mish(),
+            im.MaxPool2d(2),
+            im.Flatten(),
+            *dense([60, 34, 3], im.Mish(), drop=0.1),
+        ),
+        im.CrossEntropy(),
+        im.SGD(lr=0.1, momentum=0.5),
+        rows=150,
+        batch_size=64,
+        weighted=True,
+        image=(1, 8, 10),
+    ),
     "outputs": Network(
         (*dense([12, 40], im.ELU()), im.ELU(), im.Linear(40, 130, init="zeros")),
         im.MSE(),

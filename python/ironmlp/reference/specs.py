@@ -16,7 +16,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Dropout": {"p": 0.5},
     "LayerNorm": {"eps": 1e-5, "affine": True, "trainable": True, "lr_scale": 1.0},
     "Residual": {},
-    **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU")},
+    **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU", "Mish")},
     "LeakyReLU": {"negative_slope": 0.01},
     "ELU": {"alpha": 1.0},
     "GELU": {"approximate": "none"},

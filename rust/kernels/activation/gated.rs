@@ -1,4 +1,4 @@
-//! z times a gate, which goes from 0 to 1 as z grows: the two forms of GELU, and SiLU.
+//! z times a gate, which goes from 0 to 1 as z grows: the two forms of GELU, SiLU, and Mish.
 
 use super::curve::Curve;
 use crate::kernels::elementary::Elementary;
@@ -70,5 +70,35 @@ impl<T: Elementary> Curve<T> for Silu {
         let one = V::splat(T::ONE);
         let s = T::sigmoid(z);
         s.mul(z.fma(one.sub(s), one))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Mish;
+
+impl<T: Elementary> Curve<T> for Mish {
+    const NEEDS_INPUT: bool = true;
+
+    #[inline(always)]
+    fn forward<V: Vector<T>>(self, z: V) -> V {
+        T::mish(z)
+    }
+    /// (n + 4 z c / d) / d, where n / d is the tangent, and with e = e^-abs(z):
+    /// n = 1 + 2e, d = n + 2e^2, c = e^2 (1 + e) above 0; n = e (2 + e), d = 2 + n, c = e (1 + e) below.
+    /// c is 0 before z overflows.
+    #[inline(always)]
+    fn derivative<V: Vector<T>>(self, z: V) -> V {
+        let one = V::splat(T::ONE);
+        let e = T::exp(z.abs().neg());
+        let twice = e.add(e);
+        let (below, above) = (e.fma(e, twice), twice.add(one));
+        let square = e.fma(e, e);
+        let negative = z.sign_mask();
+        let n = V::select(negative, below, above);
+        let d = V::select(negative, below.add(V::constant(2.0)), twice.fma(e, above));
+        let c = V::select(negative, square, e.mul(square));
+        let reciprocal = one.div(d);
+        let rise = z.mul(c.mul(V::constant(4.0)));
+        rise.fma(reciprocal, n).mul(reciprocal)
     }
 }

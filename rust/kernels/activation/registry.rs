@@ -1,7 +1,7 @@
 //! The activations that there are.
 
 use super::curve::{Curve, CurveWork};
-use super::gated::{Gelu, GeluTanh, Silu};
+use super::gated::{Gelu, GeluTanh, Mish, Silu};
 use super::rectified::{Elu, Identity, LeakyRelu, Relu};
 use super::sigmoidal::{Sigmoid, Tanh};
 use super::softplus::Softplus;
@@ -59,6 +59,8 @@ registry! {
     GeluTanh,
     /// z sigmoid(z).
     Silu,
+    /// z tanh(log(1 + e^z)).
+    Mish,
     /// log(1 + e^(beta z)) / beta; z where beta z > threshold.
     Softplus {
         /// Above 0.
