@@ -164,6 +164,7 @@ SPECS: list[Any] = [
     losses.MSE(),
     losses.MAE(reduction="sum"),
     losses.Huber(0.1),
+    losses.LogCosh(),
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
     optimizers.AdamW(weight_decay=0.5),

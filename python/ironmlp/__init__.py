@@ -48,7 +48,7 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
 from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
@@ -85,6 +85,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Lion",
+    "LogCosh",
     "Loss",
     "MaxPool2d",
     "Mish",

@@ -158,6 +158,7 @@ fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
         "MSE" => Loss::Mse,
         "MAE" => Loss::Mae,
         "Huber" => Loss::Huber { delta: get(object, "delta")? },
+        "LogCosh" => Loss::LogCosh,
         other => return Err(no_such("loss", other)),
     };
     let reduction = match get::<String>(object, "reduction")?.as_str() {

@@ -45,7 +45,8 @@ def model(draw: Draw) -> Model:
         if draw.maybe(0.15):
             layers.append(f"im.Dropout({draw.one([0.0, 0.25, 0.5])})")
         width = wider
-    kind = draw.weighted({"mse": 3, "mae": 1, "huber": 1, "binary": 3, "cross": 4, "own": 1})
+    regressions = {"mse": 3, "mae": 1, "huber": 1, "log_cosh": 1}
+    kind = draw.weighted(regressions | {"binary": 3, "cross": 4, "own": 1})
     outputs = draw.weighted({1: 3, 2: 2, 3: 2, 10: 1, 17: 0.5})
     outputs = max(outputs, 2) if kind == "cross" else outputs
     layers.append(linear(draw, width, outputs))
@@ -161,9 +162,9 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
             reduction=reduction,
         )
         return source, "probabilities" if soft else "classes", ignored
-    name = {"mse": "im.MSE", "mae": "im.MAE", "huber": "im.Huber"}[kind]
+    names = {"mse": "im.MSE", "mae": "im.MAE", "huber": "im.Huber", "log_cosh": "im.LogCosh"}
     delta = draw.one([None, 0.25]) if kind == "huber" else None
-    return call(name, delta=delta, reduction=reduction), "numbers", None
+    return call(names[kind], delta=delta, reduction=reduction), "numbers", None
 
 
 def optimizer(draw: Draw) -> str:

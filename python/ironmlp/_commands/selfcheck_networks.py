@@ -207,6 +207,14 @@ NETWORKS = {
         batch_size=50,
         weighted=True,
     ),
+    "log_cosh": Network(
+        dense([6, 11, 2], im.Mish()),
+        im.LogCosh(),
+        im.SGD(lr=0.1),
+        rows=90,
+        batch_size=25,
+        weighted=True,
+    ),
     "flags": Network(
         dense([9, 21, 6], im.SiLU(), init="glorot_uniform"),
         im.BinaryCrossEntropy(pos_weight=[0.5, 1, 2, 3, 4, 5], reduction="sum"),

@@ -27,6 +27,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "MSE": {"reduction": "mean"},
     "MAE": {"reduction": "mean"},
     "Huber": {"delta": 1.0, "reduction": "mean"},
+    "LogCosh": {"reduction": "mean"},
     "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False},
     "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
     "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2},

@@ -3,7 +3,8 @@
 //! - `registry.rs`: [`Loss`], the losses as data; a new sum over outputs is a line there.
 //! - `loss_rows.rs`: [`LossRows`], their computation.
 //! - `pointwise.rs`: the rows of losses that are a sum over outputs. Their formulas: `binary.rs` the
-//!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber.
+//!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber,
+//!   log cosh.
 //! - `softmax.rs`: softmax cross-entropy, and softmax itself.
 //! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.

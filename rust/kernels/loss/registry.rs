@@ -2,7 +2,7 @@
 
 use super::binary::{OfLogits, OfProbabilities};
 use super::pointwise::PointwiseLosses;
-use super::regression::{Absolute, Huber, Squared};
+use super::regression::{Absolute, Huber, LogCosh, Squared};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::runtime::memory;
@@ -86,6 +86,8 @@ registry! {
         /// Where one becomes the other.
         delta,
     } = Huber,
+    /// The logarithm of the hyperbolic cosine of the difference.
+    LogCosh = LogCosh,
 }
 
 /// The class of a row that counts for nothing; any negative class is one.
