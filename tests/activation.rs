@@ -25,6 +25,7 @@ pub fn all() -> Vec<Activation> {
         Activation::Gelu,
         Activation::GeluTanh,
         Activation::Silu,
+        Activation::Mish,
         Activation::Softplus { beta: 1.0, threshold: 20.0 },
         Activation::Softplus { beta: 3.0, threshold: 2.0 },
     ];
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Activation> {
             | Activation::Gelu
             | Activation::GeluTanh
             | Activation::Silu
+            | Activation::Mish
             | Activation::Softplus { .. } => {}
         }
     }
@@ -77,6 +79,7 @@ fn oracle(activation: Activation, z: f64) -> f64 {
             z / 2.0 * (1.0 + inner.tanh())
         }
         Activation::Silu => z * sigmoid(z),
+        Activation::Mish => z * z.exp().ln_1p().tanh(),
         Activation::Softplus { beta, threshold } => {
             if beta * z > threshold {
                 z

@@ -27,6 +27,7 @@ from ironmlp.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Mish,
     ReLU,
     Residual,
     Sigmoid,
@@ -34,7 +35,7 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
 from ironmlp.optimizers import SGD
 
 Array = np.ndarray[Any, Any]
@@ -57,6 +58,7 @@ LAYERS: tuple[Layer, ...] = (
     GELU(),
     GELU("tanh"),
     SiLU(),
+    Mish(),
     Softplus(),
     Softplus(2.0, 1.0),
     LayerNorm(HIDDEN),
@@ -92,6 +94,7 @@ LOSSES: dict[type[Loss], dict[str, tuple[Any, ...]]] = {
     MSE: {},
     MAE: {},
     Huber: {"delta": (1.0, 0.3)},
+    LogCosh: {},
 }
 
 # The kinds of targets that a loss is tested with. With those in the singular the network has one
@@ -102,6 +105,7 @@ TARGETS: dict[type[Loss], tuple[str, ...]] = {
     MSE: ("numbers", "number"),
     MAE: ("numbers", "number"),
     Huber: ("numbers", "number"),
+    LogCosh: ("numbers", "number"),
 }
 ONE_OUTPUT = {"probability": "probabilities", "flag": "flags", "number": "numbers"}
 

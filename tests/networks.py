@@ -45,10 +45,10 @@ def drawn(number: int) -> Network:
     def width() -> int:
         return int(pick(range(1, pick((4, 17, 70)))))
 
-    activations = [im.Sigmoid(), im.Tanh(), im.ReLU(), im.GELU(), im.SiLU(), im.ELU()]
+    activations = [im.Sigmoid(), im.Tanh(), im.ReLU(), im.GELU(), im.SiLU(), im.ELU(), im.Mish()]
     outputs = width()
     rows = pick(range(1, pick((6, 40, 700))))
-    losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE()]
+    losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE(), im.LogCosh()]
     losses += [im.CrossEntropy(label_smoothing=0.2)] * (outputs > 1)
     optimizers = [im.SGD(lr=0.05), im.SGD(lr=0.02, momentum=0.9), im.Adam(lr=0.01)]
     optimizers += [im.AdamW(lr=0.02, weight_decay=0.1), im.Lion(lr=1e-3)]

@@ -130,6 +130,7 @@ def test_other_methods(name: str) -> None:
         ("loss", "l1", "mae"),
         ("loss", "absolute_error", "mae"),
         ("loss", "smooth_l1", "huber"),
+        ("loss", "LogCosh", "log_cosh"),
         ("optimizer", "Adam", "adam"),
         ("optimizer", "SGD", "sgd"),
         ("activation", "linear", "identity"),

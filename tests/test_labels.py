@@ -420,7 +420,7 @@ def test_regression_refuses(y: Any, error: type[Exception], words: list[str]) ->
     refused(regressor(), y, error, *words)
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae", "huber", lambda y, t: (0.0, 0 * y)])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "log_cosh", lambda y, t: (0.0, 0 * y)])
 def test_no_probabilities_without_classes(loss: Any) -> None:
     model = im.MLP([4, 1], loss=loss)
     with pytest.raises(AttributeError, match="predict_proba"):

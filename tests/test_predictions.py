@@ -119,6 +119,7 @@ LOSSES: list[Any] = [
     "mse",
     "mae",
     "huber",
+    "log_cosh",
     lambda outputs, targets: (0.0, 0.0 * outputs),
 ]
 

@@ -1,4 +1,5 @@
-"""Every public layer and optimizer has all that belongs to one: CONTRIBUTING.md says where each is.
+"""Every public layer, activation, loss and optimizer has all that belongs to one: CONTRIBUTING.md
+says where each is.
 
 `KINDS` has the kinds of members, and for each what a complete one has: a name, and whether the
 member of that name has it. Another kind is another entry.
@@ -18,8 +19,9 @@ import test_convolution
 import test_nodes
 import test_optimizers
 import test_rounding
+from fuzzing import networks as fuzzed
 from golden import golden
-from ironmlp import layers, optimizers, reference
+from ironmlp import layers, losses, optimizers, reference
 from ironmlp._commands.selfcheck_networks import NETWORKS
 from ironmlp._engine.network import nodes
 
@@ -32,9 +34,30 @@ def text(page: str) -> str:
     return (DOCS / page).read_text("utf-8")
 
 
-def is_rounded_in_a_test(name: str) -> bool:
-    rounded = getattr(optimizers, name)()._rounded() if hasattr(optimizers, name) else ["lr"]
-    return all(f"{option} of {name}" in test_rounding.TOO_LARGE for option in rounded)
+def rounded_options(name: str) -> set[str]:
+    """The options of a class that `test_rounding.py` makes too large for float32."""
+    keys = re.findall(rf"^(\w+)(?:\[\d+\])? of {name}\b", "\n".join(test_rounding.TOO_LARGE), re.M)
+    return {*keys}
+
+
+def is_rounded_in_a_test(module: ModuleType, **options: str) -> Callable[[str], bool]:
+    """Whether all numbers are that the class of a name rounds to the dtype; `options` make one that
+    rounds as many as there are."""
+    return lambda name: (
+        hasattr(module, name)
+        and {*getattr(module, name)(**options)._rounded()} <= rounded_options(name)
+    )
+
+
+def has_row(page: str, strings: Mapping[str, type]) -> Callable[[str], bool]:
+    """Whether a table of docs has a row for a class, with each string that makes one."""
+
+    def found(name: str) -> bool:
+        row = re.search(rf"^\| `{name}\(.*$", text(page), re.MULTILINE)
+        wanted = [f'"{string}"' for string, kind in strings.items() if kind.__name__ == name]
+        return row is not None and all(string in row[0] for string in wanted)
+
+    return found
 
 
 def members(module: ModuleType, base: type) -> list[str]:
@@ -53,8 +76,8 @@ OPTIMIZER: Parts = {
     ),
     "golden": lambda name: name in {case["name"] for case in golden()["optimizers"]},
     "cases": lambda name: name in test_optimizers.CASES,
-    "rounding": is_rounded_in_a_test,
-    "row in docs/optimizers.md": lambda name: f"| `{name}(" in text("optimizers.md"),
+    "rounding": is_rounded_in_a_test(optimizers),
+    "row in docs/optimizers.md": has_row("optimizers.md", optimizers.OPTIMIZERS),
     "formula in docs/optimizers.md": lambda name: (
         re.search(rf"^{name} +\S", text("optimizers.md"), re.MULTILINE) is not None
     ),
@@ -108,12 +131,32 @@ ACTIVATION: Parts = {
     "gradients": has_gradients,
     "selfcheck": is_trained,
     "golden": lambda name: name in {case["name"] for case in golden()["activations"]},
-    "docs/layers.md": lambda name: f"`{name}()`" in text("layers.md"),
+    "rounding": is_rounded_in_a_test(layers),
+    "fuzzer": lambda name: any(source.startswith(f"im.{name}(") for source in fuzzed.ACTIVATIONS),
+    "row in docs/layers.md": has_row("layers.md", layers.ACTIVATIONS),
+}
+
+LOSS: Parts = {
+    "public": lambda name: name in im.__all__,
+    "string": lambda name: name in {kind.__name__ for kind in losses.LOSSES.values()},
+    "reference": lambda name: name in reference.losses.LOSSES and name in reference.specs.DEFAULTS,
+    "gradients": lambda name: name in {kind.__name__ for kind in gradients.LOSSES},
+    "selfcheck": lambda name: (
+        name in {type(network.loss).__name__ for network in NETWORKS.values()}
+    ),
+    "golden": lambda name: name in {case["name"] for case in golden()["losses"]},
+    "rounding": is_rounded_in_a_test(losses, reduction="sum"),
+    "fuzzer": lambda name: name in fuzzed.LOSSES,
+    "row in docs/losses.md": has_row("losses.md", losses.LOSSES),
+    "row in docs/numerics.md": lambda name: (
+        re.search(rf"^\| [^|]*\b{name}\b", text("numerics.md"), re.MULTILINE) is not None
+    ),
 }
 
 KINDS: dict[str, tuple[list[str], Parts]] = {
     "layer": (LAYERS, LAYER),
     "activation": (ACTIVATIONS, ACTIVATION),
+    "loss": (members(losses, losses.Loss), LOSS),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
 }
 
@@ -140,3 +183,18 @@ def test_a_member_that_lacks_one_part_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(reference.optimizers.OPTIMIZERS, "Adam")
     monkeypatch.delitem(test_rounding.TOO_LARGE, "eps of Adam")
     assert missing("Adam", OPTIMIZER) == ["reference", "rounding"]
+    monkeypatch.delitem(reference.activations.ACTIVATIONS, "ELU")
+    monkeypatch.delitem(test_rounding.TOO_LARGE, "alpha of ELU (layer 1)")
+    monkeypatch.delitem(test_rounding.TOO_LARGE, "alpha of ELU (layer 1.0)")
+    monkeypatch.setattr(fuzzed, "ACTIVATIONS", ("im.ReLU()",))
+    monkeypatch.setitem(layers.ACTIVATIONS, "exponential", layers.ELU)
+    lacks = ["reference", "rounding", "fuzzer", "row in docs/layers.md"]
+    assert missing("ELU", ACTIVATION) == lacks
+    monkeypatch.delitem(reference.specs.DEFAULTS, "CrossEntropy")
+    monkeypatch.delitem(gradients.LOSSES, losses.CrossEntropy)
+    monkeypatch.delitem(test_rounding.TOO_LARGE, "class_weight[1] of CrossEntropy")
+    monkeypatch.delitem(fuzzed.LOSSES, "CrossEntropy")
+    lacks = ["reference", "gradients", "rounding", "fuzzer"]
+    assert missing("CrossEntropy", LOSS) == lacks
+    monkeypatch.setitem(golden(), "losses", [])
+    assert missing("MSE", LOSS) == ["golden"]

@@ -24,6 +24,7 @@ from ironmlp.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Mish,
     ReLU,
     Residual,
     Sigmoid,
@@ -39,6 +40,7 @@ from ironmlp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
+    LogCosh,
     resolve_loss,
 )
 from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, resolve_optimizer
@@ -82,6 +84,7 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     ELU: {"alpha": 0.5},
     GELU: {"approximate": "tanh"},
     SiLU: {},
+    Mish: {},
     Softplus: {"beta": 2.0, "threshold": 10.0},
     BinaryCrossEntropy: {"from_logits": True, "pos_weight": (1.0, 2.0), "reduction": "sum"},
     CrossEntropy: {
@@ -93,6 +96,7 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     MSE: {"reduction": "sum"},
     MAE: {"reduction": "sum"},
     Huber: {"delta": 0.5, "reduction": "sum"},
+    LogCosh: {"reduction": "sum"},
     SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
     Adam: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.01},
     AdamW: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.0},
@@ -127,6 +131,7 @@ DEFAULTS = [
     (MSE(), "reduction='mean'"),
     (MAE(), "reduction='mean'"),
     (Huber(), "delta=1.0, reduction='mean'"),
+    (LogCosh(), "reduction='mean'"),
     (SGD(), "lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False"),
     (Adam(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
     (AdamW(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01"),
@@ -274,6 +279,7 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (Softplus, {"threshold": -1}, "threshold is -1"),
     (MSE, {"reduction": "none"}, "reduction is 'none', it must be one of 'mean', 'sum'"),
     (MAE, {"reduction": "avg"}, "reduction is 'avg', it must be one of 'mean', 'sum'"),
+    (LogCosh, {"reduction": "avg"}, "reduction is 'avg', it must be one of 'mean', 'sum'"),
     (Huber, {"delta": 0}, "delta is 0, it must be finite and above 0"),
     (BinaryCrossEntropy, {"pos_weight": -1}, "pos_weight is -1, it must be finite and at least 0"),
     (BinaryCrossEntropy, {"pos_weight": [1, NAN]}, "pos_weight[1] is nan"),
@@ -349,7 +355,9 @@ def test_wrong_kind(made: type[Spec], wrong: dict[str, Any], message: str) -> No
 
 
 @pytest.mark.parametrize(
-    "made", [Linear, BinaryCrossEntropy, CrossEntropy, MSE, MAE, Huber], ids=lambda x: x.__name__
+    "made",
+    [Linear, BinaryCrossEntropy, CrossEntropy, MSE, MAE, Huber, LogCosh],
+    ids=lambda x: x.__name__,
 )
 def test_options_are_keywords(made: type[Spec]) -> None:
     with pytest.raises(TypeError, match="positional argument"):

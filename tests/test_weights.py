@@ -27,6 +27,7 @@ LOSSES: dict[str, tuple[Any, Any]] = {
     "mse": (im.MSE, RNG.normal(size=(ROWS, 4))),
     "mae": (im.MAE, RNG.normal(size=(ROWS, 4))),
     "huber": (im.Huber, RNG.normal(size=(ROWS, 4))),
+    "log_cosh": (im.LogCosh, RNG.normal(size=(ROWS, 4))),
     "binary": (im.BinaryCrossEntropy, SHARES),
     "classes": (im.CrossEntropy, np.arange(ROWS) % 4),
     "shares": (im.CrossEntropy, SHARES),

@@ -40,6 +40,7 @@ from ironmlp.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Mish,
     ReLU,
     Residual,
     Sigmoid,
@@ -47,7 +48,7 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
+from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
 from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
@@ -84,8 +85,10 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Lion",
+    "LogCosh",
     "Loss",
     "MaxPool2d",
+    "Mish",
     "Optimizer",
     "ProgressBar",
     "ReLU",

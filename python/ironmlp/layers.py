@@ -30,6 +30,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "Mish",
     "ReLU",
     "Residual",
     "SiLU",
@@ -374,6 +375,12 @@ class SiLU(Activation):
     __slots__ = ()
 
 
+class Mish(Activation):
+    """y = x * tanh(log(1 + exp(x))), as in PyTorch (Misra 2019), to 3 units in the last place."""
+
+    __slots__ = ()
+
+
 class Softplus(Activation):
     """y = log(1 + exp(beta * x)) / beta, and y = x where beta * x > threshold, as in PyTorch."""
 
@@ -402,6 +409,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "elu": ELU,
     "gelu": GELU,
     "silu": SiLU,
+    "mish": Mish,
     "softplus": Softplus,
 }
 

@@ -20,7 +20,7 @@ from ironmlp._arguments.values import choice, flag, index, real, reals
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "Loss"]
+__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "LogCosh", "Loss"]
 
 
 def __dir__() -> list[str]:
@@ -155,12 +155,25 @@ class Huber(Loss):
         return ("delta",)
 
 
+class LogCosh(Loss):
+    """log(cosh(y - t)), with the derivative tanh(y - t): as MSE / 2 near 0, as MAE far from it.
+
+    It neither overflows nor cancels, at |y - t| of 1e-18 no more than at 1e30.
+    """
+
+    __slots__ = ("reduction",)
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
+        self._set(reduction=choice("reduction", reduction, REDUCTIONS))
+
+
 LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "cross_entropy": CrossEntropy,
     "mse": MSE,
     "mae": MAE,
     "huber": Huber,
+    "log_cosh": LogCosh,
 }
 
 # A loss of the user's own: f(outputs, targets) -> (loss, dloss / doutputs).

@@ -33,7 +33,7 @@ class Sequential(Engine):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
-    "cross_entropy", "mse", "mae", "huber", a value of `ironmlp.losses`, or a function
+    "cross_entropy", "mse", "mae", "huber", "log_cosh", a value of `ironmlp.losses`, or a function
     f(outputs, targets) -> (loss, dloss/doutputs) on arrays (n, K). `optimizer` is a value of
     `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or "float64" is the type
     of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial parameters, batches and

@@ -75,6 +75,7 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
             other => return Err(unknown("approximate", other, "none, tanh")),
         },
         "SiLU" => Activation::Silu,
+        "Mish" => Activation::Mish,
         "Softplus" => Activation::Softplus {
             beta: get(object, "beta")?,
             threshold: get(object, "threshold")?,
@@ -157,6 +158,7 @@ fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
         "MSE" => Loss::Mse,
         "MAE" => Loss::Mae,
         "Huber" => Loss::Huber { delta: get(object, "delta")? },
+        "LogCosh" => Loss::LogCosh,
         other => return Err(no_such("loss", other)),
     };
     let reduction = match get::<String>(object, "reduction")?.as_str() {

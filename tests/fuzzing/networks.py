@@ -13,8 +13,12 @@ WIDTHS = {1: 3, 2: 3, 3: 3, 5: 2, 8: 1, 15: 1, 16: 2, 17: 2, 33: 1, 70: 0.4}
 ACTIVATIONS = (
     *("im.Sigmoid()", "im.Tanh()", "im.ReLU()", "im.GELU()", "im.GELU('tanh')", "im.SiLU()"),
     *("im.LeakyReLU(0.25)", "im.ELU()", "im.ELU(0.5)", "im.Softplus()", "im.Softplus(2.0, 4.0)"),
-    "im.Identity()",
+    *("im.Identity()", "im.Mish()"),
 )
+
+# How often each loss is drawn; "own" is a function of the user's.
+LOSSES = {"MSE": 3, "MAE": 1, "Huber": 1, "LogCosh": 1}
+LOSSES |= {"BinaryCrossEntropy": 3, "CrossEntropy": 4, "own": 1}
 
 INITIALIZERS = ("torch_linear", "glorot_uniform", "he_normal", "normal", "zeros")
 
@@ -45,9 +49,9 @@ def model(draw: Draw) -> Model:
         if draw.maybe(0.15):
             layers.append(f"im.Dropout({draw.one([0.0, 0.25, 0.5])})")
         width = wider
-    kind = draw.weighted({"mse": 3, "mae": 1, "huber": 1, "binary": 3, "cross": 4, "own": 1})
+    kind = draw.weighted(LOSSES)
     outputs = draw.weighted({1: 3, 2: 2, 3: 2, 10: 1, 17: 0.5})
-    outputs = max(outputs, 2) if kind == "cross" else outputs
+    outputs = max(outputs, 2) if kind == "CrossEntropy" else outputs
     layers.append(linear(draw, width, outputs))
     loss, targets, ignored = loss_of(draw, kind, outputs)
     if "from_logits=False" in loss:
@@ -144,13 +148,13 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
     reduction = "sum" if draw.maybe(0.2) else None
     if kind == "own":
         return "squares", "numbers", None
-    if kind == "binary":
+    if kind == "BinaryCrossEntropy":
         logits = draw.maybe(0.75)
         weight = draw.one([None, 2.0, [0.5 + i for i in range(outputs)]]) if logits else None
         options = {"from_logits": None if logits else False, "pos_weight": weight}
         source = call("im.BinaryCrossEntropy", **options, reduction=reduction)
         return source, draw.one(["share", "flags"]), None
-    if kind == "cross":
+    if kind == "CrossEntropy":
         soft = draw.maybe(0.2)
         ignored = draw.one([0, -1]) if not soft and draw.maybe(0.15) else None
         source = call(
@@ -161,9 +165,8 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
             reduction=reduction,
         )
         return source, "probabilities" if soft else "classes", ignored
-    name = {"mse": "im.MSE", "mae": "im.MAE", "huber": "im.Huber"}[kind]
-    delta = draw.one([None, 0.25]) if kind == "huber" else None
-    return call(name, delta=delta, reduction=reduction), "numbers", None
+    delta = draw.one([None, 0.25]) if kind == "Huber" else None
+    return call(f"im.{kind}", delta=delta, reduction=reduction), "numbers", None
 
 
 def optimizer(draw: Draw) -> str:

@@ -86,7 +86,7 @@ def points(name: str, draw: random.Random) -> Iterator[float]:
     implementation changes, random numbers where the function bends, random numbers of all sizes."""
     yield from SPECIAL
     yield from signed(TINY)
-    if name in ("exp", "expm1", "sigmoid", "softplus", "silu"):
+    if name in ("exp", "expm1", "sigmoid", "softplus", "silu", "mish"):
         yield from signed(near(*TURNS))
         yield from near(*EXP_ENDS, *EXP_TOP, -38.0, -37.42994775023705)
         yield from signed((1.0, 18.0, 36.7368005696771, 100.0, 1e10, LARGEST))
@@ -135,6 +135,7 @@ FUNCTIONS: dict[str, Callable[[mpf], mpf]] = {
     "softplus": softplus,
     "erf": mpmath.erf,
     "silu": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * mpmath.tanh(softplus(x)),
     "gelu": gelu,
     "gelu_tanh": gelu_tanh,
     "cos_two_pi": cos_two_pi,
@@ -151,12 +152,13 @@ LIMITS = {
     "softplus": (0.0, math.inf),
     "erf": (-1.0, 1.0),
     "silu": (math.nan, math.inf),
+    "mish": (-0.0, math.inf),
     "gelu": (math.nan, math.inf),
     "gelu_tanh": (math.nan, math.inf),
 }
 
 # Those that are x times a positive number near 0 and so keep the sign of -0.
-ODD_AT_ZERO = ("expm1", "log1p", "tanh", "erf", "silu", "gelu", "gelu_tanh")
+ODD_AT_ZERO = ("expm1", "log1p", "tanh", "erf", "silu", "mish", "gelu", "gelu_tanh")
 
 
 def nearest(y: mpf) -> tuple[float, mpf]:

@@ -10,6 +10,7 @@ Run it with PyTorch and NumPy installed: `python tests/golden/make_torch.py`. Ev
 
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def loss_case(name: str, options: Case, outputs: Any, targets: Any, weight: Any,
         "value": value.detach().tolist(),
         "grad": x.grad.tolist(),
     }
+
+
+def log_cosh(reduction: str) -> Any:
+    """PyTorch has no such loss: its own softplus and abs in |d| + softplus(-2 |d|) - log 2."""
+    reduce = {"none": lambda x: x, "mean": torch.mean, "sum": torch.sum}[reduction]
+
+    def loss(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        size = (x - t).abs()
+        return reduce(size + functional.softplus(-2.0 * size) - math.log(2.0))
+
+    return loss
 
 
 def losses(rng: np.random.Generator) -> list[Case]:
@@ -102,6 +114,7 @@ def losses(rng: np.random.Generator) -> list[Case]:
         elementwise = {
             "MSE": (nn.MSELoss(reduction=reduction), {}),
             "MAE": (nn.L1Loss(reduction=reduction), {}),
+            "LogCosh": (log_cosh(reduction), {}),
         }
         for name, (f, options) in elementwise.items():
             options = {**options, "reduction": reduction}
@@ -126,6 +139,7 @@ def activations(rng: np.random.Generator) -> list[Case]:
         ("GELU", {"approximate": "none"}, nn.GELU()),
         ("GELU", {"approximate": "tanh"}, nn.GELU(approximate="tanh")),
         ("SiLU", {}, nn.SiLU()),
+        ("Mish", {}, nn.Mish()),
         ("Softplus", {}, nn.Softplus()),
         ("Softplus", {"beta": 2.0, "threshold": 5.0}, nn.Softplus(2.0, 5.0)),
     ]

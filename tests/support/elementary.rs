@@ -16,6 +16,7 @@ pub enum Function {
     Softplus,
     Erf,
     Silu,
+    Mish,
     Gelu,
     GeluTanh,
     LogitsSoftplus,
@@ -27,7 +28,7 @@ pub enum Function {
 use Function::*;
 
 impl Function {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Exp,
         Expm1,
         Log,
@@ -37,6 +38,7 @@ impl Function {
         Softplus,
         Erf,
         Silu,
+        Mish,
         Gelu,
         GeluTanh,
         LogitsSoftplus,
@@ -52,6 +54,7 @@ impl Function {
             Expm1 | Softplus | Erf => 2.0,
             // 16 eps relative is at least 8 ULP; half of that is asked for.
             LogitsSoftplus | LogitsSoftplusNeg | LogitsSigmoid | LogitsSigmoidNeg => 4.0,
+            Mish => 3.0,
             Silu | Gelu | GeluTanh => 4.0,
         }
     }
@@ -60,6 +63,7 @@ impl Function {
     #[allow(dead_code)] // only one of the two tests uses it
     pub fn bound64(self) -> f64 {
         match self {
+            Mish => 3.0,
             Silu | Gelu | GeluTanh => 4.0,
             LogitsSoftplus | LogitsSoftplusNeg | LogitsSigmoid | LogitsSigmoidNeg => 4.0,
             _ => 2.0,
@@ -96,6 +100,8 @@ impl Function {
             LogitsSoftplusNeg => softplus(-x),
             Erf => erf(x),
             Silu => x * sigmoid(x),
+            Mish if x == f64::NEG_INFINITY => -0.0,
+            Mish => x * softplus(x).tanh(),
             Gelu => 0.5 * x * erfc(-x * std::f64::consts::FRAC_1_SQRT_2),
             GeluTanh => {
                 let two_over_pi = std::f64::consts::FRAC_2_PI;
@@ -195,6 +201,7 @@ impl<T: Elementary> Kernel for Apply<'_, T> {
             Softplus => map!(v => T::softplus(v)),
             Erf => map!(v => T::erf(v)),
             Silu => map!(v => T::silu(v)),
+            Mish => map!(v => T::mish(v)),
             Gelu => map!(v => T::gelu(v)),
             GeluTanh => map!(v => T::gelu_tanh(v)),
             LogitsSoftplus => map!(v => T::logits(v).softplus),

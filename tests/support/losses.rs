@@ -92,6 +92,14 @@ fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (f64, f64, f64) {
                 (delta * (d.abs() - delta / 2.0), delta * d.signum(), *delta)
             }
         }
+        Loss::LogCosh => {
+            let value = if d.abs() < 1.0 {
+                (2.0 * (d / 2.0).sinh().powi(2)).ln_1p()
+            } else {
+                d.abs() + (-2.0 * d.abs()).exp().ln_1p() - std::f64::consts::LN_2
+            };
+            (value, d.tanh(), d.tanh().abs())
+        }
         Loss::SoftmaxCrossEntropy { .. } => unreachable!(),
     }
 }

@@ -172,6 +172,7 @@ STRINGS = {
         "l1loss": "mae",
         "l2": "mse",
         "log_loss": "cross_entropy",
+        "logcosh": "log_cosh",
         "logistic": "binary_cross_entropy",
         "mean_absolute_error": "mae",
         "mean_squared_error": "mse",

@@ -207,6 +207,14 @@ NETWORKS = {
         batch_size=50,
         weighted=True,
     ),
+    "log_cosh": Network(
+        dense([6, 11, 2], im.Mish()),
+        im.LogCosh(),
+        im.SGD(lr=0.1),
+        rows=90,
+        batch_size=25,
+        weighted=True,
+    ),
     "flags": Network(
         dense([9, 21, 6], im.SiLU(), init="glorot_uniform"),
         im.BinaryCrossEntropy(pos_weight=[0.5, 1, 2, 3, 4, 5], reduction="sum"),
@@ -214,6 +222,21 @@ NETWORKS = {
         rows=1000,
         batch_size=300,
         soft=True,
+    ),
+    "mish": Network(
+        (
+            im.Conv2d(1, 5, 3),
+            im.Mish(),
+            im.MaxPool2d(2),
+            im.Flatten(),
+            *dense([60, 34, 3], im.Mish(), drop=0.1),
+        ),
+        im.CrossEntropy(),
+        im.SGD(lr=0.1, momentum=0.5),
+        rows=150,
+        batch_size=64,
+        weighted=True,
+        image=(1, 8, 10),
     ),
     "outputs": Network(
         (*dense([12, 40], im.ELU()), im.ELU(), im.Linear(40, 130, init="zeros")),

@@ -31,6 +31,13 @@ def phi(x: Array, approximate: str) -> tuple[Array, Array]:
     return y.astype(x.dtype), np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
 
 
+def mish_derivative(x: Array) -> Array:
+    """tanh(s) + x sigmoid(x) (1 - tanh(s)^2), s the softplus of x"""
+    s = softplus(x)
+    q = np.exp(-2.0 * s)  # 1 - tanh(s)^2 = 4q / (1 + q)^2, without a difference near 0
+    return np.tanh(s) + x * sigmoid(x) * 4.0 * q / (1.0 + q) ** 2
+
+
 # y from x, and dy/dx from x and y, element by element; a is the layer, which has the constants.
 ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array, Any], Any]]] = {
     "Identity": (lambda x, a: x, lambda x, y, a: np.ones_like(x)),
@@ -53,6 +60,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array
         lambda x, a: x * sigmoid(x),
         lambda x, y, a: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     ),
+    "Mish": (lambda x, a: x * np.tanh(softplus(x)), lambda x, y, a: mish_derivative(x)),
     "Softplus": (
         lambda x, a: np.where(a.beta * x > a.threshold, x, softplus(a.beta * x) / a.beta),
         lambda x, y, a: np.where(a.beta * x > a.threshold, 1.0, sigmoid(a.beta * x)),

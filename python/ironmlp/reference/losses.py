@@ -60,12 +60,21 @@ def huber(y: Array, t: Array, loss: Any) -> Parts:
     return elements(value, np.clip(d, -loss.delta, loss.delta))
 
 
+def log_cosh(y: Array, t: Array) -> Parts:
+    d, size = y - t, np.abs(y - t)
+    # cosh d - 1 = 2 sinh(d / 2)^2 near 0, where |d| - log 2 would cancel.
+    near = np.log1p(2.0 * np.sinh(0.5 * np.minimum(size, 1.0)) ** 2)
+    far = size - math.log(2.0) + np.log1p(np.exp(-2.0 * size))
+    return elements(np.where(size < 1.0, near, far), np.tanh(d))
+
+
 LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
     "BinaryCrossEntropy": binary_cross_entropy,
     "CrossEntropy": cross_entropy,
     "MSE": lambda y, t, loss: elements((y - t) ** 2, 2.0 * (y - t)),
     "MAE": lambda y, t, loss: elements(np.abs(y - t), np.sign(y - t)),
     "Huber": huber,
+    "LogCosh": lambda y, t, loss: log_cosh(y, t),
 }
 
 

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::curve::{self, Curve};
-use super::kind::{Activation, CurveWork};
+use super::curve::{Curve, CurveWork};
+use super::registry::Activation;
+use super::sigmoidal::Sigmoid;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Operation, each, each_panel};
 use crate::kernels::panels::Panels;
@@ -96,7 +97,7 @@ impl<T: Elementary> Kernel for SigmoidElements<'_, T> {
         // SAFETY: all have as many elements as `output`.
         unsafe {
             let (z, a) = (input.as_ptr(), output.as_mut_ptr());
-            each::<T, S, _>(Forward(curve::Sigmoid), z, z, a, output.len());
+            each::<T, S, _>(Forward(Sigmoid), z, z, a, output.len());
         }
     }
 }
@@ -121,7 +122,7 @@ impl<T: Elementary> Kernel for SigmoidBackwardElements<'_, T> {
         // SAFETY: all have as many elements as `grad`.
         unsafe {
             let (a, da, dz) = (output.as_ptr(), grad_output.as_ptr(), grad.as_mut_ptr());
-            each::<T, S, _>(Unflushed(curve::Sigmoid), a, da, dz, grad.len());
+            each::<T, S, _>(Unflushed(Sigmoid), a, da, dz, grad.len());
         }
     }
 }

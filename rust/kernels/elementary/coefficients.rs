@@ -38,6 +38,8 @@ pub trait Coefficients: Real {
     const EXPM1_LIMIT: Self;
     /// sigmoid(-x) is below half of the smallest subnormal number at and above it.
     const SIGMOID_LIMIT: Self;
+    /// mish(-x) is below half of the smallest subnormal number at and above it.
+    const MISH_LIMIT: Self;
     /// tanh(x) is 1 at and above it.
     const TANH_LIMIT: Self;
     /// The smallest positive normal number.
@@ -79,6 +81,7 @@ impl Coefficients for f32 {
     const RESHIFT: Self = Self::from_bits((127 + 64) << 23);
     const EXPM1_LIMIT: Self = 18.0;
     const SIGMOID_LIMIT: Self = 103.972_08;
+    const MISH_LIMIT: Self = 109.0;
     const TANH_LIMIT: Self = 9.5;
     const MIN_NORMAL: Self = Self::MIN_POSITIVE;
     const RAISE: Self = (1u64 << 32) as f32;
@@ -149,6 +152,7 @@ impl Coefficients for f64 {
     const RESHIFT: Self = Self::from_bits((1023 + 512) << 52);
     const EXPM1_LIMIT: Self = 38.0;
     const SIGMOID_LIMIT: Self = 745.133_219_101_941_1;
+    const MISH_LIMIT: Self = 752.0;
     const TANH_LIMIT: Self = 19.5;
     const MIN_NORMAL: Self = Self::MIN_POSITIVE;
     const RAISE: Self = (1u64 << 54) as f64;

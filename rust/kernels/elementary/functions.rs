@@ -2,7 +2,7 @@
 
 use super::coefficients::Coefficients;
 use super::softplus::Logits;
-use super::{error_function, exponential, logarithm, logistic, softplus};
+use super::{error_function, exponential, logarithm, logistic, mish, softplus};
 use crate::simd::Vector;
 
 macro_rules! functions {
@@ -47,6 +47,8 @@ functions! {
     fn tanh -> V = logistic;
     /// x * sigmoid(x); NaN at -inf.
     fn silu -> V = logistic;
+    /// x * tanh(log(1 + e^x)); -0 at -inf.
+    fn mish -> V = mish;
     /// log(1 + e^x).
     fn softplus -> V = softplus;
     /// softplus and sigmoid of x and -x, from one exponential.

@@ -4,7 +4,7 @@
 //! - `coefficients.rs`: the polynomials and bounds of each type ([`Coefficients`]); `polynomial.rs`: how a
 //!   polynomial is computed.
 //! - `exponential.rs`: exp, expm1. `logarithm.rs`: log, log1p.
-//! - `logistic.rs`: sigmoid, tanh, SiLU. `softplus.rs`: softplus, [`Logits`].
+//! - `logistic.rs`: sigmoid, tanh, SiLU. `softplus.rs`: softplus, [`Logits`]. `mish.rs`: Mish.
 //! - `error_function.rs`: erf, GELU. `circle.rs`: cos of a turn, for random normals.
 //!
 //! Every function is a straight line of additions, multiplications, fused multiply-adds, one or
@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | exp, log, log1p, sigmoid, tanh | 1 | 2 |
 //! | expm1, erf, softplus | 2 | 2 |
+//! | mish | 3 | 3 |
 //! | silu, gelu, gelu_tanh | 4 eps abs(x), absolute | 4 eps abs(x), absolute |
 //! | cos_two_pi | - | 2 |
 
@@ -29,6 +30,7 @@ mod exponential;
 mod functions;
 mod logarithm;
 mod logistic;
+mod mish;
 mod polynomial;
 mod softplus;
 

@@ -5,10 +5,11 @@
 //! network's loss. Each result is the same bits whatever else is asked for in the same call.
 //! Gradients keep their small numbers: there is no flush here.
 
-use super::kinds::Loss;
+use super::divisors::Divisors;
 use super::pointwise::LossFormula;
+use super::registry::Loss;
 use super::rows::{RowMajor, from_array, to_array};
-use super::weights::{ClassWeights, Divisors, Scales, unit_of};
+use super::weights::{ClassWeights, Scales, unit_of};
 use super::{binary, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::Span;

@@ -1,9 +1,9 @@
 //! The loss of each row of a batch, and the gradient with respect to the outputs.
 
-use super::kinds::Loss;
+use super::registry::Loss;
 use super::rows::rows_of;
 use super::weights::{ClassWeights, Divisor, Scales};
-use super::{binary, classes, pointwise, regression, softmax};
+use super::{classes, pointwise, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Simd};
@@ -158,15 +158,6 @@ impl<T: Elementary> LossRows<'_, T> {
         };
         let batch =
             pointwise::PointwiseLosses { outputs, targets, scales, pos_weight, row_loss, grad };
-        match *loss {
-            Loss::SigmoidCrossEntropy { .. } => batch.run::<S, _>(binary::OfLogits, turned),
-            Loss::BinaryCrossEntropy => batch.run::<S, _>(binary::OfProbabilities, turned),
-            Loss::Mse => batch.run::<S, _>(regression::Squared, turned),
-            Loss::Mae => batch.run::<S, _>(regression::Absolute, turned),
-            Loss::Huber { delta } => {
-                batch.run::<S, _>(regression::Huber { delta: T::from_f64(delta) }, turned);
-            }
-            Loss::SoftmaxCrossEntropy { .. } => {}
-        }
+        batch.of::<S>(loss, turned);
     }
 }

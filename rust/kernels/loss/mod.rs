@@ -1,13 +1,15 @@
 //! Losses: the loss of each row of a batch, and the gradient with respect to the outputs.
 //!
-//! - `kinds.rs`: [`Loss`], the losses as data. `loss_rows.rs`: [`LossRows`], their computation.
+//! - `registry.rs`: [`Loss`], the losses as data; a new sum over outputs is a line there.
+//! - `loss_rows.rs`: [`LossRows`], their computation.
 //! - `pointwise.rs`: the rows of losses that are a sum over outputs. Their formulas: `binary.rs` the
-//!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber.
+//!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber,
+//!   log cosh.
 //! - `softmax.rs`: softmax cross-entropy, and softmax itself.
 //! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.
 //! - `rows.rs`: 16 columns of a row at a time, in panels or row-major.
-//! - `weights.rs`: weights of rows and classes, and what a batch's losses are divided by.
+//! - `weights.rs`: weights of rows and classes; `divisors.rs`: what a batch's losses are divided by.
 //!
 //! The loss of a row is summed in f64 over 16 lanes by column mod 16 (N3, N4); the rows' sum is
 //! `kernels::reduce`'s. Gradients are the formula's in the element type, times s = weight / divisor,
@@ -16,16 +18,18 @@
 
 mod binary;
 mod classes;
+mod divisors;
 pub mod functional;
-mod kinds;
 mod loss_rows;
 mod pointwise;
+mod registry;
 mod regression;
 mod rows;
 mod softmax;
 mod weights;
 
-pub use kinds::{IGNORED, Loss};
+pub use divisors::Divisors;
 pub use loss_rows::{LossRows, RowTargets};
+pub use registry::{IGNORED, Loss};
 pub use softmax::Softmax;
-pub use weights::{Divisor, Divisors, RowWeights};
+pub use weights::{Divisor, RowWeights};

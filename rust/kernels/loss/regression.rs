@@ -1,4 +1,4 @@
-//! Losses of a difference d = y - t: squared, absolute, Huber.
+//! Losses of a difference d = y - t: squared, absolute, Huber, log cosh.
 
 use super::pointwise::{LossFormula, Pair};
 use crate::kernels::elementary::Elementary;
@@ -52,5 +52,29 @@ impl<T: Elementary> LossFormula<T> for Huber<T> {
             // In this order of arguments `min` and `max` pass a NaN on (N7).
             gradient: delta.neg().max(delta.min(d)),
         }
+    }
+}
+
+/// log cosh(d), gradient tanh(d).
+///
+/// With m = e^-abs(d) - 1, cosh(d) - 1 = m^2 / (2 + 2m): below 1 the loss is log1p of that, which does
+/// not cancel. From 1 on it is abs(d) - log 2 + log1p(e^(-2 abs(d))), where nothing overflows. With
+/// n = 1 - e^(-2 abs(d)) = -m (2 + m), tanh(abs(d)) = n / (2 - n).
+#[derive(Clone, Copy)]
+pub(super) struct LogCosh;
+
+impl<T: Elementary> LossFormula<T> for LogCosh {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, y: V, t: V, _: V) -> Pair<V> {
+        let d = y.sub(t);
+        let (one, two) = (V::splat(T::ONE), V::constant(2.0));
+        let size = d.abs();
+        let m = T::expm1(size.neg());
+        let e = m.add(one);
+        let near = size.lt(one);
+        let excess = V::select(near, m.mul(m).div(e.add(e)), e.mul(e));
+        let line = V::select(near, V::zero(), size.sub(V::constant(std::f64::consts::LN_2)));
+        let n = m.fma(m, m.add(m)).neg();
+        Pair { value: line.add(T::log1p(excess)), gradient: n.div(two.sub(n)).copysign(d) }
     }
 }

@@ -1,14 +1,12 @@
-//! Weights of rows and classes: what they sum to, and how they scale losses and gradients.
+//! Weights of rows and classes, and how they scale losses and gradients.
 //!
 //! A mean divides by the weights' sum, so their ratios decide, and weights may be of any size that f64
 //! has. Each set of them is used in units of its own, the power of two below its largest, which no bit
 //! depends on: products and sums then neither overflow nor vanish. A row's weight is divided by the sum
 //! in f64, and only the quotient is rounded to the element type (N4).
 
-use super::kinds::Loss;
 use super::rows::{column_lanes, rows_of};
 use crate::kernels::panels::Span;
-use crate::kernels::reduce::RowSum;
 use crate::simd::{Real, Vector};
 
 /// The weights of all rows of some data, in units of their own.
@@ -125,65 +123,8 @@ impl Divisor {
     }
 }
 
-/// The divisors of a batch's loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Divisors {
-    /// The sum of the rows' weights in the order of N2, as softmax cross-entropy has them each times its
-    /// class's and nothing of an ignored row; in units. A batch enters an epoch's loss with it.
-    pub weight: f64,
-    /// Of the mean.
-    pub mean: Divisor,
-    /// Of the sum.
-    pub sum: Divisor,
-}
-
-impl Divisors {
-    /// Of no loss of ours.
-    pub const NONE: Self = Self { weight: 0.0, mean: Divisor::ONE, sum: Divisor::ONE };
-
-    /// Those of `rows` rows with so many `outputs`. `classes` are their targets, if these are classes;
-    /// `weights` are empty if all are one, else in units of `unit`.
-    #[must_use]
-    pub fn new(
-        loss: &Loss,
-        classes: Option<Span<i32>>,
-        (weights, unit): (Span<f64>, f64),
-        rows: usize,
-        outputs: usize,
-    ) -> Self {
-        let (weight, terms, class_unit) = match loss {
-            Loss::SoftmaxCrossEntropy { class_weight, .. } => {
-                let class_weights = ClassWeights::new(class_weight);
-                let sum = sum_weights(rows, |row| {
-                    let weight = row_weight(weights, row);
-                    classes.map_or(weight, |classes| weight * class_weights.of(classes.get(row)))
-                });
-                (sum, 1.0, unit_of(class_weight))
-            }
-            _ if weights.is_empty() => (rows as f64, outputs as f64, 1.0),
-            _ => (sum_weights(rows, |row| row_weight(weights, row)), outputs as f64, 1.0),
-        };
-        // Of classes the divisor has their weights' unit, too; of probabilities it has not.
-        let kept = if classes.is_some() { 1.0 } else { class_unit };
-        Self {
-            weight,
-            mean: Divisor { by: weight * terms, unit: kept },
-            sum: Divisor { by: 1.0, unit: unit * class_unit },
-        }
-    }
-}
-
 #[inline(always)]
-fn sum_weights(rows: usize, weight: impl Fn(usize) -> f64) -> f64 {
-    let mut sum = RowSum::default();
-    for row in 0..rows {
-        sum.add(weight(row));
-    }
-    sum.sum()
-}
-
-#[inline(always)]
-fn row_weight(weights: Span<f64>, row: usize) -> f64 {
+pub(super) fn row_weight(weights: Span<f64>, row: usize) -> f64 {
     if weights.is_empty() { 1.0 } else { weights.get(row) }
 }
 
