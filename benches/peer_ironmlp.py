@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
-from ironmlp.layers import Layer, resolve_activation
+from ironmlp.layers import Layer
+from ironmlp.layers.activations import resolve_activation
 from workloads import ADAM, Parameters, Workload, data, initial
 
 PACKAGE = "ironmlp"

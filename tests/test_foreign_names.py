@@ -10,7 +10,8 @@ import pytest
 import ironmlp as im
 from hostile import X, Y, refused, regressor
 from ironmlp import layers, losses, optimizers
-from ironmlp.layers import ACTIVATIONS, INITIALIZERS
+from ironmlp.layers.activations import ACTIVATIONS
+from ironmlp.layers.base import INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
 

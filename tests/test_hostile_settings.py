@@ -9,7 +9,8 @@ import pytest
 import ironmlp as im
 import ironmlp.functional as F
 from hostile import NO_NUMBERS, X, Y, refused, regressor
-from ironmlp.layers import ACTIVATIONS, INITIALIZERS
+from ironmlp.layers.activations import ACTIVATIONS
+from ironmlp.layers.base import INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
 from states import everything

@@ -14,7 +14,6 @@ import tolerances
 from golden import drawn
 from ironmlp import layers, reference
 from ironmlp.layers import (
-    DEEPEST,
     Conv2d,
     Dropout,
     Flatten,
@@ -25,6 +24,7 @@ from ironmlp.layers import (
     Residual,
     Tanh,
 )
+from ironmlp.layers.residual import DEEPEST
 
 Array = np.ndarray[Any, Any]
 

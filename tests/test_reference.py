@@ -104,7 +104,7 @@ def without_golden(cases: dict[str, Any]) -> set[str]:
     found = set()
     members = {
         "losses": losses.LOSSES.values(),
-        "activations": layers.ACTIVATIONS.values(),
+        "activations": layers.activations.ACTIVATIONS.values(),
         "optimizers": optimizers.OPTIMIZERS.values(),
     }
     for group, kinds in members.items():
@@ -200,7 +200,7 @@ def test_initial_spread(init: Any, spread: float, bias_spread: float) -> None:
 
 
 def test_every_initializer_is_known() -> None:
-    assert set(reference.draws.INITIALIZERS) == set(layers.INITIALIZERS)
+    assert set(reference.draws.INITIALIZERS) == set(layers.base.INITIALIZERS)
 
 
 def test_shuffle_follows_the_stream() -> None:
@@ -487,7 +487,7 @@ def test_samples_that_are_flattened_at_once_keep_the_order_of_their_axes() -> No
 
 def test_strings_and_specs_are_the_same() -> None:
     argument: str
-    for registry in (layers.ACTIVATIONS, losses.LOSSES, optimizers.OPTIMIZERS):
+    for registry in (layers.activations.ACTIVATIONS, losses.LOSSES, optimizers.OPTIMIZERS):
         for string, made in registry.items():
             copy = reference.spec(string)
             assert type(copy).__name__ == made.__name__

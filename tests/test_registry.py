@@ -87,7 +87,7 @@ OPTIMIZER: Parts = {
 }
 
 # The activations, and the other layers, which do more than a function of each element.
-ACTIVATIONS = sorted({kind.__name__ for kind in layers.ACTIVATIONS.values()})
+ACTIVATIONS = sorted({kind.__name__ for kind in layers.activations.ACTIVATIONS.values()})
 LAYERS = [name for name in members(layers, layers.Layer) if name not in ACTIVATIONS]
 
 
@@ -133,7 +133,7 @@ ACTIVATION: Parts = {
     "golden": lambda name: name in {case["name"] for case in golden()["activations"]},
     "rounding": is_rounded_in_a_test(layers),
     "fuzzer": lambda name: any(source.startswith(f"im.{name}(") for source in fuzzed.ACTIVATIONS),
-    "row in docs/layers.md": has_row("layers.md", layers.ACTIVATIONS),
+    "row in docs/layers.md": has_row("layers.md", layers.activations.ACTIVATIONS),
 }
 
 LOSS: Parts = {
@@ -187,7 +187,7 @@ def test_a_member_that_lacks_one_part_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(test_rounding.TOO_LARGE, "alpha of ELU (layer 1)")
     monkeypatch.delitem(test_rounding.TOO_LARGE, "alpha of ELU (layer 1.0)")
     monkeypatch.setattr(fuzzed, "ACTIVATIONS", ("im.ReLU()",))
-    monkeypatch.setitem(layers.ACTIVATIONS, "exponential", layers.ELU)
+    monkeypatch.setitem(layers.activations.ACTIVATIONS, "exponential", layers.ELU)
     lacks = ["reference", "rounding", "fuzzer", "row in docs/layers.md"]
     assert missing("ELU", ACTIVATION) == lacks
     monkeypatch.delitem(reference.specs.DEFAULTS, "CrossEntropy")

@@ -15,7 +15,8 @@ import ironmlp as im
 from golden import make_hashes
 from ironmlp._commands import selfcheck
 from ironmlp._commands.selfcheck_networks import CASES, NETWORKS, Network
-from ironmlp.layers import ACTIVATIONS, INITIALIZERS
+from ironmlp.layers.activations import ACTIVATIONS
+from ironmlp.layers.base import INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
 

@@ -12,7 +12,6 @@ import ironmlp as im
 from ironmlp import layers, losses, optimizers
 from ironmlp._arguments.spec import Spec
 from ironmlp.layers import (
-    ACTIVATIONS,
     ELU,
     GELU,
     AvgPool2d,
@@ -31,8 +30,8 @@ from ironmlp.layers import (
     SiLU,
     Softplus,
     Tanh,
-    resolve_activation,
 )
+from ironmlp.layers.activations import ACTIVATIONS, resolve_activation
 from ironmlp.losses import (
     LOSSES,
     MAE,

@@ -7,14 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ironmlp._arguments.values import integer, size
-from ironmlp.layers import (
-    Activation,
-    AvgPool2d,
-    Conv2d,
-    Flatten,
-    Linear,
-    resolve_activation,
-)
+from ironmlp.layers import AvgPool2d, Conv2d, Flatten, Linear
+from ironmlp.layers.activations import Activation, resolve_activation
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.model import Sequential
 

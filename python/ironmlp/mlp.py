@@ -8,15 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import choice, size
-from ironmlp.layers import (
-    INITIALIZERS,
-    Activation,
-    Initializer,
-    Layer,
-    Linear,
-    Sigmoid,
-    resolve_activation,
-)
+from ironmlp.layers import Layer, Linear, Sigmoid
+from ironmlp.layers.activations import Activation, resolve_activation
+from ironmlp.layers.base import INITIALIZERS, Initializer
 from ironmlp.losses import BinaryCrossEntropy, Loss, LossFunction, resolve_loss
 from ironmlp.model import Sequential
 from ironmlp.optimizers import Optimizer

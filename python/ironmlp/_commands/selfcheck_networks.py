@@ -19,7 +19,8 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp import _core
-from ironmlp.layers import Activation, Layer
+from ironmlp.layers import Layer
+from ironmlp.layers.activations import Activation
 from ironmlp.losses import Loss
 from ironmlp.optimizers import Optimizer
 

@@ -16,8 +16,8 @@ from ironmlp.layers import (
     Linear,
     Residual,
     Sigmoid,
-    layer_list,
 )
+from ironmlp.layers.residual import layer_list
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
 
 
