@@ -60,7 +60,7 @@ def test_this_repository() -> None:
         ("rust/network/a.rs", "let a = vec![T::ZERO; rows * cols];", "vec![value; count] aborts"),
         ("rust/network/a.rs", "let a = vec![[0; 2]; f(1, 2)];", "vec![value; count] aborts"),
         ("rust/network/a.rs", "let a = Vec::<T>::with_capacity(n);", "Vec::with_capacity aborts"),
-        ("rust/python/run.rs", "let a = losses.to_vec();", ".to_vec aborts"),
+        ("rust/python/run.rs", "let a = optimizers.to_vec();", ".to_vec aborts"),
         ("rust/training/a.rs", "let a: Vec<_> = b\n.iter()\n.collect();", ".collect aborts"),
         ("rust/network/rows/build.rs", "blocks.sort_by(f);", ".sort_by aborts"),
         # what a fork may cut off
@@ -145,15 +145,17 @@ RUST = {
 }
 PYTHON = {
     "python/ironmlp/__init__.py": "from ironmlp.model import Sequential\n",
-    "python/ironmlp/layers.py": "class Layer: ...\n",
     "python/ironmlp/losses.py": "class Loss: ...\n",
-    "python/ironmlp/model.py": "from ironmlp.layers import Layer\nclass Sequential: ...\n",
+    "python/ironmlp/optimizers.py": "class Optimizer: ...\n",
+    "python/ironmlp/model.py": "from ironmlp.losses import Loss\nclass Sequential: ...\n",
     "python/ironmlp/callbacks/__init__.py": "from ironmlp.callbacks.base import Callback\n",
     "python/ironmlp/callbacks/base.py": "class Callback: ...\n",
     "python/ironmlp/callbacks/early.py": "from ironmlp.callbacks import Callback\n",
 }
 A, B, ONE = "rust/kernels/room/a.rs", "rust/kernels/room/b.rs", "rust/kernels/single.rs"
-LAYERS, LOSSES, MODEL = (f"python/ironmlp/{name}.py" for name in ("layers", "losses", "model"))
+LOSSES, OPTIMIZERS, MODEL = (
+    f"python/ironmlp/{name}.py" for name in ("losses", "optimizers", "model")
+)
 BASE, EARLY = (f"python/ironmlp/callbacks/{name}.py" for name in ("base", "early"))
 
 
@@ -208,26 +210,26 @@ def planted(root: Path, changes: dict[str, str]) -> list[str]:
         ),
         # Python: at the top, in a function, for a type checker, relative, as a module, by name
         (
-            {LAYERS: "import ironmlp.losses\n", LOSSES: "from ironmlp import layers\n"},
-            f"{LAYERS} -> {LOSSES}",
+            {LOSSES: "import ironmlp.optimizers\n", OPTIMIZERS: "from ironmlp import losses\n"},
+            f"{LOSSES} -> {OPTIMIZERS}",
         ),
         (
             {
-                LAYERS: "def f():\n    from ironmlp.losses import Loss\n",
-                LOSSES: "if TYPE_CHECKING:\n    from ironmlp.layers import Layer\n",
+                LOSSES: "def f():\n    from ironmlp.optimizers import Optimizer\n",
+                OPTIMIZERS: "if TYPE_CHECKING:\n    from ironmlp.losses import Loss\n",
             },
-            f"{LAYERS} -> {LOSSES}",
+            f"{LOSSES} -> {OPTIMIZERS}",
         ),
         (
-            {LAYERS: "from .losses import Loss\n", LOSSES: "from . import layers\n"},
-            f"{LAYERS} -> {LOSSES}",
+            {LOSSES: "from .optimizers import Optimizer\n", OPTIMIZERS: "from . import losses\n"},
+            f"{LOSSES} -> {OPTIMIZERS}",
         ),
         (
             {
-                LAYERS: "import_module('ironmlp.losses')\n",
-                LOSSES: "import ironmlp as im\nim.layers\n",
+                LOSSES: "import_module('ironmlp.optimizers')\n",
+                OPTIMIZERS: "import ironmlp as im\nim.losses\n",
             },
-            f"{LAYERS} -> {LOSSES}",
+            f"{LOSSES} -> {OPTIMIZERS}",
         ),
         # through an __init__.py
         ({BASE: "from .early import X\nclass Callback: ...\n"}, f"{BASE} -> {EARLY}"),
@@ -245,8 +247,14 @@ def test_finds_a_circle(tmp_path: Path, changes: dict[str, str], message: str) -
     ("changes", "message"),
     [
         ({A: "pub use crate::network::Plan; pub struct A;"}, "kernels must not use network::Plan"),
-        ({LAYERS: "from ironmlp.callbacks.base import Callback\n"}, "specs must not use training"),
-        ({LAYERS: "from ironmlp import callbacks\ncallbacks.Callback\n"}, "must not use training"),
+        (
+            {LOSSES: "from ironmlp.callbacks.base import Callback\n"},
+            "specs must not use training",
+        ),
+        (
+            {LOSSES: "from ironmlp import callbacks\ncallbacks.Callback\n"},
+            "must not use training",
+        ),
         ({BASE: "if TYPE_CHECKING:\n    from ironmlp import Sequential\n"}, "must not use models"),
         ({BASE: "def f():\n    from ..model import Sequential\n"}, "must not use models"),
     ],
@@ -265,9 +273,9 @@ def test_finds_an_upward_arrow(tmp_path: Path, changes: dict[str, str], message:
         {A: "//! [`super::b::B`]\nfn f() { let b = x.b; b::c; std::b::c() }", B: "use super::A;"},
         {A: "struct B; use self::B as C; fn f() -> B {}", B: "use super::a::*;"},
         {A: "#[cfg(test)] mod tests { use super::*; }", B: "use std::{fmt, ops::*}; use super::A;"},
-        {MODEL: "from ironmlp import layers, losses, _core\nfrom os import path\n"},
-        {LAYERS: "def f(model: 'Sequential') -> None: ...\n"},
-        {LAYERS: "import numpy as np\nnp.model\nTEXT = 'from ironmlp import model'\n"},
+        {MODEL: "from ironmlp import losses, optimizers, _core\nfrom os import path\n"},
+        {LOSSES: "def f(model: 'Sequential') -> None: ...\n"},
+        {LOSSES: "import numpy as np\nnp.model\nTEXT = 'from ironmlp import model'\n"},
     ],
 )
 def test_finds_nothing_in_order(tmp_path: Path, changes: dict[str, str]) -> None:
