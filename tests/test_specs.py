@@ -150,6 +150,8 @@ def test_the_bases_are_public(module: Any, base: type[Spec]) -> None:
     kinds = [getattr(module, name) for name in module.__all__]
     assert base in kinds
     assert all(issubclass(kind, base) for kind in kinds)
+    # Pickles say so.
+    assert {kind.__module__ for kind in kinds} == {module.__name__}
 
 
 @pytest.mark.parametrize("what", ["layer", "loss", "optimizer"])

@@ -25,6 +25,10 @@ class Spec:
     _positive: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
+        package, _, within = cls.__module__.partition(".")
+        if package == "ironmlp":
+            # Pickles and help name the public module, whichever file of it the class stands in.
+            cls.__module__ = f"{package}.{within.partition('.')[0]}"
         if "__init__" in cls.__dict__:
             cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
 
