@@ -250,11 +250,17 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         let before_all = team::force(true);
         for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
             let before = chunks_of_workers();
-            let plan = plan(Task::Train);
-            let other = trained(if unfused { plan.unfused() } else { plan }, threads);
-            let found = other.layout.export(&other.parameters).expect("memory");
-            assert!(found == must, "{what}, {threads} threads");
-            assert_eq!(chunks_of_workers() > before, threads > 1, "{what}, {threads} threads");
+            // On a busy machine the caller may have done all chunks before a worker wakes up.
+            for attempt in 0.. {
+                let plan = plan(Task::Train);
+                let other = trained(if unfused { plan.unfused() } else { plan }, threads);
+                let found = other.layout.export(&other.parameters).expect("memory");
+                assert!(found == must, "{what}, {threads} threads");
+                if (chunks_of_workers() > before) == (threads > 1) {
+                    break;
+                }
+                assert!(threads > 1 && attempt < 1000, "{what}, {threads} threads");
+            }
         }
         team::force(before_all);
         // Rows instead of lanes: a trace of these weights, step by step.
