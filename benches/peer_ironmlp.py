@@ -9,17 +9,18 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp.layers import Layer
-from ironmlp.layers.activations import resolve_activation
 from workloads import ADAM, Parameters, Workload, data, initial
 
 PACKAGE = "ironmlp"
 
+# Public names alone: builds of other days are timed, too.
+ACTIVATIONS = {"sigmoid": im.Sigmoid, "tanh": im.Tanh, "relu": im.ReLU}
 LOSSES = {"softmax": "cross_entropy", "binary": "binary_cross_entropy", "mse": "mse"}
 
 
 def layers(workload: Workload) -> list[Layer]:
     """The layers of a network of images."""
-    activation, found = resolve_activation(workload.activation), list[Layer]()
+    activation, found = ACTIVATIONS[workload.activation](), list[Layer]()
     for c, channels, _ in workload.stages:
         found += [im.Conv2d(channels, c.channels, c.kernel, padding=c.padding), activation]
         found += [im.AvgPool2d(c.pool)] if c.pool > 1 else []
