@@ -84,12 +84,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        self._set(
-            lr=real("lr", lr, at_least=0.0),
-            betas=two_betas(betas),
-            eps=real("eps", eps, above=0.0),
-            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
-        )
+        self._set(**checked_adam(lr, betas, eps, weight_decay))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -113,12 +108,7 @@ class AdamW(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ) -> None:
-        self._set(
-            lr=real("lr", lr, at_least=0.0),
-            betas=two_betas(betas),
-            eps=real("eps", eps, above=0.0),
-            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
-        )
+        self._set(**checked_adam(lr, betas, eps, weight_decay))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -150,6 +140,18 @@ class Lion(Optimizer):
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "weight_decay")
+
+
+def checked_adam(
+    lr: float, betas: Sequence[float], eps: float, weight_decay: float
+) -> dict[str, Any]:
+    """The arguments that Adam and its relatives have in common."""
+    return {
+        "lr": real("lr", lr, at_least=0.0),
+        "betas": two_betas(betas),
+        "eps": real("eps", eps, above=0.0),
+        "weight_decay": real("weight_decay", weight_decay, at_least=0.0),
+    }
 
 
 def two_betas(betas: Sequence[float]) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from ironmlp._arguments.values import checked_seed, integer, real, size
 from ironmlp._configuration import config
 from ironmlp._engine.network import checked_layers, parameter_shapes
+from ironmlp._engine.trained import scalars_of_powers
 from ironmlp._environment import computed
 from ironmlp._files.classes import classes_from_json
 from ironmlp._files.ordinary import open_ordinary
@@ -127,11 +128,12 @@ def read_metadata(header: Header) -> dict[str, Any]:
 
 
 def read_scalars(name: str, value: Any) -> tuple[float, ...]:
-    """The optimizer's running numbers, three; one that format 1 did not have is not used yet."""
+    """The optimizer's running numbers, three."""
     expected = 2 if name == "beta_powers" else 3
     if not isinstance(value, list) or len(value) != expected:
         raise ValueError(f"{name} must be a list of {expected} numbers")
-    return (*(real(name, number) for number in value), 1.0)[:3]
+    numbers = [real(name, number) for number in value]
+    return scalars_of_powers(*numbers) if expected == 2 else tuple(numbers)
 
 
 def read_arguments(model: Any) -> tuple[str, dict[str, Any]]:

@@ -139,5 +139,10 @@ class Trained(Architecture):
         self._core = self._make_core(**state["made"])
         kept = dict(state["optimizer_state"])
         if "beta_powers" in kept:  # as in files of format 1
-            kept["scalars"] = (*kept.pop("beta_powers"), 1.0)
+            kept["scalars"] = scalars_of_powers(*kept.pop("beta_powers"))
         self._set_trained(state | {"optimizer_state": kept}, check_finite=False)
+
+
+def scalars_of_powers(first: float, second: float) -> tuple[float, float, float]:
+    """The optimizer's running numbers from those of format 1; the third is not used yet."""
+    return first, second, 1.0
