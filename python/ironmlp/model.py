@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
-from ironmlp._arguments.arrays import Array
 from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import checked_seed, flag
 from ironmlp._engine import Engine
-from ironmlp._labels import in_dtype, reading_of
-from ironmlp._training.advance import Advance, by_core, by_function
-from ironmlp._training.fitting import Training, checked_course
+from ironmlp._labels import reading_of
+from ironmlp._training.advance import advance_of
+from ironmlp._training.course import checked_course
+from ironmlp._training.data import read_data
+from ironmlp._training.fitting import Training
 from ironmlp._training.progress import progress
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
@@ -129,23 +130,24 @@ class Sequential(Engine):
         reached is in `history`. A call that makes no step learns no labels. X must not be changed
         while training.
         """
-        X = self._samples(X)
-        targets, reading = self._reading.fit(y, len(X), classes)
-        weights = self._weights(sample_weight, len(X))
-        epochs, batch_size = checked_course(epochs, batch_size, len(X))
-        shuffle = flag("shuffle", shuffle)
+        data = read_data(self, X, y, sample_weight, classes)
+        course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
-        shown = progress(verbose, log_every, epochs, above_bar(checked))
-        check_finite = flag("check_finite", check_finite)
-        advance: Advance = by_core
-        passed: Array | None = targets
-        if not isinstance(self._loss, Loss):
-            advance, passed = by_function(self._loss, in_dtype(targets, self._dtype)), None
-        with self._core.fit(X, passed, weights, epochs, batch_size, shuffle, check_finite) as run:
+        shown = progress(verbose, log_every, course.epochs, above_bar(checked))
+        advance, targets = advance_of(self._loss, data.targets, self._dtype)
+        with self._core.fit(
+            data.X,
+            targets,
+            data.weights,
+            course.epochs,
+            course.batch_size,
+            course.shuffle,
+            flag("check_finite", check_finite),
+        ) as run:
             known, steps = self._reading, self._core.steps
             try:
-                self._reading, self.stop_training = reading, False
-                return Training(self, run, advance, epochs, checked, shown).train()
+                self._reading, self.stop_training = data.reading, False
+                return Training(self, run, advance, course, checked, shown).train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known

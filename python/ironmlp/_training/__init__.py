@@ -1,5 +1,6 @@
 """What happens in a `fit`.
 
-`fitting.py` has the loop and how it ends, `advance.py` the slices that it goes by, `logs.py` the
-numbers of each epoch. `progress.py` chooses one of the `displays.py`; `plot.py` draws a history.
+`data.py` reads what is trained on, `course.py` how. `fitting.py` has the loop and how it ends,
+`advance.py` the slices that it goes by, `logs.py` the numbers of each epoch. `progress.py` chooses
+one of the `displays.py`; `plot.py` draws a history.
 """

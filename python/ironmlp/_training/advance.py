@@ -8,7 +8,8 @@ from collections.abc import Callable
 from ironmlp._arguments.arrays import Array
 from ironmlp._core import Run
 from ironmlp._engine.own_loss import call_loss
-from ironmlp.losses import LossFunction
+from ironmlp._labels import in_dtype
+from ironmlp.losses import Loss, LossFunction
 
 # Trains for some seconds, or to the end of the epoch; True at the end of an epoch.
 Advance = Callable[[Run, float, bool], bool]
@@ -35,3 +36,12 @@ def by_function(function: LossFunction, targets: Array) -> Advance:
                 return False
 
     return advance
+
+
+def advance_of(
+    loss: Loss | LossFunction, targets: Array, dtype: str
+) -> tuple[Advance, Array | None]:
+    """How a run with this loss goes on, and the targets that the core is to know."""
+    if isinstance(loss, Loss):
+        return by_core, targets
+    return by_function(loss, in_dtype(targets, dtype)), None

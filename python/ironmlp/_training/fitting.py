@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from ironmlp._arguments.values import SIZE_LIMIT, integer
 from ironmlp._core import Run
 from ironmlp._training.advance import Advance
+from ironmlp._training.course import Course
 from ironmlp._training.displays import Silent
 from ironmlp._training.logs import Record
 from ironmlp.callbacks import Callback, Logs, StopTraining
@@ -16,19 +16,6 @@ from ironmlp.history import History
 # Seconds of training between two looks at Ctrl-C and the progress line; it is answered within 100
 # ms, and returning to Python costs about a microsecond.
 SLICE = 0.05
-
-
-def checked_course(epochs: Any, batch_size: Any, rows: int) -> tuple[int, int | None]:
-    """The number of epochs, and the size of a batch, None if one batch holds all rows."""
-    epochs = integer("epochs", epochs)
-    if not 0 <= epochs < SIZE_LIMIT:
-        raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
-    if batch_size is None:
-        return epochs, None
-    batch_size = integer("batch_size", batch_size)
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
-    return epochs, batch_size if batch_size < rows else None
 
 
 class Trainee(Protocol):
@@ -49,11 +36,11 @@ class Training:
         model: Trainee,
         run: Run,
         advance: Advance,
-        epochs: int,
+        course: Course,
         callbacks: list[Callback],
         shown: Silent,
     ) -> None:
-        self.model, self.run, self.epochs = model, run, epochs
+        self.model, self.run, self.course = model, run, course
         self.callbacks, self.shown = callbacks, shown
         self._advance = advance
         self.first = model.epoch
@@ -95,7 +82,7 @@ class Training:
             self.advance(stopping)
 
     def epoch_by_epoch(self) -> None:
-        self.call("on_train_begin", {"epochs": self.epochs})
+        self.call("on_train_begin", {"epochs": self.course.epochs})
         for moment in ("on_epoch_begin", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):
