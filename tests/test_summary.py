@@ -7,13 +7,13 @@ import copy
 import math
 import pickle
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ironmlp as im
+from pages import Page
 
 
 def cells(model: im.Sequential, *shape: Any) -> dict[str, list[str]]:
@@ -224,37 +224,6 @@ def test_a_summary_is_a_string_that_shows_itself() -> None:
 
 
 # In a notebook
-
-
-class Page(HTMLParser):
-    """The cells of the tables of a page, its other words, and its tags; each is closed again."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.words = ""
-        self.tags: list[str] = []
-        self._open: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append(tag)
-        self._open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "tr" in self._open:
-            self.rows[-1][-1] += data
-        else:
-            self.words += data + "\n"
 
 
 def test_the_table_of_a_notebook_is_that_of_the_text() -> None:
