@@ -94,10 +94,15 @@ class History:
         return True
 
     def __repr__(self) -> str:
-        count = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
         last = "".join(f", {k} {v[-1]:.6g}" for k, v in self._columns.items() if len(self))
-        stopped = f"{self.stop_reason!r}" + (f" ({self.stop_message})" if self.stop_message else "")
-        return f"<History: {count}{', last' * bool(last)}{last[1:]}, stop_reason {stopped}>"
+        return f"<History: {self._count()}{', last' * bool(last)}{last[1:]}, {self._ending()}>"
+
+    def _count(self) -> str:
+        return "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+
+    def _ending(self) -> str:
+        words = f" ({self.stop_message})" if self.stop_message else ""
+        return f"stop_reason {self.stop_reason!r}{words}"
 
     def to_frame(self) -> Any:
         """A pandas DataFrame with one row for each epoch, whose number is the index. ImportError
@@ -111,7 +116,7 @@ class History:
     def _repr_html_(self) -> str:
         from ironmlp._training.table import shown  # which a program without a notebook never needs
 
-        return shown(self._columns, self.epochs, repr(self).strip("<>"))
+        return shown(self._columns, self.epochs, f"{self._count()}, {self._ending()}")
 
     def plot(self, ax: Any = None) -> Any:
         """Draw all columns over the epochs, in a new figure or in the place of the axes `ax`.
