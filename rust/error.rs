@@ -28,6 +28,8 @@ pub enum Error {
         argument: &'static str,
         /// First row that holds one.
         row: usize,
+        /// The first such column of that row, by name or number, where there are columns.
+        column: Option<String>,
     },
     /// A dtype or kind of object that does not fit (`TypeError`).
     Type(String),
@@ -79,8 +81,12 @@ impl fmt::Display for Error {
                 "{argument}[{row}] is {label}, the network has classes 0 to {}",
                 classes - 1
             ),
-            Self::NonFinite { argument, row } => {
-                write!(f, "{argument} has a NaN or infinite value in row {row}, all must be finite")
+            Self::NonFinite { argument, row, column } => {
+                write!(f, "{argument} has a NaN or infinite value in row {row}")?;
+                if let Some(column) = column {
+                    write!(f, ", column {column}")?;
+                }
+                f.write_str(", all must be finite")
             }
             Self::Memory { needed, available } => {
                 write!(f, "{needed} bytes are needed, {available} bytes are available")

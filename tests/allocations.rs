@@ -12,7 +12,7 @@ use std::time::Instant;
 use ironmlp::error::{Error, Result};
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::convolution::Stencil;
-use ironmlp::kernels::gather::{RowOrder, Source, to_i64, to_vec};
+use ironmlp::kernels::gather::{Matrix, RowOrder, Source, to_i64, to_vec};
 use ironmlp::kernels::gemm::matmul;
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
@@ -335,9 +335,9 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
 fn arrays_are_read_and_multiplied() {
     let isa = Isa::chosen().expect("a known one");
     let numbers = [1.0; 3000];
-    let source = Source::of_slice(&numbers, 30);
-    refuse("to_vec", 1, || to_vec::<f32>(&source));
-    refuse("to_i64", 1, || to_i64(&source));
+    let matrix = Matrix::of_slice(&numbers, 30);
+    refuse("to_vec", 1, || to_vec::<f32>(&matrix));
+    refuse("to_i64", 1, || to_i64(&matrix));
     refuse("a permutation", 1, || Sampler::new(3000, 7, true));
     let loss = spec(vec![linear(1, 9)], 9).loss.expect("one").0;
     refuse("classes", 1, || loss.classes("y", &[1; 3000], 9));

@@ -23,3 +23,4 @@ mod runtime;
 mod simd;
 mod stages;
 mod support;
+mod tables;

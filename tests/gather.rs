@@ -1,6 +1,8 @@
 //! Rows of matrices of any dtype and strides arrive as the nearest values, and nothing else is read.
 
-use ironmlp::kernels::gather::{DType, Gather, RowOrder, Source, first_non_finite, to_i64, to_vec};
+use ironmlp::kernels::gather::{
+    self, DType, Gather, RowOrder, Source, first_non_finite, to_i64, to_vec,
+};
 use ironmlp::kernels::panels::Panels;
 use ironmlp::simd::{Isa, LANES, Real};
 use proptest::prelude::*;
@@ -74,13 +76,17 @@ impl Matrix {
         (self.first as isize + offset) as usize
     }
 
-    fn source_at(&self, start: *const u8) -> Source<'_> {
+    fn elements_at(&self, start: *const u8) -> gather::Matrix<'_> {
         // SAFETY: all elements lie within the bytes, of which `start` is the first.
-        unsafe { Source::new(start.add(self.first), self.dtype, self.shape, self.strides) }
+        unsafe { gather::Matrix::new(start.add(self.first), self.dtype, self.shape, self.strides) }
+    }
+
+    fn elements(&self) -> gather::Matrix<'_> {
+        self.elements_at(self.bytes.as_ptr())
     }
 
     fn source(&self) -> Source<'_> {
-        self.source_at(self.bytes.as_ptr())
+        Source::Matrix(self.elements())
     }
 
     fn element<T: Real>(&self, row: usize, col: usize) -> T {
@@ -177,8 +183,8 @@ proptest! {
     fn arrays_are_cast_to_the_nearest_values(matrix in matrices()) {
         let (rows, cols) = matrix.shape;
         let each = (0..rows).flat_map(|r| (0..cols).map(move |c| (r, c)));
-        let wide = to_vec::<f64>(&matrix.source()).unwrap();
-        let narrow = to_vec::<f32>(&matrix.source()).unwrap();
+        let wide = to_vec::<f64>(&matrix.elements()).unwrap();
+        let narrow = to_vec::<f32>(&matrix.elements()).unwrap();
         prop_assert_eq!((wide.len(), narrow.len()), (rows * cols, rows * cols));
         for ((r, c), (wide, narrow)) in each.zip(wide.into_iter().zip(narrow)) {
             prop_assert_eq!(bits(wide), bits(matrix.element::<f64>(r, c)));
@@ -266,7 +272,7 @@ fn integers_are_rounded_once() {
 fn labels_keep_their_values() {
     let words = [5, u64::MAX, 1 << 63, i64::MAX as u64];
     let column = |dtype| Matrix::new(dtype, (4, 1), (8, 8), &words);
-    let labels = |dtype| to_i64(&column(dtype).source()).unwrap();
+    let labels = |dtype| to_i64(&column(dtype).elements()).unwrap();
     assert_eq!(labels(DType::I64), [5, -1, i64::MIN, i64::MAX]);
     // Not -1, which may be the label to ignore.
     assert_eq!(labels(DType::U64), [5, i64::MAX, i64::MAX, i64::MAX]);
@@ -341,15 +347,16 @@ fn nothing_outside_the_elements_is_read() {
                 let matrix = Matrix::new(dtype, (3, cols), strides, &words);
                 for at_end in [true, false] {
                     let guarded = Guarded::new(&matrix.bytes, at_end);
-                    let source = matrix.source_at(guarded.data);
+                    let elements = matrix.elements_at(guarded.data);
+                    let source = Source::Matrix(elements);
                     check::<f32>(&matrix, source, RowOrder::List(&[2, 0, 1]), &[2, 0, 1]);
                     check::<f64>(&matrix, source, RowOrder::From(0), &[0, 1, 2]);
                     for isa in Isa::all() {
                         let expected = first_bad::<f32>(&matrix, 0..3);
                         assert_eq!(first_non_finite::<f32>(isa, &source, 0..3), expected);
                     }
-                    assert_eq!(to_vec::<f32>(&source).unwrap().len(), 3 * cols);
-                    assert_eq!(to_i64(&source).unwrap().len(), 3 * cols);
+                    assert_eq!(to_vec::<f32>(&elements).unwrap().len(), 3 * cols);
+                    assert_eq!(to_i64(&elements).unwrap().len(), 3 * cols);
                 }
             }
         }

@@ -137,6 +137,10 @@ ENTRIES = {
         "DENSE.reshape(-1, 2, 2)",
     ),
     "predict": ("lambda a: classifier().predict(a)", "DENSE"),
+    "predictor": ("lambda a: dense().predictor(8)(a)", "DENSE"),
+    "predictor of one row": ("lambda a: dense().predictor()(a)", "DENSE[0]"),
+    "predictor of images": ("lambda a: images().predictor(4)(a)", "IMAGES"),
+    "predictor of one image": ("lambda a: images().predictor(1)(a)", "IMAGES[0]"),
     "predict_proba": ("lambda a: classifier().predict_proba(a)", "DENSE"),
     "backward X": ("lambda a: dense().backward(a, GOALS, input_grad=True)", "DENSE"),
     "backward grad_output": ("lambda a: dense().backward(DENSE, a)", "GOALS"),
@@ -185,10 +189,6 @@ ENTRIES = {
 
 # Entries that take arrays alone, without a conversion in Python.
 COMPILED = {
-    "predictor": ("lambda a: dense().predictor(8)(a)", "DENSE"),
-    "predictor of one row": ("lambda a: dense().predictor()(a)", "DENSE[0]"),
-    "predictor of images": ("lambda a: images().predictor(4)(a)", "IMAGES"),
-    "predictor of one image": ("lambda a: images().predictor(1)(a)", "IMAGES[0]"),
     "_core.set_parameters": ("of_core", "W"),
     "_core.set_optimizer_state": ("moments", "W"),
     "_core.forward of images": ("lambda a: images()._core.forward(a, False, None)", "IMAGES"),

@@ -110,14 +110,8 @@ def test_an_error_in_the_conversion_comes_out(error: type[Exception]) -> None:
 @pytest.mark.parametrize("given", NO_NUMBERS)
 def test_what_a_predictor_refuses(given: str) -> None:
     model = regressor()
-    value = NO_NUMBERS[given][0]
-    if given == "columns with names":
-        value = value[:4]  # to a predictor a row of four elements
-    if given == "masked":
-        words = "masked array"
-    else:
-        words = "has dtype" if isinstance(value, np.ndarray) else "must be a NumPy array"
-    refused(model, lambda: model.predictor(N)(value), TypeError, "x ", words)
+    value, error, words = NO_NUMBERS[given]
+    refused(model, lambda: model.predictor(N)(value), error, "x ", *words)
 
 
 def test_rows_and_columns_of_a_predictor() -> None:

@@ -172,7 +172,7 @@ def test_input_gradients_and_traces_of_several_slabs_have_the_bits_of_any(dtype:
         "backward(x, x, False, True)",
         "forward(x, False, None)",
         "train_on_batch(x, x, None)",
-        "predictor(len(x))",
+        "predictor(len(x), np.asarray)",
     ],
 )
 @pytest.mark.parametrize("rows", [2**32, 2**60])

@@ -3,7 +3,8 @@
 The Python layer is its only caller. What it expects of every caller:
 
 - X is a 2-D array (n, in_features), n >= 1, native float16, float32, float64, integer or bool, of
-  any order, stride and alignment. It is read in place and converted batch by batch.
+  any order, stride and alignment, or a `Table` of such arrays. It is read in place and converted
+  batch by batch.
 - `targets` is an int64 array (n,) of class indices for a `CrossEntropy` with indices, otherwise a
   real 2-D array (n, K), K the number of outputs; None for a model whose loss is a Python function.
 - `sample_weight` is a float64 array (n,) of finite values >= 0, or None for ones. Targets and
@@ -17,7 +18,7 @@ non-finite, value), TypeError (dtype), MemoryError (too many parameters), Floati
 training in another thread, or a defect).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 _Array: TypeAlias = NDArray[Any]
 _Float: TypeAlias = NDArray[np.floating[Any]]
+_X: TypeAlias = "_Array | Table"
 _Want: TypeAlias = Literal["value", "grad", "both"]
 
 class Config(TypedDict):
@@ -125,12 +127,34 @@ class Predictor:
     def max_rows(self) -> int:
         """The most rows of one call."""
 
-    def __call__(self, x: _Array, out: _Float | None = None) -> _Float:
+    def __call__(self, x: Any, out: _Float | None = None) -> _Float:
         """The output (n, K) for rows or images x of a batch's shape, or (K,) for one of them.
 
         With `out`, a C-contiguous array of that shape and the model's dtype, it is written there
         and `out` is returned.
         """
+
+@final
+class Table:
+    """An X that is not one array: the arrays that hold it, which stay where they are.
+
+    Sizes are those of the memory, whatever the arrays' classes say.
+    """
+
+    @staticmethod
+    def of_columns(columns: Sequence[_Array], names: Sequence[str]) -> Table:
+        """Columns (n,) of one length, of any dtypes; `names` are for messages."""
+
+    @staticmethod
+    def of_rows(data: _Array, indices: _Array, indptr: _Array, n_columns: int) -> Table:
+        """Compressed sparse rows, as those of SciPy: row r has `data[indptr[r]:indptr[r + 1]]` in
+        the columns `indices` of the same places, and +0 elsewhere."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    def __len__(self) -> int: ...
 
 @final
 class Run:
@@ -260,19 +284,19 @@ class Model:
     def copy(self) -> Model:
         """An independent model in the same state."""
 
-    def forward(self, X: _Array, training: bool, out: _Float | None) -> _Float:
+    def forward(self, X: _X, training: bool, out: _Float | None) -> _Float:
         """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
 
-    def check_finite(self, X: _Array) -> None:
+    def check_finite(self, X: _X) -> None:
         """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
         lacks."""
 
-    def loss(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
+    def loss(self, X: _X, targets: _Array, sample_weight: _Float | None) -> float:
         """The mean loss, whatever the loss's reduction, without dropout."""
 
     def loss_and_grad(
         self,
-        X: _Array,
+        X: _X,
         targets: _Array,
         sample_weight: _Float | None,
         training: bool,
@@ -281,24 +305,24 @@ class Model:
         """The reduced loss, its gradients, and with `input_grad` its gradient by X."""
 
     def backward(
-        self, X: _Array, grad_output: _Array, training: bool, input_grad: bool
+        self, X: _X, grad_output: _Array, training: bool, input_grad: bool
     ) -> tuple[list[_Float], _Float | None]:
         """The gradients of sum(output * grad_output), and with `input_grad` the one by X."""
 
     def apply_gradients(self, gradients: Sequence[_Array]) -> None:
         """One update of the optimizer."""
 
-    def train_on_batch(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
+    def train_on_batch(self, X: _X, targets: _Array, sample_weight: _Float | None) -> float:
         """One step; the reduced loss before the update."""
 
-    def trace(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> dict[str, Any]:
+    def trace(self, X: _X, targets: _Array, sample_weight: _Float | None) -> dict[str, Any]:
         """Every tensor of one step, which is not applied, in the order of computation: "0.output",
         ..., "loss", then from the last layer "k.grad_output" (the gradient by layer k's output) and
         a Linear's "k.weight.grad" and "k.bias.grad"."""
 
     def fit(
         self,
-        X: _Array,
+        X: _X,
         targets: _Array | None,
         sample_weight: _Float | None,
         epochs: int,
@@ -309,8 +333,9 @@ class Model:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
         order."""
 
-    def predictor(self, max_rows: int) -> Predictor:
-        """A callable with buffers for at most `max_rows` rows."""
+    def predictor(self, max_rows: int, convert: Callable[[Any], _X]) -> Predictor:
+        """A callable with buffers for at most `max_rows` rows; `convert` makes an array or a table
+        of what is neither."""
 
     def _set_route(self, route: str) -> None:
         """For tests: force "general", "unfused", "columns" or "slabs:N" rows; "auto" ends it."""

@@ -41,7 +41,8 @@ class Sequential(Engine):
     dropout masks; None draws one from the operating system. `n_threads` is the most threads this
     model uses; None takes the number of `get_num_threads`. No result depends on it.
 
-    In all methods X is (n, in_features), of real numbers in any dtype and memory order. With a
+    In all methods X is (n, in_features), of real numbers in any dtype and memory order: an array, a
+    frame of pandas, polars or pyarrow, a sparse matrix of SciPy, tensors (docs/data.md). With a
     `Conv2d` or a pool among the layers it is (n, C, H, W), or (n, H, W, C) with `channels_last`;
     with `Flatten` as the first layer, samples of any shape. `scale` divides all of X, as 255 does
     for bytes. Only images whose pixels do not follow each other in memory are copied. What y is
@@ -144,21 +145,24 @@ class Sequential(Engine):
             course.shuffle,
             flag("check_finite", check_finite),
         ) as run:
-            known, steps = self._reading, self._core.steps
+            known, steps = (self._reading, self._feature_names), self._core.steps
             try:
                 self._reading, self.stop_training = data.reading, False
+                self._feature_names = self._feature_names or data.names
                 self._image_shape = data.image_shape
                 return Training(self, run, advance, course, checked, shown).train()
             finally:
                 if self._core.steps == steps:
-                    self._reading = known
+                    self._reading, self._feature_names = known
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        epoch 0, no known labels and names of columns, no history, the learning rate that the
+        optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
+        self._feature_names = None
         self._history = None
         self._image_shape = None
 

@@ -91,6 +91,7 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
     model._set_trained({"parameters": arrays(keys), "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
+    model._feature_names = read_names(header, model._core.in_features)
     return model
 
 
@@ -169,6 +170,18 @@ def check_tensors(header: Header, keys: Mapping[str, tuple[int, ...]], dtype: An
             must = f"{dtype} of shape {expected[name]}" if name in expected else "nothing"
             raise ValueError(f"{name!r} is {got}, for the model it must be {must}")
     return moments
+
+
+def read_names(header: Header, columns: int | None) -> tuple[str, ...] | None:
+    """The names of X's columns, which older files and those of models without have not."""
+    if "feature_names" not in header.metadata:
+        return None
+    names = parsed(header.metadata["feature_names"])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("feature_names must be a list of strings")
+    if len(names) != columns:
+        raise ValueError(f"it has {len(names)} feature_names, the network takes {columns} columns")
+    return tuple(names)
 
 
 def read_reading(value: Any, model: Sequential) -> Reading:

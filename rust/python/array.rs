@@ -8,18 +8,20 @@
 //! plain array of the same memory is taken first, sizes are read from that alone, and copies are made
 //! by NumPy's own functions.
 
-use std::ptr;
+use std::{mem, ptr};
 
 use numpy::npyffi::{NPY_ORDER, NpyTypes, PY_ARRAY_API, get_type_object};
 use numpy::{Element, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::types::PyList;
 
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::{DType, Source};
-use crate::kernels::images::{ImageShape, PixelOrder};
-use crate::network::Spec;
+use crate::kernels::gather::{DType, Matrix, Source};
+use crate::runtime::memory;
 
 /// The element types of models.
 pub trait Float: Elementary + Element {}
@@ -29,17 +31,16 @@ impl Float for f64 {}
 /// An array as a matrix, to be read, and the reference that keeps it alive.
 pub struct View {
     // Valid while `owner` is there.
-    source: Source<'static>,
+    elements: Matrix<'static>,
     shape: Vec<usize>,
-    image: Option<ImageShape>,
     owner: Py<PyUntypedArray>,
 }
 
-/// Something made from the source of a view, and that view's reference.
+/// Something made from the elements of arrays, and the reference that keeps them alive.
 pub struct Held<R> {
     // Before the owner: it is dropped first.
     value: R,
-    _owner: Py<PyUntypedArray>,
+    owner: Py<PyAny>,
 }
 
 impl<R> Held<R> {
@@ -51,9 +52,26 @@ impl<R> Held<R> {
         &mut self.value
     }
 
-    /// Takes it apart; the array may go when `end` returns.
+    /// Takes it apart; the arrays may go when `end` returns.
     pub fn end<Q>(self, end: impl FnOnce(R) -> Q) -> Q {
         end(self.value)
+    }
+
+    /// What `make` makes of it, which keeps no other copy of the elements' addresses.
+    pub fn map<Q>(self, make: impl FnOnce(R) -> PyResult<Q>) -> PyResult<Held<Q>> {
+        Ok(Held { value: make(self.value)?, owner: self.owner })
+    }
+}
+
+/// An object of ours that holds a matrix, and never gives it up.
+pub trait Lends: PyClass<Frozen = True> + Sync {
+    fn source(&self) -> Source<'_>;
+
+    fn lent(owner: &Bound<'_, Self>) -> Held<Source<'static>> {
+        // SAFETY: only the lifetime changes. Python neither moves nor, as it is frozen, changes the
+        // object, which holds the matrix as long as it lives itself; and `Held` refers to it.
+        let value = unsafe { mem::transmute::<Source<'_>, Source<'static>>(owner.get().source()) };
+        Held { value, owner: owner.clone().into_any().unbind() }
     }
 }
 
@@ -69,72 +87,47 @@ impl View {
         }
     }
 
-    /// X of a network, at least one row: rows of its columns, or images that fit its layers.
-    pub fn x(array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
-        let array = &ndarray("X", array)?;
-        if array.ndim() > 0 && array.shape()[0] == 0 {
-            return Err(Error::Shape("X has 0 rows, it must have at least 1".into()).into());
-        }
-        if spec.takes_images() {
-            if array.ndim() != 4 {
-                return Err(not_images("X", array, spec).into());
-            }
-            return Self::images("X", array, spec);
-        }
-        let (&[rows, cols], &[row, col]) = (array.shape(), array.strides()) else {
-            return Err(Error::Shape(format!(
-                "X has {}, it must have 2: rows and columns",
-                plural(array.ndim(), "dimension")
-            ))
-            .into());
-        };
-        check_columns("X", cols, spec.in_features())?;
-        Self::new("X", array, (rows, cols), (row, col))
-    }
-
-    /// One row of a network's X or one image, or some of them.
-    pub fn rows(name: &str, array: &Bound<'_, PyAny>, spec: &Spec) -> PyResult<Self> {
+    /// An array of one dimension, as a column.
+    pub fn column(name: &str, array: &Bound<'_, PyAny>) -> PyResult<Self> {
         let array = &ndarray(name, array)?;
-        if spec.takes_images() {
-            return match array.ndim() {
-                3 | 4 => Self::images(name, array, spec),
-                _ => Err(not_images(name, array, spec).into()),
-            };
-        }
         match (array.shape(), array.strides()) {
-            (&[cols], &[col]) => {
-                check_columns(name, cols, spec.in_features())?;
-                Self::new(name, array, (1, cols), (0, col))
-            }
-            (&[rows, cols], &[row, col]) => {
-                check_columns(name, cols, spec.in_features())?;
-                Self::new(name, array, (rows, cols), (row, col))
-            }
-            _ => Err(one_or_two(name, array).into()),
+            (&[rows], &[stride]) => Self::new(name, array, (rows, 1), (stride, 0)),
+            (shape, _) => Err(Error::Shape(format!(
+                "{name} has shape {}, it must have 1 dimension",
+                tuple(shape)
+            ))
+            .into()),
         }
     }
 
-    /// Images as rows of their pixels: three dimensions for one, four for several. Where the pixels
-    /// of an image do not follow each other, all of them are copied.
-    fn images(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> PyResult<Self> {
-        let image = image(name, array, spec)?;
+    /// An array whose first dimension, or with `one` none, counts rows, and whose others a row's
+    /// elements. Where these do not follow each other in several dimensions, all of them are copied.
+    pub fn rows(name: &str, array: &Bound<'_, PyUntypedArray>, one: bool) -> PyResult<Self> {
         let size = array.dtype().itemsize() as isize;
         let (dims, strides) = (array.shape(), array.strides());
-        let first = dims.len() - 3;
+        let first = usize::from(!one);
+        if dims.len() <= first {
+            return Err(Error::Shape(format!("{name} has shape {}", tuple(dims))).into());
+        }
+        let (rows, row) = if one { (1, 0) } else { (dims[0], strides[0]) };
+        if let (&[cols], &[col]) = (&dims[first..], &strides[first..]) {
+            return Self::new(name, array, (rows, cols), (row, col));
+        }
         let mut step = size;
         let mut contiguous = true;
+        let mut cols = 1_usize;
         for axis in (first..dims.len()).rev() {
             contiguous &= dims[axis] == 1 || strides[axis] == step;
             step = step.saturating_mul(dims[axis] as isize);
+            cols = cols.checked_mul(dims[axis]).ok_or_else(|| {
+                Error::Shape(format!("{name} has shape {}: too many", tuple(dims)))
+            })?;
         }
-        let (rows, row) = if first == 0 { (1, 0) } else { (dims[0], strides[0]) };
-        let view = if contiguous {
-            Self::new(name, array, (rows, image.features()), (row, size))?
-        } else {
-            let copy = &contiguous_copy(array)?;
-            Self::new(name, copy, (rows, image.features()), (step, size))?
-        };
-        Ok(Self { image: Some(image), ..view })
+        if contiguous {
+            return Self::new(name, array, (rows, cols), (row, size));
+        }
+        let copy = &contiguous_copy(array)?;
+        Self::new(name, copy, (rows, cols), (step, size))
     }
 
     /// An array of any shape, as one row of its elements in row-major order.
@@ -159,22 +152,16 @@ impl View {
         // `Held` keep a reference to the array for as long as they or the sources that they lend
         // are in use, and NumPy keeps an array's memory while someone refers to it, unless it is
         // told not to look (`resize(refcheck=False)`), which the documentation forbids.
-        let source = unsafe {
+        let elements = unsafe {
             let data = (*array.as_array_ptr()).data;
-            Source::new(data.cast_const().cast(), dtype, shape, strides)
+            Matrix::new(data.cast_const().cast(), dtype, shape, strides)
         };
-        let shape = array.shape().to_vec();
-        Ok(Self { source, shape, image: None, owner: array.clone().unbind() })
+        Ok(Self { elements, shape: array.shape().to_vec(), owner: array.clone().unbind() })
     }
 
     /// The elements, for as long as this view is there.
-    pub fn source(&self) -> Source<'_> {
-        self.source
-    }
-
-    /// The size of the images that the rows hold, if they do.
-    pub fn image(&self) -> Option<ImageShape> {
-        self.image
+    pub fn elements(&self) -> Matrix<'_> {
+        self.elements
     }
 
     /// The array's own shape.
@@ -192,10 +179,25 @@ impl View {
         Err(Error::Shape(format!("{name} has shape {is}, it must have {must}")))
     }
 
-    /// What `make` makes of the elements, which stay in place as long as it lives; `make` keeps no
-    /// other copy of the source.
-    pub fn hold<R>(self, make: impl FnOnce(Source<'static>) -> PyResult<R>) -> PyResult<Held<R>> {
-        Ok(Held { value: make(self.source)?, _owner: self.owner })
+    /// The elements with the reference to them, and the array's shape.
+    pub fn hold(self) -> (Held<Source<'static>>, Vec<usize>) {
+        let held = Held { value: Source::Matrix(self.elements), owner: self.owner.into_any() };
+        (held, self.shape)
+    }
+
+    /// What `make` makes of the elements of several arrays, which keeps no other copy of their addresses.
+    pub fn hold_all<R>(
+        py: Python<'_>,
+        views: Vec<Self>,
+        make: impl FnOnce(Vec<Matrix<'static>>) -> PyResult<R>,
+    ) -> PyResult<Held<R>> {
+        let mut elements = memory::vector(views.len())?;
+        let owners = PyList::empty(py);
+        for view in views {
+            owners.append(view.owner)?;
+            elements.push(view.elements);
+        }
+        Ok(Held { value: make(elements)?, owner: owners.to_tuple().into_any().unbind() })
     }
 }
 
@@ -272,65 +274,13 @@ fn dtype(name: &str, array: &Bound<'_, PyUntypedArray>) -> Result<DType> {
     }
 }
 
-fn one_or_two(name: &str, array: &Bound<'_, PyUntypedArray>) -> Error {
+pub fn one_or_two(name: &str, array: &Bound<'_, PyUntypedArray>) -> Error {
     let dimensions = plural(array.ndim(), "dimension");
     Error::Shape(format!("{name} has {dimensions}, it must have 1 or 2"))
 }
 
-/// The size of the images of an array of three or four dimensions, which fit the network.
-fn image(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> Result<ImageShape> {
-    let shape = array.shape();
-    let &[.., first, second, third] = shape else { return Err(not_images(name, array, spec)) };
-    let last = spec.input.order == PixelOrder::ChannelsLast;
-    let (channels, height, width) =
-        if last { (third, first, second) } else { (first, second, third) };
-    let other = if last { first } else { third };
-    if let Some(takes) = spec.in_channels()
-        && takes != channels
-    {
-        let hint = match (other == takes, last) {
-            (false, _) => "",
-            (true, false) => "; for images (n, H, W, C) make it with channels_last=True",
-            (true, true) => "; images (n, C, H, W) are for channels_last=False",
-        };
-        return Err(Error::Shape(format!(
-            "{name} has shape {}, {}, the network takes {takes}{hint}",
-            tuple(shape),
-            plural(channels, "channel")
-        )));
-    }
-    if shape[shape.len() - 3..].contains(&0) {
-        return Err(Error::Shape(format!("{name} has shape {}: no pixels", tuple(shape))));
-    }
-    let too_large = || Error::Shape(format!("{name} has shape {}: too many", tuple(shape)));
-    channels.checked_mul(height).and_then(|n| n.checked_mul(width)).ok_or_else(too_large)?;
-    let image = ImageShape { channels, height, width };
-    spec.shapes(Some(image))?;
-    Ok(image)
-}
-
-fn not_images(name: &str, array: &Bound<'_, PyUntypedArray>, spec: &Spec) -> Error {
-    let channels = spec.in_channels().map_or_else(|| "C".into(), |count| count.to_string());
-    let takes = match spec.input.order {
-        PixelOrder::ChannelsFirst => format!("(n, {channels}, H, W)"),
-        PixelOrder::ChannelsLast => format!("(n, H, W, {channels})"),
-    };
-    Error::Shape(format!(
-        "{name} has shape {}, the network takes images {takes}",
-        tuple(array.shape())
-    ))
-}
-
-fn check_columns(name: &str, columns: usize, takes: usize) -> Result<()> {
-    if columns == takes {
-        return Ok(());
-    }
-    let columns = plural(columns, "column");
-    Err(Error::Shape(format!("{name} has {columns}, the network takes {takes}")))
-}
-
 /// "1 row", "3 rows".
-fn plural(count: usize, noun: &str) -> String {
+pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::prelude::*;
 
 use super::array::{Float, View};
+use super::samples::Samples;
 use super::tuning::{SEARCH_TILE, SEARCHED};
 use crate::error::{Error, Result};
-use crate::kernels::gather::{self, Source, first_non_finite};
+use crate::kernels::gather::{self, Source, first_non_finite, non_finite_column};
 use crate::kernels::loss::{Loss, RowWeights};
 use crate::network::{Layout, Spec};
 use crate::runtime::{Team, watch};
@@ -16,7 +17,7 @@ use crate::training::OwnedTargets;
 
 /// X, targets and weights as they came.
 pub struct Inputs {
-    pub x: View,
+    pub x: Samples,
     pub targets: Option<View>,
     pub weights: Option<View>,
 }
@@ -29,7 +30,7 @@ impl Inputs {
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self {
-            x: View::x(x, spec)?,
+            x: Samples::x(x, spec)?,
             targets: targets.map(|targets| View::matrix("y", targets)).transpose()?,
             weights: weights.map(|weights| View::matrix("sample_weight", weights)).transpose()?,
         })
@@ -50,19 +51,19 @@ impl Inputs {
             }
             (Some(_), None) => return Err(Error::Type("y is None, the loss needs targets".into())),
         };
-        let source = y.source();
+        let elements = y.elements();
         match (loss, y.shape().len()) {
             (Loss::SoftmaxCrossEntropy { .. }, 1) => {
-                if source.dtype().is_float() {
+                if elements.dtype().is_float() {
                     return Err(Error::Type("y holds floats, class indices are integers".into()));
                 }
                 y.check_shape("y", &[self.rows()])?;
-                let classes = loss.classes("y", &gather::to_i64(&source)?, outputs)?;
+                let classes = loss.classes("y", &gather::to_i64(&elements)?, outputs)?;
                 Ok(OwnedTargets::Classes(classes))
             }
             _ => {
                 y.check_shape("y", &[self.rows(), outputs])?;
-                let values = gather::to_vec(&source)?;
+                let values = gather::to_vec(&elements)?;
                 finite("y", isa, &values, outputs)?;
                 Ok(OwnedTargets::Values(values))
             }
@@ -73,7 +74,7 @@ impl Inputs {
     pub fn weights(&self) -> Result<Option<RowWeights>> {
         let Some(view) = &self.weights else { return Ok(None) };
         view.check_shape("sample_weight", &[self.rows()])?;
-        let weights: Vec<f64> = gather::to_vec(&view.source())?;
+        let weights: Vec<f64> = gather::to_vec(&view.elements())?;
         match weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
             Some(row) => Err(Error::Value(format!(
                 "sample_weight[{row}] is {}, it must be finite and at least 0",
@@ -85,11 +86,11 @@ impl Inputs {
 }
 
 /// Refuses an X with NaNs, infinities, or numbers that are infinite as `T`.
-pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()> {
+pub fn finite_x<T: Float>(isa: Isa, threads: usize, samples: &Samples) -> Result<()> {
+    let x = &samples.source();
     let found = AtomicUsize::new(usize::MAX);
-    let elements = x.rows().saturating_mul(x.cols());
-    let tiles = elements.div_ceil(SEARCH_TILE).min(x.rows());
-    watch::run(Team::for_cost(threads, SEARCHED * elements as f64), tiles, &|tile| {
+    let tiles = x.elements().div_ceil(SEARCH_TILE).min(x.rows());
+    watch::run(Team::for_cost(threads, SEARCHED * x.elements() as f64), tiles, &|tile| {
         let at = |tile: usize| (x.rows() as u128 * tile as u128 / tiles as u128) as usize;
         if let Some(row) = first_non_finite::<T>(isa, x, at(tile)..at(tile + 1)) {
             found.fetch_min(row, Ordering::Relaxed);
@@ -97,7 +98,11 @@ pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()
     })?;
     match found.into_inner() {
         usize::MAX => Ok(()),
-        row => Err(Error::NonFinite { argument: "X", row }),
+        row => {
+            let column = non_finite_column::<T>(isa, x, row);
+            let column = column.and_then(|column| samples.column(column));
+            Err(Error::NonFinite { argument: "X", row, column })
+        }
     }
 }
 
@@ -105,7 +110,7 @@ pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()
 pub fn finite<T: Float>(argument: &'static str, isa: Isa, values: &[T], cols: usize) -> Result<()> {
     let source = Source::of_slice(values, cols);
     match first_non_finite::<T>(isa, &source, 0..source.rows()) {
-        Some(row) => Err(Error::NonFinite { argument, row }),
+        Some(row) => Err(Error::NonFinite { argument, row, column: None }),
         None => Ok(()),
     }
 }
@@ -125,7 +130,7 @@ pub fn tensors<T: Float>(
     let mut tensors = Vec::new();
     for ((view, key), shape) in views.iter().zip(&keys).zip(&shapes) {
         view.check_shape(&format!("{name}['{key}']"), shape)?;
-        let values: Vec<T> = gather::to_vec(&view.source())?;
+        let values: Vec<T> = gather::to_vec(&view.elements())?;
         let source = Source::of_slice(&values, 1);
         let wrong = |isa| first_non_finite::<T>(isa, &source, 0..values.len()).is_some();
         if check.is_some_and(wrong) {

@@ -27,7 +27,7 @@ enum Precision {
 }
 
 fn precision(name: &str, view: &View) -> Result<Precision> {
-    match view.source().dtype() {
+    match view.elements().dtype() {
         DType::F32 => Ok(Precision::Single),
         DType::F64 => Ok(Precision::Double),
         other => Err(Error::Type(format!("{name} has dtype {other:?}, it must be F32 or F64"))),
@@ -54,7 +54,7 @@ fn product<'py, T: Float>(py: Python<'py>, a: &View, b: &View) -> PyResult<Any<'
         return Err(Error::Shape(format!("a has {k} columns, b has {rows} rows")).into());
     }
     let product = compute(py, || {
-        let (a, b) = (to_vec::<T>(&a.source())?, to_vec::<T>(&b.source())?);
+        let (a, b) = (to_vec::<T>(&a.elements())?, to_vec::<T>(&b.elements())?);
         let mut product = memory::filled(T::ZERO, m.saturating_mul(n))?;
         gemm::matmul(Isa::chosen()?, (m, k, n), &a, &b, &mut product)?;
         Ok(product)
@@ -76,7 +76,7 @@ pub fn sigmoid<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
 
 fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let output = compute(py, || {
-        let input = to_vec::<T>(&x.source())?;
+        let input = to_vec::<T>(&x.elements())?;
         let mut output = memory::filled(T::ZERO, input.len())?;
         let isa = Isa::chosen()?;
         watch::pieces(input.len(), PIECE, |piece| {
@@ -103,7 +103,7 @@ pub fn softmax<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
 fn softmax_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
     let classes = columns("x", x)?;
     let probabilities = compute(py, || {
-        let logits = to_vec::<T>(&x.source())?;
+        let logits = to_vec::<T>(&x.elements())?;
         let mut probabilities = memory::filled(T::ZERO, logits.len())?;
         let isa = Isa::chosen()?;
         let rows = (PIECE / classes).max(1);
@@ -137,7 +137,7 @@ pub fn sigmoid_backward<'py>(
 
 fn sigmoid_backward_of<'py, T: Float>(py: Python<'py>, y: &View, dy: &View) -> PyResult<Any<'py>> {
     let grad = compute(py, || {
-        let (output, grad_output) = (to_vec::<T>(&y.source())?, to_vec::<T>(&dy.source())?);
+        let (output, grad_output) = (to_vec::<T>(&y.elements())?, to_vec::<T>(&dy.elements())?);
         let mut grad = memory::filled(T::ZERO, output.len())?;
         let isa = Isa::chosen()?;
         watch::pieces(output.len(), PIECE, |piece| {
@@ -226,9 +226,9 @@ fn binary_of<'py, T: Float>(
     request: Request,
 ) -> PyResult<Any<'py>> {
     let answer = compute(py, || {
-        let values = |view: &View| to_vec::<T>(&view.source());
+        let values = |view: &View| to_vec::<T>(&view.elements());
         let [targets, weight, pos_weight] = others;
-        let weight = weight.as_ref().map(|view| to_vec::<f64>(&view.source())).transpose()?;
+        let weight = weight.as_ref().map(|view| to_vec::<f64>(&view.elements())).transpose()?;
         let pos_weight = pos_weight.as_ref().map(values).transpose()?;
         let targets = targets.as_ref().map(values).transpose()?.unwrap_or_default();
         let outputs_of = values(outputs)?;
@@ -272,7 +272,7 @@ pub fn softmax_cross_entropy_with_logits<'py>(
             Some(weight) => {
                 let view = View::matrix("weight", weight)?;
                 view.check_shape("weight", &[classes])?;
-                to_vec(&view.source())?
+                to_vec(&view.elements())?
             }
         };
         let loss = Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index };
@@ -291,17 +291,17 @@ fn softmax_loss<'py, T: Float>(
     targets: &View,
     request: Request,
 ) -> PyResult<Any<'py>> {
-    let (rows, classes) = (logits.source().rows(), logits.source().cols());
+    let (rows, classes) = (logits.elements().rows(), logits.elements().cols());
     let indices = targets.shape().len() == 1;
     targets.check_shape("targets", if indices { &logits.shape()[..1] } else { logits.shape() })?;
     let answer = compute(py, || {
-        let values = to_vec::<T>(&logits.source())?;
+        let values = to_vec::<T>(&logits.elements())?;
         let (labels, probabilities);
         let targets = if indices {
-            labels = loss.classes("targets", &to_i64(&targets.source())?, classes)?;
+            labels = loss.classes("targets", &to_i64(&targets.elements())?, classes)?;
             SoftmaxTargets::Classes(&labels)
         } else {
-            probabilities = to_vec::<T>(&targets.source())?;
+            probabilities = to_vec::<T>(&targets.elements())?;
             SoftmaxTargets::Probabilities(&probabilities)
         };
         let mut answer = Answer::new(request, rows, values.len())?;

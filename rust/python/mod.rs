@@ -8,7 +8,7 @@
 //!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
-//!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `samples.rs`: X; `table.rs`: `Table`, one that is no array. `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
 //! - `error.rs`: errors as exceptions. `tuning.rs`: the numbers that decide about speed and memory alone.
@@ -29,9 +29,11 @@ mod plans;
 mod predictor;
 mod route;
 mod run;
+mod samples;
 mod shared;
 mod spec;
 mod state;
+mod table;
 mod tuning;
 mod typed;
 
@@ -56,4 +58,6 @@ mod _core {
     use super::predictor::Predictor;
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::table::Table;
 }

@@ -12,6 +12,7 @@ use super::network::{Course, Gradients, Network};
 use super::predictor::Predictor;
 use super::route::Route;
 use super::run::Run;
+use super::samples::Samples;
 use super::shared::Typed;
 use super::spec;
 use crate::error::Error;
@@ -48,8 +49,8 @@ impl Model {
         self.inputs(x, Some(targets), weights)
     }
 
-    fn view_x(&self, x: &Bound<'_, PyAny>) -> PyResult<View> {
-        View::x(x, self.0.spec())
+    fn samples(&self, x: &Bound<'_, PyAny>) -> PyResult<Samples> {
+        Samples::x(x, self.0.spec())
     }
 }
 
@@ -200,12 +201,12 @@ impl Model {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        entry(|| self.0.forward(py, &self.view_x(X)?, training, out))
+        entry(|| self.0.forward(py, &self.samples(X)?, training, out))
     }
 
     /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
     fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
-        entry(|| self.0.check_finite(py, &self.view_x(X)?))
+        entry(|| self.0.check_finite(py, &self.samples(X)?))
     }
 
     /// The mean loss, whatever the loss's reduction, without dropout.
@@ -250,7 +251,7 @@ impl Model {
     ) -> PyResult<Gradients<'py>> {
         entry(|| {
             let grad_output = View::matrix("grad_output", grad_output)?;
-            self.0.backward(py, &self.view_x(X)?, &grad_output, training, input_grad)
+            self.0.backward(py, &self.samples(X)?, &grad_output, training, input_grad)
         })
     }
 
@@ -307,9 +308,10 @@ impl Model {
         })
     }
 
-    /// A callable with buffers for at most `max_rows` rows.
-    fn predictor(&self, max_rows: usize) -> PyResult<Predictor> {
-        entry(|| Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows)?, max_rows)))
+    /// A callable with buffers for at most `max_rows` rows; `convert` makes an array or a table of what
+    /// is neither.
+    fn predictor(&self, max_rows: usize, convert: Py<PyAny>) -> PyResult<Predictor> {
+        entry(|| Ok(Predictor::new(Arc::clone(&self.0).predictor(max_rows, convert)?, max_rows)))
     }
 
     /// For tests: force the "general" plan, "unfused" updates, layers shared by "columns" or "slabs:N"

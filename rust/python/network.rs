@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use super::array::View;
 use super::data::Inputs;
 use super::route::Route;
+use super::samples::Samples;
 use crate::network::Spec;
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
@@ -53,11 +54,11 @@ pub trait Network: Send + Sync {
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()>;
+    fn check_finite(&self, py: Python<'_>, x: &Samples) -> PyResult<()>;
     fn forward<'py>(
         &self,
         py: Python<'py>,
-        x: &View,
+        x: &Samples,
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>>;
@@ -72,7 +73,7 @@ pub trait Network: Send + Sync {
     fn backward<'py>(
         &self,
         py: Python<'py>,
-        x: &View,
+        x: &Samples,
         grad_output: &View,
         training: bool,
         input_grad: bool,
@@ -86,7 +87,11 @@ pub trait Network: Send + Sync {
         inputs: Inputs,
         course: &Course,
     ) -> PyResult<Box<dyn Training>>;
-    fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>>;
+    fn predictor(
+        self: Arc<Self>,
+        max_rows: usize,
+        convert: Py<PyAny>,
+    ) -> PyResult<Box<dyn Predict>>;
 }
 
 /// What training counts, and what it starts from.

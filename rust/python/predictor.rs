@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, View};
+use super::array::Float;
 use super::entry::{compute, entry};
 use super::network::Predict;
 use super::output::{Out, copied};
 use super::route::Key;
+use super::samples::Samples;
 use super::shared::{Typed, batch};
 use super::tuning::SMALL_FLOPS;
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ use crate::runtime::pool::caught;
 pub struct TypedPredictor<T: Float> {
     model: Arc<Typed<T>>,
     max_rows: usize,
+    /// Makes an array or a table of what the core does not read.
+    convert: Py<PyAny>,
     /// Made with the predictor, or for images with the first ones of a size.
     memory: Mutex<Option<PredictorMemory<T>>>,
 }
@@ -33,14 +36,23 @@ struct PredictorMemory<T: Float> {
 }
 
 impl<T: Float> TypedPredictor<T> {
-    pub fn new(model: Arc<Typed<T>>, max_rows: usize) -> Result<Self> {
+    pub fn new(model: Arc<Typed<T>>, max_rows: usize, convert: Py<PyAny>) -> Result<Self> {
         if max_rows == 0 {
             return Err(Error::Value("max_rows is 0, it must be at least 1".into()));
         }
         let images = model.plans.spec.takes_images();
         let memory =
             if images { None } else { Some(PredictorMemory::new(&model, None, max_rows)?) };
-        Ok(Self { model, max_rows, memory: Mutex::new(memory) })
+        Ok(Self { model, max_rows, convert, memory: Mutex::new(memory) })
+    }
+
+    /// Rows that the core reads as they are, or after Python has made something else of them.
+    fn samples(&self, x: &Bound<'_, PyAny>) -> PyResult<Samples> {
+        let spec = &self.model.plans.spec;
+        Samples::rows("x", x, spec).or_else(|_| {
+            let converted = self.convert.bind(x.py()).call1((x,))?;
+            Samples::rows("x", &converted, spec)
+        })
     }
 }
 
@@ -60,7 +72,7 @@ impl<T: Float> Predict for TypedPredictor<T> {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = x.py();
-        let view = View::rows("x", x, &self.model.plans.spec)?;
+        let view = self.samples(x)?;
         let batch = batch::<T>(&view);
         if batch.rows == 0 || batch.rows > self.max_rows {
             let (rows, most) = (batch.rows, self.max_rows);

@@ -58,13 +58,15 @@ impl<T: Float> TypedRun<T> {
         let key = Key::exactly(Task::Train, (batch, inputs.x.image()), model.route());
         let threads = model.threads()?;
         let (plans, isa) = (&model.plans, model.plans.isa);
-        let (targets, weights) =
-            compute(py, || Ok((inputs.targets(&plans.spec, isa)?, inputs.weights()?)))?;
+        let (targets, weights) = compute(py, || {
+            let labels = (inputs.targets(&plans.spec, isa)?, inputs.weights()?);
+            if course.check_finite {
+                finite_x::<T>(isa, threads, &inputs.x)?;
+            }
+            Ok(labels)
+        })?;
         let run = inputs.x.hold(|source| {
             Ok(compute(py, || {
-                if course.check_finite {
-                    finite_x::<T>(isa, threads, &source)?;
-                }
                 let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
                 let data = Data { source, targets, weights };
@@ -136,7 +138,7 @@ impl<T: Float> Training for TypedRun<T> {
         let mut state = model.access.write(py)?;
         let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
         self.ended = change(py, || {
-            let values = gather::to_vec(&gradient.source())?;
+            let values = gather::to_vec(&gradient.elements())?;
             if loss.is_finite() {
                 finite(NAME, isa, &values, outputs)?;
             }

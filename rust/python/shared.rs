@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::prelude::*;
 
 use super::access::Access;
-use super::array::{Float, View};
+use super::array::Float;
 use super::entry::compute;
 use super::plans::Plans;
 use super::route::{Key, Route};
+use super::samples::Samples;
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
 use crate::network::{Batch, Spec, State, Targets, Task};
@@ -80,13 +81,13 @@ impl<T: Float> Typed<T> {
     }
 
     /// Which plan a call for X takes.
-    pub fn key(&self, task: Task, x: &View) -> Key {
+    pub fn key(&self, task: Task, x: &Samples) -> Key {
         Key::new(task, (x.source().rows(), x.image()), self.route())
     }
 }
 
 /// X alone as a batch.
-pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {
+pub fn batch<'a, T>(x: &'a Samples) -> Batch<'a, T> {
     let source = x.source();
     let rows = source.rows();
     Batch { source, order: RowOrder::From(0), rows, targets: Targets::None, weights: None }

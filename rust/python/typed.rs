@@ -14,6 +14,7 @@ use super::plans::Plans;
 use super::predictor::TypedPredictor;
 use super::route::Route;
 use super::run::TypedRun;
+use super::samples::Samples;
 use super::shared::{Typed, batch};
 use super::state;
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ impl<T: Float> Typed<T> {
     /// As `data`, of a model that has a loss; X is finite.
     fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
         let data = self.data(inputs)?;
-        finite_x::<T>(self.plans.isa, threads, &data.source)?;
+        finite_x::<T>(self.plans.isa, threads, &inputs.x)?;
         Ok(data)
     }
 
@@ -46,7 +47,7 @@ impl<T: Float> Typed<T> {
     fn gradients(
         &self,
         state: &State<T>,
-        x: &View,
+        x: &Samples,
         batch: &Batch<'_, T>,
         head: (Head<'_, T>, bool),
         input_grad: bool,
@@ -161,15 +162,15 @@ impl<T: Float> Network for Typed<T> {
         self.take_route(route);
     }
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
+    fn check_finite(&self, py: Python<'_>, x: &Samples) -> PyResult<()> {
         let (isa, threads) = (self.plans.isa, self.threads()?);
-        Ok(compute(py, || finite_x::<T>(isa, threads, &x.source()))?)
+        Ok(compute(py, || finite_x::<T>(isa, threads, x))?)
     }
 
     fn forward<'py>(
         &self,
         py: Python<'py>,
-        x: &View,
+        x: &Samples,
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -227,7 +228,7 @@ impl<T: Float> Network for Typed<T> {
     fn backward<'py>(
         &self,
         py: Python<'py>,
-        x: &View,
+        x: &Samples,
         grad_output: &View,
         training: bool,
         input_grad: bool,
@@ -237,7 +238,7 @@ impl<T: Float> Network for Typed<T> {
         grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
         let state = self.access.read(py)?;
         let (_, gradients, by_input) = compute(py, || {
-            let values = gather::to_vec(&grad_output.source())?;
+            let values = gather::to_vec(&grad_output.elements())?;
             finite("grad_output", isa, &values, outputs)?;
             let head = (Head::Gradient(&values), training);
             self.gradients(&state, x, &batch, head, input_grad)
@@ -311,8 +312,12 @@ impl<T: Float> Network for Typed<T> {
         Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
     }
 
-    fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {
-        Ok(Box::new(TypedPredictor::new(self, max_rows)?))
+    fn predictor(
+        self: Arc<Self>,
+        max_rows: usize,
+        convert: Py<PyAny>,
+    ) -> PyResult<Box<dyn Predict>> {
+        Ok(Box::new(TypedPredictor::new(self, max_rows, convert)?))
     }
 }
 

@@ -19,6 +19,10 @@ READ_IN_PLACE = frozenset("?bhilqBHILQefd")
 KINDS = {"O": "objects", "U": "strings", "S": "bytes", "c": "complex numbers", "V": "records"}
 
 
+# What NumPy makes arrays of by itself.
+ORDINARY = (np.ndarray, np.generic, list, tuple, range, float, int)
+
+
 def plural(count: int, noun: str) -> str:
     """`count` and the noun: "1 row", "3 rows"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -32,10 +36,23 @@ def as_array(name: str, value: Any) -> Array:
         return in_own_dtype(value)
     if hasattr(value, "mask") and hasattr(value, "filled"):
         raise TypeError(f"{name} is a masked array, it must be a plain one: fill or drop the mask")
+    if not isinstance(value, ORDINARY):
+        value = without_packages(name, value)
     try:
         return in_own_dtype(np.asarray(without_tensors(name, value)))
     except ValueError as error:
         raise ValueError(f"{name} is not an array of one shape: {error}") from None
+
+
+def without_packages(name: str, value: Any) -> Any:
+    """`value` with frames and series of other packages made arrays, which a program without them
+    need not read."""
+    from ironmlp._arguments.frames.reading import without_frames
+    from ironmlp._arguments.sparse import is_sparse
+
+    if is_sparse(value):
+        raise TypeError(f"{name} is a sparse {type(value).__name__}, only X may be: use toarray()")
+    return without_frames(name, value)
 
 
 def real_array(name: str, value: Any) -> Array:
@@ -65,18 +82,21 @@ def readable(name: str, array: Array) -> Array:
 def matrix(name: str, value: Any, columns: int) -> Array:
     """`value` as real rows, shape (n, columns), n at least 1."""
     array = real_array(name, value)
-    if array.ndim != 2:
-        hint = "; one row is X.reshape(1, -1)" if array.ndim == 1 else ""
-        raise ValueError(
-            f"{name} has {plural(array.ndim, 'dimension')}, it must have 2: rows and columns{hint}"
-        )
-    if array.shape[1] != columns:
-        raise ValueError(
-            f"{name} has {plural(array.shape[1], 'column')}, the network takes {columns}"
-        )
-    if not len(array):
-        raise ValueError(f"{name} has 0 rows, it must have at least 1")
+    check_matrix(name, array.shape, columns)
     return array
+
+
+def check_matrix(name: str, shape: tuple[int, ...], columns: int) -> None:
+    """Refuse a shape that is not (n, columns), n at least 1."""
+    if len(shape) != 2:
+        hint = "; one row is X.reshape(1, -1)" if len(shape) == 1 else ""
+        raise ValueError(
+            f"{name} has {plural(len(shape), 'dimension')}, it must have 2: rows and columns{hint}"
+        )
+    if shape[1] != columns:
+        raise ValueError(f"{name} has {plural(shape[1], 'column')}, the network takes {columns}")
+    if not shape[0]:
+        raise ValueError(f"{name} has 0 rows, it must have at least 1")
 
 
 def samples(name: str, value: Any, columns: int | None, flatten: bool) -> Array:

@@ -25,6 +25,8 @@ def without_tensors(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple) and any(map(is_tensor, value)):
         entries = enumerate(value)
         return [array_of(f"{name}[{i}]", x) if is_tensor(x) else x for i, x in entries]
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        return of_dlpack(name, value)
     return value
 
 
@@ -48,6 +50,17 @@ def array_of(name: str, tensor: Any) -> NDArray[Any]:
         raise TypeError(
             f"{name} is a {type(tensor).__name__} that NumPy cannot read ({error}): "
             "make an array of it"
+        ) from None
+
+
+def of_dlpack(name: str, value: Any) -> NDArray[Any]:
+    """The values of what other libraries exchange as DLPack, in place."""
+    try:
+        return np.from_dlpack(value)
+    except (AttributeError, BufferError, TypeError, RuntimeError, ValueError) as error:
+        raise TypeError(
+            f"{name} is a {type(value).__name__} that NumPy cannot read by DLPack ({error}): copy "
+            "it to the CPU, or make an array of it"
         ) from None
 
 

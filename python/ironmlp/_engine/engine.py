@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arguments.arrays import Array, as_array, real_array, row_weights, samples
+from ironmlp._arguments.arrays import Array, real_array, row_weights
 from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import flag, size
+from ironmlp._engine.inputs import Inputs, Samples
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes
 from ironmlp._engine.own_loss import call_loss, check_gradient, not_applied
-from ironmlp._engine.trained import Trained
 from ironmlp._labels import Classification, in_dtype, reading_of
-from ironmlp.layers import Flatten, Layer
+from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ironmlp._engine.summary import Summary
 
 
-class Engine(Trained):
+class Engine(Inputs):
     """The base of the models: all of them but `fit` and what belongs to it, and their files."""
 
     # What the last `fit` took, if it took images: one image's shape, in the order of X's axes.
@@ -115,8 +115,7 @@ class Engine(Trained):
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
         """
-        X = as_array("X", X)
-        shape, X = X.shape, self._samples(X)
+        shape, X = self._shaped_samples(X)
         training = flag("training", training)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
@@ -141,8 +140,7 @@ class Engine(Trained):
         A dict with the keys of `state_dict`; with `input_grad` a tuple of it and the gradient by X,
         in its shape.
         """
-        X = as_array("X", X)
-        shape, X = X.shape, self._samples(X)
+        shape, X = self._shaped_samples(X)
         gradient = real_array("grad_output", grad_output)
         must = (len(X), self._core.out_features)
         if gradient.shape != must:
@@ -215,9 +213,10 @@ class Engine(Trained):
 
         x is (n, in_features) or (in_features,), then the output is (n, K) or (K,). It is the
         fastest way to few rows: it makes its buffers once, keeps the GIL for small work, and always
-        takes the model's present parameters.
+        takes the model's present parameters. Whatever `forward` takes, it takes; NumPy arrays go
+        straight in.
         """
-        return self._core.predictor(size("max_rows", max_rows))
+        return self._core.predictor(size("max_rows", max_rows), self._few_rows())
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> Summary:
         """A table of the layers: what each gives for one sample, its parameters (those of layers
@@ -239,12 +238,8 @@ class Engine(Trained):
         shape = checked(self._layers, columns, given, self._channels_last)
         return summary(self._layers, self.dtype, shape, self._channels_last)
 
-    def _samples(self, X: Any) -> Array:
-        """X as the core takes it."""
-        return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
-
     def _call_loss(
-        self, function: LossFunction, X: Array, targets: Array, training: bool
+        self, function: LossFunction, X: Samples, targets: Array, training: bool
     ) -> tuple[float, Array]:
         """The user's own loss of these rows and its gradient by the outputs."""
         targets = in_dtype(targets, self._dtype)

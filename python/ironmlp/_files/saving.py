@@ -52,6 +52,8 @@ def save(model: Engine, path: str | os.PathLike[str]) -> None:
         **state,
         "learned": classes_to_json(model._reading.learned),
     }
+    if model._feature_names is not None:
+        found["feature_names"] = model._feature_names
     metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
     write(path, chunks(tensors, metadata))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ironmlp._arguments.arrays import Array
 from ironmlp._engine import Engine
+from ironmlp._engine.inputs import Names, Samples
 from ironmlp._labels import Reading
 
 
@@ -17,7 +18,9 @@ from ironmlp._labels import Reading
 class TrainingData:
     """The rows of a `fit`."""
 
-    X: Array
+    X: Samples
+    # Of X's columns; None of an array.
+    names: Names
     targets: Array
     # How the model reads y from its first step on.
     reading: Reading
@@ -31,11 +34,12 @@ class TrainingData:
     @property
     def image_shape(self) -> tuple[int, ...] | None:
         """The shape of one image; None for rows."""
-        return self.X.shape[1:] if self.X.ndim > 2 else None
+        shape = self.X.shape
+        return shape[1:] if len(shape) > 2 else None
 
 
 def read_data(model: Engine, X: Any, y: Any, sample_weight: Any, classes: Any) -> TrainingData:
     """The arguments of these names; the model stays as it is."""
-    X = model._samples(X)
+    X, names = model._named_samples(X)
     targets, reading = model._reading.fit(y, len(X), classes)
-    return TrainingData(X, targets, reading, model._weights(sample_weight, len(X)))
+    return TrainingData(X, names, targets, reading, model._weights(sample_weight, len(X)))

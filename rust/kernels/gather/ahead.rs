@@ -1,6 +1,6 @@
 //! Rows on their way into a cache.
 
-use super::{RowOrder, Source};
+use super::{Matrix, RowOrder, Source};
 use crate::kernels::fetch::LINE;
 use crate::kernels::tuning::X_IN_L2;
 use crate::simd::{Real, Vector};
@@ -9,7 +9,7 @@ use crate::simd::{Real, Vector};
 /// lie in memory or in L3, and a gather would wait for each (784-128-10 with 128 rows: 1.03x).
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'a> {
-    source: Source<'a>,
+    matrix: Matrix<'a>,
     rows: RowOrder<'a>,
     /// Lines of all rows, and of these the first and one past the last.
     lines: (usize, usize),
@@ -19,10 +19,11 @@ impl<'a> Ahead<'a> {
     /// `count` rows of a source, if their elements follow each other and it pays to fetch them.
     #[must_use]
     pub fn new(source: Source<'a>, rows: RowOrder<'a>, count: usize) -> Option<Self> {
-        let bytes = |rows: usize| rows.saturating_mul(source.row_bytes());
-        let pays = bytes(source.rows()) > X_IN_L2 && bytes(count) <= X_IN_L2 / 2;
-        let lines = (0, count.saturating_mul(lines_of(&source)));
-        (pays && source.has_contiguous_rows()).then_some(Self { source, rows, lines })
+        let Source::Matrix(matrix) = source else { return None };
+        let bytes = |rows: usize| rows.saturating_mul(matrix.row_bytes());
+        let pays = bytes(matrix.rows()) > X_IN_L2 && bytes(count) <= X_IN_L2 / 2;
+        let lines = (0, count.saturating_mul(lines_of(&matrix)));
+        (pays && matrix.has_contiguous_rows()).then_some(Self { matrix, rows, lines })
     }
 
     /// Share `share` of `shares` of the lines.
@@ -37,12 +38,12 @@ impl<'a> Ahead<'a> {
     /// Fetches the lines into L1, and so into L2.
     #[inline(always)]
     pub fn fetch<V: Vector<T>, T: Real>(self) {
-        let Self { source, rows, lines: (mut at, end) } = self;
-        let each = lines_of(&source);
+        let Self { matrix, rows, lines: (mut at, end) } = self;
+        let each = lines_of(&matrix);
         while at < end {
             let (row, first) = (at / each, at % each);
             let last = if end - at < each - first { first + end - at } else { each };
-            let start = source.at(rows.at(row), 0);
+            let start = matrix.at(rows.at(row), 0);
             for line in first..last {
                 V::prefetch(start.wrapping_add(line * LINE).cast());
             }
@@ -53,8 +54,8 @@ impl<'a> Ahead<'a> {
 
 /// Lines that a row may touch, wherever in a line it begins.
 #[inline(always)]
-fn lines_of(source: &Source<'_>) -> usize {
-    source.row_bytes().div_ceil(LINE) + 1
+fn lines_of(matrix: &Matrix<'_>) -> usize {
+    matrix.row_bytes().div_ceil(LINE) + 1
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whole arrays of targets, weights and labels.
 
-use super::Source;
+use super::Matrix;
 use super::element::{Element, convert, with_element};
 use crate::error::Result;
 use crate::kernels::tuning::CONVERTED;
@@ -11,8 +11,8 @@ use crate::simd::Real;
 ///
 /// # Errors
 /// `Error::Memory` if there is no room for them, `Error::Interrupted`.
-pub fn to_vec<T: Real>(source: &Source) -> Result<Vec<T>> {
-    with_element!(source.dtype(), D => collect(source, convert::<D, T>))
+pub fn to_vec<T: Real>(matrix: &Matrix) -> Result<Vec<T>> {
+    with_element!(matrix.dtype(), D => collect(matrix, convert::<D, T>))
 }
 
 /// All elements, row by row, as integers. Those above `i64::MAX` become that; floats lose what
@@ -20,17 +20,17 @@ pub fn to_vec<T: Real>(source: &Source) -> Result<Vec<T>> {
 ///
 /// # Errors
 /// `Error::Memory` if there is no room for them, `Error::Interrupted`.
-pub fn to_i64(source: &Source) -> Result<Vec<i64>> {
-    with_element!(source.dtype(), D => collect(source, D::to_i64))
+pub fn to_i64(matrix: &Matrix) -> Result<Vec<i64>> {
+    with_element!(matrix.dtype(), D => collect(matrix, D::to_i64))
 }
 
-fn collect<D: Element, T>(source: &Source, convert: fn(D) -> T) -> Result<Vec<T>> {
-    let mut all = memory::vector(source.rows().saturating_mul(source.cols()))?;
-    watch::pieces(source.rows(), CONVERTED / source.cols().max(1), |rows| {
+fn collect<D: Element, T>(matrix: &Matrix, convert: fn(D) -> T) -> Result<Vec<T>> {
+    let mut all = memory::vector(matrix.rows().saturating_mul(matrix.cols()))?;
+    watch::pieces(matrix.rows(), CONVERTED / matrix.cols().max(1), |rows| {
         for row in rows {
-            for col in 0..source.cols() {
-                // SAFETY: an element of the source.
-                all.push(convert(unsafe { source.at(row, col).cast::<D>().read_unaligned() }));
+            for col in 0..matrix.cols() {
+                // SAFETY: an element of the matrix.
+                all.push(convert(unsafe { matrix.at(row, col).cast::<D>().read_unaligned() }));
             }
         }
         Ok(())

@@ -1,12 +1,10 @@
 //! The search for NaNs and infinities.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::element::{Element, Float16, convert, load, load_partial};
-use super::{DType, Source};
-use crate::kernels::tuning::SEARCHED;
-use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
+use super::Source;
+use super::search::first_in_matrix;
+use crate::simd::{Isa, Real};
 
 /// The first row of a range that has a NaN or an infinity, or a number that becomes infinite in `T`.
 ///
@@ -15,98 +13,18 @@ use crate::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
 #[must_use]
 pub fn first_non_finite<T: Real>(isa: Isa, source: &Source, rows: Range<usize>) -> Option<usize> {
     assert!(rows.start <= rows.end && rows.end <= source.rows());
-    if !source.dtype().is_float() || source.cols() == 0 {
-        return None;
-    }
-    isa.run(Search::<T> { source: *source, rows, element: PhantomData })
-}
-
-struct Search<'a, T> {
-    source: Source<'a>,
-    rows: Range<usize>,
-    element: PhantomData<T>,
-}
-
-impl<T: Real> Kernel for Search<'_, T> {
-    type Output = Option<usize>;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> Option<usize> {
-        match self.source.dtype() {
-            DType::F16 => search::<S, Float16, T>(&self.source, self.rows),
-            DType::F32 => search::<S, f32, T>(&self.source, self.rows),
-            DType::F64 => search::<S, f64, T>(&self.source, self.rows),
-            // No integer of 64 bits is infinite as f32.
-            _ => None,
-        }
+    match source {
+        Source::Matrix(matrix) => first_in_matrix::<T>(isa, matrix, rows),
+        Source::Columns(columns) => columns.first_non_finite::<T>(isa, rows),
+        Source::Sparse(sparse) => sparse.first_non_finite::<T>(isa, rows),
     }
 }
 
-#[inline(always)]
-fn search<S: Simd, D: Element, T: Real>(source: &Source, rows: Range<usize>) -> Option<usize> {
-    let by_columns = source.has_contiguous_columns() && !source.has_contiguous_rows();
-    // Runs down a column are to be long as well.
-    let height = if by_columns { SEARCHED / 4 } else { SEARCHED.div_ceil(source.cols()) };
-    let mut start = rows.start;
-    while start < rows.end {
-        let end = if rows.end - start < height { rows.end } else { start + height };
-        let found = if source.is_contiguous() {
-            // SAFETY: the elements of these rows follow each other.
-            unsafe { any::<S, D, T>(source.at(start, 0), (end - start) * source.cols()) }
-        } else if source.has_contiguous_rows() {
-            let mut found = false;
-            for row in start..end {
-                // SAFETY: the elements of a row follow each other.
-                found |= unsafe { any::<S, D, T>(source.at(row, 0), source.cols()) };
-            }
-            found
-        } else if by_columns {
-            let mut found = false;
-            for col in 0..source.cols() {
-                // SAFETY: the elements of a column follow each other.
-                found |= unsafe { any::<S, D, T>(source.at(start, col), end - start) };
-            }
-            found
-        } else {
-            true
-        };
-        if found {
-            for row in start..end {
-                for col in 0..source.cols() {
-                    // SAFETY: an element of the source.
-                    let x = unsafe { source.at(row, col).cast::<D>().read_unaligned() };
-                    if !convert::<D, T>(x).is_finite() {
-                        return Some(row);
-                    }
-                }
-            }
-        }
-        start = end;
-    }
-    None
-}
-
-/// Whether one of `n` elements that follow each other is not finite.
-///
-/// # Safety
-/// They may be read.
-#[inline(always)]
-unsafe fn any<S: Simd, D: Element, T: Real>(p: *const u8, n: usize) -> bool {
-    // x - x is 0 for finite x, else NaN, which stays in the sum.
-    let mut sum = S::Lanes::<T>::zero();
-    let mut p = p;
-    for _ in 0..n / LANES {
-        // SAFETY: 16 of the n elements are left.
-        let x = unsafe { load::<S, D, T>(p) };
-        sum = sum.add(x.sub(x));
-        p = p.wrapping_add(LANES * size_of::<D>());
-    }
-    if !n.is_multiple_of(LANES) {
-        // SAFETY: n % 16 elements are left.
-        let x = unsafe { load_partial::<S, D, T>(p, n % LANES) };
-        sum = sum.add(x.sub(x));
-    }
-    let zero = S::Lanes::<T>::zero();
-    let one = S::Lanes::<T>::splat(T::ONE);
-    S::Lanes::<T>::any(zero.lt(S::Lanes::<T>::select(sum.eq(zero), zero, one)))
+/// The first column in which that row has such a number.
+#[must_use]
+pub fn non_finite_column<T: Real>(isa: Isa, source: &Source, row: usize) -> Option<usize> {
+    let has = |&col: &usize| {
+        first_non_finite::<T>(isa, &source.columns(col, col + 1), row..row + 1).is_some()
+    };
+    (0..source.cols()).find(has)
 }

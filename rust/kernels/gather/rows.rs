@@ -1,40 +1,9 @@
 //! Rows into panels.
 
-use super::Source;
 use super::element::{Element, load, load_partial, load_strided, with_element};
+use super::{Matrix, RowOrder, Source};
 use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// Which rows of a source, as many as the target has.
-#[derive(Clone, Copy, Debug)]
-pub enum RowOrder<'a> {
-    /// Those from this one on.
-    From(usize),
-    /// These.
-    List(&'a [u32]),
-}
-
-impl RowOrder<'_> {
-    /// Rows `start..end` of these.
-    #[inline]
-    #[must_use]
-    pub fn range(self, start: usize, end: usize) -> Self {
-        match self {
-            Self::From(first) => Self::From(first + start),
-            Self::List(list) => Self::List(&list[start..end]),
-        }
-    }
-
-    /// The source's row that is row `i` of these.
-    #[inline(always)]
-    #[must_use]
-    pub fn at(self, i: usize) -> usize {
-        match self {
-            Self::From(start) => start + i,
-            Self::List(list) => list[i] as usize,
-        }
-    }
-}
 
 /// Copies rows of a source into panels, each element as the nearest `T`; padding becomes +0.
 ///
@@ -56,26 +25,40 @@ impl<T: Real> Kernel for Gather<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         assert!(self.target.cols() == self.source.cols());
-        with_element!(self.source.dtype(), D => self.copy::<S, D>());
+        match self.source {
+            Source::Matrix(matrix) => {
+                with_element!(matrix.dtype(), D => self.copy::<S, D>(&matrix));
+            }
+            Source::Columns(columns) => columns.gather(self.rows, self.target),
+            Source::Sparse(sparse) => sparse.gather(self.rows, self.target),
+        }
     }
 }
 
 impl<T: Real> Gather<'_, T> {
+    /// The source, if its rows are consecutive elements of type `T`.
+    #[inline(always)]
+    fn plain(&self) -> Option<Matrix<'_>> {
+        let Source::Matrix(matrix) = self.source else { return None };
+        let dtype = matrix.dtype();
+        let same = dtype.is_float() && dtype.size() == size_of::<T>();
+        (same && matrix.has_contiguous_rows()).then_some(matrix)
+    }
+
     /// Whether rows are consecutive elements of type `T`.
     #[inline]
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        let Self { source, .. } = self;
-        let size = size_of::<T>();
-        source.dtype().is_float() && source.dtype().size() == size && source.has_contiguous_rows()
+        self.plain().is_some()
     }
 
     /// As `run`, of plain rows of up to 16 elements: little code, for kernels that gather on their way.
     #[inline(always)]
     pub fn run_plain<S: Simd>(self) {
-        let Self { source, rows, target } = self;
+        let Self { rows, target, .. } = self;
         let width = target.cols();
-        assert!(width == source.cols() && width <= LANES && self.is_plain());
+        let source = self.plain().expect("plain rows");
+        assert!(width == source.cols() && width <= LANES);
         for i in 0..target.rows() {
             let row = source.at(rows.at(i), 0).cast::<T>();
             // SAFETY: the row has `width` elements of type T, and a panel's row holds 16.
@@ -84,18 +67,18 @@ impl<T: Real> Gather<'_, T> {
     }
 
     #[inline(always)]
-    fn copy<S: Simd, D: Element>(self) {
-        if self.source.has_contiguous_rows() {
-            self.copy_contiguous::<S, D>();
+    fn copy<S: Simd, D: Element>(self, source: &Matrix<'_>) {
+        if source.has_contiguous_rows() {
+            self.copy_contiguous::<S, D>(source);
         } else {
-            self.copy_strided::<S, D>();
+            self.copy_strided::<S, D>(source);
         }
     }
 
     /// Row by row: each is one stream, of which the hardware fetches the next lines by itself.
     #[inline(always)]
-    fn copy_contiguous<S: Simd, D: Element>(self) {
-        let Self { source, rows, target } = self;
+    fn copy_contiguous<S: Simd, D: Element>(self, source: &Matrix<'_>) {
+        let Self { rows, target, .. } = self;
         let full = target.cols() / LANES;
         let rest = target.cols() % LANES;
         for i in 0..target.rows() {
@@ -117,8 +100,8 @@ impl<T: Real> Gather<'_, T> {
 
     /// Panel by panel: where columns are contiguous, 16 streams that cross rows of one L1 line.
     #[inline(always)]
-    fn copy_strided<S: Simd, D: Element>(self) {
-        let Self { source, rows, target } = self;
+    fn copy_strided<S: Simd, D: Element>(self, source: &Matrix<'_>) {
+        let Self { rows, target, .. } = self;
         for panel in 0..target.panels() {
             let width = target.width(panel);
             for i in 0..target.rows() {
