@@ -134,7 +134,10 @@ class Sequential(Engine):
         course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
-        advance, targets = advance_of(self._loss, data.targets, self._dtype)
+        loss = self._loss
+        if not isinstance(loss, Loss):
+            loss = self._loss_of_rows(data.targets, data.weights)
+        advance, targets = advance_of(loss, data.targets)
         with self._core.fit(
             data.X,
             targets,
