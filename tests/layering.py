@@ -33,7 +33,7 @@ SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
 
 # The floors of python/ironmlp, from the ground up: files, or folders when they end in "/".
 PYTHON_FLOORS = {
-    "arguments": ("_environment.py", "_arguments/"),
+    "arguments": ("_environment.py", "_html.py", "_arguments/"),
     "specs": ("layers/", "losses.py", "optimizers.py"),
     "data": ("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
     "engine": ("_engine/",),

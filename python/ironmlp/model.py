@@ -150,6 +150,7 @@ class Sequential(Engine):
             known, steps = self._reading, self._core.steps
             try:
                 self._reading, self.stop_training = data.reading, False
+                self._image_shape = data.image_shape
                 return Training(self, run, advance, course, checked, shown).train()
             finally:
                 if self._core.steps == steps:
@@ -162,6 +163,7 @@ class Sequential(Engine):
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
         self._history = None
+        self._image_shape = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,

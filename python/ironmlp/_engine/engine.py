@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Engine(Trained):
     """The base of the models: all of them but `fit` and what belongs to it, and their files."""
 
+    # What the last `fit` took, if it took images: one image's shape, in the order of X's axes.
+    _image_shape: tuple[int, ...] | None = None
+
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -216,11 +219,25 @@ class Engine(Trained):
         """
         return self._core.predictor(size("max_rows", max_rows))
 
-    def summary(self) -> Summary:
-        """A table of the layers, their outputs and parameters; a string to print."""
-        from ironmlp._engine.summary import summary  # which few programs need, as the next
+    def summary(self, input_shape: tuple[int, ...] | None = None) -> Summary:
+        """A table of the layers: what each gives for one sample, its parameters (those of layers
+        with `trainable=False` are marked), and its multiply-adds for one sample; a string to print.
 
-        return summary(self._layers, self.dtype)
+        For images `input_shape` is that of one, (C, H, W), or (H, W, C) with `channels_last`. None
+        takes that of the last `fit`; without one, what depends on it is "?". A multiply-add is a
+        product of a weight and an input that is added to a sum, those with padding included: a
+        `Linear` has in_features * out_features, a `Conv2d` in_channels / groups * the kernel's size
+        for each number that it gives, all others none. Biases are not counted.
+
+        ValueError for an `input_shape` that the network does not take.
+        """
+        from ironmlp._engine.shapes import input_shape as checked  # which few programs need
+        from ironmlp._engine.summary import summary  # as the next
+
+        columns = self._core.in_features
+        given = self._image_shape if input_shape is None else input_shape
+        shape = checked(self._layers, columns, given, self._channels_last)
+        return summary(self._layers, self.dtype, shape, self._channels_last)
 
     def _samples(self, X: Any) -> Array:
         """X as the core takes it."""
@@ -254,4 +271,13 @@ class Engine(Trained):
     def __repr__(self) -> str:
         from ironmlp._engine.repr import call
 
-        return call(type(self), self._arguments() | {"optimizer": self.optimizer})
+        return call(type(self), self._present())
+
+    def _repr_html_(self) -> str:
+        from ironmlp._engine.notebook import card
+
+        return card(type(self), self._present(), self.epoch, self.summary())
+
+    def _present(self) -> dict[str, Any]:
+        """The arguments that make this model anew, with the present learning rate."""
+        return self._arguments() | {"optimizer": self.optimizer}

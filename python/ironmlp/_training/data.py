@@ -28,6 +28,11 @@ class TrainingData:
     def rows(self) -> int:
         return len(self.X)
 
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """The shape of one image; None for rows."""
+        return self.X.shape[1:] if self.X.ndim > 2 else None
+
 
 def read_data(model: Engine, X: Any, y: Any, sample_weight: Any, classes: Any) -> TrainingData:
     """The arguments of these names; the model stays as it is."""

@@ -175,6 +175,8 @@ class Training:
             try:
                 callback.on_train_end(self.model, logs)
                 record.note_ending(logs, len(losses))
+                if callback._restored is not None:
+                    history._restored = callback._restored
             except StopTraining:
                 pass  # It has stopped.
             except BaseException as error:

@@ -28,6 +28,8 @@ class Callback:
     """The base of all callbacks: override what you need."""
 
     _rank: ClassVar[int] = OWN
+    # The epoch whose state it gave the model back when training ended.
+    _restored: int | None = None
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:
         """Before the first epoch; `logs` holds the number of "epochs" of this call."""
