@@ -10,10 +10,11 @@ of the user's; `choice.py` picks one.
 from ironmlp._labels.array import label_array
 from ironmlp._labels.choice import reading_of
 from ironmlp._labels.matching import distinct, positions
-from ironmlp._labels.reading import Classification, Reading
+from ironmlp._labels.reading import Choice, Classification, Reading
 from ironmlp._labels.targets import in_dtype
 
 __all__ = [
+    "Choice",
     "Classification",
     "Reading",
     "distinct",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 
-from ironmlp._arguments.arrays import Array
 from ironmlp._core import Run
 from ironmlp._engine.own_loss import LossOfRows
-from ironmlp.losses import Loss
 
 
 class Advance(ABC):
@@ -53,8 +51,3 @@ class ByFunction(ByStep):
 
     def step(self, run: Run) -> float | None:
         return run.step_with(self._loss)
-
-
-def advance_of(loss: Loss | LossOfRows, targets: Array) -> tuple[Advance, Array | None]:
-    """How a run with this loss goes on, and the targets that the core is to know."""
-    return (ByCore(), targets) if isinstance(loss, Loss) else (ByFunction(loss), None)
