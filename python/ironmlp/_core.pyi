@@ -326,9 +326,10 @@ class Model:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
         order."""
 
-    def stream(self, epochs: int, batches: int, check_finite: bool) -> Run:
-        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of
-        so many batches each, 0 if that is not known."""
+    def stream(self, epochs: int, steps: int | None, batches: int, check_finite: bool) -> Run:
+        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of
+        `steps` batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody
+        knows."""
 
     def predictor(self, max_rows: int) -> Predictor:
         """A callable with buffers for at most `max_rows` rows."""

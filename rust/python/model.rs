@@ -326,18 +326,20 @@ impl Model {
         })
     }
 
-    /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of so many
-    /// batches each, 0 if that is not known.
+    /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of `steps`
+    /// batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody knows.
+    #[pyo3(signature = (epochs, steps, batches, check_finite))]
     fn stream(
         &self,
         py: Python<'_>,
         epochs: usize,
+        steps: Option<usize>,
         batches: usize,
         check_finite: bool,
     ) -> PyResult<Run> {
         entry(|| {
             let model = Arc::clone(&self.0);
-            Ok(Run::new(model.stream(py, (epochs, batches), check_finite)?))
+            Ok(Run::new(model.stream(py, (epochs, steps, batches), check_finite)?))
         })
     }
 

@@ -94,12 +94,12 @@ pub trait Network: Send + Sync {
         inputs: Inputs,
         course: &Course,
     ) -> PyResult<Box<dyn Training>>;
-    /// A run over batches that come one by one: about how many epochs, and of how many batches; 0 if nobody
-    /// knows.
+    /// A run over batches that come one by one: about how many epochs, the batches that end one, and for
+    /// displays those that one has, 0 if nobody knows.
     fn stream(
         self: Arc<Self>,
         py: Python<'_>,
-        count: (usize, usize),
+        count: (usize, Option<usize>, usize),
         check_finite: bool,
     ) -> PyResult<Box<dyn Training>>;
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>>;

@@ -32,10 +32,10 @@ impl<T: Float> TypedStream<T> {
     pub fn new(
         py: Python<'_>,
         model: Arc<Typed<T>>,
-        (epochs, batches): (usize, usize),
+        (epochs, steps, batches): (usize, Option<usize>, usize),
         check_finite: bool,
     ) -> PyResult<Self> {
-        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs)?;
+        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
         Ok(Self { run, epochs, batches, check_finite, taken: None, trainer })

@@ -285,10 +285,10 @@ impl<T: Float> Network for Typed<T> {
     fn stream(
         self: Arc<Self>,
         py: Python<'_>,
-        (epochs, batches): (usize, usize),
+        count: (usize, Option<usize>, usize),
         check_finite: bool,
     ) -> PyResult<Box<dyn Training>> {
-        Ok(Box::new(TypedStream::new(py, self, (epochs, batches), check_finite)?))
+        Ok(Box::new(TypedStream::new(py, self, count, check_finite)?))
     }
 
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {
