@@ -14,7 +14,9 @@ from ironmlp._training.advance import advance_of
 from ironmlp._training.course import checked_course
 from ironmlp._training.data import read_data
 from ironmlp._training.fitting import Training
+from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
+from ironmlp._training.resume import resumed
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -63,6 +65,8 @@ class Sequential(Engine):
     """
 
     _saved_as: ClassVar[str] = "Sequential"
+    # Of the training that a `Checkpoint`'s file tells of, until the model is trained.
+    _past: Past | None = None
 
     @explains_keywords
     def __init__(
@@ -84,7 +88,7 @@ class Sequential(Engine):
     @property
     def history(self) -> History | None:
         """What the last `fit` returned, or what it had reached when it ended by an exception; None
-        before the first."""
+        before the first. A `Checkpoint`'s file holds that of its training."""
         return self._history
 
     @explains_keywords
@@ -99,6 +103,7 @@ class Sequential(Engine):
         sample_weight: Any = None,
         classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
+        resume: bool = False,
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
         check_finite: bool = True,
@@ -114,6 +119,11 @@ class Sequential(Engine):
         where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
+
+        `resume=True` trains up to `epochs` in all, those that the model has included. On a model
+        that comes from the file of a `Checkpoint` it goes on with that training as if it had never
+        been left: history and callbacks go on too, an early-stopped one returns at once, and other
+        rows, settings or callbacks are a ValueError that says which.
 
         `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
         "auto" does on a terminal and in a notebook, in one line that is written again and again;
@@ -133,6 +143,7 @@ class Sequential(Engine):
         data = read_data(self, X, y, sample_weight, classes)
         course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
+        course, resumption = resumed(self, flag("resume", resume), course, data, checked)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
         advance, targets = advance_of(self._loss, data.targets, self._dtype)
         with self._core.fit(
@@ -147,10 +158,12 @@ class Sequential(Engine):
             known, steps = self._reading, self._core.steps
             try:
                 self._reading, self.stop_training = data.reading, False
-                return Training(self, run, advance, course, checked, shown).train()
+                return Training(self, run, advance, course, checked, shown, resumption).train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known
+                else:
+                    self._past = None
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
@@ -158,7 +171,7 @@ class Sequential(Engine):
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
-        self._history = None
+        self._history = self._past = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,
@@ -171,4 +184,5 @@ class Sequential(Engine):
         """
         from ironmlp._files.saving import save  # with it comes json, which few programs need
 
-        save(self, path)
+        past = self._past
+        save(self, path, past.value() if past and past.steps == self._core.steps else None)
