@@ -16,6 +16,7 @@ mod network;
 mod nodes;
 mod normalization;
 mod optimizer;
+mod own_loss;
 mod pooling;
 mod random;
 mod reduce;

@@ -22,11 +22,9 @@ def start(source: str, **pipes: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(source)],
         cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        **pipes,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes},
     )
 
 

@@ -1,7 +1,8 @@
-"""History: its columns, how it shows itself, its table, and its plot."""
+"""History: its columns, its best epoch, how it shows itself, and its table."""
 
+import pickle
+import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import ironmlp as im
 from ironmlp.history import History
+from pages import Page
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4))
@@ -90,89 +92,102 @@ def test_a_missing_package_is_named(
     assert words in str(caught.value)
 
 
-# The plot
+def test_it_iterates_as_a_dict_does() -> None:
+    found = history(loss=[3, 2], accuracy=[0.5, 0.75])
+    assert list(found) == found.keys() == ["loss", "accuracy"]
+    assert [name for name, _ in found.items()] == list(found)
+    for (_, column), same in zip(found.items(), found.values(), strict=True):
+        assert column is same
+    assert {name: column.tolist() for name, column in dict(found).items()} == {
+        "loss": [3, 2],
+        "accuracy": [0.5, 0.75],
+    }
+    # The number of epochs, as before.
+    assert len(found) == 2
+    assert all(name in found for name in found)
 
 
-@pytest.fixture
-def pyplot() -> Iterator[Any]:
-    pytest.importorskip("matplotlib").use("agg")
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
+def test_the_best_epoch_is_that_of_the_smallest_validation_loss() -> None:
+    assert history(3, loss=[5, 4, 3, 2, 1], val_loss=[np.nan, 2, 1, 1, 3]).best_epoch == 5
+    assert history(loss=[3, 2]).best_epoch is None
+    assert history(loss=[3, 2], val_loss=[np.nan, np.nan]).best_epoch is None
+    assert history(loss=[], val_loss=[]).best_epoch is None
 
 
-def axes(ax: Any) -> Any:
-    """The left axes and, if there are any, the right ones."""
-    return ax, next((other for other in ax.figure.axes if other is not ax), None)
+def test_the_best_epoch_is_the_one_that_early_stopping_gave_back() -> None:
+    def log(model: im.Sequential, logs: dict[str, Any]) -> None:
+        logs["val_loss"] = 10 - logs["epoch"]
+        logs["val_accuracy"] = -abs(logs["epoch"] - 3)
+
+    stopping = im.EarlyStopping("val_accuracy", patience=2)
+    model = regressor()
+    found = model.fit(X, Y, epochs=9, callbacks=[log, stopping])
+    assert found.stop_reason == "early_stopping"
+    assert found.best_epoch == stopping.best_epoch == 3 == model.epoch - 1
+    assert pickle.loads(pickle.dumps(found)).best_epoch == 3
+    kept = im.EarlyStopping("val_accuracy", patience=2, restore_best_weights=False)
+    found = regressor().fit(X, Y, epochs=9, callbacks=[log, kept])
+    assert found.best_epoch == found.epochs[-1] == 5
+    # What an earlier fit gave back is not this one's.
+    assert regressor().fit(X, Y, epochs=0, callbacks=[log, stopping]).best_epoch is None
 
 
-def test_plot(pyplot: Any) -> None:
-    found = history(first=3, loss=[3, 2, 1.5])
-    ax = found.plot()
-    (line,) = ax.lines
-    assert line.get_xdata().tolist() == [3, 4, 5]
-    assert line.get_ydata().tolist() == [3, 2, 1.5]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
-    assert axes(ax)[1] is None
-    assert found.plot(ax) is ax
-
-
-def test_losses_and_scores_have_axes_of_their_own(pyplot: Any) -> None:
-    found = history(
-        loss=[3, 2, 1], accuracy=[0.5, 0.6, 0.7], val_loss=[3, 3, 3], val_accuracy=[0.4] * 3
-    )
-    left, right = axes(found.plot())
-    assert [line.get_label() for line in left.lines] == ["loss", "val_loss"]
-    assert [line.get_label() for line in right.lines] == ["accuracy", "val_accuracy"]
-    assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "accuracy")
-    colors = [line.get_color() for line in (*left.lines, *right.lines)]
-    assert colors == ["C0", "C0", "C1", "C1"]
-    names = [text.get_text() for text in left.get_legend().get_texts()]
-    assert names == ["loss", "val_loss", "accuracy", "val_accuracy"]
-
-
-def test_epochs_are_whole_numbers(pyplot: Any) -> None:
-    for count in (1, 2, 3):
-        ax = history(loss=np.linspace(2, 1, count)).plot()
-        ax.figure.canvas.draw()
-        ticks = ax.get_xticks()
-        assert len(ticks)
-        assert all(tick == round(tick) for tick in ticks)
-
-
-def test_epochs_without_a_number_leave_no_gap_and_single_points_are_seen(pyplot: Any) -> None:
-    _, right = axes(history(loss=[3, 2, 1, 1], score=[np.nan, 0.5, np.nan, 0.7]).plot())
-    (line,) = right.lines
-    assert line.get_xdata().tolist() == [1, 3]
-    assert line.get_marker() == "."
+def test_a_notebook_shows_the_last_and_the_best_numbers() -> None:
+    found = history(2, loss=[30, 20, 1], val_accuracy=[0.5, 0.75, 0.25], odd=[np.nan, 1, np.nan])
+    found.stop_reason, found.stop_message = "stopped", "a <b> & c"
+    page = Page(found._repr_html_())
+    assert page.words.strip() == "3 epochs, stop_reason 'stopped' (a <b> & c)"
+    assert "<b>" not in found._repr_html_()
+    assert page.rows == [
+        ["", "last", "best", "of epoch", ""],
+        ["loss", "1", "1", "4", ""],
+        ["val_accuracy", "0.25", "0.75", "3", ""],
+        ["odd", "nan", "", "", ""],
+    ]
+    assert page.tags.count("svg") == page.tags.count("polyline") == 2
+    assert set(page.tags) <= {"div", "table", "thead", "tbody", "tr", "th", "td", "svg", "polyline"}
+    name = "<script>"
+    assert name not in history(loss=[1], **{name: [1]})._repr_html_()
 
 
 @pytest.mark.parametrize(
-    ("losses", "label", "scale", "below"),
+    "values",
     [
-        # More than a decade: all of it on a logarithmic axis.
-        ([50, 5, 0.5, 0.05, 0.04], "loss (log scale)", "log", 0.04),
-        ([2.0, 1.5, 1.2, 1.0, 0.9], "loss", "linear", 0.9),
-        # The first of ten epochs is nine tenths of the height, and leaves it to the others.
-        ([9, *np.linspace(1.1, 0.99, 9)], "loss (first epoch outside)", "linear", 0.99),
-        # So are the first two of twenty; no logarithm of negative numbers.
-        ([900, 90, *np.linspace(1, -1, 18)], "loss (first 2 epochs outside)", "linear", -1.0),
-        ([5.0] * 6, "loss", "linear", 5.0),
-        ([np.inf, 2.0, 1.0, 0.9, 0.8], "loss", "linear", 0.8),
+        [],
+        [1],
+        [np.nan, np.inf],
+        [1, 1, 1],
+        [1e308, -1e308, np.nan, 5],
+        [5e-324, 1e308, 0.5],
+        10.0 ** np.linspace(3, -3, 1000),
+        np.sin(np.arange(5000.0)),
     ],
 )
-def test_the_first_epoch_does_not_squash_the_rest(
-    losses: Any, label: str, scale: str, below: float, pyplot: Any
-) -> None:
-    ax = history(loss=losses).plot()
-    assert ax.get_ylabel() == label
-    assert ax.get_yscale() == scale
-    low, high = ax.get_ylim()
-    assert low < below < high
-    if "outside" in label:
-        assert high - low < 1.2 * np.ptp(losses[len(losses) // 10 :])
+def test_the_small_curves_are_within_their_pictures(values: Any) -> None:
+    html = history(loss=values)._repr_html_()
+    found = re.findall(r'points="([^"]*)"', html)
+    assert len(found) == (np.count_nonzero(np.isfinite(np.array(values, float))) > 1)
+    for points in found:
+        xs, ys = np.array([point.split(",") for point in points.split()], float).T
+        assert 2 <= len(xs) <= 122
+        assert (np.diff(xs) >= 0).all()
+        assert (xs.min(), xs.max()) == (1, 119)
+        assert ys.min() >= 1
+        assert ys.max() <= 19
+        assert len(set(ys)) == 1 or (ys.min(), ys.max()) == (1, 19)
 
 
-def test_a_history_without_epochs_has_a_plot(pyplot: Any) -> None:
-    assert history(loss=[]).plot().get_ylabel() == "loss"
+def test_a_small_curve_goes_as_its_numbers_do() -> None:
+    """Upwards is a smaller y; each part of a long one keeps its least and its largest number."""
+    rng = np.random.default_rng(0)
+    for values in ([1, 3, 2], [*range(1000)], rng.normal(size=10_000).cumsum()):
+        (points,) = re.findall(r'points="([^"]*)"', history(loss=values)._repr_html_())
+        xs, ys = np.array([point.split(",") for point in points.split()], float).T
+        low, high = np.min(values), np.max(values)
+        heights = 19 - 18 * (np.array(values) - low) / (high - low)
+        where = 1 + 118 * np.arange(len(values)) / (len(values) - 1)
+        for x, y in zip(xs, ys, strict=True):
+            near = heights[np.abs(where - x) <= 0.06]
+            assert np.abs(near - y).min() <= 0.06
+        for place in (np.argmin(values), np.argmax(values)):
+            assert np.abs(xs[np.abs(ys - heights[place]) <= 0.06] - where[place]).min() <= 0.06

@@ -530,6 +530,8 @@ def test_the_repr_makes_the_model_again() -> None:
     assert repr(eval(repr(sequential), vars(im))) == repr(sequential)
 
 
+LINEAR = im.Linear(80, 80, init="glorot_uniform", lr_scale=0.25)
+BLOCK = [im.LayerNorm(80), im.Residual([LINEAR, im.Tanh(), im.Residual([LINEAR])]), im.ReLU()]
 LAYERS = [im.Conv2d(1, 2, 3, padding=1), im.AvgPool2d(2), im.Flatten(), im.Linear(8, 3)]
 
 
@@ -547,8 +549,9 @@ LAYERS = [im.Conv2d(1, 2, 3, padding=1), im.AvgPool2d(2), im.Flatten(), im.Linea
         ),
         im.MLP([4, 2], loss="mae", optimizer="sgd", init="zeros", activation="elu", seed=2**64 - 1),
         im.MLP([3] * 90, loss="mse", seed=1),
+        im.Sequential([im.Residual(BLOCK * 3), im.Residual(BLOCK), LINEAR], loss="mse", seed=1),
     ],
-    ids=["lenet", "images", "frozen", "mlp", "deep"],
+    ids=["lenet", "images", "frozen", "mlp", "deep", "nested"],
 )
 def test_a_repr_is_a_call_in_lines_that_one_can_read(model: im.Sequential) -> None:
     text = repr(model)
@@ -592,24 +595,6 @@ def test_the_optimizer_has_the_present_learning_rate() -> None:
     assert pickle.loads(pickle.dumps(model)).optimizer == model.optimizer
     model.reset()
     assert model.optimizer is given
-
-
-def test_frozen_parameters_are_in_the_summary() -> None:
-    layers = [im.Linear(784, 100, trainable=False), im.ReLU(), im.Linear(100, 10, lr_scale=0.1)]
-    lines = im.Sequential(layers, loss="mse").summary().splitlines()
-    assert lines[1].split() == ["0", "Linear(784,", "100,", "trainable=False)", "100", "78,500"]
-    assert lines[3].split() == ["2", "Linear(100,", "10,", "lr_scale=0.1)", "10", "1,010"]
-    assert lines[-1] == "79,510 parameters in float32: 1,010 trainable, 78,500 frozen"
-
-
-def test_summary_is_a_table() -> None:
-    model = im.Sequential([im.Linear(4, 30), im.Dropout(0.5), im.Linear(30, 3)], loss="mse")
-    table = model.summary()
-    assert repr(table) == str(table)
-    lines = table.splitlines()
-    assert lines[1].split() == ["0", "Linear(4,", "30)", "30", "150"]
-    assert lines[2].split() == ["1", "Dropout(p=0.5)", "30", "0"]
-    assert lines[-1] == "243 parameters in float32"
 
 
 def test_config() -> None:

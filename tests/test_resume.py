@@ -437,3 +437,16 @@ def test_auto_stays_what_it_was_in_the_first_epoch(path: Path) -> None:
 def skipping(model: im.Sequential, logs: dict[str, Any]) -> None:
     if logs["epoch"] % 2 == 0:
         logs["val_loss"] = 1.0 + logs["epoch"]
+
+
+def test_streams_are_refused(path: Path) -> None:
+    stream = [(X[:25], Y[:25]), (X[25:], Y[25:])]
+    model = regressor()
+    with unchanged(model), pytest.raises(ValueError, match="resume goes with arrays"):
+        model.fit(stream, epochs=2, resume=True)
+    model.fit(stream, epochs=2, callbacks=[Checkpoint(path)])
+    loaded = im.load(path)
+    assert loaded.history is not None
+    assert len(loaded.history) == 2
+    with unchanged(loaded), pytest.raises(ValueError, match="streamed is None, it was True"):
+        loaded.fit(X, Y, epochs=4, callbacks=[Checkpoint(path)], resume=True)

@@ -17,7 +17,7 @@ non-finite, value), TypeError (dtype), MemoryError (too many parameters), Floati
 training in another thread, or a defect).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 _Array: TypeAlias = NDArray[Any]
 _Float: TypeAlias = NDArray[np.floating[Any]]
 _Want: TypeAlias = Literal["value", "grad", "both"]
+_LossOfRows: TypeAlias = Callable[[_Float, NDArray[np.int64] | None], tuple[float, _Array]]
 
 class Config(TypedDict):
     """What `config` returns."""
@@ -134,7 +135,7 @@ class Predictor:
 
 @final
 class Run:
-    """A `Model.fit` in progress: it trains while one of its methods runs, and never calls Python.
+    """A `Model.fit` in progress: it trains while one of its methods runs.
 
     Until `close`, or until its last reference goes, the model belongs to the thread that called
     `fit`.
@@ -154,7 +155,7 @@ class Run:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of an epoch, a short last one included."""
+        """Batches of an epoch, a short last one included; 0 of a stream if nobody knows."""
 
     def advance(self, seconds: float, stop_at_epoch: bool) -> bool:
         """Train until about `seconds` have passed or all epochs are done.
@@ -163,13 +164,24 @@ class Run:
         as many epochs as fit into the time go by, and it returns False.
         """
 
-    def next_batch(self) -> tuple[_Float, NDArray[np.int64]] | None:
-        """For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
-        holds; None when an epoch has ended, which then counts in `epochs_done`."""
+    def step(self) -> float | None:
+        """Train on one batch; its mean loss, or None where an epoch has ended, which then counts in
+        `epochs_done`."""
 
-    def finish_batch(self, loss: float, grad_output: _Float) -> None:
-        """The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
-        is not finite raises FloatingPointError, and nothing is updated."""
+    def step_with(self, function: _LossOfRows) -> float | None:
+        """The same, with a loss in Python: `function` gets the outputs (n, K) and which rows of X
+        they are of, None for all of a stream's batch, and returns the loss and its gradient (n, K).
+        It may read the model and not change it. A loss that is not finite raises
+        FloatingPointError, and nothing is updated."""
+
+    def look(self) -> None:
+        """Refuse parameters and moments that are not finite: FloatingPointError."""
+
+    def take(self, X: _Array, targets: _Array | None, sample_weight: _Float | None) -> None:
+        """Take the next batch of a stream, for `step`; a loss in Python has no use for targets."""
+
+    def end_epoch(self) -> None:
+        """End an epoch of a stream, which then counts in `epochs_done`."""
 
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
@@ -280,6 +292,11 @@ class Model:
     ) -> tuple[float, list[_Float], _Float | None]:
         """The reduced loss, its gradients, and with `input_grad` its gradient by X."""
 
+    def loss_and_grad_with(
+        self, X: _Array, function: _LossOfRows, training: bool, input_grad: bool
+    ) -> tuple[float, list[_Float], _Float | None]:
+        """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
+
     def backward(
         self, X: _Array, grad_output: _Array, training: bool, input_grad: bool
     ) -> tuple[list[_Float], _Float | None]:
@@ -308,6 +325,10 @@ class Model:
     ) -> Run:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
         order."""
+
+    def stream(self, epochs: int, batches: int, check_finite: bool) -> Run:
+        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of
+        so many batches each, 0 if that is not known."""
 
     def predictor(self, max_rows: int) -> Predictor:
         """A callable with buffers for at most `max_rows` rows."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ironmlp.callbacks.monitor import best_place
 
 __all__ = ["History"]
 
@@ -21,13 +23,16 @@ class History:
 
     An entry is the mean loss over the epoch, weighted as the rows are, each batch before its
     update. Numbers that callbacks added to their `logs` have a column of their own name, NaN where
-    an epoch had none.
+    an epoch had none. As with a dict, iteration goes over the names of the columns.
 
     `stop_reason` tells how the training ended: "epochs" (all were trained), "early_stopping",
     "stopped" (by `model.stop_training` or `StopTraining`), "interrupted" (Ctrl-C), "diverged" or
     "error" (in a callback, a loss function or else). `stop_message` is the text of the
     `StopTraining` that stopped it, else "". After an exception `model.history` is what was reached.
     """
+
+    # The epoch whose state was given back at the end of training.
+    _restored: int | None = None
 
     def __init__(
         self,
@@ -55,9 +60,30 @@ class History:
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
+    def __iter__(self) -> Iterator[str]:
+        """Over the names of the columns, as over a dict; `len` is the number of epochs."""
+        return iter(self._columns)
+
     def keys(self) -> list[str]:
         """The names of the columns, "loss" first."""
         return list(self._columns)
+
+    def values(self) -> list[NDArray[np.float64]]:
+        """The columns."""
+        return list(self._columns.values())
+
+    def items(self) -> list[tuple[str, NDArray[np.float64]]]:
+        """The columns with their names."""
+        return list(self._columns.items())
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the epoch that `EarlyStopping` gave the model back of, else of the smallest
+        "val_loss", of equal ones the first; None if neither is there."""
+        if self._restored is not None:
+            return self._restored
+        place = best_place("val_loss", self._columns.get("val_loss", np.empty(0)))
+        return None if place is None else self._epochs[place]
 
     def __len__(self) -> int:
         """The number of epochs."""
@@ -68,10 +94,15 @@ class History:
         return True
 
     def __repr__(self) -> str:
-        count = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
         last = "".join(f", {k} {v[-1]:.6g}" for k, v in self._columns.items() if len(self))
-        stopped = f"{self.stop_reason!r}" + (f" ({self.stop_message})" if self.stop_message else "")
-        return f"<History: {count}{', last' * bool(last)}{last[1:]}, stop_reason {stopped}>"
+        return f"<History: {self._count()}{', last' * bool(last)}{last[1:]}, {self._ending()}>"
+
+    def _count(self) -> str:
+        return "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+
+    def _ending(self) -> str:
+        words = f" ({self.stop_message})" if self.stop_message else ""
+        return f"stop_reason {self.stop_reason!r}{words}"
 
     def to_frame(self) -> Any:
         """A pandas DataFrame with one row for each epoch, whose number is the index. ImportError
@@ -82,21 +113,29 @@ class History:
             raise ImportError("History.to_frame needs pandas: pip install pandas") from error
         return pandas.DataFrame(self._columns, index=pandas.Index(self.epochs, name="epoch"))
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw all columns over the epochs into `ax`, or new axes, which are returned.
+    def _repr_html_(self) -> str:
+        from ironmlp._training.table import shown  # which a program without a notebook never needs
 
-        Losses and errors have the left axis, scores such as accuracy and all other columns one of
-        their own on the right. An axis is logarithmic if its numbers span more than a decade above
-        0; if few epochs at the begin would leave no room for the others, they may lie outside, and
-        the axis says so. ImportError without matplotlib.
+        return shown(self._columns, self.epochs, f"{self._count()}, {self._ending()}")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw all columns over the epochs, in a new figure or in the place of the axes `ax`.
+
+        There is a panel each for the losses ("loss", "penalty"), errors such as "mae", scores such
+        as "accuracy", other columns, and a "learning_rate" that changed, one below the other; the
+        axes of the first are returned. A number and its "val_" have one colour, and "val_" dashes.
+        A dotted line marks the `best_epoch`. An axis is logarithmic if its numbers, none below 0,
+        span more than a decade; if few epochs at the begin would leave no room for the others,
+        they may lie outside. Its label says so. ImportError without matplotlib.
         """
         try:
-            pyplot = importlib.import_module("matplotlib.pyplot")
+            importlib.import_module("matplotlib.pyplot")
         except ImportError as error:
             raise ImportError(
                 "History.plot needs matplotlib: pip install 'ironmlp[plot]'"
             ) from error
         from ironmlp._training.plot import draw
 
-        axes = pyplot.figure().add_subplot() if ax is None else ax
-        return draw(axes, self.epochs, self._columns)
+        word = "best" if self._restored is None else "restored"
+        best = None if self.best_epoch is None else (word, self.best_epoch)
+        return draw(ax, self.epochs, self._columns, best)

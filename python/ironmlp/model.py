@@ -10,13 +10,18 @@ from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import checked_seed, flag
 from ironmlp._engine import Engine
 from ironmlp._labels import reading_of
-from ironmlp._training.advance import advance_of
-from ironmlp._training.course import checked_course
-from ironmlp._training.data import read_data
+from ironmlp._training.course import BATCH_SIZE, SHUFFLE, checked_course
+from ironmlp._training.data import TrainingData, read_data
 from ironmlp._training.fitting import Training
 from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
 from ironmlp._training.resume import resumed
+from ironmlp._training.streams import (
+    Stream,
+    read_stream,
+    refuse_in_streams,
+    refuse_with_arrays,
+)
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -37,7 +42,7 @@ class Sequential(Engine):
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
     "cross_entropy", "mse", "mae", "huber", "log_cosh", a value of `ironmlp.losses`, or a function
-    f(outputs, targets) -> (loss, dloss/doutputs) on arrays (n, K). `optimizer` is a value of
+    of your own (see `ironmlp.losses`). `optimizer` is a value of
     `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or "float64" is the type
     of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial parameters, batches and
     dropout masks; None draws one from the operating system. `n_threads` is the most threads this
@@ -55,6 +60,7 @@ class Sequential(Engine):
     - cross-entropy: (n,), class indices 0 to K - 1 or K labels of any type, or (n, K),
       probabilities
     - the others: (n,) for one output, or (n, K)
+    - a function of your own: any array of n rows, or a tuple of them
 
     Labels of other types than indices become known in the first `fit`, or by its `classes`. They
     keep their type and are compared by their values, integers without rounding. A missing one
@@ -95,14 +101,15 @@ class Sequential(Engine):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 1,
-        batch_size: int | None = 32,
-        shuffle: bool = True,
+        batch_size: int | None = BATCH_SIZE,
+        shuffle: bool = SHUFFLE,
         sample_weight: Any = None,
         classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
+        steps_per_epoch: int | None = None,
         resume: bool = False,
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
@@ -125,6 +132,14 @@ class Sequential(Engine):
         been left: history and callbacks go on too, an early-stopped one returns at once, and other
         rows, settings or callbacks are a ValueError that says which.
 
+        Without y, X is a stream: an iterable of items (X, y) or (X, y, weight), each of them one
+        step, as a `DataLoader` of PyTorch is. Labels are indices unless `classes` is given. An
+        epoch is one pass through the iterable, which begins anew for each, or `steps_per_epoch`
+        items of one pass, which begins anew where it ends. ValueError for an iterator that cannot:
+        before training if that can be told, else where it ends, and finished steps stay. Between
+        steps the iterable may use the model. The bits are those of a `fit` of arrays that are cut
+        alike, with `shuffle=False`.
+
         `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
         "auto" does on a terminal and in a notebook, in one line that is written again and again;
         True elsewhere too, there in lines, fewer as time goes on. A `ProgressBar` takes its place.
@@ -140,24 +155,30 @@ class Sequential(Engine):
         reached is in `history`. A call that makes no step learns no labels. X must not be changed
         while training.
         """
-        data = read_data(self, X, y, sample_weight, classes)
-        course = checked_course(epochs, batch_size, shuffle, data.rows)
+        resume = flag("resume", resume)
+        data: TrainingData | Stream
+        if y is None:
+            refuse_in_streams(
+                batch_size=batch_size,
+                shuffle=shuffle,
+                sample_weight=sample_weight,
+                resume=resume or None,
+            )
+            course = checked_course(epochs, None, False, 0)
+            data = read_stream(self, X, course, steps_per_epoch, classes)
+        else:
+            refuse_with_arrays(steps_per_epoch)
+            data = read_data(self, X, y, sample_weight, classes)
+            course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
-        course, resumption = resumed(self, flag("resume", resume), course, data, checked)
+        course, resumption = resumed(self, resume, course, data, checked)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
-        advance, targets = advance_of(self._loss, data.targets, self._dtype)
-        with self._core.fit(
-            data.X,
-            targets,
-            data.weights,
-            course.epochs,
-            course.batch_size,
-            course.shuffle,
-            flag("check_finite", check_finite),
-        ) as run:
+        advance, begin = data.way(self, course, flag("check_finite", check_finite))
+        with begin() as run:
             known, steps = self._reading, self._core.steps
             try:
                 self._reading, self.stop_training = data.reading, False
+                self._image_shape = data.image_shape
                 return Training(self, run, advance, course, checked, shown, resumption).train()
             finally:
                 if self._core.steps == steps:
@@ -172,6 +193,7 @@ class Sequential(Engine):
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
         self._history = self._past = None
+        self._image_shape = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,

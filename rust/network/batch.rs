@@ -112,14 +112,47 @@ pub enum Head<'a, T> {
     Loss,
     /// From the caller: row-major (rows, outputs) in the batch's order.
     Gradient(&'a [T]),
+    /// The same, where `Plan::forward_kept` has made the outputs in this workspace: no forward pass.
+    Kept(&'a [T]),
+}
+
+impl<T> Head<'_, T> {
+    /// How far a pass from here to the weights' gradients goes.
+    pub(super) fn reach(&self) -> Reach {
+        match self {
+            Head::Kept(_) => Reach::Back,
+            Head::Nothing | Head::Loss | Head::Gradient(_) => Reach::Gradients,
+        }
+    }
 }
 
 /// How far a pass goes.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Reach {
     Outputs,
+    /// To the outputs, and what the way back reads stays where it is.
+    Kept,
     Loss,
     Gradients,
+    /// From the gradient at the outputs, after a pass that has kept what it made, to the gradients.
+    Back,
+}
+
+impl Reach {
+    /// Whether it begins with X.
+    pub(super) fn is_forward(self) -> bool {
+        self != Self::Back
+    }
+
+    /// Whether it ends with the gradients.
+    pub(super) fn is_backward(self) -> bool {
+        matches!(self, Self::Gradients | Self::Back)
+    }
+
+    /// Whether it is one half of a step.
+    pub(super) fn is_half(self) -> bool {
+        matches!(self, Self::Kept | Self::Back)
+    }
 }
 
 /// The loss of a batch.

@@ -7,7 +7,8 @@
 //! - `op.rs`: the ops of a plan, as data. `plan.rs`: the plan, and `build.rs`: how it is made.
 //! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
 //!   into L1. In each of them `build.rs` makes what `run.rs` runs.
-//! - `step.rs`: running a plan: forward, loss, backward, apply. `batch.rs`: the rows that a step works
+//! - `step.rs`: running a plan: forward, loss, backward, apply; `own_loss.rs`: the same where the caller
+//!   computes the loss in between. `batch.rs`: the rows that a step works
 //!   on; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
 //!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `trace.rs`: one step
 //!   with every tensor by name.
@@ -23,6 +24,7 @@ mod loss;
 mod memory;
 mod nodes;
 mod op;
+mod own_loss;
 mod plan;
 mod row_phase;
 mod rows;

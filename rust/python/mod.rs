@@ -25,6 +25,7 @@ mod kept;
 mod model;
 mod network;
 mod output;
+mod own_loss;
 mod plans;
 mod predictor;
 mod route;
@@ -32,6 +33,7 @@ mod run;
 mod shared;
 mod spec;
 mod state;
+mod stream;
 mod tuning;
 mod typed;
 

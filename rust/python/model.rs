@@ -7,8 +7,9 @@ use pyo3::types::{PyDict, PyList};
 
 use super::array::View;
 use super::data::Inputs;
-use super::entry::entry;
+use super::entry::{entry, entry_calling};
 use super::network::{Course, Gradients, Network};
+use super::own_loss::called;
 use super::predictor::Predictor;
 use super::route::Route;
 use super::run::Run;
@@ -239,6 +240,24 @@ impl Model {
         })
     }
 
+    /// As `loss_and_grad`, with a loss in Python, as in `Run.step_with`.
+    #[pyo3(signature = (X, function, training, input_grad))]
+    fn loss_and_grad_with<'py>(
+        &self,
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        training: bool,
+        input_grad: bool,
+    ) -> PyResult<(f64, Bound<'py, PyList>, Option<Bound<'py, PyAny>>)> {
+        entry_calling(|environment| {
+            let (x, flags) = (self.view_x(X)?, (training, input_grad));
+            let mut call = |outputs, rows| called(environment, function, outputs, rows);
+            let (loss, found) = self.0.loss_and_grad_with(py, &x, flags, &mut call)?;
+            Ok((loss, found.0, found.1))
+        })
+    }
+
     /// The gradients of sum(output * grad_output), and with `input_grad` the one by X.
     fn backward<'py>(
         &self,
@@ -304,6 +323,21 @@ impl Model {
             let inputs = self.inputs(X, targets, sample_weight)?;
             let course = Course { epochs, batch_size, shuffle, check_finite };
             Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, &course)?))
+        })
+    }
+
+    /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of so many
+    /// batches each, 0 if that is not known.
+    fn stream(
+        &self,
+        py: Python<'_>,
+        epochs: usize,
+        batches: usize,
+        check_finite: bool,
+    ) -> PyResult<Run> {
+        entry(|| {
+            let model = Arc::clone(&self.0);
+            Ok(Run::new(model.stream(py, (epochs, batches), check_finite)?))
         })
     }
 

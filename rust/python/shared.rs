@@ -7,14 +7,16 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::array::{Float, View};
+use super::data::{Inputs, finite_x};
 use super::entry::compute;
 use super::plans::Plans;
 use super::route::{Key, Route};
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
-use crate::network::{Batch, Spec, State, Targets, Task};
-use crate::runtime::threads;
+use crate::network::{Batch, Head, Plan, Spec, State, StepLoss, Targets, Task, Workspace};
+use crate::runtime::{memory, threads};
 use crate::simd::Isa;
+use crate::training::Data;
 
 /// A model.
 pub struct Typed<T: Float> {
@@ -79,11 +81,53 @@ impl<T: Float> Typed<T> {
         self.route.store(number, Ordering::Relaxed);
     }
 
+    /// Everything that a loss needs, checked but for the finiteness of X.
+    pub fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
+        Ok(Data {
+            source: inputs.x.source(),
+            targets: inputs.targets(&self.plans.spec, self.plans.isa)?,
+            weights: inputs.weights()?,
+        })
+    }
+
+    /// As `data`, of a model that has a loss; X is finite.
+    pub fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
+        let data = self.data(inputs)?;
+        finite_x::<T>(self.plans.isa, threads, &data.source)?;
+        Ok(data)
+    }
+
+    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
+    pub fn gradients(
+        &self,
+        state: &State<T>,
+        (plan, workspace): (&Plan<T>, &mut Workspace<T>),
+        batch: &Batch<'_, T>,
+        head: (Head<'_, T>, bool),
+        input_grad: bool,
+    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+        let (threads, rows) = (self.threads()?, batch.rows);
+        let mut by_input = match input_grad {
+            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
+            false => None,
+        };
+        let loss = match &mut by_input {
+            Some(by_input) => {
+                plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
+            }
+            None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
+        }?;
+        Ok((loss, state.layout.export(workspace.gradient())?, by_input))
+    }
+
     /// Which plan a call for X takes.
     pub fn key(&self, task: Task, x: &View) -> Key {
         Key::new(task, (x.source().rows(), x.image()), self.route())
     }
 }
+
+/// Tensors in canonical order, each row-major.
+pub type Tensors<T> = Vec<Vec<T>>;
 
 /// X alone as a batch.
 pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList};
 use super::array::{Float, View};
 use super::data::{Inputs, finite, finite_x, tensors};
 use super::entry::{change, compute};
-use super::network::{Counters, Course, Gradients, Network, Predict, Training};
+use super::network::{Call, Counters, Course, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
@@ -16,58 +16,11 @@ use super::route::Route;
 use super::run::TypedRun;
 use super::shared::{Typed, batch};
 use super::state;
-use crate::error::{Error, Result};
+use super::stream::TypedStream;
+use crate::error::Error;
 use crate::kernels::gather;
-use crate::network::{Batch, Head, Spec, State, StepLoss, Task, initial_parameters};
+use crate::network::{Head, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::Data;
-
-/// Tensors in canonical order, each row-major.
-type Tensors<T> = Vec<Vec<T>>;
-
-impl<T: Float> Typed<T> {
-    /// Everything that a loss needs, checked but for the finiteness of X.
-    fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
-        Ok(Data {
-            source: inputs.x.source(),
-            targets: inputs.targets(&self.plans.spec, self.plans.isa)?,
-            weights: inputs.weights()?,
-        })
-    }
-
-    /// As `data`, of a model that has a loss; X is finite.
-    fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
-        let data = self.data(inputs)?;
-        finite_x::<T>(self.plans.isa, threads, &data.source)?;
-        Ok(data)
-    }
-
-    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
-    fn gradients(
-        &self,
-        state: &State<T>,
-        x: &View,
-        batch: &Batch<'_, T>,
-        head: (Head<'_, T>, bool),
-        input_grad: bool,
-    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
-        let (threads, rows) = (self.threads()?, batch.rows);
-        let mut by_input = match input_grad {
-            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
-            false => None,
-        };
-        let key = self.key(Task::Gradients { input_grad }, x);
-        self.plans.run(key, rows, |plan, workspace| {
-            let loss = match &mut by_input {
-                Some(by_input) => {
-                    plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
-                }
-                None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
-            }?;
-            Ok((loss, state.layout.export(workspace.gradient())?, by_input))
-        })
-    }
-}
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -216,8 +169,11 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
             let data = self.finite_data(threads, inputs)?;
-            let head = (Head::Loss, training);
-            self.gradients(&state, &inputs.x, &data.all(), head, input_grad)
+            let (batch, head) = (data.all(), (Head::Loss, training));
+            let key = self.key(Task::Gradients { input_grad }, &inputs.x);
+            self.plans.run(key, batch.rows, |plan, workspace| {
+                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+            })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -240,11 +196,26 @@ impl<T: Float> Network for Typed<T> {
             let values = gather::to_vec(&grad_output.source())?;
             finite("grad_output", isa, &values, outputs)?;
             let head = (Head::Gradient(&values), training);
-            self.gradients(&state, x, &batch, head, input_grad)
+            let key = self.key(Task::Gradients { input_grad }, x);
+            self.plans.run(key, batch.rows, |plan, workspace| {
+                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+            })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
         lists(py, &shapes, x.shape(), gradients, by_input)
+    }
+
+    fn loss_and_grad_with<'py>(
+        &self,
+        py: Python<'py>,
+        x: &View,
+        flags: (bool, bool),
+        function: &mut Call<'_, 'py>,
+    ) -> PyResult<(f64, Gradients<'py>)> {
+        let (loss, gradients, by_input) = self.gradients_with(py, x, flags, function)?;
+        let shapes = self.access.read(py)?.layout.shapes();
+        Ok((loss, lists(py, &shapes, x.shape(), gradients, by_input)?))
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -309,6 +280,15 @@ impl<T: Float> Network for Typed<T> {
         course: &Course,
     ) -> PyResult<Box<dyn Training>> {
         Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
+    }
+
+    fn stream(
+        self: Arc<Self>,
+        py: Python<'_>,
+        (epochs, batches): (usize, usize),
+        check_finite: bool,
+    ) -> PyResult<Box<dyn Training>> {
+        Ok(Box::new(TypedStream::new(py, self, (epochs, batches), check_finite)?))
     }
 
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {

@@ -12,6 +12,21 @@ from typing import Any
 SIZE_LIMIT = 2**63
 
 
+class Default:
+    """The default of an argument that is to be told from the same value given."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def given(value: Any) -> Any:
+    """An argument's value, given or not."""
+    return value.value if isinstance(value, Default) else value
+
+
 def integer(name: str, value: Any) -> int:
     """`value` as an int; TypeError for a bool, a float or anything else."""
     if type(value) is int:

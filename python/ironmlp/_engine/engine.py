@@ -14,9 +14,9 @@ from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import flag, size
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes
-from ironmlp._engine.own_loss import call_loss, check_gradient, not_applied
+from ironmlp._engine.own_loss import LossOfRows, loss_of_rows, not_applied
 from ironmlp._engine.trained import Trained
-from ironmlp._labels import Classification, in_dtype, reading_of
+from ironmlp._labels import Classification, reading_of
 from ironmlp.layers import Flatten, Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 class Engine(Trained):
     """The base of the models: all of them but `fit` and what belongs to it, and their files."""
+
+    # What the last `fit` took, if it took images: one image's shape, in the order of X's axes.
+    _image_shape: tuple[int, ...] | None = None
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class Engine(Trained):
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
-            loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
+            loss, _ = self._loss_of_rows(targets, None)(outputs, None)
         return {"loss": loss, **score}
 
     @explains_keywords
@@ -114,19 +117,15 @@ class Engine(Trained):
         """
         X = as_array("X", X)
         shape, X = X.shape, self._samples(X)
-        training = flag("training", training)
+        training, input_grad = flag("training", training), flag("input_grad", input_grad)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
-            loss, gradient = self._call_loss(self._loss, X, targets, training)
-            check_gradient(gradient, self._dtype)
-            gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            if not input_grad:
-                return loss, gradients
-            named, by_input = gradients
-            return loss, named, by_input.reshape(shape)
-        loss, listed, by_input = self._core.loss_and_grad(
-            X, targets, weights, training, flag("input_grad", input_grad)
-        )
+            found = self._core.loss_and_grad_with(
+                X, self._loss_of_rows(targets, weights), training, input_grad
+            )
+        else:
+            found = self._core.loss_and_grad(X, targets, weights, training, input_grad)
+        loss, listed, by_input = found
         named = self._named(listed)
         return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
 
@@ -183,15 +182,19 @@ class Engine(Trained):
             finally:
                 if self._core.steps != steps:
                     self._reading = reading
-        loss, gradient = self._call_loss(self._loss, X, targets, training=True)
-        if not np.isfinite(loss):
-            raise not_applied(f"the loss is {loss}", self.epoch)
-        check_gradient(gradient, self._dtype)
-        gradients = self.backward(X, gradient, training=True)
-        for name, tensor in gradients.items():
+        of_rows = self._loss_of_rows(targets, weights)
+
+        def finite(outputs: Array, rows: Any) -> tuple[float, Array]:
+            loss, gradient = of_rows(outputs, rows)
+            if not np.isfinite(loss):
+                raise not_applied(f"the loss is {loss}", self.epoch)
+            return loss, gradient
+
+        loss, listed, _ = self._core.loss_and_grad_with(X, finite, True, False)
+        for name, tensor in self._named(listed).items():
             if not np.isfinite(tensor).all():
                 raise not_applied(f"the gradient of '{name}' is not finite", self.epoch)
-        self.apply_gradients(gradients)
+        self._core.apply_gradients(listed)
         return loss
 
     def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
@@ -216,30 +219,36 @@ class Engine(Trained):
         """
         return self._core.predictor(size("max_rows", max_rows))
 
-    def summary(self) -> Summary:
-        """A table of the layers, their outputs and parameters; a string to print."""
-        from ironmlp._engine.summary import summary  # which few programs need, as the next
+    def summary(self, input_shape: tuple[int, ...] | None = None) -> Summary:
+        """A table of the layers: what each gives for one sample, its parameters (those of layers
+        with `trainable=False` are marked), and its multiply-adds for one sample; a string to print.
 
-        return summary(self._layers, self.dtype)
+        For images `input_shape` is that of one, (C, H, W), or (H, W, C) with `channels_last`. None
+        takes that of the last `fit`; without one, what depends on it is "?". A multiply-add is a
+        product of a weight and an input that is added to a sum, those with padding included: a
+        `Linear` has in_features * out_features, a `Conv2d` in_channels / groups * the kernel's size
+        for each number that it gives, all others none. Biases are not counted.
+
+        ValueError for an `input_shape` that the network does not take.
+        """
+        from ironmlp._engine.shapes import input_shape as checked  # which few programs need
+        from ironmlp._engine.summary import summary  # as the next
+
+        columns = self._core.in_features
+        given = self._image_shape if input_shape is None else input_shape
+        shape = checked(self._layers, columns, given, self._channels_last)
+        return summary(self._layers, self.dtype, shape, self._channels_last)
 
     def _samples(self, X: Any) -> Array:
         """X as the core takes it."""
         return samples("X", X, self._core.in_features, isinstance(self._layers[0], Flatten))
 
-    def _call_loss(
-        self, function: LossFunction, X: Array, targets: Array, training: bool
-    ) -> tuple[float, Array]:
-        """The user's own loss of these rows and its gradient by the outputs."""
-        targets = in_dtype(targets, self._dtype)
-        self._core.check_finite(X)
-        return call_loss(function, self._core.forward(X, training, None), targets)
+    def _loss_of_rows(self, targets: Any, weights: NDArray[Any] | None) -> LossOfRows:
+        """The user's own loss of rows with these targets and weights."""
+        function: Any = self._loss
+        return loss_of_rows(function, targets, weights, self._dtype, self._core.out_features)
 
     def _weights(self, sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
-        if sample_weight is not None and not isinstance(self._loss, Loss):
-            raise ValueError(
-                "sample_weight must be None with a loss function of your own, "
-                "which does its own weighting"
-            )
         return row_weights("sample_weight", sample_weight, rows)
 
     def _arguments(self) -> dict[str, Any]:
@@ -262,4 +271,13 @@ class Engine(Trained):
     def __repr__(self) -> str:
         from ironmlp._engine.repr import call
 
-        return call(type(self), self._arguments() | {"optimizer": self.optimizer})
+        return call(type(self), self._present())
+
+    def _repr_html_(self) -> str:
+        from ironmlp._engine.notebook import card
+
+        return card(type(self), self._present(), self.epoch, self.summary())
+
+    def _present(self) -> dict[str, Any]:
+        """The arguments that make this model anew, with the present learning rate."""
+        return self._arguments() | {"optimizer": self.optimizer}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ironmlp._arguments.spec import Spec
+from ironmlp.layers import Residual
 
 # Characters of a line, and those before each line within a call of several.
 WIDTH, INDENT = 100, 4
@@ -15,28 +16,33 @@ WIDTH, INDENT = 100, 4
 
 def call(made: type, arguments: Mapping[str, Any]) -> str:
     """The constructor's call with its arguments, the first without its name."""
-    parameters = inspect.signature(made).parameters
-    words: list[str] = []
-    for name, value in arguments.items():
-        text = listed(value) if isinstance(value, list) else word(value)
-        default = parameters[name].default
-        if default is inspect.Parameter.empty and not words:
-            words.append(text)
-        elif type(value) is not type(default) or value != default:
-            words.append(f"{name}={text}")
+    (_, first), *others = told(made, arguments)
+    words = [first, *(f"{name}={text}" for name, text in others)]
     return in_lines(f"{made.__name__}(", words, ")")
 
 
-def listed(values: Sequence[Any]) -> str:
-    return in_lines("[", map(word, values), "]")
+def told(made: type, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names of the arguments and their texts, without those that are the default."""
+    parameters = inspect.signature(made).parameters
+    for name, value in arguments.items():
+        default = parameters[name].default
+        if type(value) is not type(default) or value != default:
+            yield name, listed(value, 1) if isinstance(value, list) else word(value, 1)
 
 
-def word(value: Any) -> str:
-    return brief(value) if isinstance(value, Spec) else repr(value)
+def listed(values: Iterable[Any], depth: int) -> str:
+    """A list that begins so many calls and lists within others."""
+    return in_lines("[", (word(value, depth + 1) for value in values), "]", depth)
 
 
-def brief(spec: Spec) -> str:
+def word(value: Any, depth: int) -> str:
+    return brief(value, depth) if isinstance(value, Spec) else repr(value)
+
+
+def brief(spec: Spec, depth: int = 0) -> str:
     """A layer, loss or optimizer with the arguments that make it what it is, and the first."""
+    if isinstance(spec, Residual):
+        return f"Residual({listed(spec.layers, depth)})"
     arguments = spec._arguments()
     if arguments.get("init") == "torch_linear":
         # What a model gives to layers that are made without.
@@ -51,22 +57,15 @@ def brief(spec: Spec) -> str:
         with contextlib.suppress(ValueError):
             if type(spec)(**others) == spec:
                 arguments = others
-    words = [argument(v) if k in needed else f"{k}={v!r}" for k, v in arguments.items()]
+    words = [repr(v) if k in needed else f"{k}={v!r}" for k, v in arguments.items()]
     return f"{type(spec).__name__}({', '.join(words)})"
 
 
-def argument(value: Any) -> str:
-    """An argument of a layer, which may be layers."""
-    if isinstance(value, tuple) and all(isinstance(entry, Spec) for entry in value):
-        return f"[{', '.join(map(brief, value))}]"
-    return repr(value)
-
-
-def in_lines(before: str, words: Iterable[str], after: str) -> str:
-    """The words in one line, or in a line each if that would be too long."""
+def in_lines(before: str, words: Iterable[str], after: str, depth: int = 0) -> str:
+    """The words in one line, or in a line each if that would be too long where it stands."""
     words = list(words)
     line = before + ", ".join(words) + after
-    if len(line) <= WIDTH - INDENT and "\n" not in line:
+    if depth * INDENT + len(line) <= WIDTH - INDENT and "\n" not in line:
         return line
     indent = " " * INDENT
     return "\n".join(

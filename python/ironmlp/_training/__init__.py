@@ -2,5 +2,5 @@
 
 `data.py` reads what is trained on, `course.py` how. `fitting.py` has the loop and how it ends,
 `advance.py` the slices that it goes by, `logs.py` the numbers of each epoch. `progress.py` chooses
-one of the `displays.py`; `plot.py` draws a history.
+one of the `displays.py`. `plot.py` draws a history, `table.py` shows it in a notebook.
 """

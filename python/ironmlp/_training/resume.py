@@ -15,6 +15,7 @@ from ironmlp._training.course import Course
 from ironmlp._training.data import TrainingData
 from ironmlp._training.logs import Record
 from ironmlp._training.past import BROKEN_OFF, Past
+from ironmlp._training.streams import Stream
 from ironmlp.callbacks.base import CHECKPOINT, DISPLAY, Callback, Logs, Model
 from ironmlp.callbacks.checkpoint import Checkpoint
 from ironmlp.history import History
@@ -46,6 +47,11 @@ class Resumption:
         """Of the epochs before."""
         return None if self.past is None else self.past.history
 
+    @property
+    def restored(self) -> int | None:
+        """The epoch whose model has come back when the training ended, if it had ended."""
+        return None if self.past is None else self.past.history._restored
+
     def first(self, epoch: int) -> int:
         """The first epoch of the training, if the model begins with this one."""
         history = self.history
@@ -71,7 +77,11 @@ class Resumption:
 
 
 def resumed(
-    model: Any, resume: bool, course: Course, data: TrainingData, callbacks: list[Callback]
+    model: Any,
+    resume: bool,
+    course: Course,
+    data: TrainingData | Stream,
+    callbacks: list[Callback],
 ) -> tuple[Course, Resumption]:
     """The epochs that are left of the training, and how it goes on.
 
@@ -97,12 +107,14 @@ def ended(model: Any) -> Past | None:
     return None
 
 
-def settings_of(course: Course, data: TrainingData) -> dict[str, Any]:
+def settings_of(course: Course, data: TrainingData | Stream) -> dict[str, Any]:
     """What the epochs of a training depend on, beside the model and callbacks.
 
     X may be of any kind and size: of it the number of rows tells, and y. Rows in another order, as
     after a split without a seed, have another y.
     """
+    if isinstance(data, Stream):
+        return {"streamed": True}
     return {
         "rows": data.rows,
         "targets": checksum(data.targets),
@@ -113,10 +125,13 @@ def settings_of(course: Course, data: TrainingData) -> dict[str, Any]:
 
 
 def checksum(values: Any) -> str:
-    """Of an array's values, 8 hexadecimal digits."""
+    """Of the values of an array, or of a tuple of them, 8 hexadecimal digits."""
     import zlib  # which nothing else needs
 
-    return f"{zlib.crc32(np.ascontiguousarray(values).tobytes()):08x}"
+    found = 0
+    for array in values if isinstance(values, tuple) else (values,):
+        found = zlib.crc32(np.ascontiguousarray(array).tobytes(), found)
+    return f"{found:08x}"
 
 
 def identity(callback: Callback) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Code of your own at the beginnings and ends of training and of epochs.
+"""Code of your own at the beginnings and ends of training and of epochs, and after batches.
 
 `fit(callbacks=[...])` takes `Callback` objects and plain functions f(model, logs), which are called
 at the end of each epoch. `logs` is a dict, one for each epoch: "epoch" counts from 0 at the model's
@@ -14,7 +14,8 @@ log come after them, `EarlyStopping` and `ReduceLROnPlateau`, then `CSVLogger`, 
 remembers from epoch to epoch goes there and back by `state` and `set_state`. It is known by its
 class, a function by its name.
 
-Two ways to stop: `model.stop_training = True`, or `raise StopTraining("why")`; the epoch counts.
+Two ways to stop: `model.stop_training = True`, or `raise StopTraining("why")`; the epoch counts
+that has ended.
 Every method of the model but `fit` may be called. Another exception comes out of `fit`, and the
 finished epochs stay trained. `on_train_end` is called in every ending, exceptions and Ctrl-C
 included: `logs["stop_reason"]` says which it is.

@@ -61,6 +61,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_epoch: int | None = None
         self._best_state: Any = None
+        self._restored = None
         self._waited = 0
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
@@ -86,6 +87,7 @@ class EarlyStopping(Callback):
         if self._best_state is not None:
             model._set_trained(self._best_state)
             self._best_state = None
+            self._restored = self.best_epoch
 
     def state(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ironmlp._arguments.values import choice
 from ironmlp._environment import computed
 from ironmlp.callbacks.base import number
@@ -22,6 +25,15 @@ def direction(name: str) -> str | None:
     """ "min" if a smaller number of this name is better, "max" if a larger one is, None if no table
     knows."""
     return DIRECTIONS.get(name.removeprefix("val_"))
+
+
+def best_place(name: str, values: NDArray[np.float64]) -> int | None:
+    """Where the best of the values of this name is, of equal ones the first; None if there is none,
+    or nothing tells which is better."""
+    better = direction(name)
+    if better is None or np.isnan(values).all():
+        return None
+    return int(np.nanargmin(values) if better == "min" else np.nanargmax(values))
 
 
 class Monitor:
