@@ -13,7 +13,9 @@ from ironmlp._labels import reading_of
 from ironmlp._training.course import BATCH_SIZE, SHUFFLE, checked_course
 from ironmlp._training.data import TrainingData, read_data
 from ironmlp._training.fitting import Training
+from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
+from ironmlp._training.resume import resumed
 from ironmlp._training.streams import (
     Stream,
     read_stream,
@@ -69,6 +71,8 @@ class Sequential(Engine):
     """
 
     _saved_as: ClassVar[str] = "Sequential"
+    # Of the training that a `Checkpoint`'s file tells of, until the model is trained.
+    _past: Past | None = None
 
     @explains_keywords
     def __init__(
@@ -90,7 +94,7 @@ class Sequential(Engine):
     @property
     def history(self) -> History | None:
         """What the last `fit` returned, or what it had reached when it ended by an exception; None
-        before the first."""
+        before the first. A `Checkpoint`'s file holds that of its training."""
         return self._history
 
     @explains_keywords
@@ -106,6 +110,7 @@ class Sequential(Engine):
         classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         steps_per_epoch: int | None = None,
+        resume: bool = False,
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
         check_finite: bool = True,
@@ -121,6 +126,11 @@ class Sequential(Engine):
         where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
+
+        `resume=True` trains up to `epochs` in all, those that the model has included. On a model
+        that comes from the file of a `Checkpoint` it goes on with that training as if it had never
+        been left: history and callbacks go on too, an early-stopped one returns at once, and other
+        rows, settings or callbacks are a ValueError that says which.
 
         Without y, X is a stream: an iterable of items (X, y) or (X, y, weight), each of them one
         step, as a `DataLoader` of PyTorch is. Labels are indices unless `classes` is given. An
@@ -145,9 +155,15 @@ class Sequential(Engine):
         reached is in `history`. A call that makes no step learns no labels. X must not be changed
         while training.
         """
+        resume = flag("resume", resume)
         data: TrainingData | Stream
         if y is None:
-            refuse_in_streams(batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
+            refuse_in_streams(
+                batch_size=batch_size,
+                shuffle=shuffle,
+                sample_weight=sample_weight,
+                resume=resume or None,
+            )
             course = checked_course(epochs, None, False, 0)
             data = read_stream(self, X, course, steps_per_epoch, classes)
         else:
@@ -155,6 +171,7 @@ class Sequential(Engine):
             data = read_data(self, X, y, sample_weight, classes)
             course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
+        course, resumption = resumed(self, resume, course, data, checked)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
         advance, begin = data.way(self, course, flag("check_finite", check_finite))
         with begin() as run:
@@ -162,10 +179,12 @@ class Sequential(Engine):
             try:
                 self._reading, self.stop_training = data.reading, False
                 self._image_shape = data.image_shape
-                return Training(self, run, advance, course, checked, shown).train()
+                return Training(self, run, advance, course, checked, shown, resumption).train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known
+                else:
+                    self._past = None
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
@@ -173,7 +192,7 @@ class Sequential(Engine):
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
-        self._history = None
+        self._history = self._past = None
         self._image_shape = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -187,4 +206,5 @@ class Sequential(Engine):
         """
         from ironmlp._files.saving import save  # with it comes json, which few programs need
 
-        save(self, path)
+        past = self._past
+        save(self, path, past.value() if past and past.steps == self._core.steps else None)

@@ -19,11 +19,13 @@ from ironmlp._engine.network import checked_layers, parameter_shapes
 from ironmlp._engine.trained import scalars_of_powers
 from ironmlp._environment import computed
 from ironmlp._files.classes import classes_from_json
+from ironmlp._files.nested import put_together
 from ironmlp._files.ordinary import open_ordinary
 from ironmlp._files.safetensors import Header, parsed, read_header, read_tensor
-from ironmlp._files.saving import FORMAT_VERSION, moment_keys
+from ironmlp._files.saving import FORMAT_VERSION, TRAINING, moment_keys
 from ironmlp._files.specs import from_json, one_item
 from ironmlp._labels import Reading, distinct, reading_of
+from ironmlp._training.past import past_of
 from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
@@ -78,6 +80,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Seque
 def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     header = read_header(file)
     found = read_metadata(header)
+    beside = {name: t for name, t in header.tensors.items() if name.startswith(f"{TRAINING}/")}
+    header = Header(header.metadata, {k: t for k, t in header.tensors.items() if k not in beside})
     name, arguments = read_arguments(found["model"])
     # Before a model is made, for its parameters must not take more memory than the file has bytes.
     keys = parameter_shapes(read_layers(name, arguments, len(header.tensors)))
@@ -91,6 +95,11 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
     model._set_trained({"parameters": arrays(keys), "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
+    if beside or TRAINING in header.metadata:
+        value = parsed(header.metadata.get(TRAINING, "null"))
+        value = put_together(value, TRAINING, beside, lambda tensor: read_tensor(file, tensor))
+        model._past = past_of(value, model.epoch, model._core.steps)
+        model._history = model._past.history
     return model
 
 

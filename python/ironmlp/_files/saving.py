@@ -17,6 +17,7 @@ from ironmlp._engine.network import parameter_shapes
 from ironmlp._environment import computed
 from ironmlp._files.atomic import write
 from ironmlp._files.classes import classes_to_json
+from ironmlp._files.nested import taken_apart
 from ironmlp._files.safetensors import chunks
 from ironmlp._files.specs import to_json
 
@@ -25,9 +26,33 @@ from ironmlp._files.specs import to_json
 FORMAT_VERSION = 2
 
 
+# What the tensors that belong to no model begin with.
+TRAINING = "training"
+
+
 @computed
-def save(model: Engine, path: str | os.PathLike[str]) -> None:
-    """`Sequential.save`."""
+def save(
+    model: Engine, path: str | os.PathLike[str], training: Mapping[str, Any] | None = None
+) -> None:
+    """`Sequential.save`; `training` is what a `Checkpoint` keeps beside the model."""
+    found = strings(model)
+    trained = model._trained()
+    state = trained["optimizer_state"]
+    keys = parameter_shapes(model.layers)
+    tensors = dict(zip(keys, trained["parameters"], strict=True))
+    for number, moment in enumerate(state.pop("moments")):
+        tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
+    found |= state
+    if training is not None:
+        found[TRAINING], beside = taken_apart(training, TRAINING)
+        tensors |= beside
+    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
+    write(path, chunks(tensors, metadata))
+
+
+def strings(model: Engine) -> dict[str, Any]:
+    """What a file says of a model but for what each step changes; TypeError if none can hold it."""
     # A subclass of the user's own does not inherit the name: a file could not say what it is.
     name = vars(type(model)).get("_saved_as")
     if name is None:
@@ -36,24 +61,14 @@ def save(model: Engine, path: str | os.PathLike[str]) -> None:
         )
     arguments = model._arguments()
     seed = arguments.pop("seed")
-    trained = model._trained()
-    state = trained["optimizer_state"]
-    keys = parameter_shapes(model.layers)
-    tensors = dict(zip(keys, trained["parameters"], strict=True))
-    for number, moment in enumerate(state.pop("moments")):
-        tensors |= zip(moment_keys(number, keys), moment, strict=True)
-    check_finite(tensors)
-    found = {
+    return {
         "format_version": FORMAT_VERSION,
         "version": config()["version"],
         "numerics": config()["numerics"],
         "model": {name: to_json(arguments)},
         "seed": seed,
-        **state,
         "learned": classes_to_json(model._reading.learned),
     }
-    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
-    write(path, chunks(tensors, metadata))
 
 
 def check_finite(tensors: Mapping[str, Array]) -> None:
