@@ -25,6 +25,7 @@ FORM = "(X, y) or (X, y, weight)"
 
 # What goes with arrays alone, and what to do in a stream.
 CURES = {
+    "resume": "no file can tell where in it the training was, train on without resume",
     "batch_size": "the items are the batches",
     "shuffle": "the items come in their own order: shuffle where they are made, as "
     "DataLoader(shuffle=True) does",
