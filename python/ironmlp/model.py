@@ -16,12 +16,14 @@ from ironmlp._training.fitting import Training
 from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
 from ironmlp._training.resume import resumed
+from ironmlp._training.standards import learned_standards
 from ironmlp._training.streams import (
     Stream,
     read_stream,
     refuse_in_streams,
     refuse_with_arrays,
 )
+from ironmlp._training.unscaled import warn_of_scales
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -62,6 +64,14 @@ class Sequential(Engine):
     - the others: (n,) for one output, or (n, K)
     - a function of your own: any array of n rows, or a tuple of them
 
+    `standardize` brings each column of X (of images, each channel) to mean 0 and standard
+    deviation 1, `standardize_y` each output of y, for "mse", "mae", "huber" and "log_cosh". The
+    first `fit` takes mean and population standard deviation (1 of a constant column) of its
+    training rows and the model keeps them, in files and copies too; `adapt` takes them of rows of
+    your choice. Before either the model cannot be used (RuntimeError). x becomes (x / scale - mean)
+    / deviation in float64, rounded once. With `standardize_y` every loss stays on the standard
+    scale; outputs, metrics and the `grad_output` of `backward` are in the units of y.
+
     Labels of other types than indices become known in the first `fit`, or by its `classes`. They
     keep their type and are compared by their values, integers without rounding. A missing one
     (None, NaN, NaT, pandas.NA) is refused.
@@ -86,8 +96,21 @@ class Sequential(Engine):
         n_threads: int | None = None,
         scale: float | None = None,
         channels_last: bool = False,
+        standardize: bool = False,
+        standardize_y: bool = False,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        super().__init__(
+            layers,
+            loss,
+            optimizer,
+            dtype,
+            scale,
+            channels_last,
+            standardize,
+            standardize_y,
+            seed,
+            n_threads,
+        )
         self.stop_training = False
         self._history: History | None = None
 
@@ -152,8 +175,8 @@ class Sequential(Engine):
         are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
         and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
         then finished steps stay, and the next `fit` begins the interrupted epoch again. What was
-        reached is in `history`. A call that makes no step learns no labels. X must not be changed
-        while training.
+        reached is in `history`. A call that makes no step learns no labels, and no mean and
+        deviation. X must not be changed while training.
         """
         resume = flag("resume", resume)
         data: TrainingData | Stream
@@ -174,9 +197,10 @@ class Sequential(Engine):
         course, resumption = resumed(self, resume, course, data, checked)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
         advance, begin = data.way(self, course, flag("check_finite", check_finite))
-        with begin() as run:
+        with learned_standards(self, data), begin() as run:
             known, steps = self._reading, self._core.steps
             try:
+                warn_of_scales(self, data)
                 self._reading, self.stop_training = data.reading, False
                 self._image_shape = data.image_shape
                 return Training(self, run, advance, course, checked, shown, resumption).train()
@@ -188,7 +212,8 @@ class Sequential(Engine):
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        epoch 0, no known labels, no mean and deviation, no history, the learning rate that the
+        optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use super::array::{Float, Held};
-use super::data::{Inputs, finite_x};
+use super::data::{Inputs, finite_for};
 use super::entry::{change, compute, entry, entry_calling};
 use super::network::{Call, Course, Progress, Training};
 use super::output::array;
@@ -59,16 +59,22 @@ impl<T: Float> TypedRun<T> {
         let key = if inputs.targets.is_none() { key.general() } else { key };
         let threads = model.threads()?;
         let (plans, isa) = (&model.plans, model.plans.isa);
-        let (targets, weights) =
-            compute(py, || Ok((inputs.targets(&plans.spec, isa)?, inputs.weights()?)))?;
+        let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
+        let (targets, weights) = compute(py, || {
+            let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
+            Ok((inputs.targets(&plans.spec, isa, y)?, inputs.weights()?))
+        })?;
         let run = inputs.x.hold(|source| {
             Ok(compute(py, || {
                 if course.check_finite {
-                    finite_x::<T>(isa, threads, &source)?;
+                    finite_for::<T>(isa, threads, &source, standards.as_deref())?;
                 }
                 let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
-                let data = Data { source, targets, weights };
+                let mut data = Data { source, targets, weights, standards, copied: None };
+                if course.epochs > 1 {
+                    data = data.standardized(isa)?;
+                }
                 let sampler = Sampler::new(rows, batch, course.shuffle)?;
                 training::TrainingRun::new(plan, workspace, data, sampler, course.epochs, threads)
             })?)

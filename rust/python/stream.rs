@@ -32,10 +32,11 @@ impl<T: Float> TypedStream<T> {
     pub fn new(
         py: Python<'_>,
         model: Arc<Typed<T>>,
-        (epochs, batches): (usize, usize),
+        (epochs, steps, batches): (usize, Option<usize>, usize),
         check_finite: bool,
     ) -> PyResult<Self> {
-        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs)?;
+        model.check_standards(&*model.access.read(py)?)?;
+        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
         Ok(Self { run, epochs, batches, check_finite, taken: None, trainer })
@@ -49,9 +50,10 @@ impl<T: Float> TypedStream<T> {
     fn data<'a>(&self, py: Python<'_>, inputs: &'a Inputs) -> Result<Data<'a, T>> {
         let model = &self.trainer.0;
         let threads = model.threads()?;
+        let state = model.access.read(py)?;
         compute(py, || match self.check_finite {
-            true => model.finite_data(threads, inputs),
-            false => model.data(inputs),
+            true => model.finite_data(threads, inputs, &state),
+            false => model.data(inputs, &state),
         })
     }
 }

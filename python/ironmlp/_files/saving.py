@@ -22,8 +22,9 @@ from ironmlp._files.safetensors import chunks
 from ironmlp._files.specs import to_json
 
 # Raised when older versions could not read the file, or would make another model of it. In format 1
-# the scalars were two, under the name "beta_powers".
-FORMAT_VERSION = 2
+# the scalars were two, under the name "beta_powers"; models of format 2 do not standardize, and are
+# still written in it.
+FORMAT_VERSION = 3
 
 
 # What the tensors that belong to no model begin with.
@@ -39,7 +40,8 @@ def save(
     trained = model._trained()
     state = trained["optimizer_state"]
     keys = parameter_shapes(model.layers)
-    tensors = dict(zip(keys, trained["parameters"], strict=True))
+    tensors = standard_tensors(trained["standards"])  # first, for all of float64 begin at 8 bytes
+    tensors |= zip(keys, trained["parameters"], strict=True)
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
     check_finite(tensors)
@@ -62,7 +64,7 @@ def strings(model: Engine) -> dict[str, Any]:
     arguments = model._arguments()
     seed = arguments.pop("seed")
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if model.standardize or model.standardize_y else 2,
         "version": config()["version"],
         "numerics": config()["numerics"],
         "model": {name: to_json(arguments)},
@@ -79,6 +81,16 @@ def check_finite(tensors: Mapping[str, Array]) -> None:
                 f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
                 "has diverged (pickle keeps such a model, reset() mends it)"
             )
+
+
+def standard_tensors(standards: Mapping[str, tuple[Array, Array]] | None) -> dict[str, Array]:
+    """What data are standardized by, in float64: "standardize/X/mean", "standardize/X/std", and the
+    same of y."""
+    return {
+        f"standardize/{name}/{what}": values
+        for name, pair in (standards or {}).items()
+        for what, values in zip(("mean", "std"), pair, strict=True)
+    }
 
 
 def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:

@@ -47,6 +47,7 @@ class Stream(ByStep):
         # Items that the iterator has given.
         self._given = 0
         self._begun = False
+        # Whether the last step ended an epoch, which the next call is to say.
         self._ended = False
 
     @property
@@ -64,7 +65,7 @@ class Stream(ByStep):
     ) -> tuple[Advance, Callable[[], Run]]:
         """How a run over these items goes on, and what begins it."""
         batches = self._steps or length(self._items)
-        return self, partial(model._core.stream, course.epochs, batches, check_finite)
+        return self, partial(model._core.stream, course.epochs, self._steps, batches, check_finite)
 
     def step(self, run: Run) -> float | None:
         if self._ended or run.done:
@@ -81,9 +82,7 @@ class Stream(ByStep):
         except (TypeError, ValueError) as error:
             error.add_note(f"It was item {index} of X.")
             raise
-        if run.batches_done == self._steps:
-            run.end_epoch()
-            self._ended = True
+        self._ended = not run.batches_done
         return loss
 
     def _next(self, run: Run) -> Any:
