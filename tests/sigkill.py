@@ -141,7 +141,7 @@ def epoch_of(folder: Path) -> int:
 
 
 def kills(folder: Path, number: int, draw: random.Random, plant: str) -> Iterator[None]:
-    """One training that is killed again and again; a step for each kill, until it ends by itself."""
+    """One training that is killed until it ends by itself; a step for each kill."""
     before = 0
     while killed(start(folder, number, plant), draw):
         epoch = epoch_of(folder)
