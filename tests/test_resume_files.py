@@ -150,7 +150,7 @@ def test_a_best_state_of_another_shape_is_refused_before_the_first_step(path: Pa
     name = "training/callbacks/0/state/best_state/parameters/0"
     header[name]["shape"] = [2, 1]
     model = load(path, joined(header, values))
-    with unchanged(model), pytest.raises(ValueError, match="best_state of .* shape"):
+    with unchanged(model), pytest.raises(ValueError, match=r"best_state of .* shape"):
         fit(model, path, 4)
 
 
