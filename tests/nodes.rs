@@ -12,6 +12,8 @@ use ironmlp::network::{
 };
 use ironmlp::simd::Isa;
 
+use crate::own_loss::check_kept;
+
 /// Numbers that look random.
 struct Draw(u64);
 
@@ -100,6 +102,7 @@ impl<T: Elementary> Rows<T> {
             rows: self.rows,
             targets: Targets::Values(&self.y),
             weights: None,
+            standards: None,
         }
     }
 }
@@ -135,6 +138,10 @@ fn what_is_written_over_is_read_no_more() {
         for input_grad in [false, true] {
             assert_eq!(of(Task::Gradients { input_grad }), expected, "{seed}: {spec:?}");
         }
+        let state = State::<T>::new(&spec, 0.1, 3, isa).unwrap();
+        let plan = Plan::<T>::with_slab(&spec, Task::Train, 40, isa).unwrap();
+        check_kept(&plan, &state, &data.batch(), 1);
+        check_kept(&plan.by_columns(), &state, &data.batch(), 1);
     }
     for seed in 0..200 {
         check::<f32>(seed);

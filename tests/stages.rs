@@ -16,6 +16,8 @@ use ironmlp::network::{
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
 
+use crate::own_loss::check_kept;
+
 fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
     Stencil { kernel, stride, padding, dilation }
 }
@@ -80,6 +82,7 @@ impl<T: Elementary> Numbers<T> {
             rows: self.rows,
             targets: Targets::Values(&self.y),
             weights: None,
+            standards: None,
         }
     }
 }
@@ -119,6 +122,10 @@ fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
         let is = by_input(&together, &mut workspace, 2);
         assert!(is.0 == loss && is == must_input, "{what}");
         assert!(state.layout.export(workspace.gradient()).expect("memory") == must, "{what}");
+
+        let dropping = plan(Task::Train);
+        check_kept(&dropping, &state, &batch, 1);
+        check_kept(&dropping, &state, &batch, 2);
 
         let forward = plan(Task::Forward);
         let mut workspace = forward.workspace(rows).expect("memory");

@@ -273,7 +273,7 @@ class Mistyped(Callback):
 
 
 class Batchwise(Callback):
-    def on_train_batch_end(self, model: Any, logs: Any) -> None:
+    def on_train_batch_begin(self, model: Any, logs: Any) -> None:
         raise AssertionError
 
 
@@ -307,7 +307,7 @@ class Duck:
     ("make", "words"),
     [
         (Mistyped, ["callbacks[1] (Mistyped)", "on_epoch_ends", "did you mean on_epoch_end?"]),
-        (Batchwise, ["on_train_batch_end", "on_train_begin, on_epoch_begin, on_epoch_end"]),
+        (Batchwise, ["on_train_batch_begin", "on_epoch_begin, on_train_batch_end, on_epoch_end"]),
         (renamed, ["on_end", "never be called"]),
         (KerasEpoch, ["callbacks[1].on_epoch_end", "(epoch", "(model, logs)", 'logs["epoch"]']),
         (KerasTrain, ["callbacks[1].on_train_begin", "(logs", "(model, logs)"]),

@@ -63,7 +63,9 @@ def test_page(page: Path) -> None:
         "layers.md",
         "optimizers.md",
         "files.md",
+        "callbacks.md",
         "lenet.md",
+        "training-loops.md",
     ],
 )
 def test_page_has_blocks(name: str) -> None:

@@ -169,6 +169,8 @@ def test_epochs_without_a_number_leave_no_gap_and_single_points_are_seen(pyplot:
         # So are the first two of twenty; no logarithm of negative numbers.
         ([900, 90, *np.linspace(1, -1, 18)], "loss\n(first 2 epochs outside)", "linear", -1.0),
         ([5.0] * 6, "loss", "linear", 5.0),
+        ([1e150, 1.0, 1e-150], "loss\n(log scale)", "log", 1.0),
+        ([-1e150, *[1e150] * 5], "loss", "linear", 1e149),
         ([0.0] * 6, "loss", "linear", 0.0),
         ([np.inf, 2.0, 1.0, 0.9, 0.8], "loss", "linear", 0.8),
         # What is 0 in the end does not take the logarithm from the others.

@@ -195,9 +195,13 @@ def test_a_loss_of_the_callers_trains_a_small_network_with_the_same_bits() -> No
     model = im.MLP([2, 3, 1], loss="mse", optimizer=im.SGD(lr=0.1), seed=0)
     twin = model.copy()
     with model._core.fit(x, y, None, 1, None, False, True) as run_of_one:
-        outputs, rows = run_of_one.next_batch()  # type: ignore[misc]
-        gradient = (2 * (outputs - y[rows]) / y.size).astype(np.float32)
-        run_of_one.finish_batch(float(np.mean((outputs - y) ** 2)), gradient)
-    twin.apply_gradients(twin.backward(x, gradient))
+        gradients = []
+
+        def squares(outputs: Any, rows: Any) -> tuple[float, Any]:
+            gradients.append((2 * (outputs - y[rows]) / y.size).astype(np.float32))
+            return float(np.mean((outputs - y) ** 2)), gradients[0]
+
+        assert run_of_one.step_with(squares) is not None
+    twin.apply_gradients(twin.backward(x, gradients[0]))
     for name, value in twin.state_dict().items():
         assert np.array_equal(model.state_dict()[name], value)

@@ -122,6 +122,7 @@ def test_a_bar_takes_its_place(outputs: dict[str, list[Any]]) -> None:
     text = printed(outputs["bar"], "stderr")
     assert displayed(outputs["bar"]) == []
     assert "4/4" in text.split("\r")[-1]
+    assert "Warning" not in text
     assert re.findall(r"\r(epoch \d+)  loss \S+\n", text) == ["epoch 0", "epoch 2"]
 
 

@@ -20,6 +20,10 @@ Y = X[:, 0] * 2
 LABELS = np.arange(12) % 3
 
 
+class Subclass(np.ndarray):
+    pass
+
+
 class Tensor:
     """NumPy sees it only after `detach().cpu()`, and never in bfloat16 or while it is negated."""
 
@@ -71,6 +75,24 @@ class Tensor:
         return self.values.astype(self.dtype)
 
 
+class Exchanged:
+    """What other libraries show of an array: DLPack, and no `__array__`."""
+
+    def __init__(self, values: Any, error: Exception | None = None) -> None:
+        self.values, self.error = np.ascontiguousarray(values, dtype=np.float32), error
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __dlpack__(self, **settings: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.values.__dlpack__(**settings)
+
+
 KINDS: dict[str, Any] = {
     "needs gradients": lambda values: Tensor(values),
     "on the CPU": lambda values: Tensor(values, requires_grad=False, device="cpu"),
@@ -82,6 +104,10 @@ KINDS: dict[str, Any] = {
     "an array of bfloat16": lambda values: values.astype(ml_dtypes.bfloat16),
     "an array of float8": lambda values: values.astype(ml_dtypes.float8_e4m3fn),
     "another byte order": lambda values: values.astype(">f4"),
+    "long doubles": lambda values: values.astype(np.longdouble),
+    "DLPack alone": Exchanged,
+    "a memoryview": lambda values: memoryview(np.array(values)),
+    "an array of a subclass": lambda values: np.array(values).view(Subclass),
 }
 
 
@@ -97,6 +123,9 @@ def test_rows_and_targets(kind: str) -> None:
     other.fit(KINDS[kind](rows), KINDS[kind](targets), epochs=2, batch_size=5)
     assert everything(other) == everything(plain)
     np.testing.assert_array_equal(other.predict(KINDS[kind](rows)), plain.predict(rows))
+    np.testing.assert_array_equal(other.predictor(12)(KINDS[kind](rows)), plain(rows))
+    if not isinstance(KINDS[kind](rows), list | tuple):
+        np.testing.assert_array_equal(other.predictor()(KINDS[kind](rows[0])), plain(rows)[0])
     assert other.evaluate(KINDS[kind](rows), KINDS[kind](targets)) == plain.evaluate(rows, targets)
 
 
@@ -129,6 +158,23 @@ def test_what_is_no_array_names_the_argument(argument: str) -> None:
     given[argument] = Tensor(given[argument], dense=False)
     with pytest.raises(TypeError, match=rf"^{argument} is a Tensor .*Sparse.*make an array"):
         regressor().fit(given.pop("X"), given.pop("y"), **given)
+
+
+@pytest.mark.parametrize("error", [BufferError("on a GPU"), RuntimeError("on a GPU")])
+def test_what_lies_elsewhere_says_what_to_do(error: Exception) -> None:
+    for call in (regressor().forward, regressor().predictor(12)):
+        with pytest.raises(TypeError, match=r"an? Exchanged .*on a GPU.*copy it to the CPU"):
+            call(Exchanged(X, error))
+
+
+def test_a_predictor_takes_samples_of_any_shape_where_forward_does() -> None:
+    model = im.Sequential([im.Flatten(), im.Linear(12, 2)], loss="mse", seed=0)
+    samples = RNG.normal(size=(5, 2, 3, 2))
+    for given in (samples, samples.astype(">f4"), samples.tolist(), np.asfortranarray(samples)):
+        np.testing.assert_array_equal(model.predictor(5)(given), model(given))
+    for wrong in (samples[:, :1], samples[0]):
+        with pytest.raises(ValueError, match="the network takes 12"):
+            model.predictor(5)(wrong)
 
 
 def test_complex_numbers_of_another_package_are_refused() -> None:

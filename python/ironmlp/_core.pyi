@@ -28,6 +28,7 @@ _Array: TypeAlias = NDArray[Any]
 _Float: TypeAlias = NDArray[np.floating[Any]]
 _X: TypeAlias = "_Array | Table"
 _Want: TypeAlias = Literal["value", "grad", "both"]
+_LossOfRows: TypeAlias = Callable[[_Float, NDArray[np.int64] | None], tuple[float, _Array]]
 
 class Config(TypedDict):
     """What `config` returns."""
@@ -154,11 +155,15 @@ class Table:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
 
+    @property
+    def ndim(self) -> int:
+        """2, as of an array with rows and columns."""
+
     def __len__(self) -> int: ...
 
 @final
 class Run:
-    """A `Model.fit` in progress: it trains while one of its methods runs, and never calls Python.
+    """A `Model.fit` in progress: it trains while one of its methods runs.
 
     Until `close`, or until its last reference goes, the model belongs to the thread that called
     `fit`.
@@ -178,7 +183,7 @@ class Run:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of an epoch, a short last one included."""
+        """Batches of an epoch, a short last one included; 0 of a stream if nobody knows."""
 
     def advance(self, seconds: float, stop_at_epoch: bool) -> bool:
         """Train until about `seconds` have passed or all epochs are done.
@@ -187,13 +192,24 @@ class Run:
         as many epochs as fit into the time go by, and it returns False.
         """
 
-    def next_batch(self) -> tuple[_Float, NDArray[np.int64]] | None:
-        """For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
-        holds; None when an epoch has ended, which then counts in `epochs_done`."""
+    def step(self) -> float | None:
+        """Train on one batch; its mean loss, or None where an epoch has ended, which then counts in
+        `epochs_done`."""
 
-    def finish_batch(self, loss: float, grad_output: _Float) -> None:
-        """The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
-        is not finite raises FloatingPointError, and nothing is updated."""
+    def step_with(self, function: _LossOfRows) -> float | None:
+        """The same, with a loss in Python: `function` gets the outputs (n, K) and which rows of X
+        they are of, None for all of a stream's batch, and returns the loss and its gradient (n, K).
+        It may read the model and not change it. A loss that is not finite raises
+        FloatingPointError, and nothing is updated."""
+
+    def look(self) -> None:
+        """Refuse parameters and moments that are not finite: FloatingPointError."""
+
+    def take(self, X: _X, targets: _Array | None, sample_weight: _Float | None) -> None:
+        """Take the next batch of a stream, for `step`; a loss in Python has no use for targets."""
+
+    def end_epoch(self) -> None:
+        """End an epoch of a stream, which then counts in `epochs_done`."""
 
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
@@ -227,6 +243,8 @@ class Model:
         n_threads: int | None,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
     ) -> Model: ...
     @property
     def in_features(self) -> int | None:
@@ -287,6 +305,23 @@ class Model:
     def forward(self, X: _X, training: bool, out: _Float | None) -> _Float:
         """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
 
+    def adapt(self, X: _X, y: _Array | None, rows: _Array | None) -> None:
+        """Learn the mean and standard deviation by which X and y are standardized; of these `rows`
+        alone, if there are some."""
+
+    def look(self, X: _X | None, y: _Array | None) -> tuple[float, float]:
+        """How many times as wide as the narrowest column of X the widest is, and the largest
+        magnitude in y, of up to 1,000 rows of what is given."""
+
+    def standards(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+        """What data are standardized by: mean and standard deviation of "X" and "y", a pair of
+        float64 arrays each, of those that are; None before they are known."""
+
+    def set_standards(
+        self, standards: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None
+    ) -> None:
+        """Take over what `standards` returned."""
+
     def check_finite(self, X: _X) -> None:
         """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
         lacks."""
@@ -303,6 +338,11 @@ class Model:
         input_grad: bool,
     ) -> tuple[float, list[_Float], _Float | None]:
         """The reduced loss, its gradients, and with `input_grad` its gradient by X."""
+
+    def loss_and_grad_with(
+        self, X: _X, function: _LossOfRows, training: bool, input_grad: bool
+    ) -> tuple[float, list[_Float], _Float | None]:
+        """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
 
     def backward(
         self, X: _X, grad_output: _Array, training: bool, input_grad: bool
@@ -332,6 +372,11 @@ class Model:
     ) -> Run:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
         order."""
+
+    def stream(self, epochs: int, steps: int | None, batches: int, check_finite: bool) -> Run:
+        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of
+        `steps` batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody
+        knows."""
 
     def predictor(self, max_rows: int, convert: Callable[[Any], _X]) -> Predictor:
         """A callable with buffers for at most `max_rows` rows; `convert` makes an array or a table

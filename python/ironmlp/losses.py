@@ -4,6 +4,14 @@
 rows) times K; `CrossEntropy` by the sum over the rows of sample weight times class weight. If every
 row is ignored or has weight 0, the loss and its gradient are 0.
 
+A loss function of your own is f(outputs, y[rows]) -> (loss, dloss / doutputs), for each batch: the
+outputs (n, K) in the model's dtype, the batch's rows of y, one number, and an array (n, K). With
+`sample_weight` it is f(outputs, y[rows], weight[rows]), weights (n,) in float64, and does its own
+weighting. y is any array of n rows, objects and records too, or a tuple of such arrays, as
+(action, advantage), of which f gets a tuple. Numbers of shape (n,) for one output, or (n, K), come
+as (n, K) in the model's dtype, everything else as it is. f may read the model (`forward`,
+`predict`, `state_dict`, ...); what changes it raises RuntimeError.
+
 Constructors raise TypeError for a value of the wrong kind and ValueError for one out of range; the
 message names the argument and what it must be.
 """
@@ -176,7 +184,7 @@ LOSSES: dict[str, type[Loss]] = {
     "log_cosh": LogCosh,
 }
 
-# A loss of the user's own: f(outputs, targets) -> (loss, dloss / doutputs).
+# A loss of the user's own, as the module says.
 LossFunction = Callable[..., tuple[float, Any]]
 
 

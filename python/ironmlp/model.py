@@ -10,11 +10,20 @@ from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import checked_seed, flag
 from ironmlp._engine import Engine
 from ironmlp._labels import reading_of
-from ironmlp._training.advance import advance_of
-from ironmlp._training.course import checked_course
-from ironmlp._training.data import read_data
+from ironmlp._training.course import BATCH_SIZE, SHUFFLE, checked_course
+from ironmlp._training.data import TrainingData, read_data
 from ironmlp._training.fitting import Training
+from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
+from ironmlp._training.resume import resumed
+from ironmlp._training.standards import learned_standards
+from ironmlp._training.streams import (
+    Stream,
+    read_stream,
+    refuse_in_streams,
+    refuse_with_arrays,
+)
+from ironmlp._training.unscaled import warn_of_scales
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -35,7 +44,7 @@ class Sequential(Engine):
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
     "cross_entropy", "mse", "mae", "huber", "log_cosh", a value of `ironmlp.losses`, or a function
-    f(outputs, targets) -> (loss, dloss/doutputs) on arrays (n, K). `optimizer` is a value of
+    of your own (see `ironmlp.losses`). `optimizer` is a value of
     `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or "float64" is the type
     of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial parameters, batches and
     dropout masks; None draws one from the operating system. `n_threads` is the most threads this
@@ -54,6 +63,15 @@ class Sequential(Engine):
     - cross-entropy: (n,), class indices 0 to K - 1 or K labels of any type, or (n, K),
       probabilities
     - the others: (n,) for one output, or (n, K)
+    - a function of your own: any array of n rows, or a tuple of them
+
+    `standardize` brings each column of X (of images, each channel) to mean 0 and standard
+    deviation 1, `standardize_y` each output of y, for "mse", "mae", "huber" and "log_cosh". The
+    first `fit` takes mean and population standard deviation (1 of a constant column) of its
+    training rows and the model keeps them, in files and copies too; `adapt` takes them of rows of
+    your choice. Before either the model cannot be used (RuntimeError). x becomes (x / scale - mean)
+    / deviation in float64, rounded once. With `standardize_y` every loss stays on the standard
+    scale; outputs, metrics and the `grad_output` of `backward` are in the units of y.
 
     Labels of other types than indices become known in the first `fit`, or by its `classes`. They
     keep their type and are compared by their values, integers without rounding. A missing one
@@ -64,6 +82,8 @@ class Sequential(Engine):
     """
 
     _saved_as: ClassVar[str] = "Sequential"
+    # Of the training that a `Checkpoint`'s file tells of, until the model is trained.
+    _past: Past | None = None
 
     @explains_keywords
     def __init__(
@@ -77,29 +97,44 @@ class Sequential(Engine):
         n_threads: int | None = None,
         scale: float | None = None,
         channels_last: bool = False,
+        standardize: bool = False,
+        standardize_y: bool = False,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        super().__init__(
+            layers,
+            loss,
+            optimizer,
+            dtype,
+            scale,
+            channels_last,
+            standardize,
+            standardize_y,
+            seed,
+            n_threads,
+        )
         self.stop_training = False
         self._history: History | None = None
 
     @property
     def history(self) -> History | None:
         """What the last `fit` returned, or what it had reached when it ended by an exception; None
-        before the first."""
+        before the first. A `Checkpoint`'s file holds that of its training."""
         return self._history
 
     @explains_keywords
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 1,
-        batch_size: int | None = 32,
-        shuffle: bool = True,
+        batch_size: int | None = BATCH_SIZE,
+        shuffle: bool = SHUFFLE,
         sample_weight: Any = None,
         classes: Any = None,
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
+        steps_per_epoch: int | None = None,
+        resume: bool = False,
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
         check_finite: bool = True,
@@ -116,6 +151,19 @@ class Sequential(Engine):
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
 
+        `resume=True` trains up to `epochs` in all, those that the model has included. On a model
+        that comes from the file of a `Checkpoint` it goes on with that training as if it had never
+        been left: history and callbacks go on too, an early-stopped one returns at once, and other
+        rows, settings or callbacks are a ValueError that says which.
+
+        Without y, X is a stream: an iterable of items (X, y) or (X, y, weight), each of them one
+        step, as a `DataLoader` of PyTorch is. Labels are indices unless `classes` is given. An
+        epoch is one pass through the iterable, which begins anew for each, or `steps_per_epoch`
+        items of one pass, which begins anew where it ends. ValueError for an iterator that cannot:
+        before training if that can be told, else where it ends, and finished steps stay. Between
+        steps the iterable may use the model. The bits are those of a `fit` of arrays that are cut
+        alike, with `shuffle=False`.
+
         `callbacks`: see `ironmlp.callbacks`. `verbose` shows on stderr where the training is:
         "auto" does on a terminal and in a notebook, in one line that is written again and again;
         True elsewhere too, there in lines, fewer as time goes on. A `ProgressBar` takes its place.
@@ -128,43 +176,51 @@ class Sequential(Engine):
         are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
         and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
         then finished steps stay, and the next `fit` begins the interrupted epoch again. What was
-        reached is in `history`. A call that makes no step learns no labels. X must not be changed
-        while training.
+        reached is in `history`. A call that makes no step learns no labels, and no mean and
+        deviation. X must not be changed while training.
         """
-        data = read_data(self, X, y, sample_weight, classes)
-        course = checked_course(epochs, batch_size, shuffle, data.rows)
+        resume = flag("resume", resume)
+        data: TrainingData | Stream
+        if y is None:
+            refuse_in_streams(
+                batch_size=batch_size,
+                shuffle=shuffle,
+                sample_weight=sample_weight,
+                resume=resume or None,
+            )
+            course = checked_course(epochs, None, False, 0)
+            data = read_stream(self, X, course, steps_per_epoch, classes)
+        else:
+            refuse_with_arrays(steps_per_epoch)
+            data = read_data(self, X, y, sample_weight, classes)
+            course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
+        course, resumption = resumed(self, resume, course, data, checked)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
-        advance, targets = advance_of(self._loss, data.targets, self._dtype)
-        with self._core.fit(
-            data.X,
-            targets,
-            data.weights,
-            course.epochs,
-            course.batch_size,
-            course.shuffle,
-            flag("check_finite", check_finite),
-        ) as run:
+        advance, begin = data.way(self, course, flag("check_finite", check_finite))
+        with learned_standards(self, data), begin() as run:
             known, steps = (self._reading, self._feature_names), self._core.steps
             try:
+                warn_of_scales(self, data)
                 self._reading, self.stop_training = data.reading, False
                 self._feature_names = self._feature_names or data.names
                 self._image_shape = data.image_shape
-                return Training(self, run, advance, course, checked, shown).train()
+                return Training(self, run, advance, course, checked, shown, resumption).train()
             finally:
                 if self._core.steps == steps:
                     self._reading, self._feature_names = known
+                else:
+                    self._past = None
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels and names of columns, no history, the learning rate that the
-        optimizer was made with."""
+        epoch 0, no known labels and names of columns, no mean and deviation, no history, the
+        learning rate that the optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
-        self._feature_names = None
-        self._history = None
-        self._image_shape = None
+        self._history = self._past = None
+        self._image_shape = self._feature_names = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, which `ironmlp.load` makes the same model of: parameters,
@@ -177,4 +233,5 @@ class Sequential(Engine):
         """
         from ironmlp._files.saving import save  # with it comes json, which few programs need
 
-        save(self, path)
+        past = self._past
+        save(self, path, past.value() if past and past.steps == self._core.steps else None)

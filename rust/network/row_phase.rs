@@ -2,19 +2,20 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Head, Reach};
+use super::batch::{Batch, Head, Reach, StepLoss};
 use super::image::{ImageContext, ImageProgram};
 use super::loss::LossHead;
 use super::memory::{BufferId, Buffers, State, Workspace};
 use super::rows::{RowContext, RowKernels, RowProgram};
 use super::share::{ALL, Segment, Segments, Tiles, team};
 use super::spec::Spec;
+use super::tuning::KEPT_IMAGES;
 use crate::error::Result;
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Gather, RowOrder, Source};
-use crate::kernels::loss::Divisor;
-use crate::runtime::{Team, watch};
+use crate::kernels::loss::{Divisor, Divisors};
+use crate::runtime::{Arena, Team, watch};
 use crate::simd::{Isa, LANES};
 
 /// One pass of the row phase over a slab.
@@ -32,7 +33,7 @@ pub(super) struct Pass<'a, T: Elementary> {
 pub(super) struct RowPhase<T: Elementary> {
     isa: Isa,
     kernels: RowKernels<T>,
-    /// What X is divided by.
+    /// What X is divided by, unless it is standardized, which does that too.
     scale: Option<T>,
     /// The layers before Flatten, of a network that takes images.
     images: Option<ImageProgram>,
@@ -57,7 +58,7 @@ impl<T: Elementary> RowPhase<T> {
         Ok(Self {
             isa,
             kernels: RowKernels::new(isa),
-            scale: spec.input.scale.map(T::from_f64),
+            scale: spec.input.scale.filter(|_| !spec.input.standardize.0).map(T::from_f64),
             segments: program.segments(images.is_none(), buffers, false),
             images,
             program,
@@ -85,6 +86,20 @@ impl<T: Elementary> RowPhase<T> {
 
     pub(super) fn loss(&self) -> &LossHead {
         &self.loss
+    }
+
+    /// The loss of a batch whose rows' losses are known, if that is the head.
+    pub(super) fn total(
+        &self,
+        workspace: &Workspace<T>,
+        rows: usize,
+        head: Head<'_, T>,
+        divisors: &Divisors,
+    ) -> StepLoss {
+        match head {
+            Head::Loss => self.loss.total(workspace, rows, divisors),
+            Head::Nothing | Head::Gradient(_) | Head::Kept(_) => StepLoss::NONE,
+        }
     }
 
     /// Whether the network takes images.
@@ -126,9 +141,26 @@ impl<T: Elementary> RowPhase<T> {
         rows: usize,
     ) -> Result<()> {
         let Some(images) = &self.images else { return Ok(()) };
-        let tiles = self.team(threads, reach, rows).threads();
-        let blocks = if reach == Reach::Gradients { rows.div_ceil(LANES) } else { 0 };
+        let team = self.team(threads, reach, rows);
+        let tiles = if reach.is_half() {
+            self.image_tiles(images, team, rows).count()
+        } else {
+            team.threads()
+        };
+        let blocks = if reach.is_backward() { rows.div_ceil(LANES) } else { 0 };
         workspace.reserve_images(images.tile(), tiles, &state.layout, blocks)
+    }
+
+    /// Whether a slab's activations may stay in memory from a pass to the outputs to one back: images, whose
+    /// tiles else share the memory of a few, up to a limit.
+    pub(super) fn can_keep(&self, threads: usize, rows: usize) -> bool {
+        let Some(images) = &self.images else { return true };
+        let tiles = self.image_tiles(images, self.team(threads, Reach::Kept, rows), rows);
+        images.tile().elements().saturating_mul(tiles.count() * size_of::<T>()) <= KEPT_IMAGES
+    }
+
+    fn image_tiles(&self, images: &ImageProgram, team: Team, rows: usize) -> Tiles {
+        Tiles::of_images(team, rows, images.tile_blocks())
     }
 
     /// Makes the copies of weights that the way back reads and the state does not keep.
@@ -153,9 +185,10 @@ impl<T: Elementary> RowPhase<T> {
         }
         let team = self.team(threads, pass.reach, rows);
         if let Some(images) = &self.images {
-            let tiles = Tiles::of_images(team, rows, images.tile_blocks());
+            let tiles = self.image_tiles(images, team, rows);
             return watch::run(team, tiles.count(), &|tile| {
-                self.image_tile(images, pass, slab, tiles.range(tile), rows);
+                let memory = pass.workspace.take_tile(pass.reach.is_half().then_some(tile));
+                self.image_tile(images, pass, slab, (tiles.range(tile), rows), memory.memory());
             });
         }
         let tiles = Tiles::of_rows(team, rows);
@@ -176,11 +209,10 @@ impl<T: Elementary> RowPhase<T> {
         images: &ImageProgram,
         pass: &Pass<'_, T>,
         slab: usize,
-        (start, end): (usize, usize),
-        rows: usize,
+        ((start, end), rows): ((usize, usize), usize),
+        memory: &Arena<T>,
     ) {
-        let Pass { state, workspace, batch, training, .. } = *pass;
-        let tile = workspace.take_tile();
+        let Pass { state, workspace, batch, reach, training, .. } = *pass;
         let first = start / LANES;
         let blocks = first..end.div_ceil(LANES);
         let context = |block: usize| ImageContext {
@@ -189,18 +221,20 @@ impl<T: Elementary> RowPhase<T> {
             kernels: &self.kernels,
             state,
             workspace,
-            memory: tile.memory(),
+            memory,
             block,
             position: block - first,
             end: rows,
             slab,
             training,
         };
-        for block in blocks.clone() {
-            context(block).forward(batch, self.scale);
+        if reach.is_forward() {
+            for block in blocks.clone() {
+                context(block).forward(batch, self.scale);
+            }
         }
         self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
-        if pass.reach == Reach::Gradients {
+        if reach.is_backward() {
             for block in blocks {
                 context(block).backward();
             }
@@ -217,21 +251,23 @@ impl<T: Elementary> RowPhase<T> {
         (start, end): (usize, usize),
         columns: Range<usize>,
     ) {
-        let Pass { state, workspace, training, .. } = *pass;
+        let Pass { state, workspace, reach, training, .. } = *pass;
         let kernels = &self.kernels;
         let context = RowContext { kernels, state, workspace, start, end, columns, slab, training };
-        if segment.gather {
-            let rows = context.rows(self.program.input);
-            assert!(pass.batch.source.cols() == rows.cols());
-            pass.batch.gather(self.isa, self.scale, (slab + start, 0), rows);
+        if reach.is_forward() {
+            if segment.gather {
+                let rows = context.rows(self.program.input);
+                assert!(pass.batch.source.cols() == rows.cols());
+                pass.batch.gather(self.isa, self.scale, (slab + start, 0), rows);
+            }
+            for op in &self.program.forward[segment.forward.clone()] {
+                context.run(op);
+            }
         }
-        for op in &self.program.forward[segment.forward.clone()] {
-            context.run(op);
-        }
-        if segment.loss && pass.reach != Reach::Outputs {
+        if segment.loss && (reach == Reach::Loss || reach.is_backward()) {
             self.head(pass, &context);
         }
-        if pass.reach == Reach::Gradients {
+        if reach.is_backward() {
             for op in &self.program.backward[segment.backward.clone()] {
                 context.run(op);
             }
@@ -261,7 +297,7 @@ impl<T: Elementary> RowPhase<T> {
                 }
                 self.isa.run(losses);
             }
-            Head::Gradient(values) => {
+            Head::Gradient(values) | Head::Kept(values) => {
                 let source = Source::of_slice(values, self.loss.outputs());
                 let target = context.rows(self.program.output_grad);
                 self.isa.run(Gather { source, rows: RowOrder::From(first), target });

@@ -108,9 +108,10 @@ impl Segment {
     pub(super) fn is_reached(&self, reach: Reach) -> bool {
         let forward = self.gather || self.forward.start < self.forward.end;
         match reach {
-            Reach::Outputs => forward,
+            Reach::Outputs | Reach::Kept => forward,
             Reach::Loss => forward || self.loss,
             Reach::Gradients => true,
+            Reach::Back => self.loss || self.backward.start < self.backward.end,
         }
     }
 }

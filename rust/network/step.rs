@@ -22,7 +22,7 @@ use crate::runtime::pool::caught;
 type See<'a, T> = dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()> + 'a;
 
 impl<T: Elementary> Plan<T> {
-    /// The network's outputs, row-major (rows, out_features), into `out`.
+    /// The network's outputs, row-major (rows, out_features), into `out`, in the units of y.
     ///
     /// # Errors
     /// `Error::Internal` if a tile panicked.
@@ -51,6 +51,7 @@ impl<T: Elementary> Plan<T> {
             let outputs = workspace.buffer(self.row_phase.output()).slice(0, rows);
             unpack(outputs, &mut out[start * cols..(start + rows) * cols], cols, 1);
         }
+        batch.restore(out);
         Ok(())
     }
 
@@ -115,12 +116,12 @@ impl<T: Elementary> Plan<T> {
             self.weight_phase.team::<T>(threads, batch.rows),
         ];
         if teams.iter().all(|team| team.threads() == 1) {
-            return self.train_on(1, state, workspace, batch, next);
+            return self.train_on(1, state, workspace, batch, Head::Loss, next);
         }
         let cost = teams.iter().map(|team| team.nanoseconds()).sum();
         let start = workspace.pace.is_due(cost).then(Instant::now);
         let threads = workspace.pace.threads(threads);
-        let loss = self.train_on(threads, state, workspace, batch, next)?;
+        let loss = self.train_on(threads, state, workspace, batch, Head::Loss, next)?;
         if let Some(start) = start {
             workspace.pace.record(batch.rows, start.elapsed().as_nanos() as f64);
         }
@@ -169,33 +170,34 @@ impl<T: Elementary> Plan<T> {
         TinySteps::new(tiny, batch, self.isa, loss, &self.updates.optimizer, scale, workspace)
     }
 
-    fn train_on(
+    /// One update; a head of the caller's has no loss here, which is finite.
+    pub(super) fn train_on(
         &self,
         threads: usize,
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
+        head: Head<'_, T>,
         next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
         if batch.rows > self.slab_rows || !self.fused {
-            let loss = self.gradients(threads, state, workspace, batch, Head::Loss, true)?;
+            let loss = self.gradients(threads, state, workspace, batch, head, true)?;
             if loss.is_finite() {
                 self.apply(threads, state, workspace.gradient())?;
             }
             return Ok(loss);
         }
         let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
-        let (reach, rows) = (Reach::Gradients, batch.rows);
+        let (reach, rows) = (head.reach(), batch.rows);
         self.row_phase.reserve(threads, state, workspace, reach, rows)?;
         if self.row_phase.takes_images() {
             workspace.reserve_gradients(&state.layout, 1)?;
         }
         self.row_phase.copy_weights(state, workspace);
-        let (head, training, divisor) =
-            (Head::Loss, true, self.row_phase.loss().reduction(&divisors));
+        let (training, divisor) = (true, self.row_phase.loss().reduction(&divisors));
         let pass = Pass { state, workspace, batch, head, reach, training, divisor };
         self.row_phase.run(threads, &pass, 0, rows)?;
-        let loss = self.row_phase.loss().total(workspace, rows, &divisors);
+        let loss = self.row_phase.total(workspace, rows, head, &divisors);
         if loss.is_finite() {
             let optimizer = &self.updates.optimizer;
             state.begin_update(optimizer);
@@ -248,7 +250,7 @@ impl<T: Elementary> Plan<T> {
         for (start, rows) in self.slabs(batch.rows) {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
-            let reach = Reach::Gradients;
+            let reach = head.reach();
             self.row_phase.reserve(threads, state, workspace, reach, rows)?;
             let divisor = self.row_phase.loss().reduction(&divisors);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
@@ -259,10 +261,7 @@ impl<T: Elementary> Plan<T> {
             tree.push().for_each(|slot| workspace.merge_gradients(self.isa, slot));
         }
         tree.finish().for_each(|slot| workspace.merge_gradients(self.isa, slot));
-        Ok(match head {
-            Head::Loss => self.row_phase.loss().total(workspace, batch.rows, &divisors),
-            Head::Nothing | Head::Gradient(_) => StepLoss::NONE,
-        })
+        Ok(self.row_phase.total(workspace, batch.rows, head, &divisors))
     }
 
     /// The update from a gradient in the layout of the parameters.
@@ -330,7 +329,9 @@ impl<T: Elementary> Plan<T> {
         self.gradients_by_slab(threads, state, workspace, batch, head, &mut |slab, rows| {
             let values = &mut by_input[rows.start * cols..rows.end * cols];
             unpack(slab.buffer(buffer).slice(0, rows.len()), values, cols, 1);
-            if let Some(scale) = self.row_phase.scale() {
+            if let Some(standardizer) = batch.standardizer() {
+                standardizer.by_data(values, cols);
+            } else if let Some(scale) = self.row_phase.scale() {
                 for value in values {
                     // The quotient of two f32, rounded to f64 and then to f32, is the nearest f32.
                     *value = T::from_f64(value.to_f64() / scale.to_f64());

@@ -85,6 +85,10 @@ pub(super) const CACHED_WEIGHTS: usize = 1 << 20;
 /// 227 x 227, 24 MB: 1.04x to 2 blocks). Of images it has 43 MB a block there. (2026-11-26.)
 pub(super) const TILE_BLOCKS: usize = 4;
 
+/// Bytes of images that stay in memory while the caller computes a loss; with more, which few batches have,
+/// the forward pass is made again. (2026-11-30; by the size of activations, not timed.)
+pub(super) const KEPT_IMAGES: usize = 256 << 20;
+
 /// Columns of X that are gathered together: with their pixels 32 KB of f32, which stay in an L1.
 /// (2026-11-26.)
 pub(super) const GATHERED: usize = 256;
@@ -101,3 +105,11 @@ pub(super) const BAND_SUMS: usize = 4;
 /// Elements between two looks whether the call should end: about 1 ms of normal ones. Of normal
 /// elements 16 are made at a time. (2026-11-30.)
 pub(super) const DRAWN: usize = LANES << 12;
+
+// What X is standardized by.
+
+/// Nanoseconds of an element in a pass over it. (2026-11-30.)
+pub(super) const SUMMED: f64 = 0.6;
+/// Tiles of such a pass, about: enough to be shared, and a few hundred KB of sums. (2026-11-30; by their
+/// size, not timed.)
+pub(super) const SUMS_TILES: usize = 64;

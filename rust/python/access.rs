@@ -29,8 +29,8 @@ const FORKED: &str = "the model was in use by another thread when this process w
 const TRAINING_AT_FORK: &str =
     "the model was in training when this process was forked; copy() it before the fork";
 const TRAINING_ELSEWHERE: &str = "the model is in training in another thread; copy() it first";
-const IN_THIS_CALL: &str = "the model is in use by the call that this signal handler interrupts, and can \
-                            be changed when that has ended";
+const IN_THIS_CALL: &str = "the model is in use by the call that this loss function or signal handler \
+                            runs in, and can be changed when that has ended";
 const TRAINING_HERE: &str = "the model is in training already; end that fit first, or copy() it";
 
 /// A state and the rule for its use.
@@ -158,10 +158,9 @@ impl<S: Send + Sync> Access<S> {
     /// # Errors
     /// `Error::Busy` also if this thread trains the model already.
     pub fn begin_training(&self, py: Python<'_>) -> Result<()> {
+        self.check_idle()?;
         let _ticket = self.enter(py, WRITER)?;
-        if self.trainer.load(SeqCst) != 0 {
-            return Err(Error::Busy(TRAINING_HERE.into()));
-        }
+        self.check_idle()?;
         self.trainer.store(fork::generation() << GENERATION | this_thread(), SeqCst);
         Ok(())
     }
@@ -246,6 +245,18 @@ impl<S: Send + Sync> Access<S> {
         // Training may have begun since the first look; it cannot begin any more.
         self.check_trainer()?;
         Ok(Some(ticket))
+    }
+
+    /// Refuses what no training may go on beside, not even that of the calling thread.
+    ///
+    /// # Errors
+    /// `Error::Busy`.
+    pub fn check_idle(&self) -> Result<()> {
+        self.check_trainer()?;
+        match self.trainer.load(SeqCst) {
+            0 => Ok(()),
+            _ => Err(Error::Busy(TRAINING_HERE.into())),
+        }
     }
 
     fn check_trainer(&self) -> Result<()> {

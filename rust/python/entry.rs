@@ -20,6 +20,13 @@ pub fn entry<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     caught(work)?
 }
 
+/// As [`entry`], for what calls functions of the caller's, which compute as their caller does: by
+/// [`FloatEnvironment::outside`].
+pub fn entry_calling<R>(work: impl FnOnce(&FloatEnvironment) -> PyResult<R>) -> PyResult<R> {
+    let environment = FloatEnvironment::enter();
+    caught(|| work(&environment))?
+}
+
 /// Does work without the GIL that leaves everything as it was if Ctrl-C ends it early. Signal handlers run
 /// in the middle of it, and may use the model: it reads, at most.
 pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {

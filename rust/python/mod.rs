@@ -9,6 +9,7 @@
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `samples.rs`: X; `table.rs`: `Table`, one that is no array. `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `standard.rs`: what data are standardized by.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
 //! - `error.rs`: errors as exceptions. `tuning.rs`: the numbers that decide about speed and memory alone.
@@ -25,6 +26,7 @@ mod kept;
 mod model;
 mod network;
 mod output;
+mod own_loss;
 mod plans;
 mod predictor;
 mod route;
@@ -32,7 +34,9 @@ mod run;
 mod samples;
 mod shared;
 mod spec;
+mod standard;
 mod state;
+mod stream;
 mod table;
 mod tuning;
 mod typed;

@@ -54,6 +54,19 @@ pub trait Network: Send + Sync {
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);
 
+    /// Learns what data are standardized by; from these rows of X and y alone, if there are some.
+    fn adapt(
+        &self,
+        py: Python<'_>,
+        x: &Samples,
+        y: Option<&View>,
+        rows: Option<&View>,
+    ) -> PyResult<()>;
+    /// How much the scales of columns of X differ, and the largest magnitude in y, of some rows.
+    fn look(&self, py: Python<'_>, x: Option<&Samples>, y: Option<&View>) -> PyResult<(f64, f64)>;
+    fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>>;
+    fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()>;
+
     fn check_finite(&self, py: Python<'_>, x: &Samples) -> PyResult<()>;
     fn forward<'py>(
         &self,
@@ -78,6 +91,14 @@ pub trait Network: Send + Sync {
         training: bool,
         input_grad: bool,
     ) -> PyResult<Gradients<'py>>;
+    /// As `loss_and_grad`, with the caller's loss; two flags, as there.
+    fn loss_and_grad_with<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Samples,
+        flags: (bool, bool),
+        function: &mut Call<'_, 'py>,
+    ) -> PyResult<(f64, Gradients<'py>)>;
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()>;
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64>;
     fn trace<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Bound<'py, PyDict>>;
@@ -86,6 +107,14 @@ pub trait Network: Send + Sync {
         py: Python<'_>,
         inputs: Inputs,
         course: &Course,
+    ) -> PyResult<Box<dyn Training>>;
+    /// A run over batches that come one by one: about how many epochs, the batches that end one, and for
+    /// displays those that one has, 0 if nobody knows.
+    fn stream(
+        self: Arc<Self>,
+        py: Python<'_>,
+        count: (usize, Option<usize>, usize),
+        check_finite: bool,
     ) -> PyResult<Box<dyn Training>>;
     fn predictor(
         self: Arc<Self>,
@@ -104,23 +133,32 @@ pub struct Counters {
 
 /// A run whose element type its caller does not know.
 pub trait Training: Send + Sync {
+    fn spec(&self) -> &Spec;
     fn progress(&self) -> Progress<'_>;
     /// Whether an epoch has just ended, if it was to stop there.
     fn advance(&mut self, py: Python<'_>, deadline: Instant, stop_at_epoch: bool)
     -> PyResult<bool>;
-    fn next_batch<'py>(&mut self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>>;
-    fn finish_batch(
+    /// One batch; its mean loss. `None` where an epoch has ended.
+    fn step(&mut self, py: Python<'_>) -> PyResult<Option<f64>>;
+    /// The same, with the caller's loss.
+    fn step_with<'py>(
         &mut self,
-        py: Python<'_>,
-        loss: f64,
-        grad_output: &Bound<'_, PyAny>,
-    ) -> PyResult<()>;
+        py: Python<'py>,
+        function: &mut Call<'_, 'py>,
+    ) -> PyResult<Option<f64>>;
+    /// Refuses parameters and moments that are not finite.
+    fn look(&mut self, py: Python<'_>) -> PyResult<()>;
+    /// Takes the next batch of a stream.
+    fn take(&mut self, inputs: Inputs) -> PyResult<()>;
+    /// Ends an epoch of a stream.
+    fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()>;
     /// Gives the model back, and the losses.
     fn close(self: Box<Self>) -> Vec<f64>;
 }
 
-/// Outputs, and rows of X.
-pub type NextBatch<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// A loss of the caller's: from outputs and which rows of X they are of, to the loss and its gradient.
+pub type Call<'a, 'py> =
+    dyn FnMut(Bound<'py, PyAny>, Bound<'py, PyAny>) -> PyResult<(f64, Bound<'py, PyAny>)> + 'a;
 
 /// How far a run is.
 pub struct Progress<'a> {

@@ -47,6 +47,11 @@ impl Key {
         Self { task, image, slab, fused, columns, any: route == Route::Auto }
     }
 
+    /// The same, never a plan for small networks: with a loss of the caller's those have no steps of their own.
+    pub fn general(self) -> Self {
+        Self { any: false, ..self }
+    }
+
     /// The plan for many steps of so many rows or images of a size.
     pub fn exactly(task: Task, x: (usize, Option<ImageShape>), route: Route) -> Self {
         let shared = Self::new(task, x, route);

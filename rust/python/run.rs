@@ -5,21 +5,23 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::array::{Float, Held, View};
-use super::data::{Inputs, finite, finite_x};
-use super::entry::{change, compute, entry};
-use super::network::{Course, NextBatch, Progress, Training};
+use super::array::{Float, Held};
+use super::data::{Inputs, finite_for};
+use super::entry::{change, compute, entry, entry_calling};
+use super::network::{Call, Course, Progress, Training};
 use super::output::array;
+use super::own_loss::{self, called};
 use super::route::Key;
 use super::shared::Typed;
 use crate::error::{Error, Result};
-use crate::kernels::gather;
-use crate::network::{State, Task};
+use crate::network::{Spec, State, Task};
 use crate::runtime::memory;
 use crate::training::{self, Data, Sampler};
 
-/// Lets other threads use the model again when the run goes, however it goes.
-struct Trainer<T: Float>(Arc<Typed<T>>);
+const NO_STREAM: &str = "the run has its batches, and is no stream";
+
+/// A model in training: lets other threads use it again when the run goes, however it goes.
+pub struct Trainer<T: Float>(pub Arc<Typed<T>>);
 
 impl<T: Float> Drop for Trainer<T> {
     fn drop(&mut self) {
@@ -32,9 +34,7 @@ pub struct TypedRun<T: Float> {
     run: Held<training::TrainingRun<'static, T>>,
     key: Key,
     epochs: usize,
-    /// Rows of the batch that `next_batch` gave.
-    pending: Option<usize>,
-    /// Whether that batch ended an epoch that `next_batch` has not yet reported.
+    /// Whether the last step ended an epoch, which the next is to say.
     ended: bool,
     // After the run: it is dropped last.
     trainer: Trainer<T>,
@@ -56,12 +56,15 @@ impl<T: Float> TypedRun<T> {
             _ => rows,
         };
         let key = Key::exactly(Task::Train, (batch, inputs.x.image()), model.route());
+        let key = if inputs.targets.is_none() { key.general() } else { key };
         let threads = model.threads()?;
         let (plans, isa) = (&model.plans, model.plans.isa);
+        let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
         let (targets, weights) = compute(py, || {
-            let labels = (inputs.targets(&plans.spec, isa)?, inputs.weights()?);
+            let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
+            let labels = (inputs.targets(&plans.spec, isa, y)?, inputs.weights()?);
             if course.check_finite {
-                finite_x::<T>(isa, threads, &inputs.x)?;
+                finite_for::<T>(isa, threads, &inputs.x, standards.as_deref())?;
             }
             Ok(labels)
         })?;
@@ -69,18 +72,25 @@ impl<T: Float> TypedRun<T> {
             Ok(compute(py, || {
                 let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
-                let data = Data { source, targets, weights };
+                let mut data = Data { source, targets, weights, standards, copied: None };
+                if course.epochs > 1 {
+                    data = data.standardized(isa)?;
+                }
                 let sampler = Sampler::new(rows, batch, course.shuffle)?;
                 training::TrainingRun::new(plan, workspace, data, sampler, course.epochs, threads)
             })?)
         })?;
         model.access.begin_training(py)?;
         let (epochs, trainer) = (course.epochs, Trainer(model));
-        Ok(Self { run, key, epochs, pending: None, ended: false, trainer })
+        Ok(Self { run, key, epochs, ended: false, trainer })
     }
 }
 
 impl<T: Float> Training for TypedRun<T> {
+    fn spec(&self) -> &Spec {
+        &self.trainer.0.plans.spec
+    }
+
     fn progress(&self) -> Progress<'_> {
         let run = self.run.get();
         Progress {
@@ -104,48 +114,55 @@ impl<T: Float> Training for TypedRun<T> {
         Ok(stop_at_epoch && run.losses().len() > before)
     }
 
-    fn next_batch<'py>(&mut self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>> {
+    fn step(&mut self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let run = self.run.get_mut();
+        if std::mem::take(&mut self.ended) || run.done() {
+            return Ok(None);
+        }
+        let mut state = self.trainer.0.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        let loss = change(py, || run.step(state))?;
+        self.ended = run.batches_done() == 0;
+        Ok(Some(loss))
+    }
+
+    fn step_with<'py>(
+        &mut self,
+        py: Python<'py>,
+        function: &mut Call<'_, 'py>,
+    ) -> PyResult<Option<f64>> {
         if std::mem::take(&mut self.ended) {
             return Ok(None);
         }
-        let model = &self.trainer.0;
+        let (model, run) = (&self.trainer.0, self.run.get_mut());
         let state = model.access.read(py)?;
-        let run = self.run.get_mut();
         let Some((outputs, rows)) = compute(py, || run.next_batch(&state))? else {
             return Ok(None);
         };
-        drop(state);
         let shape = [rows.len(), model.plans.spec.out_features()];
-        self.pending = Some(rows.len());
-        let (outputs, rows) = (array(py, outputs, &shape)?, array(py, rows, &shape[..1])?);
-        Ok(Some((outputs, rows)))
+        let rows = array(py, rows, &shape[..1])?;
+        let outputs = (outputs, &shape);
+        let (loss, gradient) = own_loss::call(py, model.plans.isa, outputs, rows, function)?;
+        drop(state);
+        let mut state = model.access.write(py)?;
+        let state: &mut State<T> = &mut state;
+        change(py, || run.finish_batch(state, loss, &gradient))?;
+        self.ended = run.batches_done() == 0;
+        Ok(Some(loss))
     }
 
-    fn finish_batch(
-        &mut self,
-        py: Python<'_>,
-        loss: f64,
-        grad_output: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        const NAME: &str = "the gradient of the loss";
-        let model = &self.trainer.0;
-        let Some(rows) = self.pending else {
-            return Err(Error::Value("finish_batch comes after next_batch".into()).into());
-        };
-        let (isa, outputs) = (model.plans.isa, model.plans.spec.out_features());
-        let gradient = View::matrix(NAME, grad_output)?;
-        gradient.check_shape(NAME, &[rows, outputs])?;
-        let mut state = model.access.write(py)?;
-        let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
-        self.ended = change(py, || {
-            let values = gather::to_vec(&gradient.elements())?;
-            if loss.is_finite() {
-                finite(NAME, isa, &values, outputs)?;
-            }
-            run.finish_batch(state, loss, &values)
-        })?;
-        self.pending = None;
-        Ok(())
+    fn look(&mut self, py: Python<'_>) -> PyResult<()> {
+        let state = self.trainer.0.access.read(py)?;
+        let run = self.run.get();
+        Ok(compute(py, || run.look(&state))?)
+    }
+
+    fn take(&mut self, _inputs: Inputs) -> PyResult<()> {
+        Err(Error::Type(NO_STREAM.into()).into())
+    }
+
+    fn end_epoch(&mut self, _py: Python<'_>) -> PyResult<()> {
+        Err(Error::Type(NO_STREAM.into()).into())
     }
 
     fn close(self: Box<Self>) -> Vec<f64> {
@@ -156,7 +173,7 @@ impl<T: Float> Training for TypedRun<T> {
     }
 }
 
-/// A `Model.fit` in progress: it trains while one of its methods runs, and never calls Python.
+/// A `Model.fit` in progress: it trains while one of its methods runs.
 ///
 /// Until `close`, or until its last reference goes, the model belongs to the thread that called
 /// `fit`.
@@ -249,21 +266,51 @@ impl Run {
         })
     }
 
-    /// For a loss in Python: the outputs (n, K) of the next batch and the rows of X that it
-    /// holds; None when an epoch has ended, which then counts in `epochs_done`.
-    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Option<NextBatch<'py>>> {
-        entry(|| self.stage()?.open()?.next_batch(py))
+    /// Train on one batch; its mean loss, or None where an epoch has ended, which then counts in
+    /// `epochs_done`.
+    fn step(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        entry(|| self.stage()?.open()?.step(py))
     }
 
-    /// The update for the batch of `next_batch`, from its loss and gradient (n, K). A loss that
-    /// is not finite raises FloatingPointError, and nothing is updated.
-    fn finish_batch(
+    /// The same, with a loss in Python: `function` gets the outputs (n, K) and which rows of X they are of,
+    /// and returns the loss and its gradient (n, K). It may read the model and not change it. A loss that is
+    /// not finite raises FloatingPointError, and nothing is updated.
+    fn step_with<'py>(
         &self,
-        py: Python<'_>,
-        loss: f64,
-        grad_output: &Bound<'_, PyAny>,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<f64>> {
+        entry_calling(|environment| {
+            let mut call = |outputs, rows| called(environment, function, outputs, rows);
+            self.stage()?.open()?.step_with(py, &mut call)
+        })
+    }
+
+    /// Refuse parameters and moments that are not finite: FloatingPointError.
+    fn look(&self, py: Python<'_>) -> PyResult<()> {
+        entry(|| self.stage()?.open()?.look(py))
+    }
+
+    /// Take the next batch of a stream, for `step`; a loss in Python has no use for targets.
+    #[pyo3(signature = (X, targets, sample_weight))]
+    #[allow(non_snake_case, reason = "X is the field's name for the design matrix")]
+    fn take(
+        &self,
+        X: &Bound<'_, PyAny>,
+        targets: Option<&Bound<'_, PyAny>>,
+        sample_weight: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        entry(|| self.stage()?.open()?.finish_batch(py, loss, grad_output))
+        entry(|| {
+            let mut stage = self.stage()?;
+            let training = stage.open()?;
+            let inputs = Inputs::new(training.spec(), X, targets, sample_weight)?;
+            training.take(inputs)
+        })
+    }
+
+    /// End an epoch of a stream, which then counts in `epochs_done`.
+    fn end_epoch(&self, py: Python<'_>) -> PyResult<()> {
+        entry(|| self.stage()?.open()?.end_epoch(py))
     }
 
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.

@@ -7,15 +7,19 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::array::Float;
+use super::data::{Inputs, finite_for};
 use super::entry::compute;
 use super::plans::Plans;
 use super::route::{Key, Route};
 use super::samples::Samples;
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
-use crate::network::{Batch, Spec, State, Targets, Task};
-use crate::runtime::threads;
+use crate::network::{
+    Batch, Head, Plan, Spec, Standards, State, StepLoss, Targets, Task, Workspace,
+};
+use crate::runtime::{memory, threads};
 use crate::simd::Isa;
+use crate::training::Data;
 
 /// A model.
 pub struct Typed<T: Float> {
@@ -80,15 +84,67 @@ impl<T: Float> Typed<T> {
         self.route.store(number, Ordering::Relaxed);
     }
 
+    /// Everything that a loss needs, checked but for the finiteness of X.
+    pub fn data<'a>(&self, inputs: &'a Inputs, state: &State<T>) -> Result<Data<'a, T>> {
+        let standards = self.standards_for(state, &inputs.x)?.cloned();
+        let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
+        Ok(Data {
+            source: inputs.x.source(),
+            targets: inputs.targets(&self.plans.spec, self.plans.isa, y)?,
+            weights: inputs.weights()?,
+            standards,
+            copied: None,
+        })
+    }
+
+    /// As `data`, of a model that has a loss; X is finite.
+    pub fn finite_data<'a>(
+        &self,
+        threads: usize,
+        inputs: &'a Inputs,
+        state: &State<T>,
+    ) -> Result<Data<'a, T>> {
+        let data = self.data(inputs, state)?;
+        finite_for::<T>(self.plans.isa, threads, &inputs.x, data.standards.as_deref())?;
+        Ok(data)
+    }
+
+    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
+    pub fn gradients(
+        &self,
+        state: &State<T>,
+        (plan, workspace): (&Plan<T>, &mut Workspace<T>),
+        batch: &Batch<'_, T>,
+        head: (Head<'_, T>, bool),
+        input_grad: bool,
+    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+        let (threads, rows) = (self.threads()?, batch.rows);
+        let mut by_input = match input_grad {
+            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
+            false => None,
+        };
+        let loss = match &mut by_input {
+            Some(by_input) => {
+                plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
+            }
+            None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
+        }?;
+        Ok((loss, state.layout.export(workspace.gradient())?, by_input))
+    }
+
     /// Which plan a call for X takes.
     pub fn key(&self, task: Task, x: &Samples) -> Key {
         Key::new(task, (x.source().rows(), x.image()), self.route())
     }
 }
 
+/// Tensors in canonical order, each row-major.
+pub type Tensors<T> = Vec<Vec<T>>;
+
 /// X alone as a batch.
-pub fn batch<'a, T>(x: &'a Samples) -> Batch<'a, T> {
-    let source = x.source();
+pub fn batch<'a, T>(x: &'a Samples, standards: Option<&'a Arc<Standards>>) -> Batch<'a, T> {
+    let (source, order) = (x.source(), RowOrder::From(0));
+    let standards = standards.map(|standards| &**standards);
     let rows = source.rows();
-    Batch { source, order: RowOrder::From(0), rows, targets: Targets::None, weights: None }
+    Batch { source, order, rows, targets: Targets::None, weights: None, standards }
 }

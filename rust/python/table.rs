@@ -104,6 +104,12 @@ impl Table {
         })
     }
 
+    /// 2, as of an array with rows and columns.
+    #[getter]
+    fn ndim(&self) -> PyResult<usize> {
+        entry(|| Ok(2))
+    }
+
     fn __len__(&self) -> PyResult<usize> {
         entry(|| Ok(self.source().rows()))
     }

@@ -6,9 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::array::{Float, View};
-use super::data::{Inputs, finite, finite_x, tensors};
+use super::data::{Inputs, finite, finite_for, tensors};
 use super::entry::{change, compute};
-use super::network::{Counters, Course, Gradients, Network, Predict, Training};
+use super::network::{Call, Counters, Course, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
@@ -17,58 +17,11 @@ use super::run::TypedRun;
 use super::samples::Samples;
 use super::shared::{Typed, batch};
 use super::state;
-use crate::error::{Error, Result};
+use super::stream::TypedStream;
+use crate::error::Error;
 use crate::kernels::gather;
-use crate::network::{Batch, Head, Spec, State, StepLoss, Task, initial_parameters};
+use crate::network::{Head, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::Data;
-
-/// Tensors in canonical order, each row-major.
-type Tensors<T> = Vec<Vec<T>>;
-
-impl<T: Float> Typed<T> {
-    /// Everything that a loss needs, checked but for the finiteness of X.
-    fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
-        Ok(Data {
-            source: inputs.x.source(),
-            targets: inputs.targets(&self.plans.spec, self.plans.isa)?,
-            weights: inputs.weights()?,
-        })
-    }
-
-    /// As `data`, of a model that has a loss; X is finite.
-    fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
-        let data = self.data(inputs)?;
-        finite_x::<T>(self.plans.isa, threads, &inputs.x)?;
-        Ok(data)
-    }
-
-    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
-    fn gradients(
-        &self,
-        state: &State<T>,
-        x: &Samples,
-        batch: &Batch<'_, T>,
-        head: (Head<'_, T>, bool),
-        input_grad: bool,
-    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
-        let (threads, rows) = (self.threads()?, batch.rows);
-        let mut by_input = match input_grad {
-            true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
-            false => None,
-        };
-        let key = self.key(Task::Gradients { input_grad }, x);
-        self.plans.run(key, rows, |plan, workspace| {
-            let loss = match &mut by_input {
-                Some(by_input) => {
-                    plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
-                }
-                None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
-            }?;
-            Ok((loss, state.layout.export(workspace.gradient())?, by_input))
-        })
-    }
-}
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -162,9 +115,32 @@ impl<T: Float> Network for Typed<T> {
         self.take_route(route);
     }
 
+    fn adapt(
+        &self,
+        py: Python<'_>,
+        x: &Samples,
+        y: Option<&View>,
+        rows: Option<&View>,
+    ) -> PyResult<()> {
+        self.learn(py, x, y, rows)
+    }
+
+    fn look(&self, py: Python<'_>, x: Option<&Samples>, y: Option<&View>) -> PyResult<(f64, f64)> {
+        self.scales(py, x, y)
+    }
+
+    fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.standards_dict(py)
+    }
+
+    fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        self.take_standards(py, standards)
+    }
+
     fn check_finite(&self, py: Python<'_>, x: &Samples) -> PyResult<()> {
         let (isa, threads) = (self.plans.isa, self.threads()?);
-        Ok(compute(py, || finite_x::<T>(isa, threads, x))?)
+        let standards = self.access.read(py)?.standards.clone();
+        Ok(compute(py, || finite_for::<T>(isa, threads, x, standards.as_deref()))?)
     }
 
     fn forward<'py>(
@@ -174,11 +150,11 @@ impl<T: Float> Network for Typed<T> {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let batch = batch::<T>(x);
-        let shape = [batch.rows, self.plans.spec.out_features()];
+        let shape = [x.source().rows(), self.plans.spec.out_features()];
         let out = out.map(|out| Out::<T>::new(out, &shape)).transpose()?;
         let threads = self.threads()?;
         let state = self.access.read(py)?;
+        let batch = batch::<T>(x, self.standards_for(&state, x)?);
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Task::Forward, x);
@@ -198,7 +174,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         Ok(compute(py, || {
-            let data = self.data(inputs)?;
+            let data = self.data(inputs, &state)?;
             let rows = data.rows();
             self.plans.run(self.key(Task::Forward, &inputs.x), rows, |plan, workspace| {
                 Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
@@ -216,9 +192,12 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
-            let head = (Head::Loss, training);
-            self.gradients(&state, &inputs.x, &data.all(), head, input_grad)
+            let data = self.finite_data(threads, inputs, &state)?;
+            let (batch, head) = (data.all(), (Head::Loss, training));
+            let key = self.key(Task::Gradients { input_grad }, &inputs.x);
+            self.plans.run(key, batch.rows, |plan, workspace| {
+                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+            })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
@@ -234,18 +213,37 @@ impl<T: Float> Network for Typed<T> {
         input_grad: bool,
     ) -> PyResult<Gradients<'py>> {
         let (isa, outputs) = (self.plans.isa, self.plans.spec.out_features());
-        let batch = batch::<T>(x);
-        grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
+        grad_output.check_shape("grad_output", &[x.source().rows(), outputs])?;
         let state = self.access.read(py)?;
+        let standards = self.standards_for(&state, x)?;
+        let batch = batch::<T>(x, standards);
         let (_, gradients, by_input) = compute(py, || {
-            let values = gather::to_vec(&grad_output.elements())?;
+            let mut values = gather::to_vec(&grad_output.elements())?;
             finite("grad_output", isa, &values, outputs)?;
+            if let Some(y) = standards.and_then(|standards| standards.y.as_ref()) {
+                y.by_standardized(&mut values, outputs);
+            }
             let head = (Head::Gradient(&values), training);
-            self.gradients(&state, x, &batch, head, input_grad)
+            let key = self.key(Task::Gradients { input_grad }, x);
+            self.plans.run(key, batch.rows, |plan, workspace| {
+                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+            })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
         lists(py, &shapes, x.shape(), gradients, by_input)
+    }
+
+    fn loss_and_grad_with<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Samples,
+        flags: (bool, bool),
+        function: &mut Call<'_, 'py>,
+    ) -> PyResult<(f64, Gradients<'py>)> {
+        let (loss, gradients, by_input) = self.gradients_with(py, x, flags, function)?;
+        let shapes = self.access.read(py)?.layout.shapes();
+        Ok((loss, lists(py, &shapes, x.shape(), gradients, by_input)?))
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -263,7 +261,9 @@ impl<T: Float> Network for Typed<T> {
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
-        let data = compute(py, || self.finite_data(threads, inputs))?;
+        let state = self.access.read(py)?;
+        let data = compute(py, || self.finite_data(threads, inputs, &state))?;
+        drop(state);
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
@@ -285,7 +285,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (tensors, loss) = compute(py, || {
-            let data = self.data(inputs)?;
+            let data = self.data(inputs, &state)?;
             let rows = data.rows();
             self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
@@ -310,6 +310,15 @@ impl<T: Float> Network for Typed<T> {
         course: &Course,
     ) -> PyResult<Box<dyn Training>> {
         Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
+    }
+
+    fn stream(
+        self: Arc<Self>,
+        py: Python<'_>,
+        count: (usize, Option<usize>, usize),
+        check_finite: bool,
+    ) -> PyResult<Box<dyn Training>> {
+        Ok(Box::new(TypedStream::new(py, self, count, check_finite)?))
     }
 
     fn predictor(

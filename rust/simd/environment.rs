@@ -38,6 +38,14 @@ impl FloatEnvironment {
         Self { callers }
     }
 
+    /// Does work in the caller's environment.
+    pub fn outside<R>(&self, work: impl FnOnce() -> R) -> R {
+        write(self.callers);
+        let result = work();
+        write(DEFAULT);
+        result
+    }
+
     /// Sets the default environment until [`Self::put_back`], for who has no scope to hold one in; gives
     /// the caller's.
     #[must_use]

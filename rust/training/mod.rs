@@ -2,14 +2,20 @@
 //!
 //! - `data.rs`: X, targets and weights of a run, owned or held.
 //! - `sampler.rs`: the order of the rows in an epoch.
-//! - `run.rs`: the cursor, the losses, and when to stop.
+//! - `run.rs`: the cursor, the losses, and when to stop. `stream.rs`: a run over batches that its caller
+//!   brings. `own_loss.rs`: batches whose loss the caller computes.
+//! - `sums.rs`: the loss of an epoch.
 //! - `tuning.rs`: the numbers that decide about speed and memory alone.
 
 mod data;
+mod own_loss;
 mod run;
 mod sampler;
+mod stream;
+mod sums;
 mod tuning;
 
 pub use data::{Data, OwnedTargets};
 pub use run::{Pause, TrainingRun};
 pub use sampler::Sampler;
+pub use stream::StreamRun;

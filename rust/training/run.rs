@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::data::Data;
 use super::sampler::Sampler;
+use super::sums::EpochSums;
 use super::tuning::{CLOCK_FLOPS, LOOK, RESERVED_EPOCHS, STEP_FLOPS};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::gather::RowOrder;
-use crate::network::{Head, Plan, State, StepLoss, Workspace};
+use crate::network::{Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
 
 /// Why [`TrainingRun::advance`] came back.
@@ -23,41 +23,23 @@ pub enum Pause {
     Done,
 }
 
-/// The loss of an epoch from those of its batches: each counts as much as the weights of its rows, with
-/// which its own mean was made.
-#[derive(Clone, Copy, Debug, Default)]
-struct EpochSums {
-    losses: f64,
-    weights: f64,
-}
-
-impl EpochSums {
-    fn add(&mut self, mean: f64, weight: f64) {
-        self.losses += mean * weight;
-        self.weights += weight;
-    }
-
-    /// The mean; 0 where all rows have zero weight.
-    fn mean(self) -> f64 {
-        if self.weights == 0.0 { 0.0 } else { self.losses / self.weights }
-    }
-}
-
 /// A training run: some epochs over one set of data.
 pub struct TrainingRun<'x, T: Elementary> {
-    plan: Arc<Plan<T>>,
-    workspace: Workspace<T>,
-    data: Data<'x, T>,
-    sampler: Sampler,
+    pub(super) plan: Arc<Plan<T>>,
+    pub(super) workspace: Workspace<T>,
+    pub(super) data: Data<'x, T>,
+    pub(super) sampler: Sampler,
     epochs: usize,
-    threads: usize,
+    pub(super) threads: usize,
     /// Mean loss of each finished epoch.
     losses: Vec<f64>,
     /// Next batch of the present epoch.
-    batch: usize,
+    pub(super) batch: usize,
     /// Sums over the epoch's batches so far.
     sums: EpochSums,
-    /// When batches with a loss of the caller's were last looked at.
+    /// Whether the workspace has what the way back of the next batch reads.
+    pub(super) kept: bool,
+    /// When steps that the caller makes one by one were last looked at.
     looked: Instant,
 }
 
@@ -86,6 +68,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
             losses,
             batch: 0,
             sums: EpochSums::default(),
+            kept: false,
             looked: Instant::now(),
         })
     }
@@ -108,7 +91,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     }
 
     /// The error for a loss of the present batch that is not finite.
-    fn diverged(&self, state: &State<T>) -> Error {
+    pub(super) fn diverged(&self, state: &State<T>) -> Error {
         let (epoch, batch) = (state.epoch, self.batch as u64);
         // What was applied before may be why.
         match self.plan.check_finite(self.threads, state, epoch, batch) {
@@ -118,7 +101,10 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     }
 
     /// Refuses a state that is not finite, as found after the last finished batch.
-    fn look(&self, state: &State<T>) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Error::Overflow` if it is not.
+    pub fn look(&self, state: &State<T>) -> Result<()> {
         let (epoch, batch) = match self.batch {
             0 => (state.epoch.saturating_sub(1), self.sampler.batches() - 1),
             batch => (state.epoch, batch - 1),
@@ -145,7 +131,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
                 true
             } else {
                 unseen += 1.0;
-                self.step(state)?
+                self.train_batch(state)?;
+                self.batch == 0
             };
             if ended && stop_at_epoch {
                 return Ok(if self.done() { Pause::Done } else { Pause::Epoch });
@@ -160,9 +147,29 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         Ok(Pause::Done)
     }
 
-    /// One step; whether it ended an epoch.
-    fn step(&mut self, state: &mut State<T>) -> Result<bool> {
-        memory::reserve(&mut self.losses, 1)?;
+    /// The next batch alone; its mean loss.
+    ///
+    /// # Errors
+    /// As [`Self::advance`]. What a finite loss has left is looked for at the end of an epoch and where the
+    /// last look was a while ago.
+    pub fn step(&mut self, state: &mut State<T>) -> Result<f64> {
+        let loss = self.train_batch(state)?;
+        self.look_again(state)?;
+        Ok(loss)
+    }
+
+    /// Looks at the state after a batch, if that ended an epoch or the last look was a while ago.
+    pub(super) fn look_again(&mut self, state: &State<T>) -> Result<()> {
+        if self.batch == 0 || self.looked.elapsed() >= LOOK {
+            self.look(state)?;
+            self.looked = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// One step; its mean loss.
+    fn train_batch(&mut self, state: &mut State<T>) -> Result<f64> {
+        self.reserve_loss()?;
         if self.batch == 0 {
             self.sampler.begin(state.seed, state.epoch);
         }
@@ -177,7 +184,13 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         if !loss.is_finite() {
             return Err(self.diverged(state));
         }
-        Ok(self.count(loss.mean, loss.weight, state))
+        self.count(loss.mean, loss.weight, state);
+        Ok(loss.mean)
+    }
+
+    /// Makes room for the loss of one more epoch.
+    pub(super) fn reserve_loss(&mut self) -> Result<()> {
+        memory::reserve(&mut self.losses, 1)
     }
 
     /// Epochs of one batch, which is all rows in their order, `times` of them.
@@ -199,72 +212,15 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         if last?.is_finite() { Ok(()) } else { Err(self.diverged(state)) }
     }
 
-    /// The outputs of the next batch, row-major, and its rows of X: for a loss of the caller's.
-    /// `None` at the end of the run.
-    ///
-    /// # Errors
-    /// `Error::Memory` if there is no room for them, `Error::Internal` if a tile panicked.
-    pub fn next_batch(&mut self, state: &State<T>) -> Result<Option<(Vec<T>, Vec<i64>)>> {
-        if self.done() {
-            return Ok(None);
-        }
-        if self.batch == 0 {
-            self.sampler.begin(state.seed, state.epoch);
-        }
-        let (order, rows) = self.sampler.batch(self.batch);
-        let mut outputs = memory::filled(T::ZERO, rows.saturating_mul(self.plan.outputs()))?;
-        let batch = self.data.batch(order, rows);
-        self.plan.forward(self.threads, state, &mut self.workspace, &batch, true, &mut outputs)?;
-        let indices = match order {
-            RowOrder::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
-            RowOrder::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
-        }?;
-        Ok(Some((outputs, indices)))
-    }
-
-    /// The update of the batch that [`Self::next_batch`] gave, from the caller's loss and its
-    /// gradient at the outputs; whether that ended an epoch.
-    ///
-    /// # Errors
-    /// `Error::Diverged` if the loss is not finite, `Error::Shape` if the gradient has another size,
-    /// `Error::Overflow` if parameters or moments are not finite, which is looked for at the end of an
-    /// epoch and where the last look was a while ago.
-    pub fn finish_batch(&mut self, state: &mut State<T>, loss: f64, grad: &[T]) -> Result<bool> {
-        let (order, rows) = self.sampler.batch(self.batch);
-        if grad.len() != rows * self.plan.outputs() {
-            return Err(Error::Shape(format!(
-                "the loss's gradient has {} elements, the outputs have {rows} x {}",
-                grad.len(),
-                self.plan.outputs()
-            )));
-        }
-        if !loss.is_finite() {
-            return Err(self.diverged(state));
-        }
-        memory::reserve(&mut self.losses, 1)?;
-        let batch = self.data.batch(order, rows);
-        let head = Head::Gradient(grad);
-        self.plan.gradients(self.threads, state, &mut self.workspace, &batch, head, true)?;
-        self.plan.apply(self.threads, state, self.workspace.gradient())?;
-        let ended = self.count(loss, rows as f64, state);
-        if ended || self.looked.elapsed() >= LOOK {
-            self.look(state)?;
-            self.looked = Instant::now();
-        }
-        Ok(ended)
-    }
-
-    /// Counts a finished batch with the sum of its rows' weights; whether it ended an epoch.
-    fn count(&mut self, mean: f64, weight: f64, state: &mut State<T>) -> bool {
+    /// Counts a finished batch with the sum of its rows' weights.
+    pub(super) fn count(&mut self, mean: f64, weight: f64, state: &mut State<T>) {
         self.sums.add(mean, weight);
         self.batch += 1;
-        if self.batch < self.sampler.batches() {
-            return false;
+        if self.batch == self.sampler.batches() {
+            self.losses.push(std::mem::take(&mut self.sums).mean());
+            self.batch = 0;
+            state.epoch += 1;
         }
-        self.losses.push(std::mem::take(&mut self.sums).mean());
-        self.batch = 0;
-        state.epoch += 1;
-        true
     }
 
     /// Whether all epochs have ended.

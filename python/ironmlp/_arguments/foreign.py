@@ -114,7 +114,7 @@ PLACES = {
     "sample_weight": FIT.format("sample_weight=..."),
     "seed": MODEL.format("seed=0"),
     "shuffle": FIT.format("shuffle=False"),
-    "steps_per_epoch": "an epoch is all rows, in batches of batch_size",
+    "steps_per_epoch": FIT.format("steps_per_epoch=100"),
     "tol": STOPPING,
     "validation_data": WATCH,
     "validation_fraction": WATCH,

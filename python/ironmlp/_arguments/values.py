@@ -12,6 +12,21 @@ from typing import Any
 SIZE_LIMIT = 2**63
 
 
+class Default:
+    """The default of an argument that is to be told from the same value given."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def given(value: Any) -> Any:
+    """An argument's value, given or not."""
+    return value.value if isinstance(value, Default) else value
+
+
 def integer(name: str, value: Any) -> int:
     """`value` as an int; TypeError for a bool, a float or anything else."""
     if type(value) is int:
@@ -22,6 +37,14 @@ def integer(name: str, value: Any) -> int:
         except TypeError:
             pass
     raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be an integer")
+
+
+def count(name: str, value: Any) -> int:
+    """`value` as a number of things, of which there may be none."""
+    number = integer(name, value)
+    if number < 0:
+        raise ValueError(f"{name} is {number}, it must be at least 0")
+    return number
 
 
 def size(name: str, value: Any) -> int:

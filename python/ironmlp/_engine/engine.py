@@ -12,11 +12,11 @@ from ironmlp import _core
 from ironmlp._arguments.arrays import Array, real_array, row_weights
 from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import flag, size
-from ironmlp._engine.inputs import Inputs, Samples
+from ironmlp._engine.inputs import Inputs
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes
-from ironmlp._engine.own_loss import call_loss, check_gradient, not_applied
-from ironmlp._labels import Classification, in_dtype, reading_of
+from ironmlp._engine.own_loss import LossOfRows, loss_of_rows, not_applied
+from ironmlp._labels import Classification, reading_of
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
@@ -39,10 +39,23 @@ class Engine(Inputs):
         dtype: Any,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
         seed: int | None,
         n_threads: int | None,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        super().__init__(
+            layers,
+            loss,
+            optimizer,
+            dtype,
+            scale,
+            channels_last,
+            standardize,
+            standardize_y,
+            seed,
+            n_threads,
+        )
         self._reading = reading_of(self._loss, self._core.out_features)
 
     @property
@@ -54,10 +67,33 @@ class Engine(Inputs):
         """
         return self._reading.classes.copy()
 
+    def adapt(self, X: Any, y: Any = None) -> None:
+        """Learn what `standardize` and `standardize_y` need from these rows: the mean and standard
+        deviation of each column of X (of images, each channel) and of each output of y.
+
+        The first `fit` does this by itself. It is for streams and loops of your own, which see a
+        few rows at a time, and takes the place of what was known before. y is looked at only with
+        `standardize_y`, which needs it. ValueError for a model with neither, RuntimeError while the
+        model is in training.
+        """
+        if not (self._standardize or self._standardize_y):
+            raise ValueError(
+                "adapt is for models that standardize, this one has neither standardize=True nor "
+                "standardize_y=True"
+            )
+        X = self._samples(X)
+        targets = None
+        if self._standardize_y:
+            if y is None:
+                raise ValueError("y is None, standardize_y=True needs it: adapt(X, y)")
+            targets = self._reading.encode(y, len(X))
+        self._core.adapt(X, targets, None)
+
     def forward(
         self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same.
+        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same. With
+        `standardize_y` it is in the units of y.
 
         `training` turns dropout on. `out` is an array to write into: C-contiguous, that shape and
         dtype. Rows with NaN or infinite values are computed as they are.
@@ -88,8 +124,9 @@ class Engine(Inputs):
 
     @explains_keywords
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """The mean "loss", and the "accuracy" (share of labels that `predict` meets), or "r2" (the
-        coefficient of determination, its mean over the outputs) for models without classes."""
+        """The mean "loss" (with `standardize_y` on the standard scale, as all losses), and the
+        "accuracy" (share of labels that `predict` meets), or "r2" (the coefficient of
+        determination, its mean over the outputs) for models without classes."""
         X = self._samples(X)
         targets = self._reading.encode(y, len(X))
         outputs = self._core.forward(X, False, None)
@@ -97,7 +134,7 @@ class Engine(Inputs):
         if isinstance(self._loss, Loss):
             loss = self._core.loss(X, targets, None)
         else:
-            loss, _ = call_loss(self._loss, outputs, in_dtype(targets, self._dtype))
+            loss, _ = self._loss_of_rows(targets, None)(outputs, None)
         return {"loss": loss, **score}
 
     @explains_keywords
@@ -116,19 +153,15 @@ class Engine(Inputs):
         `training` turns dropout on. Nothing is updated.
         """
         shape, X = self._shaped_samples(X)
-        training = flag("training", training)
+        training, input_grad = flag("training", training), flag("input_grad", input_grad)
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
-            loss, gradient = self._call_loss(self._loss, X, targets, training)
-            check_gradient(gradient, self._dtype)
-            gradients = self.backward(X, gradient, training=training, input_grad=input_grad)
-            if not input_grad:
-                return loss, gradients
-            named, by_input = gradients
-            return loss, named, by_input.reshape(shape)
-        loss, listed, by_input = self._core.loss_and_grad(
-            X, targets, weights, training, flag("input_grad", input_grad)
-        )
+            found = self._core.loss_and_grad_with(
+                X, self._loss_of_rows(targets, weights), training, input_grad
+            )
+        else:
+            found = self._core.loss_and_grad(X, targets, weights, training, input_grad)
+        loss, listed, by_input = found
         named = self._named(listed)
         return (loss, named) if by_input is None else (loss, named, by_input.reshape(shape))
 
@@ -184,15 +217,19 @@ class Engine(Inputs):
             finally:
                 if self._core.steps != steps:
                     self._reading = reading
-        loss, gradient = self._call_loss(self._loss, X, targets, training=True)
-        if not np.isfinite(loss):
-            raise not_applied(f"the loss is {loss}", self.epoch)
-        check_gradient(gradient, self._dtype)
-        gradients = self.backward(X, gradient, training=True)
-        for name, tensor in gradients.items():
+        of_rows = self._loss_of_rows(targets, weights)
+
+        def finite(outputs: Array, rows: Any) -> tuple[float, Array]:
+            loss, gradient = of_rows(outputs, rows)
+            if not np.isfinite(loss):
+                raise not_applied(f"the loss is {loss}", self.epoch)
+            return loss, gradient
+
+        loss, listed, _ = self._core.loss_and_grad_with(X, finite, True, False)
+        for name, tensor in self._named(listed).items():
             if not np.isfinite(tensor).all():
                 raise not_applied(f"the gradient of '{name}' is not finite", self.epoch)
-        self.apply_gradients(gradients)
+        self._core.apply_gradients(listed)
         return loss
 
     def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
@@ -238,20 +275,12 @@ class Engine(Inputs):
         shape = checked(self._layers, columns, given, self._channels_last)
         return summary(self._layers, self.dtype, shape, self._channels_last)
 
-    def _call_loss(
-        self, function: LossFunction, X: Samples, targets: Array, training: bool
-    ) -> tuple[float, Array]:
-        """The user's own loss of these rows and its gradient by the outputs."""
-        targets = in_dtype(targets, self._dtype)
-        self._core.check_finite(X)
-        return call_loss(function, self._core.forward(X, training, None), targets)
+    def _loss_of_rows(self, targets: Any, weights: NDArray[Any] | None) -> LossOfRows:
+        """The user's own loss of rows with these targets and weights."""
+        function: Any = self._loss
+        return loss_of_rows(function, targets, weights, self._dtype, self._core.out_features)
 
     def _weights(self, sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
-        if sample_weight is not None and not isinstance(self._loss, Loss):
-            raise ValueError(
-                "sample_weight must be None with a loss function of your own, "
-                "which does its own weighting"
-            )
         return row_weights("sample_weight", sample_weight, rows)
 
     def _arguments(self) -> dict[str, Any]:
@@ -267,8 +296,13 @@ class Engine(Inputs):
         return arguments | self._input_arguments()
 
     def _input_arguments(self) -> dict[str, Any]:
-        """Those that say how X is read, where they are not the defaults."""
-        given = {"scale": self._scale, "channels_last": self._channels_last}
+        """Those that say how X and y are read, where they are not the defaults."""
+        given = {
+            "scale": self._scale,
+            "channels_last": self._channels_last,
+            "standardize": self._standardize,
+            "standardize_y": self._standardize_y,
+        }
         return {name: value for name, value in given.items() if value}
 
     def __repr__(self) -> str:

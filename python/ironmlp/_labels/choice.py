@@ -6,6 +6,7 @@ from typing import Any
 
 from ironmlp._labels.binary import Flags, TwoClasses
 from ironmlp._labels.crossentropy import Classes
+from ironmlp._labels.own import Own
 from ironmlp._labels.reading import Reading
 from ironmlp._labels.regression import Numbers
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
@@ -19,4 +20,5 @@ def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> 
         if outputs == 1:
             return TwoClasses(loss.from_logits, learned)
         return Flags(outputs, loss.from_logits)
-    return Numbers(outputs, flat=bool(learned))
+    kind = Numbers if isinstance(loss, Loss) else Own
+    return kind(outputs, flat=bool(learned))

@@ -1,4 +1,4 @@
-"""y of a regression, or of a loss function of the user's own: numbers."""
+"""y of a regression: numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Numbers(Reading):
     """y is (n,) for one output, or (n, K). `predict` returns the shape of y."""
 
     # The rest rounds nothing and raises no flag, and is called for each small batch: 1.3 us less.
-    _computed = ("score",)
+    _computed: tuple[str, ...] = ("score",)
 
     def __init__(self, outputs: int, flat: bool) -> None:
         super().__init__(outputs)

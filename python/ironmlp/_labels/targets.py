@@ -17,10 +17,10 @@ def in_dtype(values: Array, dtype: str) -> Array:
     return values
 
 
-def check_rows(values: Array, rows: int) -> None:
+def check_rows(values: Array, rows: int, name: str = "y") -> None:
     if values.ndim == 0 or len(values) != rows:
         got = f"shape {values.shape}" if values.ndim == 0 else plural(len(values), "row")
-        raise ValueError(f"y has {got}, X has {plural(rows, 'row')}")
+        raise ValueError(f"{name} has {got}, X has {plural(rows, 'row')}")
 
 
 def columns(values: Array, rows: int, outputs: int) -> Array:

@@ -1,47 +1,53 @@
-"""How a run goes on for a slice of time: with a loss of the compiled part, or one of the user's."""
+"""How a run goes on, for a slice of time or a batch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
-from ironmlp._arguments.arrays import Array
 from ironmlp._core import Run
-from ironmlp._engine.own_loss import call_loss
-from ironmlp._labels import in_dtype
-from ironmlp.losses import Loss, LossFunction
-
-# Trains for some seconds, or to the end of the epoch; True at the end of an epoch.
-Advance = Callable[[Run, float, bool], bool]
+from ironmlp._engine.own_loss import LossOfRows
 
 
-def by_core(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
-    """Train with a loss that the compiled part knows."""
-    return run.advance(seconds, stop_at_epoch)
+class Advance(ABC):
+    """The base: two ways to go on, of which a run goes one."""
+
+    @abstractmethod
+    def train(self, run: Run, seconds: float, stop_at_epoch: bool) -> bool:
+        """Train for some seconds, or to the end of the epoch; True at the end of an epoch."""
+
+    @abstractmethod
+    def step(self, run: Run) -> float | None:
+        """Train on one batch; its mean loss, or None where an epoch has ended."""
 
 
-def by_function(function: LossFunction, targets: Array) -> Advance:
-    """`Run.advance` with this loss."""
+class ByCore(Advance):
+    """All rows are the compiled part's, and so is the loss."""
 
-    def advance(run: Run, seconds: float, stop_at_epoch: bool) -> bool:
+    def train(self, run: Run, seconds: float, stop_at_epoch: bool) -> bool:
+        return run.advance(seconds, stop_at_epoch)
+
+    def step(self, run: Run) -> float | None:
+        return run.step()
+
+
+class ByStep(Advance):
+    """The base of those in which each batch needs Python."""
+
+    def train(self, run: Run, seconds: float, stop_at_epoch: bool) -> bool:
         end = time.monotonic() + seconds
         while True:
-            batch = run.next_batch()
-            if batch is not None:
-                outputs, rows = batch
-                run.finish_batch(*call_loss(function, outputs, targets[rows]))
-            elif stop_at_epoch or run.done:
+            if self.step(run) is None and (stop_at_epoch or run.done):
                 return True
             if time.monotonic() >= end:
                 return False
 
-    return advance
 
+class ByFunction(ByStep):
+    """The loss is a function of the user's."""
 
-def advance_of(
-    loss: Loss | LossFunction, targets: Array, dtype: str
-) -> tuple[Advance, Array | None]:
-    """How a run with this loss goes on, and the targets that the core is to know."""
-    if isinstance(loss, Loss):
-        return by_core, targets
-    return by_function(loss, in_dtype(targets, dtype)), None
+    def __init__(self, loss: LossOfRows) -> None:
+        self._loss = loss
+
+    def step(self, run: Run) -> float | None:
+        return run.step_with(self._loss)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ironmlp._arguments.values import SIZE_LIMIT, flag, integer
+from ironmlp._arguments.values import SIZE_LIMIT, Default, flag, given, integer
+
+# The defaults of `fit`.
+BATCH_SIZE: Any = Default(32)
+SHUFFLE: Any = Default(True)
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Course:
 
 
 def checked_course(epochs: Any, batch_size: Any, shuffle: Any, rows: int) -> Course:
-    epochs = integer("epochs", epochs)
+    epochs, batch_size, shuffle = integer("epochs", epochs), given(batch_size), given(shuffle)
     if not 0 <= epochs < SIZE_LIMIT:
         raise ValueError(f"epochs is {epochs}, it must be at least 0 and below 2**63")
     if batch_size is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ironmlp._arguments.arrays import Array
+from ironmlp._core import Run
 from ironmlp._engine import Engine
 from ironmlp._engine.inputs import Names, Samples
 from ironmlp._labels import Reading
+from ironmlp._training.advance import Advance, ByCore, ByFunction
+from ironmlp._training.course import Course
+from ironmlp.losses import Loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +26,8 @@ class TrainingData:
     X: Samples
     # Of X's columns; None of an array.
     names: Names
-    targets: Array
+    # Of a loss function of the user's also a tuple of arrays.
+    targets: Any
     # How the model reads y from its first step on.
     reading: Reading
     # Of the rows; None if all are one.
@@ -34,8 +40,28 @@ class TrainingData:
     @property
     def image_shape(self) -> tuple[int, ...] | None:
         """The shape of one image; None for rows."""
-        shape = self.X.shape
-        return shape[1:] if len(shape) > 2 else None
+        return self.X.shape[1:] if self.X.ndim > 2 else None
+
+    def way(
+        self, model: Engine, course: Course, check_finite: bool
+    ) -> tuple[Advance, Callable[[], Run]]:
+        """How a run over these rows goes on, and what begins it."""
+        loss, targets = model._loss, self.targets
+        advance: Advance = ByCore()
+        if not isinstance(loss, Loss):
+            advance, targets = ByFunction(model._loss_of_rows(targets, self.weights)), None
+        # No function of Python's, in which a Ctrl-C could come and keep the run.
+        begin = partial(
+            model._core.fit,
+            self.X,
+            targets,
+            self.weights,
+            course.epochs,
+            course.batch_size,
+            course.shuffle,
+            check_finite,
+        )
+        return advance, begin
 
 
 def read_data(model: Engine, X: Any, y: Any, sample_weight: Any, classes: Any) -> TrainingData:

@@ -88,7 +88,8 @@ class Watch(Silent):
         done = run.epochs_done
         text = f"epoch {self._first + done}/{self._first + self._epochs}"
         if run.batches_done:
-            text += f"  batch {run.batches_done}/{run.batches_per_epoch}"
+            of = run.batches_per_epoch
+            text += f"  batch {run.batches_done}" + (f"/{of}" if of else "")
         if done:
             text += self._numbers or numbers({"loss": run.losses(done - 1)[-1]})
         return f"{text}  {self.seconds():.1f} s"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import ParamSpec, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ironmlp._core import Run
 from ironmlp._training.advance import Advance
 from ironmlp._training.course import Course
 from ironmlp._training.displays import Silent
 from ironmlp._training.logs import Record
+from ironmlp._training.resume import Resumption, with_keeper
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
 from ironmlp.history import History
@@ -16,6 +21,10 @@ from ironmlp.history import History
 # Seconds of training between two looks at Ctrl-C and the progress line; it is answered within 100
 # ms, and returning to Python costs about a microsecond.
 SLICE = 0.05
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Trainee(Protocol):
@@ -39,15 +48,17 @@ class Training:
         course: Course,
         callbacks: list[Callback],
         shown: Silent,
+        resumption: Resumption,
     ) -> None:
         self.model, self.run, self.course = model, run, course
-        self.callbacks, self.shown = callbacks, shown
+        self.shown, self.resumption = shown, resumption
+        self.callbacks = with_keeper(self, callbacks)
         self._advance = advance
         self.first = model.epoch
-        self.record = Record()
+        self.record = Record(resumption.history)
         # Why and with which words callbacks stopped the training; the first of them counts.
-        self.stops: list[tuple[str, str]] = []
-        # The callbacks that have more in a hook of epochs than the base.
+        self.stops = resumption.stops()
+        # The callbacks that have more in a hook of epochs or batches than the base.
         self.listeners: dict[str, list[Callback]] = {}
         self.diverged: FloatingPointError | None = None
         self.ended = False
@@ -83,28 +94,51 @@ class Training:
 
     def epoch_by_epoch(self) -> None:
         self.call("on_train_begin", {"epochs": self.course.epochs})
-        for moment in ("on_epoch_begin", "on_epoch_end"):
+        self.resumption.remind()
+        for moment in ("on_epoch_begin", "on_train_batch_end", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):
             row = self.run.epochs_done
             self.call("on_epoch_begin", self.record.begin(self.model.epoch))
             if self.stops:
                 return
-            while not self.advance(True):
-                pass
+            if self.listeners["on_train_batch_end"]:
+                self.batch_by_batch()
+            else:
+                while not self.advance(True):
+                    pass
+            if self.run.epochs_done == row:
+                return
             self.call("on_epoch_end", self.record.end(float(self.run.losses(row)[0])))
+
+    def batch_by_batch(self) -> None:
+        """To the end of the epoch, or until a callback stops the training."""
+        of_epoch = {"epoch": self.record.epochs[-1], "batch": -1}
+        while not self.stops:
+            loss = self.watched(self._advance.step, self.run)
+            if loss is None:
+                return
+            of_epoch["batch"] += 1
+            self.shown.update(self.run)
+            self.call("on_train_batch_end", {**of_epoch, "loss": loss})
+        # The training ends here.
+        self.watched(self.run.look)
 
     def advance(self, stop_at_epoch: bool) -> bool:
         """A slice of training; whether an epoch has ended."""
-        try:
-            ended = self._advance(self.run, SLICE, stop_at_epoch)
-        except FloatingPointError as error:
-            self.diverged = error
-            raise
+        ended = self.watched(self._advance.train, self.run, SLICE, stop_at_epoch)
         # The end of an epoch is shown with what callbacks log.
         if not (ended and self.callbacks):
             self.shown.update(self.run)
         return ended
+
+    def watched(self, train: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Let the run go on; an error of its numbers is known as one."""
+        try:
+            return train(*args, **kwargs)
+        except FloatingPointError as error:
+            self.diverged = error
+            raise
 
     def call(self, moment: str, logs: Logs) -> None:
         """Call a hook of each callback; one that stops the training does not stop the others."""
@@ -134,9 +168,10 @@ class Training:
     def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
         """Make the history, which is the model's from here on, and call the last hooks; it, and
         what they raise."""
-        losses, record = self.run.losses(0), self.record
-        epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
-        history = History(record.columns(losses), epochs[: len(losses)], reason, message)
+        record, columns = self.record, self.columns()
+        first, rows = self.resumption.first(self.first), len(columns["loss"])
+        history = History(columns, range(first, first + rows), reason, message)
+        history._restored = self.resumption.restored
         logs = {**record.finished, "stop_reason": reason, "stop_message": message}
         self.model._history, self.ended = history, True
         failures: list[BaseException] = []
@@ -147,7 +182,7 @@ class Training:
         for callback in self.callbacks:
             try:
                 callback.on_train_end(self.model, logs)
-                record.note_ending(logs, len(losses))
+                record.note_ending(logs, rows)
                 if callback._restored is not None:
                     history._restored = callback._restored
             except StopTraining:
@@ -155,8 +190,12 @@ class Training:
             except BaseException as error:
                 failures.append(error)
         if self.callbacks:
-            history._columns = record.columns(losses)
+            history._columns = self.columns()
         return history, failures
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """The history's, so far."""
+        return self.record.columns({"loss": self.run.losses(0)})
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp.callbacks.base import Logs, number
+from ironmlp.history import History
 
 # Entries that say what the epoch is, not what callbacks found.
 OF_THE_EPOCH = ("epoch", "loss")
@@ -16,9 +17,9 @@ OF_THE_ENDING = ("stop_reason", "stop_message")
 
 
 class Record:
-    """The logs of the present epoch, and the columns so far."""
+    """The logs of the present epoch, and the columns so far, those of a `past` included."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: History | None = None) -> None:
         self.logs: Logs = {}
         # Those of the last finished epoch.
         self.finished: Logs = {}
@@ -26,6 +27,16 @@ class Record:
         self.epochs: list[int] = []
         self._given: Logs = {}
         self._columns: dict[str, list[float]] = {}
+        self._past = past
+        if past is not None:
+            self._take(past)
+
+    def _take(self, past: History) -> None:
+        self.epochs = past.epochs.tolist()
+        self._columns = {name: past[name].tolist() for name in past.keys() if name != "loss"}  # noqa: SIM118
+        if self.epochs:
+            last = {name: float(past[name][-1]) for name in past.keys()}  # noqa: SIM118
+            self.finished = {"epoch": self.epochs[-1], **last}
 
     def begin(self, epoch: int) -> Logs:
         """The dict of an epoch that begins."""
@@ -62,11 +73,25 @@ class Record:
                 column = padded(self._columns.setdefault(name, []), row + 1)
                 column[row] = number(name, value)
 
-    def columns(self, losses: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """A column for each number, one entry for each finished epoch."""
-        rows = len(losses)
+    def columns(self, computed: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+        """A column for each number, one entry for each finished epoch; those of the run that the
+        compiled part computes, the "loss" among them, are here already."""
+        if self._past is not None:
+            computed = continued(self._past, computed)
+        rows = len(computed["loss"])
         found = {name: np.array(padded(c, rows)[:rows]) for name, c in self._columns.items()}
-        return {"loss": losses, **found}
+        return {**computed, **found}
+
+
+def continued(
+    past: History, columns: dict[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """The columns with those of the epochs before in front of them."""
+    none = np.full(len(past), math.nan)
+    return {
+        name: np.concatenate([past._columns.get(name, none), column])
+        for name, column in columns.items()
+    }
 
 
 def same(a: Any, b: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironmlp._environment import computed
 from ironmlp.callbacks.monitor import direction
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -140,6 +141,7 @@ def curves(axis: Any, epochs: NDArray[np.int64], columns: Columns, group: str) -
     return lines
 
 
+@computed
 def scaled(axis: Any, columns: Columns) -> str:
     """Choose the axis's scale and limits for the columns; what its label says of them."""
     values = np.array(list(columns.values()))
@@ -150,10 +152,9 @@ def scaled(axis: Any, columns: Columns) -> str:
         return ""
     if above.size and shown.min() >= 0.0 and above.max() > DECADE * above.min():
         axis.set_yscale("log")
-        span = above.max() / above.min()
-        if span < PLAIN:
+        if above.max() < PLAIN * above.min():
             ticker = importlib.import_module("matplotlib.ticker")
-            subs = (1.0, 2.0, 5.0) if span < BETWEEN else (1.0,)
+            subs = (1.0, 2.0, 5.0) if above.max() < BETWEEN * above.min() else (1.0,)
             axis.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
             axis.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
             axis.yaxis.set_minor_formatter(ticker.NullFormatter())

@@ -8,7 +8,13 @@ from typing import Any
 
 from ironmlp.callbacks.base import Callback, LambdaCallback
 
-HOOKS = ("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+HOOKS = (
+    "on_train_begin",
+    "on_epoch_begin",
+    "on_train_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+)
 
 # What Keras passes first, where a hook of ironmlp gets the model.
 KERAS_FIRST = ("epoch", "batch", "logs")
@@ -77,8 +83,9 @@ def check_arguments(name: str, function: Callable[..., Any]) -> None:
     except TypeError:
         fits = False
     first = next(iter(signature.parameters), None)
+    what = "batch" if name.endswith("batch_end") else "epoch"
     if not fits or first in KERAS_FIRST:
         raise TypeError(
             f"{name} takes {signature}, it must take (model, logs): "
-            'the epoch is logs["epoch"], the loss logs["loss"]'
+            f'the {what} is logs["{what}"], the loss logs["loss"]'
         )

@@ -82,10 +82,14 @@ class Monitor:
         value = number(self.name, logs.get(self.name, math.nan))
         return None if math.isnan(value) else value
 
+    @property
+    def smaller(self) -> bool:
+        """Whether a smaller number is better."""
+        if self.mode == "auto":
+            return direction(self.name or "loss") == "min"
+        return self.mode == "min"
+
     @computed
     def gain(self, before: float, after: float) -> float:
         """By how much the second number is better than the first."""
-        smaller = self.mode == "min" or (
-            self.mode == "auto" and direction(self.name or "loss") == "min"
-        )
-        return before - after if smaller else after - before
+        return before - after if self.smaller else after - before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from ironmlp.callbacks.base import DISPLAY, Callback, Logs, Model, number
 
 
 class ProgressBar(Callback):
-    """A tqdm bar over the epochs, in notebooks a widget. ImportError without tqdm.
+    """A tqdm bar over the epochs, in notebooks with ipywidgets a widget. ImportError without tqdm.
 
     It takes the place of `fit`'s own progress line (`verbose`), which needs no package.
     """
@@ -20,7 +21,10 @@ class ProgressBar(Callback):
 
     def __init__(self) -> None:
         try:
-            self._tqdm = importlib.import_module("tqdm.auto").tqdm
+            with warnings.catch_warnings():
+                # Of a missing ipywidgets, without which the bar is a text.
+                warnings.simplefilter("ignore")
+                self._tqdm = importlib.import_module("tqdm.auto").tqdm
         except ImportError as error:
             raise ImportError("ProgressBar needs tqdm: pip install 'ironmlp[progress]'") from error
         self._bar: Any = None

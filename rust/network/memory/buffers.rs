@@ -76,6 +76,11 @@ impl Buffers {
         }
     }
 
+    /// Elements of the memory for one of each.
+    pub(in crate::network) fn elements(&self) -> usize {
+        self.len
+    }
+
     /// Bytes of the list.
     pub(in crate::network) fn bytes(&self) -> usize {
         size_of_val(&self.list[..])

@@ -174,8 +174,12 @@ impl<T: Elementary> Workspace<T> {
         Ok(())
     }
 
-    /// Memory for the images of a tile; there is some for as many threads as were reserved for.
-    pub(in crate::network) fn take_tile(&self) -> TakenTile<'_, T> {
+    /// Memory for the images of a tile: that of its own number, or what is free; there is some for as many
+    /// threads as were reserved for.
+    pub(in crate::network) fn take_tile(&self, own: Option<usize>) -> TakenTile<'_, T> {
+        if let Some(own) = own {
+            return TakenTile(&self.tiles[own]);
+        }
         loop {
             for tile in &self.tiles {
                 // Acquires what the tile before wrote there.
