@@ -20,6 +20,7 @@ from ironmlp._training.streams import (
     refuse_in_streams,
     refuse_with_arrays,
 )
+from ironmlp._training.validation import read_validation
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -104,6 +105,11 @@ class Sequential(Engine):
         shuffle: bool = SHUFFLE,
         sample_weight: Any = None,
         classes: Any = None,
+        class_weight: Any = None,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        validation_freq: int = 1,
+        metrics: Any = "auto",
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         steps_per_epoch: int | None = None,
         verbose: bool | Literal["auto"] = "auto",
@@ -146,23 +152,34 @@ class Sequential(Engine):
         while training.
         """
         data: TrainingData | Stream
+        validating = (validation_data, validation_split, validation_freq, metrics, shuffle)
         if y is None:
-            refuse_in_streams(batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
+            refuse_in_streams(
+                batch_size=batch_size,
+                shuffle=shuffle,
+                sample_weight=sample_weight,
+                validation_split=validation_split or None,
+            )
             course = checked_course(epochs, None, False, 0)
-            data = read_stream(self, X, course, steps_per_epoch, classes)
+            data = read_stream(self, X, course, steps_per_epoch, classes, class_weight)
+            validation, _ = read_validation(self, None, data.labelled, *validating)
         else:
             refuse_with_arrays(steps_per_epoch)
             data = read_data(self, X, y, sample_weight, classes)
+            validation, part = read_validation(self, data, data.reading, *validating)
+            data = data.weighted(self, class_weight, part)
             course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
-        advance, begin = data.way(self, course, flag("check_finite", check_finite))
+        given = None if validation is None else validation.given
+        advance, begin = data.way(self, course, flag("check_finite", check_finite), given)
         with begin() as run:
             known, steps = self._reading, self._core.steps
             try:
                 self._reading, self.stop_training = data.reading, False
                 self._image_shape = data.image_shape
-                return Training(self, run, advance, course, checked, shown).train()
+                training = Training(self, run, advance, course, checked, shown, validation)
+                return training.train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known

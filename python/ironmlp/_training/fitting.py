@@ -10,6 +10,7 @@ from ironmlp._training.advance import Advance
 from ironmlp._training.course import Course
 from ironmlp._training.displays import Silent
 from ironmlp._training.logs import Record
+from ironmlp._training.validation import Validation
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
 from ironmlp.history import History
@@ -44,9 +45,13 @@ class Training:
         course: Course,
         callbacks: list[Callback],
         shown: Silent,
+        validation: Validation | None,
     ) -> None:
         self.model, self.run, self.course = model, run, course
         self.callbacks, self.shown = callbacks, shown
+        self.validation = validation
+        # Whether each epoch needs Python at its end.
+        self.by_epoch = bool(callbacks) or (validation is not None and validation.by_epoch)
         self._advance = advance
         self.first = model.epoch
         self.record = Record()
@@ -61,7 +66,7 @@ class Training:
         """Train to the end of the run, or until something stops it."""
         try:
             self.shown.begin(self.first)
-            if self.callbacks:
+            if self.by_epoch:
                 self.epoch_by_epoch()
             else:
                 self.in_slices()
@@ -87,7 +92,10 @@ class Training:
             self.advance(stopping)
 
     def epoch_by_epoch(self) -> None:
-        self.call("on_train_begin", {"epochs": self.course.epochs})
+        logs: Logs = {"epochs": self.course.epochs}
+        if self.validation is not None and self.validation.modes:
+            logs["modes"] = self.validation.modes
+        self.call("on_train_begin", logs)
         for moment in ("on_epoch_begin", "on_train_batch_end", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):
@@ -102,7 +110,10 @@ class Training:
                     pass
             if self.run.epochs_done == row:
                 return
-            self.call("on_epoch_end", self.record.end(float(self.run.losses(row)[0])))
+            found = {"loss": float(self.run.losses(row)[0])}
+            if self.validation is not None:
+                found |= self.validation.numbers(self.run, row, self.record.epochs[-1])
+            self.call("on_epoch_end", self.record.end(found))
 
     def batch_by_batch(self) -> None:
         """To the end of the epoch, or until a callback stops the training."""
@@ -121,7 +132,7 @@ class Training:
         """A slice of training; whether an epoch has ended."""
         ended = self.watched(self._advance.train, self.run, SLICE, stop_at_epoch)
         # The end of an epoch is shown with what callbacks log.
-        if not (ended and self.callbacks):
+        if not (ended and self.by_epoch):
             self.shown.update(self.run)
         return ended
 
@@ -162,8 +173,9 @@ class Training:
         """Make the history, which is the model's from here on, and call the last hooks; it, and
         what they raise."""
         losses, record = self.run.losses(0), self.record
-        epochs = record.epochs if self.callbacks else range(self.first, self.first + len(losses))
-        history = History(record.columns(losses), epochs[: len(losses)], reason, message)
+        columns = {"loss": losses, **self.run.validation(0)}
+        epochs = record.epochs if self.by_epoch else range(self.first, self.first + len(losses))
+        history = History(record.columns(columns), epochs[: len(losses)], reason, message)
         logs = {**record.finished, "stop_reason": reason, "stop_message": message}
         self.model._history, self.ended = history, True
         failures: list[BaseException] = []
@@ -182,7 +194,7 @@ class Training:
             except BaseException as error:
                 failures.append(error)
         if self.callbacks:
-            history._columns = record.columns(losses)
+            history._columns = record.columns(columns)
         return history, failures
 
 
