@@ -120,6 +120,7 @@ class Engine(Trained):
             found, outputs = self._core.evaluate(X, targets, weights)
         else:
             outputs = self._core.forward(X, False, None)
+            self._reading.labels(outputs)  # which refuses NaN
             loss, _ = self._loss_of_rows(targets, weights)(outputs, None)
             found = {"loss": loss}
         if asked is None:
