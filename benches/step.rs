@@ -99,6 +99,7 @@ fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {
         rows: network.batch,
         targets: labels,
         weights: None,
+        standards: None,
     };
     let mut state = State::<T>::new(&spec, 1e-3, 1, isa).expect("memory");
     let plan = Plan::new(&spec, Task::Train, network.batch, isa).expect("memory");

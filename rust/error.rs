@@ -40,6 +40,8 @@ pub enum Error {
     },
     /// The model is in training elsewhere (`RuntimeError`).
     Busy(String),
+    /// The model has to learn something first (`RuntimeError`).
+    Unready(String),
     /// A step's loss was not finite; the step was not applied (`FloatingPointError`).
     Diverged {
         /// Zero-based epoch of the model.
@@ -72,6 +74,7 @@ impl fmt::Display for Error {
             | Self::Value(message)
             | Self::Type(message)
             | Self::Busy(message)
+            | Self::Unready(message)
             | Self::Internal(message) => f.write_str(message),
             Self::Interrupted => f.write_str("interrupted"),
             Self::Label { argument, row, label, classes } => write!(

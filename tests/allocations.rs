@@ -214,7 +214,14 @@ impl Case {
     fn batch(&self) -> Batch<'_, f32> {
         let source = Source::of_slice(&self.x, self.x.len() / self.rows);
         let labels = Targets::Classes(&self.classes);
-        Batch { source, order: RowOrder::From(0), rows: self.rows, targets: labels, weights: None }
+        Batch {
+            source,
+            order: RowOrder::From(0),
+            rows: self.rows,
+            targets: labels,
+            weights: None,
+            standards: None,
+        }
     }
 
     fn run(&self, batch: usize, epochs: usize) -> Result<TrainingRun<'_, f32>> {
@@ -226,7 +233,7 @@ impl Case {
         TrainingRun::new(
             plan,
             workspace,
-            Data { source, targets, weights: None },
+            Data { source, targets, weights: None, standards: None, copied: None },
             sampler,
             epochs,
             1,

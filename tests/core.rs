@@ -23,4 +23,5 @@ mod reduce;
 mod runtime;
 mod simd;
 mod stages;
+mod standard;
 mod support;

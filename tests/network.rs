@@ -208,7 +208,8 @@ fn check<T: Elementary>(widths: &[usize], rows: usize, momentum: f64, seed: u64)
             };
             let mut workspace = plan.workspace(rows).unwrap();
             let (order, labels) = (RowOrder::From(0), Targets::Values(&y));
-            let batch = Batch { source, order, rows, targets: labels, weights: None };
+            let batch =
+                Batch { source, order, rows, targets: labels, weights: None, standards: None };
             for (step, expected) in expected.iter().enumerate() {
                 let loss = if let Route::Unfused = route {
                     let head = Head::Loss;
@@ -334,6 +335,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
                 rows,
                 targets: labels,
                 weights,
+                standards: None,
             };
             let slab = rows.div_ceil(256).next_power_of_two() * 256;
             let oracle =
@@ -362,6 +364,7 @@ fn a_large_weight_is_trained_as_by_its_gradient() {
         rows: 3,
         targets: Targets::Values(&y),
         weights: None,
+        standards: None,
     };
     for isa in Isa::all() {
         let plan = || Plan::<f32>::new(&spec, Task::Train, 3, isa).expect("memory");
@@ -411,8 +414,14 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
         let y = vec![1.0; rows];
         let labels = Targets::Values(&y);
         let source = Source::of_slice(&x, 2);
-        let batch =
-            Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
+        let batch = Batch {
+            source,
+            order: RowOrder::From(0),
+            rows,
+            targets: labels,
+            weights: None,
+            standards: None,
+        };
         for isa in Isa::all() {
             let plan = Plan::<f32>::new(&spec, Task::Train, rows, isa).expect("memory");
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
@@ -448,8 +457,14 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
         let mut state = State::<f64>::new(&spec, 0.1, 3, isa).unwrap();
         let before = state.layout.export(&state.parameters).expect("memory");
         let labels = Targets::Values(&y);
-        let batch =
-            Batch { source, order: RowOrder::From(0), rows: 10, targets: labels, weights: None };
+        let batch = Batch {
+            source,
+            order: RowOrder::From(0),
+            rows: 10,
+            targets: labels,
+            weights: None,
+            standards: None,
+        };
         let train = Plan::new(&spec, Task::Train, 10, isa).expect("memory");
         let kept = Plan::new(&spec, Task::Gradients { input_grad: true }, 10, isa).expect("memory");
         let mut workspace = train.workspace(10).unwrap();
@@ -507,7 +522,13 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
         let mut losses = Vec::new();
         for &epochs in cuts {
             let source = Source::of_slice(&x, 4);
-            let data = Data { source, targets: OwnedTargets::Values(y.clone()), weights: None };
+            let data = Data {
+                source,
+                targets: OwnedTargets::Values(y.clone()),
+                weights: None,
+                standards: None,
+                copied: None,
+            };
             let sampler = Sampler::new(50, 8, true).unwrap();
             let workspace = plan.workspace(8).unwrap();
             let mut run =
@@ -538,7 +559,14 @@ fn a_loss_that_is_not_finite_is_not_applied() {
     let y = [0.0f32, 1.0];
     let source = Source::of_slice(&x, 2);
     let labels = Targets::Values(&y);
-    let batch = Batch { source, order: RowOrder::From(0), rows: 2, targets: labels, weights: None };
+    let batch = Batch {
+        source,
+        order: RowOrder::From(0),
+        rows: 2,
+        targets: labels,
+        weights: None,
+        standards: None,
+    };
     let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
     let before = state.layout.export(&state.parameters).expect("memory");
     let plan = Plan::new(&spec, Task::Train, 2, isa).expect("memory");
@@ -584,6 +612,8 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
             source: Source::of_slice(&x, 2),
             targets: OwnedTargets::Values(y.clone()),
             weights: None,
+            standards: None,
+            copied: None,
         };
         let sampler = Sampler::new(rows, rows, false).unwrap();
         let mut run = TrainingRun::new(plan, workspace, data, sampler, 2, 1).unwrap();
@@ -605,7 +635,14 @@ fn gradients_in_slabs(slab: usize, rows: usize) {
     let spec = relu_network(&[2, 20, 1], 0.0);
     let (x, y) = (noise::<f32>(1, rows * 2), noise::<f32>(2, rows));
     let (source, labels) = (Source::of_slice(&x, 2), Targets::Values(&y));
-    let batch = Batch { source, order: RowOrder::From(0), rows, targets: labels, weights: None };
+    let batch = Batch {
+        source,
+        order: RowOrder::From(0),
+        rows,
+        targets: labels,
+        weights: None,
+        standards: None,
+    };
     let task = Task::Gradients { input_grad: false };
     let plan = Plan::with_slab(&spec, task, slab, Isa::PORTABLE).expect("memory");
     let state = State::<f32>::new(&spec, 0.1, 3, Isa::PORTABLE).unwrap();
@@ -641,8 +678,14 @@ fn mixed(plan: &[usize], state: &[usize], workspace: &[usize]) {
     let mut workspace = other.workspace(4).unwrap();
     let x = noise::<f32>(1, 4 * spec.in_features());
     let source = Source::of_slice(&x, spec.in_features());
-    let batch =
-        Batch { source, order: RowOrder::From(0), rows: 4, targets: Targets::None, weights: None };
+    let batch = Batch {
+        source,
+        order: RowOrder::From(0),
+        rows: 4,
+        targets: Targets::None,
+        weights: None,
+        standards: None,
+    };
     let mut out = vec![0.0; 4 * spec.out_features()];
     plan.forward(1, &state, &mut workspace, &batch, false, &mut out).unwrap();
 }
@@ -681,8 +724,14 @@ fn classes_without_an_output_are_refused() {
         let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
         let mut workspace = plan.workspace(2).unwrap();
         let (source, labels) = (Source::of_slice(&x, 3), Targets::Classes(&classes));
-        let batch =
-            Batch { source, order: RowOrder::From(0), rows: 2, targets: labels, weights: None };
+        let batch = Batch {
+            source,
+            order: RowOrder::From(0),
+            rows: 2,
+            targets: labels,
+            weights: None,
+            standards: None,
+        };
         let error = plan.train(1, &mut state, &mut workspace, &batch).unwrap_err().to_string();
         assert!(error.contains("of 2"), "{error}");
         assert_eq!(state.clock.steps, 0);

@@ -102,6 +102,7 @@ impl<T: Elementary> Rows<T> {
             rows: self.rows,
             targets: Targets::Values(&self.y),
             weights: None,
+            standards: None,
         }
     }
 }

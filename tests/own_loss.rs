@@ -91,7 +91,14 @@ fn by_hand(spec: &Spec, x: &[f32], cuts: &[usize], isa: Isa) -> Vec<Vec<f32>> {
         let mut first = 0;
         for &rows in cuts {
             let (source, order) = (Source::of_slice(x, cols), RowOrder::From(first));
-            let batch = Batch { source, order, rows, targets: Targets::None, weights: None };
+            let batch = Batch {
+                source,
+                order,
+                rows,
+                targets: Targets::None,
+                weights: None,
+                standards: None,
+            };
             let mut outputs = vec![0.0; rows * plan.outputs()];
             plan.forward(1, &state, &mut workspace, &batch, true, &mut outputs).unwrap();
             let grad = gradient(&outputs);
@@ -118,6 +125,8 @@ fn a_run_and_a_stream_keep_activations_and_give_the_same_bits() {
                 source: Source::of_slice(&x[first * cols..(first + rows) * cols], cols),
                 targets: OwnedTargets::<f32>::None,
                 weights: None,
+                standards: None,
+                copied: None,
             };
             let plan = Arc::new(Plan::new(&spec, Task::Train, 64, isa).unwrap());
             let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
@@ -134,7 +143,7 @@ fn a_run_and_a_stream_keep_activations_and_give_the_same_bits() {
 
             let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
             let mut workspace = plan.workspace(64).unwrap();
-            let mut run = StreamRun::new(isa, 1, 2).unwrap();
+            let mut run = StreamRun::new(isa, 1, 2, None).unwrap();
             for _ in 0..2 {
                 for (first, rows) in [(0, 64), (64, 64), (128, 22)] {
                     let data = data(first, rows);
@@ -160,7 +169,8 @@ fn what_has_several_slabs_is_not_kept() {
     let state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
     let mut workspace = plan.workspace(rows).unwrap();
     let (source, order) = (Source::of_slice(&x, 5), RowOrder::From(0));
-    let batch = Batch { source, order, rows, targets: Targets::None, weights: None };
+    let batch =
+        Batch { source, order, rows, targets: Targets::None, weights: None, standards: None };
     let mut outputs = vec![0.0; rows * 2];
     assert!(!plan.forward_kept(1, &state, &mut workspace, &batch, true, &mut outputs).unwrap());
 }

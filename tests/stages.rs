@@ -82,6 +82,7 @@ impl<T: Elementary> Numbers<T> {
             rows: self.rows,
             targets: Targets::Values(&self.y),
             weights: None,
+            standards: None,
         }
     }
 }

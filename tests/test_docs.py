@@ -64,6 +64,7 @@ def test_page(page: Path) -> None:
         "optimizers.md",
         "files.md",
         "lenet.md",
+        "training-loops.md",
     ],
 )
 def test_page_has_blocks(name: str) -> None:

@@ -182,13 +182,20 @@ def interrupted_at(call: int, fit: Callable[[], Any]) -> BaseException | None:
 
 @pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
 @pytest.mark.parametrize("callbacks", [[], [im.Callback()]], ids=["plain", "callback"])
-def test_a_model_is_free_whenever_ctrl_c_came(loss: Any, callbacks: Any) -> None:
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "stream"])
+def test_a_model_is_free_whenever_ctrl_c_came(loss: Any, callbacks: Any, stream: bool) -> None:
     trained = regressor(loss=loss)
+    data: Any = (X, Y)
+    settings: dict[str, Any] = {"epochs": 2, "callbacks": callbacks}
+    if stream:
+        data = ([(X[row : row + SIZE], Y[row : row + SIZE]) for row in range(0, N, SIZE)],)
+        settings["steps_per_epoch"] = BATCHES
+    else:
+        settings |= {"batch_size": SIZE, "shuffle": False}
     for call in range(1, 1000):
         model = trained.copy()
-        settings = {"epochs": 2, "batch_size": SIZE, "shuffle": False, "callbacks": callbacks}
         # An exception keeps the variables of all that it came through.
-        error = interrupted_at(call, lambda: model.fit(X, Y, **settings))  # noqa: B023
+        error = interrupted_at(call, lambda: model.fit(*data, **settings))  # noqa: B023
         if error is None:
             break
         check_interrupted(model, trained.copy())

@@ -12,6 +12,9 @@ import ironmlp as im
 
 Array = np.ndarray[Any, Any]
 
+# Such data are what this is about.
+pytestmark = pytest.mark.filterwarnings("ignore:(y reaches|the widest column)")
+
 
 def rare() -> Any:
     """Its loss is 0.66 and its gradients are below 1, at any size of the weights."""

@@ -25,7 +25,16 @@ from ironmlp._configuration import (
     set_num_threads,
     show_config,
 )
-from ironmlp.callbacks import Callback, EarlyStopping, LambdaCallback, ProgressBar, StopTraining
+from ironmlp.callbacks import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    ProgressBar,
+    ReduceLROnPlateau,
+    StopTraining,
+)
 from ironmlp.history import History
 from ironmlp.layers import (
     ELU,
@@ -70,7 +79,9 @@ __all__ = [
     "AdamW",
     "AvgPool2d",
     "BinaryCrossEntropy",
+    "CSVLogger",
     "Callback",
+    "Checkpoint",
     "Conv2d",
     "CrossEntropy",
     "Dropout",
@@ -94,6 +105,7 @@ __all__ = [
     "Optimizer",
     "ProgressBar",
     "ReLU",
+    "ReduceLROnPlateau",
     "Residual",
     "Sequential",
     "SiLU",

@@ -232,6 +232,8 @@ class Model:
         n_threads: int | None,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
     ) -> Model: ...
     @property
     def in_features(self) -> int | None:
@@ -291,6 +293,23 @@ class Model:
 
     def forward(self, X: _Array, training: bool, out: _Float | None) -> _Float:
         """The last layer's output (n, K); into `out` if given (C-contiguous, the model's dtype)."""
+
+    def adapt(self, X: _Array, y: _Array | None, rows: _Array | None) -> None:
+        """Learn the mean and standard deviation by which X and y are standardized; of these `rows`
+        alone, if there are some."""
+
+    def look(self, X: _Array | None, y: _Array | None) -> tuple[float, float]:
+        """How many times as wide as the narrowest column of X the widest is, and the largest
+        magnitude in y, of up to 1,000 rows of what is given."""
+
+    def standards(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+        """What data are standardized by: mean and standard deviation of "X" and "y", a pair of
+        float64 arrays each, of those that are; None before they are known."""
+
+    def set_standards(
+        self, standards: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None
+    ) -> None:
+        """Take over what `standards` returned."""
 
     def check_finite(self, X: _Array) -> None:
         """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
@@ -353,13 +372,14 @@ class Model:
     def stream(
         self,
         epochs: int,
+        steps: int | None,
         batches: int,
         check_finite: bool,
         validation: _Validation | None = None,
     ) -> Run:
-        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of
-        so many batches each, 0 if that is not known. `validation` is as in `fit`, with rows of its
-        own."""
+        """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of
+        `steps` batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody
+        knows. `validation` is as in `fit`, with rows of its own."""
 
     def predictor(self, max_rows: int) -> Predictor:
         """A callable with buffers for at most `max_rows` rows."""

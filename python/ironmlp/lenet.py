@@ -40,7 +40,7 @@ def LeNet5(  # noqa: N802
     The default "sigmoid" is the common form's too, and learns slowly: on `datasets.digit_images`
     with SGD it takes some hundred epochs to begin, where "relu" needs a few.
     `settings` are the other keywords of `Sequential`: optimizer, dtype, seed, n_threads, scale,
-    channels_last.
+    channels_last, standardize, standardize_y.
 
     TypeError for an `input_shape` that is no shape, ValueError for images of which nothing is left
     after the second pool.

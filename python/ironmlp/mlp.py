@@ -47,12 +47,23 @@ class MLP(Sequential):
         dtype: Literal["float32", "float64"] = "float32",
         seed: int | None = None,
         n_threads: int | None = None,
+        scale: float | None = None,
+        standardize: bool = False,
+        standardize_y: bool = False,
     ) -> None:
         sizes = checked_sizes(layer_sizes)
         activation, loss = resolve_activation(activation), resolve_loss(loss)
         layers = dense_layers(sizes, activation=activation, init=init, loss=loss)
         super().__init__(
-            layers, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed, n_threads=n_threads
+            layers,
+            loss=loss,
+            optimizer=optimizer,
+            dtype=dtype,
+            seed=seed,
+            n_threads=n_threads,
+            scale=scale,
+            standardize=standardize,
+            standardize_y=standardize_y,
         )
         self._layer_sizes = sizes
         self._given = {"activation": activation, "init": init}

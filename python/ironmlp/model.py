@@ -13,13 +13,17 @@ from ironmlp._labels import reading_of
 from ironmlp._training.course import BATCH_SIZE, SHUFFLE, checked_course
 from ironmlp._training.data import TrainingData, read_data
 from ironmlp._training.fitting import Training
+from ironmlp._training.past import Past
 from ironmlp._training.progress import progress
+from ironmlp._training.resume import resumed
+from ironmlp._training.standards import learned_standards
 from ironmlp._training.streams import (
     Stream,
     read_stream,
     refuse_in_streams,
     refuse_with_arrays,
 )
+from ironmlp._training.unscaled import warn_of_scales
 from ironmlp._training.validation import read_validation
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
@@ -61,6 +65,14 @@ class Sequential(Engine):
     - the others: (n,) for one output, or (n, K)
     - a function of your own: any array of n rows, or a tuple of them
 
+    `standardize` brings each column of X (of images, each channel) to mean 0 and standard
+    deviation 1, `standardize_y` each output of y, for "mse", "mae", "huber" and "log_cosh". The
+    first `fit` takes mean and population standard deviation (1 of a constant column) of its
+    training rows and the model keeps them, in files and copies too; `adapt` takes them of rows of
+    your choice. Before either the model cannot be used (RuntimeError). x becomes (x / scale - mean)
+    / deviation in float64, rounded once. With `standardize_y` every loss stays on the standard
+    scale; outputs, metrics and the `grad_output` of `backward` are in the units of y.
+
     Labels of other types than indices become known in the first `fit`, or by its `classes`. They
     keep their type and are compared by their values, integers without rounding. A missing one
     (None, NaN, NaT, pandas.NA) is refused.
@@ -70,6 +82,8 @@ class Sequential(Engine):
     """
 
     _saved_as: ClassVar[str] = "Sequential"
+    # Of the training that a `Checkpoint`'s file tells of, until the model is trained.
+    _past: Past | None = None
 
     @explains_keywords
     def __init__(
@@ -83,15 +97,28 @@ class Sequential(Engine):
         n_threads: int | None = None,
         scale: float | None = None,
         channels_last: bool = False,
+        standardize: bool = False,
+        standardize_y: bool = False,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        super().__init__(
+            layers,
+            loss,
+            optimizer,
+            dtype,
+            scale,
+            channels_last,
+            standardize,
+            standardize_y,
+            seed,
+            n_threads,
+        )
         self.stop_training = False
         self._history: History | None = None
 
     @property
     def history(self) -> History | None:
         """What the last `fit` returned, or what it had reached when it ended by an exception; None
-        before the first."""
+        before the first. A `Checkpoint`'s file holds that of its training."""
         return self._history
 
     @explains_keywords
@@ -112,6 +139,7 @@ class Sequential(Engine):
         metrics: Any = "auto",
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         steps_per_epoch: int | None = None,
+        resume: bool = False,
         verbose: bool | Literal["auto"] = "auto",
         log_every: int = 0,
         check_finite: bool = True,
@@ -127,6 +155,11 @@ class Sequential(Engine):
         where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
+
+        `resume=True` trains up to `epochs` in all, those that the model has included. On a model
+        that comes from the file of a `Checkpoint` it goes on with that training as if it had never
+        been left: history and callbacks go on too, an early-stopped one returns at once, and other
+        rows, settings or callbacks are a ValueError that says which.
 
         Without y, X is a stream: an iterable of items (X, y) or (X, y, weight), each of them one
         step, as a `DataLoader` of PyTorch is. Labels are indices unless `classes` is given. An
@@ -148,9 +181,10 @@ class Sequential(Engine):
         are not: the end of each epoch with callbacks, of each 50 ms and of the fit looks for those,
         and the model keeps them until `reset`. Raises KeyboardInterrupt within 100 ms or one step;
         then finished steps stay, and the next `fit` begins the interrupted epoch again. What was
-        reached is in `history`. A call that makes no step learns no labels. X must not be changed
-        while training.
+        reached is in `history`. A call that makes no step learns no labels, and no mean and
+        deviation. X must not be changed while training.
         """
+        resume = flag("resume", resume)
         data: TrainingData | Stream
         validating = (validation_data, validation_split, validation_freq, metrics, shuffle)
         if y is None:
@@ -159,6 +193,7 @@ class Sequential(Engine):
                 shuffle=shuffle,
                 sample_weight=sample_weight,
                 validation_split=validation_split or None,
+                resume=resume or None,
             )
             course = checked_course(epochs, None, False, 0)
             data = read_stream(self, X, course, steps_per_epoch, classes, class_weight)
@@ -170,27 +205,34 @@ class Sequential(Engine):
             data = data.weighted(self, class_weight, part)
             course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
+        course, resumption = resumed(self, resume, course, data, checked, validation)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
         given = None if validation is None else validation.given
         advance, begin = data.way(self, course, flag("check_finite", check_finite), given)
-        with begin() as run:
+        with learned_standards(self, data), begin() as run:
             known, steps = self._reading, self._core.steps
             try:
+                warn_of_scales(self, data)
                 self._reading, self.stop_training = data.reading, False
                 self._image_shape = data.image_shape
-                training = Training(self, run, advance, course, checked, shown, validation)
+                training = Training(
+                    self, run, advance, course, checked, shown, validation, resumption
+                )
                 return training.train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known
+                else:
+                    self._past = None
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,
-        epoch 0, no known labels, no history, the learning rate that the optimizer was made with."""
+        epoch 0, no known labels, no mean and deviation, no history, the learning rate that the
+        optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
         self._reading = reading
-        self._history = None
+        self._history = self._past = None
         self._image_shape = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -204,4 +246,5 @@ class Sequential(Engine):
         """
         from ironmlp._files.saving import save  # with it comes json, which few programs need
 
-        save(self, path)
+        past = self._past
+        save(self, path, past.value() if past and past.steps == self._core.steps else None)

@@ -13,17 +13,20 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ironmlp._arguments.arrays import Array
 from ironmlp._arguments.values import checked_seed, integer, real, size
 from ironmlp._configuration import config
 from ironmlp._engine.network import checked_layers, parameter_shapes
 from ironmlp._engine.trained import scalars_of_powers
 from ironmlp._environment import computed
 from ironmlp._files.classes import classes_from_json
+from ironmlp._files.nested import put_together
 from ironmlp._files.ordinary import open_ordinary
 from ironmlp._files.safetensors import Header, parsed, read_header, read_tensor
-from ironmlp._files.saving import FORMAT_VERSION, moment_keys
+from ironmlp._files.saving import FORMAT_VERSION, TRAINING, moment_keys
 from ironmlp._files.specs import from_json, one_item
 from ironmlp._labels import Reading, distinct, reading_of
+from ironmlp._training.past import past_of
 from ironmlp.mlp import MLP, checked_sizes, dense_layers
 from ironmlp.model import Sequential
 
@@ -78,7 +81,10 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Seque
 def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     header = read_header(file)
     found = read_metadata(header)
+    beside = {name: t for name, t in header.tensors.items() if name.startswith(f"{TRAINING}/")}
+    header = Header(header.metadata, {k: t for k, t in header.tensors.items() if k not in beside})
     name, arguments = read_arguments(found["model"])
+    standards = read_standards(file, header)
     # Before a model is made, for its parameters must not take more memory than the file has bytes.
     keys = parameter_shapes(read_layers(name, arguments, len(header.tensors)))
     moments = check_tensors(header, keys, arguments.get("dtype"))
@@ -87,10 +93,16 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     def arrays(names: Any) -> list[Any]:
         return [read_tensor(file, header.tensors[name]) for name in names]
 
+    trained = {"parameters": arrays(keys), "standards": standards}
     state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "scalars")}
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
-    model._set_trained({"parameters": arrays(keys), "optimizer_state": state})
+    model._set_trained({**trained, "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
+    if beside or TRAINING in header.metadata:
+        value = parsed(header.metadata.get(TRAINING, "null"))
+        value = put_together(value, TRAINING, beside, lambda tensor: read_tensor(file, tensor))
+        model._past = past_of(value, model.epoch, model._core.steps)
+        model._history = model._past.history
     return model
 
 
@@ -125,6 +137,27 @@ def read_metadata(header: Header) -> dict[str, Any]:
             stacklevel=5,
         )
     return found
+
+
+def read_standards(file: BinaryIO, header: Header) -> dict[str, tuple[Array, Array]] | None:
+    """What data are standardized by, taken out of the header's tensors; the core checks values."""
+    found: dict[str, Array] = {}
+    for name in [name for name in header.tensors if name.startswith("standardize/")]:
+        tensor = header.tensors.pop(name)
+        if tensor.dtype.name != "float64" or len(tensor.shape) != 1:
+            raise ValueError(f"{name!r} is {tensor.dtype.name} of shape {tensor.shape}")
+        found[name] = read_tensor(file, tensor)
+    pairs: dict[str, tuple[Array, Array]] = {}
+    for data in ("X", "y"):
+        names = [f"standardize/{data}/{what}" for what in ("mean", "std")]
+        given = [found.pop(name) for name in names if name in found]
+        if len(given) == 1:
+            raise ValueError(f"it has one of {' and '.join(names)}")
+        if given:
+            pairs[data] = given[0], given[1]
+    if found:
+        raise ValueError(f"{next(iter(found))!r} belongs to no model")
+    return pairs or None
 
 
 def read_scalars(name: str, value: Any) -> tuple[float, ...]:

@@ -4,7 +4,7 @@
 //! `elementary` exp and its relatives, `gemm` matrix products, `activation` and other `elementwise`
 //! passes, `normalization`, `loss`, `optimizer`, `weight` gradient and update of a block of a Linear
 //! layer, `reduce` sums in fixed order, `random`,
-//! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `panels`, the layout that they
+//! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `standard` columns of one scale, `panels`, the layout that they
 //! all share, `scratch`, memory of their own, and `fetch`, what is read next. `images` is the layout of
 //! images in panels, with `convolution`, `pooling` and `flatten` on it; `tuning` has the numbers that were
 //! tried out. A kernel's formula fixes its bits
@@ -28,6 +28,7 @@ pub mod pooling;
 pub mod random;
 pub mod reduce;
 mod scratch;
+pub mod standard;
 pub mod tiny;
 pub mod tuning;
 pub mod weight;

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::memory::Workspace;
+use super::standard::Standards;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Divide, Gather, RowOrder, Source};
 use crate::kernels::loss::RowWeights;
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::standard::Standardizer;
 use crate::simd::Isa;
 
 /// The targets of all rows of the data.
@@ -33,11 +35,13 @@ pub struct Batch<'a, T> {
     pub targets: Targets<'a, T>,
     /// Weights of all rows of X.
     pub weights: Option<&'a RowWeights>,
+    /// What X, where it is still to be, and the outputs are standardized by.
+    pub standards: Option<&'a Standards>,
 }
 
 impl<'a, T: Elementary> Batch<'a, T> {
     /// Rows of X from row `first` of the batch on, and columns from `col` on, as many as the target has,
-    /// divided by `scale`.
+    /// standardized, or divided by `scale`.
     pub(super) fn gather(
         &self,
         isa: Isa,
@@ -45,11 +49,29 @@ impl<'a, T: Elementary> Batch<'a, T> {
         (first, col): (usize, usize),
         target: Panels<T>,
     ) {
-        let source = self.source.columns(col, col + target.cols());
         let rows = self.order.range(first, first + target.rows());
+        if let Some(standardizer) = self.standardizer() {
+            let source = (self.source, self.source.cols());
+            return standardizer.gather(isa, source, (rows, col), target);
+        }
+        let source = self.source.columns(col, col + target.cols());
         isa.run(Gather { source, rows, target });
         if let Some(divisor) = scale {
             isa.run(Divide { target, divisor });
+        }
+    }
+
+    /// What X is to be standardized by.
+    #[inline]
+    pub(super) fn standardizer(&self) -> Option<&'a Standardizer> {
+        self.standards?.x.as_ref()
+    }
+
+    /// Brings outputs from the standard scale to the units of y, if y is standardized.
+    #[inline]
+    pub fn restore(&self, outputs: &mut [T]) {
+        if let Some(standardizer) = self.standards.and_then(|standards| standards.y.as_ref()) {
+            standardizer.restore(outputs);
         }
     }
 

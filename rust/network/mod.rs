@@ -8,8 +8,8 @@
 //! - `rows/`: the layers that work on rows; `image/`: those before Flatten; `tiny/`: networks that fit
 //!   into L1. In each of them `build.rs` makes what `run.rs` runs.
 //! - `step.rs`: running a plan: forward, loss, backward, apply; `own_loss.rs`: the same where the caller
-//!   computes the loss in between. `batch.rs`: the rows that a step works
-//!   on; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
+//!   computes the loss in between. `batch.rs`: the rows that a step works on; `standard.rs`: what they are
+//!   standardized by; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
 //!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `trace.rs`: one step
 //!   with every tensor by name.
 //! - `share.rs`: who does which tiles; `tuning.rs`: the numbers that decide about speed alone.
@@ -30,6 +30,7 @@ mod row_phase;
 mod rows;
 mod share;
 mod spec;
+mod standard;
 mod step;
 mod tiny;
 mod trace;
@@ -43,5 +44,6 @@ pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Wei
 pub use op::Task;
 pub use plan::Plan;
 pub use spec::{Input, Reduction, Spec, initial_parameters};
+pub use standard::{Sample, Standards};
 pub use tuning::SLAB_ROWS;
 pub use update::Updates;

@@ -33,7 +33,7 @@ pub(super) struct Pass<'a, T: Elementary> {
 pub(super) struct RowPhase<T: Elementary> {
     isa: Isa,
     kernels: RowKernels<T>,
-    /// What X is divided by.
+    /// What X is divided by, unless it is standardized, which does that too.
     scale: Option<T>,
     /// The layers before Flatten, of a network that takes images.
     images: Option<ImageProgram>,
@@ -58,7 +58,7 @@ impl<T: Elementary> RowPhase<T> {
         Ok(Self {
             isa,
             kernels: RowKernels::new(isa),
-            scale: spec.input.scale.map(T::from_f64),
+            scale: spec.input.scale.filter(|_| !spec.input.standardize.0).map(T::from_f64),
             segments: program.segments(images.is_none(), buffers, false),
             images,
             program,

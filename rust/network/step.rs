@@ -22,7 +22,7 @@ use crate::runtime::pool::caught;
 type See<'a, T> = dyn FnMut(&Workspace<T>, Range<usize>) -> Result<()> + 'a;
 
 impl<T: Elementary> Plan<T> {
-    /// The network's outputs, row-major (rows, out_features), into `out`.
+    /// The network's outputs, row-major (rows, out_features), into `out`, in the units of y.
     ///
     /// # Errors
     /// `Error::Internal` if a tile panicked.
@@ -39,10 +39,13 @@ impl<T: Elementary> Plan<T> {
         out: &mut [T],
     ) -> Result<()> {
         let (head, reach) = (Head::Nothing, Reach::Outputs);
-        self.pass_forward(threads, state, workspace, batch, (head, reach, training), out)
+        self.pass_forward(threads, state, workspace, batch, (head, reach, training), out)?;
+        batch.restore(out);
+        Ok(())
     }
 
-    /// The loss of a batch, without dropout, and as [`Self::forward`] the outputs that it is of.
+    /// The loss of a batch, without dropout, and the outputs that it is of, on the scale of the targets:
+    /// [`Batch::restore`] brings them to the units of y.
     ///
     /// # Errors
     /// As [`Self::forward`].
@@ -338,7 +341,9 @@ impl<T: Elementary> Plan<T> {
         self.gradients_by_slab(threads, state, workspace, batch, head, &mut |slab, rows| {
             let values = &mut by_input[rows.start * cols..rows.end * cols];
             unpack(slab.buffer(buffer).slice(0, rows.len()), values, cols, 1);
-            if let Some(scale) = self.row_phase.scale() {
+            if let Some(standardizer) = batch.standardizer() {
+                standardizer.by_data(values, cols);
+            } else if let Some(scale) = self.row_phase.scale() {
                 for value in values {
                     // The quotient of two f32, rounded to f64 and then to f32, is the nearest f32.
                     *value = T::from_f64(value.to_f64() / scale.to_f64());

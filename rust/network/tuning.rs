@@ -105,3 +105,11 @@ pub(super) const BAND_SUMS: usize = 4;
 /// Elements between two looks whether the call should end: about 1 ms of normal ones. Of normal
 /// elements 16 are made at a time. (2026-11-30.)
 pub(super) const DRAWN: usize = LANES << 12;
+
+// What X is standardized by.
+
+/// Nanoseconds of an element in a pass over it. (2026-11-30.)
+pub(super) const SUMMED: f64 = 0.6;
+/// Tiles of such a pass, about: enough to be shared, and a few hundred KB of sums. (2026-11-30; by their
+/// size, not timed.)
+pub(super) const SUMS_TILES: usize = 64;

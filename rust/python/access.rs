@@ -247,7 +247,11 @@ impl<S: Send + Sync> Access<S> {
         Ok(Some(ticket))
     }
 
-    fn check_idle(&self) -> Result<()> {
+    /// Refuses what no training may go on beside, not even that of the calling thread.
+    ///
+    /// # Errors
+    /// `Error::Busy`.
+    pub fn check_idle(&self) -> Result<()> {
         self.check_trainer()?;
         match self.trainer.load(SeqCst) {
             0 => Ok(()),

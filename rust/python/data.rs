@@ -9,7 +9,8 @@ use super::tuning::{SEARCH_TILE, SEARCHED};
 use crate::error::{Error, Result};
 use crate::kernels::gather::{self, Source, first_non_finite};
 use crate::kernels::loss::{Loss, RowWeights};
-use crate::network::{Layout, Spec};
+use crate::kernels::standard::Standardizer;
+use crate::network::{Layout, Spec, Standards};
 use crate::runtime::{Team, watch};
 use crate::simd::Isa;
 use crate::training::OwnedTargets;
@@ -39,8 +40,13 @@ impl Inputs {
         self.x.source().rows()
     }
 
-    /// The targets, for the loss of the network.
-    pub fn targets<T: Float>(&self, spec: &Spec, isa: Isa) -> Result<OwnedTargets<T>> {
+    /// The targets, for the loss of the network, standardized if there is something to do it by.
+    pub fn targets<T: Float>(
+        &self,
+        spec: &Spec,
+        isa: Isa,
+        standardizer: Option<&Standardizer>,
+    ) -> Result<OwnedTargets<T>> {
         let outputs = spec.out_features();
         let (loss, y) = match (&spec.loss, &self.targets) {
             (None, None) => return Ok(OwnedTargets::None),
@@ -62,7 +68,16 @@ impl Inputs {
             }
             _ => {
                 y.check_shape("y", &[self.rows(), outputs])?;
-                let values = gather::to_vec(&source)?;
+                let values = match standardizer {
+                    Some(standardizer) => {
+                        // Outputs have to reach it in the network's type.
+                        if let Some(row) = first_non_finite::<T>(isa, &source, 0..source.rows()) {
+                            return Err(Error::NonFinite { argument: "y", row });
+                        }
+                        standardizer.copy_all(isa, source)?
+                    }
+                    None => gather::to_vec(&source)?,
+                };
                 finite("y", isa, &values, outputs)?;
                 Ok(OwnedTargets::Values(values))
             }
@@ -98,6 +113,19 @@ pub fn finite_x<T: Float>(isa: Isa, threads: usize, x: &Source<'_>) -> Result<()
     match found.into_inner() {
         usize::MAX => Ok(()),
         row => Err(Error::NonFinite { argument: "X", row }),
+    }
+}
+
+/// As [`finite_x`], of an X that is standardized before it is rounded to `T`, or not.
+pub fn finite_for<T: Float>(
+    isa: Isa,
+    threads: usize,
+    x: &Source<'_>,
+    standards: Option<&Standards>,
+) -> Result<()> {
+    match standards {
+        Some(Standards { x: Some(_), .. }) => finite_x::<f64>(isa, threads, x),
+        _ => finite_x::<T>(isa, threads, x),
     }
 }
 

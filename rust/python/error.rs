@@ -20,7 +20,9 @@ impl From<Error> for PyErr {
             }
             Error::Type(_) => PyTypeError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),
-            Error::Busy(_) | Error::Internal(_) => PyRuntimeError::new_err(message),
+            Error::Busy(_) | Error::Unready(_) | Error::Internal(_) => {
+                PyRuntimeError::new_err(message)
+            }
             Error::Diverged { epoch, batch } | Error::Overflow { epoch, batch, .. } => {
                 diverged(message, epoch, batch)
             }

@@ -8,7 +8,9 @@
 //!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
-//!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation.
+//!   `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `standard.rs`: what data are standardized by.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
 //! - `error.rs`: errors as exceptions. `tuning.rs`: the numbers that decide about speed and memory alone.
@@ -32,6 +34,7 @@ mod route;
 mod run;
 mod shared;
 mod spec;
+mod standard;
 mod state;
 mod stream;
 mod tuning;

@@ -64,7 +64,7 @@ fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
 #[allow(non_snake_case, reason = "X is the field's name for the design matrix")]
 impl Model {
     #[new]
-    #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads, scale, channels_last))]
+    #[pyo3(signature = (layers, loss, optimizer, *, dtype, seed, n_threads, scale, channels_last, standardize, standardize_y))]
     #[allow(clippy::too_many_arguments, reason = "the keywords of a model")]
     fn new(
         py: Python<'_>,
@@ -76,10 +76,12 @@ impl Model {
         n_threads: Option<usize>,
         scale: Option<f64>,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
     ) -> PyResult<Self> {
         entry(|| {
             let n_threads = n_threads.map(|n| threads::checked("n_threads", n)).transpose()?;
-            let input = spec::input(scale, channels_last)?;
+            let input = spec::input(scale, channels_last, (standardize, standardize_y))?;
             let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer, input)?;
             Ok(Self(match dtype {
                 "float32" => Arc::new(Typed::<f32>::new(py, spec, rate, seed, n_threads)?),
@@ -203,6 +205,50 @@ impl Model {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         entry(|| self.0.forward(py, &self.view_x(X)?, training, out))
+    }
+
+    /// Learn the mean and standard deviation by which X and y are standardized; of these `rows` alone,
+    /// if there are some.
+    #[pyo3(signature = (X, y, rows))]
+    fn adapt(
+        &self,
+        py: Python<'_>,
+        X: &Bound<'_, PyAny>,
+        y: Option<&Bound<'_, PyAny>>,
+        rows: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        entry(|| {
+            let y = y.map(|y| View::matrix("y", y)).transpose()?;
+            let rows = rows.map(|rows| View::matrix("rows", rows)).transpose()?;
+            self.0.adapt(py, &self.view_x(X)?, y.as_ref(), rows.as_ref())
+        })
+    }
+
+    /// How many times as wide as the narrowest column of X the widest is, and the largest magnitude in y,
+    /// of up to 1,000 rows of what is given.
+    #[pyo3(signature = (X, y))]
+    fn look(
+        &self,
+        py: Python<'_>,
+        X: Option<&Bound<'_, PyAny>>,
+        y: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(f64, f64)> {
+        entry(|| {
+            let x = X.map(|x| self.view_x(x)).transpose()?;
+            let y = y.map(|y| View::matrix("y", y)).transpose()?;
+            self.0.look(py, x.as_ref(), y.as_ref())
+        })
+    }
+
+    /// What data are standardized by: mean and standard deviation of "X" and "y", a pair of float64
+    /// arrays each, of those that are; None before they are known.
+    fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        entry(|| self.0.standards(py))
+    }
+
+    /// Take over what `standards` returned.
+    fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        entry(|| self.0.set_standards(py, standards))
     }
 
     /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
@@ -340,13 +386,15 @@ impl Model {
         })
     }
 
-    /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, and of so many
-    /// batches each, 0 if that is not known. `validation` is as in `fit`, with rows of its own.
-    #[pyo3(signature = (epochs, batches, check_finite, validation=None))]
+    /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of `steps`
+    /// batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody knows.
+    /// `validation` is as in `fit`, with rows of its own.
+    #[pyo3(signature = (epochs, steps, batches, check_finite, validation=None))]
     fn stream(
         &self,
         py: Python<'_>,
         epochs: usize,
+        steps: Option<usize>,
         batches: usize,
         check_finite: bool,
         validation: Option<Given<'_>>,
@@ -354,7 +402,8 @@ impl Model {
         entry(|| {
             let model = Arc::clone(&self.0);
             let validation = Watching::new(model.spec(), validation)?;
-            Ok(Run::new(model.stream(py, (epochs, batches), check_finite, validation)?))
+            let count = (epochs, steps, batches);
+            Ok(Run::new(model.stream(py, count, check_finite, validation)?))
         })
     }
 

@@ -63,6 +63,19 @@ pub trait Network: Send + Sync {
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);
 
+    /// Learns what data are standardized by; from these rows of X and y alone, if there are some.
+    fn adapt(
+        &self,
+        py: Python<'_>,
+        x: &View,
+        y: Option<&View>,
+        rows: Option<&View>,
+    ) -> PyResult<()>;
+    /// How much the scales of columns of X differ, and the largest magnitude in y, of some rows.
+    fn look(&self, py: Python<'_>, x: Option<&View>, y: Option<&View>) -> PyResult<(f64, f64)>;
+    fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>>;
+    fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()>;
+
     fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()>;
     fn forward<'py>(
         &self,
@@ -104,12 +117,12 @@ pub trait Network: Send + Sync {
         inputs: Inputs,
         course: Course,
     ) -> PyResult<Box<dyn Training>>;
-    /// A run over batches that come one by one: about how many epochs, and of how many batches; 0 if nobody
-    /// knows.
+    /// A run over batches that come one by one: about how many epochs, the batches that end one, and for
+    /// displays those that one has, 0 if nobody knows.
     fn stream(
         self: Arc<Self>,
         py: Python<'_>,
-        count: (usize, usize),
+        count: (usize, Option<usize>, usize),
         check_finite: bool,
         validation: Option<Watching>,
     ) -> PyResult<Box<dyn Training>>;

@@ -6,7 +6,7 @@
 use pyo3::prelude::*;
 
 use super::array::{Float, View};
-use super::data::{finite, finite_x};
+use super::data::{finite, finite_for};
 use super::entry::compute;
 use super::network::Call;
 use super::output::array;
@@ -59,12 +59,14 @@ impl<T: Float> Typed<T> {
         (training, input_grad): (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Tensors<T>, Option<Vec<T>>)> {
-        let (isa, threads, batch) = (self.plans.isa, self.threads()?, batch::<T>(x));
-        let shape = [batch.rows, self.plans.spec.out_features()];
+        let (isa, threads) = (self.plans.isa, self.threads()?);
+        let shape = [x.source().rows(), self.plans.spec.out_features()];
         let key = self.key(Task::Gradients { input_grad }, x);
         let state = self.access.read(py)?;
+        let standards = self.standards_for(&state, x)?;
+        let batch = batch::<T>(x, standards);
         let (plan, mut workspace, outputs, kept) = compute(py, || {
-            finite_x::<T>(isa, threads, &batch.source)?;
+            finite_for::<T>(isa, threads, &batch.source, batch.standards)?;
             let plan = self.plans.plan(key)?;
             let mut workspace = self.plans.workspace(key, &plan, batch.rows)?;
             let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;

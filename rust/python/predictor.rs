@@ -61,20 +61,21 @@ impl<T: Float> Predict for TypedPredictor<T> {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = x.py();
         let view = View::rows("x", x, &self.model.plans.spec)?;
-        let batch = batch::<T>(&view);
-        if batch.rows == 0 || batch.rows > self.max_rows {
-            let (rows, most) = (batch.rows, self.max_rows);
+        let rows = view.source().rows();
+        if rows == 0 || rows > self.max_rows {
+            let most = self.max_rows;
             let message = format!("x has {rows} rows, the predictor takes 1 to {most}");
             return Err(Error::Shape(message).into());
         }
         let outputs = self.model.plans.spec.out_features();
-        let shape = [batch.rows, outputs];
+        let shape = [rows, outputs];
         // One row or one image has a dimension less.
         let one = view.shape().len() == if view.image().is_some() { 3 } else { 1 };
         let shape = if one { &shape[1..] } else { &shape };
         let out = out.map(|out| Out::<T>::new(out, shape)).transpose()?;
         let threads = self.model.threads()?;
         let state = self.model.access.read(py)?;
+        let batch = batch::<T>(&view, self.model.standards_for(&state, &view)?);
         let (mut shared, mut own) = (self.memory.try_lock().ok(), None);
         let place = match &mut shared {
             Some(memory) => &mut **memory,
@@ -86,10 +87,10 @@ impl<T: Float> Predict for TypedPredictor<T> {
             place => place.insert(PredictorMemory::new(&self.model, view.image(), self.max_rows)?),
         };
         let PredictorMemory { plan, workspace, outputs: values, .. } = memory;
-        let values = &mut values[..batch.rows * outputs];
+        let values = &mut values[..rows * outputs];
         let work = || plan.forward(threads, &state, workspace, &batch, false, values);
         // A step is three products of the size of a forward pass.
-        if plan.step_flops(batch.rows) / 3.0 <= SMALL_FLOPS {
+        if plan.step_flops(rows) / 3.0 <= SMALL_FLOPS {
             caught(work)??;
         } else {
             compute(py, work)?;

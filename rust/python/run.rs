@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::array::{Float, Held};
-use super::data::{Inputs, finite_x};
+use super::data::{Inputs, finite_for};
 use super::entry::{change, compute, entry, entry_calling};
 use super::network::{Call, Course, Progress, Training};
 use super::output::array;
@@ -54,8 +54,7 @@ impl<T: Float> TypedRun<T> {
         let x = (inputs.rows(), inputs.x.image());
         let (threads, route) = (model.threads()?, model.route());
         let (plans, isa) = (&model.plans, model.plans.isa);
-        let prepared =
-            course.validation.map(|validation| compute(py, || validation.prepare(plans, x, route)));
+        let prepared = course.validation.map(|validation| validation.prepare(py, &model, x));
         let (mut prepared, own_x) = match prepared.transpose()? {
             Some((prepared, own_x)) => (Some(prepared), own_x),
             None => (None, None),
@@ -73,12 +72,15 @@ impl<T: Float> TypedRun<T> {
         };
         let key = Key::exactly(Task::Train, (batch, x.1), route);
         let key = if inputs.targets.is_none() { key.general() } else { key };
-        let (targets, weights) =
-            compute(py, || Ok((inputs.targets(&plans.spec, isa)?, inputs.weights()?)))?;
+        let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
+        let (targets, weights) = compute(py, || {
+            let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
+            Ok((inputs.targets(&plans.spec, isa, y)?, inputs.weights()?))
+        })?;
         let run = inputs.x.hold(own_x, |source, own_source| {
             Ok(compute(py, || {
                 if course.check_finite {
-                    finite_x::<T>(isa, threads, &source)?;
+                    finite_for::<T>(isa, threads, &source, standards.as_deref())?;
                 }
                 let validation = prepared.map(|prepared| {
                     prepared.validation(plans, threads, own_source, course.check_finite)
@@ -86,7 +88,10 @@ impl<T: Float> TypedRun<T> {
                 let validation = validation.transpose()?;
                 let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
-                let data = Data { source, targets, weights };
+                let mut data = Data { source, targets, weights, standards, copied: None };
+                if course.epochs > 1 {
+                    data = data.standardized(isa)?;
+                }
                 let sampler = match trained.is_empty() {
                     true => Sampler::new(rows, batch, course.shuffle)?,
                     false => Sampler::among(trained, batch, course.shuffle)?,

@@ -7,13 +7,15 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::array::{Float, View};
-use super::data::{Inputs, finite_x};
+use super::data::{Inputs, finite_for};
 use super::entry::compute;
 use super::plans::Plans;
 use super::route::{Key, Route};
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
-use crate::network::{Batch, Head, Plan, Spec, State, StepLoss, Targets, Task, Workspace};
+use crate::network::{
+    Batch, Head, Plan, Spec, Standards, State, StepLoss, Targets, Task, Workspace,
+};
 use crate::runtime::{memory, threads};
 use crate::simd::Isa;
 use crate::training::Data;
@@ -82,18 +84,27 @@ impl<T: Float> Typed<T> {
     }
 
     /// Everything that a loss needs, checked but for the finiteness of X.
-    pub fn data<'a>(&self, inputs: &'a Inputs) -> Result<Data<'a, T>> {
+    pub fn data<'a>(&self, inputs: &'a Inputs, state: &State<T>) -> Result<Data<'a, T>> {
+        let standards = self.standards_for(state, &inputs.x)?.cloned();
+        let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
         Ok(Data {
             source: inputs.x.source(),
-            targets: inputs.targets(&self.plans.spec, self.plans.isa)?,
+            targets: inputs.targets(&self.plans.spec, self.plans.isa, y)?,
             weights: inputs.weights()?,
+            standards,
+            copied: None,
         })
     }
 
     /// As `data`, of a model that has a loss; X is finite.
-    pub fn finite_data<'a>(&self, threads: usize, inputs: &'a Inputs) -> Result<Data<'a, T>> {
-        let data = self.data(inputs)?;
-        finite_x::<T>(self.plans.isa, threads, &data.source)?;
+    pub fn finite_data<'a>(
+        &self,
+        threads: usize,
+        inputs: &'a Inputs,
+        state: &State<T>,
+    ) -> Result<Data<'a, T>> {
+        let data = self.data(inputs, state)?;
+        finite_for::<T>(self.plans.isa, threads, &data.source, data.standards.as_deref())?;
         Ok(data)
     }
 
@@ -130,8 +141,9 @@ impl<T: Float> Typed<T> {
 pub type Tensors<T> = Vec<Vec<T>>;
 
 /// X alone as a batch.
-pub fn batch<'a, T>(x: &'a View) -> Batch<'a, T> {
-    let source = x.source();
+pub fn batch<'a, T>(x: &'a View, standards: Option<&'a Arc<Standards>>) -> Batch<'a, T> {
+    let (source, order) = (x.source(), RowOrder::From(0));
+    let standards = standards.map(|standards| &**standards);
     let rows = source.rows();
-    Batch { source, order: RowOrder::From(0), rows, targets: Targets::None, weights: None }
+    Batch { source, order, rows, targets: Targets::None, weights: None, standards }
 }

@@ -30,14 +30,18 @@ pub fn model(
 }
 
 /// What happens to X.
-pub fn input(scale: Option<f64>, channels_last: bool) -> PyResult<Input> {
+pub fn input(
+    scale: Option<f64>,
+    channels_last: bool,
+    standardize: (bool, bool),
+) -> PyResult<Input> {
     if let Some(scale) = scale
         && !(scale.is_finite() && scale > 0.0)
     {
         return Err(Error::Value(format!("scale is {scale}, it must be finite and above 0")).into());
     }
     let order = if channels_last { PixelOrder::ChannelsLast } else { PixelOrder::ChannelsFirst };
-    Ok(Input { scale, order })
+    Ok(Input { scale, order, standardize })
 }
 
 /// Adds a layer, or those of a residual connection and their sum.

@@ -36,13 +36,14 @@ impl<T: Float> TypedStream<T> {
     pub fn new(
         py: Python<'_>,
         model: Arc<Typed<T>>,
-        (epochs, batches): (usize, usize),
+        (epochs, steps, batches): (usize, Option<usize>, usize),
         check_finite: bool,
         validation: Option<Watching>,
     ) -> PyResult<Self> {
         let validation = validation.map(|validation| validation.held(py, &model, check_finite));
         let validation = validation.transpose()?;
-        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs)?;
+        model.check_standards(&*model.access.read(py)?)?;
+        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
         Ok(Self { run, epochs, batches, check_finite, taken: None, validation, trainer })
@@ -56,9 +57,10 @@ impl<T: Float> TypedStream<T> {
     fn data<'a>(&self, py: Python<'_>, inputs: &'a Inputs) -> Result<Data<'a, T>> {
         let model = &self.trainer.0;
         let threads = model.threads()?;
+        let state = model.access.read(py)?;
         compute(py, || match self.check_finite {
-            true => model.finite_data(threads, inputs),
-            false => model.data(inputs),
+            true => model.finite_data(threads, inputs, &state),
+            false => model.data(inputs, &state),
         })
     }
 }

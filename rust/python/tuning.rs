@@ -29,6 +29,10 @@ pub const SMALL_FLOPS: f64 = 500_000.0;
 /// Elements of an array function between two looks for Ctrl-C: about 1 ms. (2026-11-30.)
 pub const PIECE: usize = 1 << 20;
 
+/// Rows of a first fit that are looked at for columns of very different scales: one of 30 columns takes
+/// 20 us. (2026-11-30.)
+pub const LOOKED_AT: usize = 1000;
+
 // The search for what is not finite in X.
 
 /// Elements of a tile: 1 MB of f32, about 50 us. (2026-11-25.)

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::array::{Float, View};
-use super::data::{Inputs, finite, finite_x, tensors};
+use super::data::{Inputs, finite, finite_for, tensors};
 use super::entry::{change, compute};
 use super::network::{Call, Counters, Course, Evaluation, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::kernels::gather;
 use crate::network::{Head, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::Score;
+use crate::training::{Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -116,9 +116,32 @@ impl<T: Float> Network for Typed<T> {
         self.take_route(route);
     }
 
+    fn adapt(
+        &self,
+        py: Python<'_>,
+        x: &View,
+        y: Option<&View>,
+        rows: Option<&View>,
+    ) -> PyResult<()> {
+        self.learn(py, x, y, rows)
+    }
+
+    fn look(&self, py: Python<'_>, x: Option<&View>, y: Option<&View>) -> PyResult<(f64, f64)> {
+        self.scales(py, x, y)
+    }
+
+    fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.standards_dict(py)
+    }
+
+    fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        self.take_standards(py, standards)
+    }
+
     fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
         let (isa, threads) = (self.plans.isa, self.threads()?);
-        Ok(compute(py, || finite_x::<T>(isa, threads, &x.source()))?)
+        let standards = self.access.read(py)?.standards.clone();
+        Ok(compute(py, || finite_for::<T>(isa, threads, &x.source(), standards.as_deref()))?)
     }
 
     fn forward<'py>(
@@ -128,11 +151,11 @@ impl<T: Float> Network for Typed<T> {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let batch = batch::<T>(x);
-        let shape = [batch.rows, self.plans.spec.out_features()];
+        let shape = [x.source().rows(), self.plans.spec.out_features()];
         let out = out.map(|out| Out::<T>::new(out, &shape)).transpose()?;
         let threads = self.threads()?;
         let state = self.access.read(py)?;
+        let batch = batch::<T>(x, self.standards_for(&state, x)?);
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Task::Forward, x);
@@ -154,13 +177,14 @@ impl<T: Float> Network for Typed<T> {
         let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
-            let data = self.data(inputs)?;
+            let data = self.data(inputs, &state)?;
             let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
             let key = self.key(Task::Forward, &inputs.x);
-            let loss = self.plans.run(key, shape[0], |plan, workspace| {
-                plan.evaluate(threads, &state, workspace, &data.all(), &mut outputs)
+            let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
+                let (batch, score) = (data.all(), Some(score));
+                evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
             })?;
-            Ok((loss.mean, score.compute(isa, &data.all(), &outputs)?, outputs))
+            Ok((loss, number, outputs))
         })?;
         drop(state);
         let outputs = array(py, outputs, &shape)?;
@@ -177,7 +201,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (loss, gradients, by_input) = compute(py, || {
-            let data = self.finite_data(threads, inputs)?;
+            let data = self.finite_data(threads, inputs, &state)?;
             let (batch, head) = (data.all(), (Head::Loss, training));
             let key = self.key(Task::Gradients { input_grad }, &inputs.x);
             self.plans.run(key, batch.rows, |plan, workspace| {
@@ -198,12 +222,16 @@ impl<T: Float> Network for Typed<T> {
         input_grad: bool,
     ) -> PyResult<Gradients<'py>> {
         let (isa, outputs) = (self.plans.isa, self.plans.spec.out_features());
-        let batch = batch::<T>(x);
-        grad_output.check_shape("grad_output", &[batch.rows, outputs])?;
+        grad_output.check_shape("grad_output", &[x.source().rows(), outputs])?;
         let state = self.access.read(py)?;
+        let standards = self.standards_for(&state, x)?;
+        let batch = batch::<T>(x, standards);
         let (_, gradients, by_input) = compute(py, || {
-            let values = gather::to_vec(&grad_output.source())?;
+            let mut values = gather::to_vec(&grad_output.source())?;
             finite("grad_output", isa, &values, outputs)?;
+            if let Some(y) = standards.and_then(|standards| standards.y.as_ref()) {
+                y.by_standardized(&mut values, outputs);
+            }
             let head = (Head::Gradient(&values), training);
             let key = self.key(Task::Gradients { input_grad }, x);
             self.plans.run(key, batch.rows, |plan, workspace| {
@@ -242,7 +270,9 @@ impl<T: Float> Network for Typed<T> {
 
     fn train_on_batch(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
         let threads = self.threads()?;
-        let data = compute(py, || self.finite_data(threads, inputs))?;
+        let state = self.access.read(py)?;
+        let data = compute(py, || self.finite_data(threads, inputs, &state))?;
+        drop(state);
         let mut state = self.access.write(py)?;
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
@@ -264,7 +294,7 @@ impl<T: Float> Network for Typed<T> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
         let (tensors, loss) = compute(py, || {
-            let data = self.data(inputs)?;
+            let data = self.data(inputs, &state)?;
             let rows = data.rows();
             self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
@@ -294,11 +324,10 @@ impl<T: Float> Network for Typed<T> {
     fn stream(
         self: Arc<Self>,
         py: Python<'_>,
-        (epochs, batches): (usize, usize),
+        count: (usize, Option<usize>, usize),
         check_finite: bool,
         validation: Option<Watching>,
     ) -> PyResult<Box<dyn Training>> {
-        let count = (epochs, batches);
         Ok(Box::new(TypedStream::new(py, self, count, check_finite, validation)?))
     }
 

@@ -1,21 +1,23 @@
 //! From a fit's arguments to the [`Validation`] of its run.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::array::{Float, Held, View};
-use super::data::{Inputs, finite_x};
+use super::data::{Inputs, finite_for};
 use super::entry::{compute, entry, signalled};
 use super::output::array;
 use super::plans::Plans;
-use super::route::{Key, Route};
+use super::route::Key;
 use super::shared::Typed;
 use crate::error::{Error, Result};
 use crate::kernels::gather::{Source, to_i64};
 use crate::kernels::images::ImageShape;
 use crate::kernels::loss::RowWeights;
 use crate::kernels::random;
-use crate::network::{Spec, Task};
+use crate::network::{Spec, Standards, Task};
 use crate::runtime::memory;
 use crate::training::{Data, OwnedTargets, Score, Validation, Watched};
 
@@ -61,13 +63,13 @@ impl Watching {
         model: &Typed<T>,
         check_finite: bool,
     ) -> PyResult<(Key, Held<Validation<'static, T>>)> {
-        let (plans, threads, route) = (&model.plans, model.threads()?, model.route());
-        let (prepared, x) = compute(py, || self.prepare(plans, (0, None), route))?;
+        let (prepared, x) = self.prepare(py, model, (0, None))?;
         let Some(x) = x else {
             return Err(Error::Value("a stream has no rows to split".into()).into());
         };
-        let key = prepared.key;
+        let (key, threads) = (prepared.key, model.threads()?);
         let held = x.hold(None, |source, _| {
+            let plans = &model.plans;
             Ok(compute(py, || prepared.validation(plans, threads, Some(source), check_finite))?)
         })?;
         Ok((key, held))
@@ -77,35 +79,30 @@ impl Watching {
     /// or not; and the X of its own, if it has one.
     pub fn prepare<T: Float>(
         self,
-        plans: &Plans<T>,
+        py: Python<'_>,
+        model: &Typed<T>,
         x: (usize, Option<ImageShape>),
-        route: Route,
-    ) -> Result<(Prepared<T>, Option<View>)> {
-        let (spec, isa) = (&plans.spec, plans.isa);
+    ) -> PyResult<(Prepared<T>, Option<View>)> {
+        let (spec, route) = (&model.plans.spec, model.route());
         let loss = spec.loss.as_ref().map(|(loss, _)| loss);
-        let prepared = Prepared {
-            key: Key::new(Task::Forward, x, route),
-            every: self.every,
-            loss: loss.is_some(),
-            score: loss.filter(|_| self.score).map(Score::of),
-            trained: Vec::new(),
-            held_out: Vec::new(),
-            data: None,
-        };
-        match self.rows {
+        let (every, score) = (self.every, loss.filter(|_| self.score).map(Score::of));
+        let state = model.access.read(py)?;
+        Ok(compute(py, || match self.rows {
             Rows::Data(inputs) => {
-                let rows = (inputs.rows(), inputs.x.image());
-                let key = Key::new(Task::Forward, rows, route);
-                let data = Some((inputs.targets(spec, isa)?, inputs.weights()?));
-                Ok((Prepared { key, data, ..prepared }, Some(inputs.x)))
+                let key = model.key(Task::Forward, &inputs.x);
+                let Data { targets, weights, standards, .. } = model.data(&inputs, &state)?;
+                let rows = PreparedRows::Data(targets, weights, standards);
+                let (loss, trained) = (loss.is_some(), Vec::new());
+                Ok((Prepared { key, trained, rows, every, loss, score }, Some(inputs.x)))
             }
             Rows::Split { trained, held_out } => {
                 let trained = row_list("trained", &trained, x.0)?;
                 let held_out = row_list("held_out", &held_out, x.0)?;
                 let key = Key::new(Task::Forward, (held_out.len(), x.1), route);
-                Ok((Prepared { key, trained, held_out, ..prepared }, None))
+                let (loss, rows) = (loss.is_some(), PreparedRows::HeldOut(held_out));
+                Ok((Prepared { key, trained, rows, every, loss, score }, None))
             }
-        }
+        })?)
     }
 }
 
@@ -115,12 +112,15 @@ pub struct Prepared<T> {
     pub key: Key,
     /// The rows of X that are trained on; empty if all are.
     pub trained: Vec<u32>,
-    held_out: Vec<u32>,
-    /// Targets and weights of data of its own.
-    data: Option<(OwnedTargets<T>, Option<RowWeights>)>,
+    rows: PreparedRows<T>,
     every: u64,
     loss: bool,
     score: Option<Score>,
+}
+
+enum PreparedRows<T> {
+    Data(OwnedTargets<T>, Option<RowWeights>, Option<Arc<Standards>>),
+    HeldOut(Vec<u32>),
 }
 
 impl<T: Float> Prepared<T> {
@@ -132,19 +132,24 @@ impl<T: Float> Prepared<T> {
         source: Option<Source<'x>>,
         check_finite: bool,
     ) -> Result<Validation<'x, T>> {
-        let watched = match (source, self.data) {
-            (Some(source), Some((targets, weights))) => {
+        let isa = plans.isa;
+        let watched = match (source, self.rows) {
+            (Some(source), PreparedRows::Data(targets, weights, standards)) => {
                 if check_finite {
-                    finite_x::<T>(plans.isa, threads, &source)?;
+                    finite_for::<T>(isa, threads, &source, standards.as_deref())?;
                 }
-                Watched::Data(Data { source, targets, weights })
+                let data = Data { source, targets, weights, standards, copied: None };
+                Watched::Data(data.standardized(isa)?)
             }
-            _ => Watched::HeldOut(self.held_out),
+            (_, PreparedRows::HeldOut(rows)) => Watched::HeldOut(rows),
+            (None, PreparedRows::Data(..)) => {
+                return Err(Error::Internal("validation without its X".into()));
+            }
         };
         let plan = plans.plan(self.key)?;
         let workspace = plans.workspace(self.key, &plan, watched.rows())?;
         let computed = (self.loss, self.score);
-        Validation::new(plans.isa, plan, workspace, watched, self.every, computed, signalled)
+        Validation::new(isa, plan, workspace, watched, self.every, computed, signalled)
     }
 }
 

@@ -1,9 +1,15 @@
 //! X, targets and weights.
 
+use std::sync::Arc;
+
+use super::tuning::COPIED;
+use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{RowOrder, Source};
 use crate::kernels::loss::RowWeights;
-use crate::network::{Batch, Targets};
+use crate::kernels::standard::Standardizer;
+use crate::network::{Batch, Standards, Targets};
+use crate::simd::Isa;
 
 /// Targets of all rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +31,10 @@ pub struct Data<'x, T> {
     pub targets: OwnedTargets<T>,
     /// Weights of all rows.
     pub weights: Option<RowWeights>,
+    /// What the rows, where they are still to be, and the targets are standardized by.
+    pub standards: Option<Arc<Standards>>,
+    /// The rows once more, as the first layer takes them.
+    pub copied: Option<Vec<T>>,
 }
 
 impl<T: Elementary> Data<'_, T> {
@@ -34,11 +44,30 @@ impl<T: Elementary> Data<'_, T> {
         self.source.rows()
     }
 
+    /// The same with all rows standardized beforehand, if they are few: the next epochs find them so. They
+    /// are what each batch would get.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for a copy of y's mean and deviation, `Error::Interrupted`.
+    pub fn standardized(self, isa: Isa) -> Result<Self> {
+        let bytes = self.source.rows().saturating_mul(self.source.cols() * size_of::<T>());
+        let Some(standards) = self.standards.as_deref().filter(|_| bytes <= COPIED) else {
+            return Ok(self);
+        };
+        let Some(x) = &standards.x else { return Ok(self) };
+        let copied = Some(x.copy_all(isa, self.source)?);
+        let y = standards.y.as_ref().map(Standardizer::duplicate).transpose()?;
+        Ok(Self { copied, standards: Some(Arc::new(Standards { x: None, y })), ..self })
+    }
+
     /// Rows of the data as a batch.
     #[must_use]
     pub fn batch<'a>(&'a self, order: RowOrder<'a>, rows: usize) -> Batch<'a, T> {
         Batch {
-            source: self.source,
+            source: match &self.copied {
+                Some(values) => Source::of_slice(values, self.source.cols()),
+                None => self.source,
+            },
             order,
             rows,
             targets: match &self.targets {
@@ -47,6 +76,7 @@ impl<T: Elementary> Data<'_, T> {
                 OwnedTargets::Values(values) => Targets::Values(values),
             },
             weights: self.weights.as_ref(),
+            standards: self.standards.as_deref(),
         }
     }
 

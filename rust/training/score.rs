@@ -7,7 +7,7 @@ use crate::kernels::activation::SigmoidElements;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::loss::Loss;
 use crate::kernels::loss::functional::SoftmaxElements;
-use crate::network::{Batch, Targets};
+use crate::network::{Batch, Plan, State, Targets, Workspace};
 use crate::runtime::memory;
 use crate::simd::Isa;
 
@@ -76,6 +76,29 @@ impl Score {
             Self::R2 => Ok(r2(batch, outputs, cols)),
         }
     }
+}
+
+/// The mean loss of a batch and the score of its outputs, NaN if there is none to compute; and the outputs,
+/// in the units of y.
+///
+/// # Errors
+/// As [`Plan::evaluate`] and [`Score::compute`].
+#[allow(clippy::too_many_arguments, reason = "a call of a plan with what becomes of its outputs")]
+pub fn evaluate<T: Elementary>(
+    plan: &Plan<T>,
+    isa: Isa,
+    threads: usize,
+    state: &State<T>,
+    workspace: &mut Workspace<T>,
+    batch: &Batch<'_, T>,
+    score: Option<Score>,
+    outputs: &mut [T],
+) -> Result<(f64, f64)> {
+    let loss = plan.evaluate(threads, state, workspace, batch, outputs)?.mean;
+    // r2 is the same on both scales, and targets are on the one of the loss.
+    let score = score.map_or(Ok(f64::NAN), |score| score.compute(isa, batch, outputs))?;
+    batch.restore(outputs);
+    Ok((loss, score))
 }
 
 fn weight_of<T>(batch: &Batch<'_, T>, row: usize) -> f64 {

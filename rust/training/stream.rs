@@ -16,6 +16,8 @@ use crate::simd::Isa;
 pub struct StreamRun {
     isa: Isa,
     threads: usize,
+    /// Batches of an epoch, if they end it.
+    steps: Option<usize>,
     /// Mean loss of each finished epoch.
     losses: Vec<f64>,
     /// Finished batches of the present epoch.
@@ -28,14 +30,15 @@ pub struct StreamRun {
 }
 
 impl StreamRun {
-    /// A run of about `epochs` epochs, whose end its caller knows.
+    /// A run of about `epochs` epochs, whose end its caller knows; an epoch ends after so many `steps`, or by
+    /// [`Self::end_epoch`].
     ///
     /// # Errors
     /// `Error::Memory` if there is no room for their losses.
-    pub fn new(isa: Isa, threads: usize, epochs: usize) -> Result<Self> {
+    pub fn new(isa: Isa, threads: usize, epochs: usize, steps: Option<usize>) -> Result<Self> {
         let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
         let (looked, sums) = (Instant::now(), EpochSums::default());
-        Ok(Self { isa, threads, losses, batch: 0, batches: 0, sums, looked })
+        Ok(Self { isa, threads, steps, losses, batch: 0, batches: 0, sums, looked })
     }
 
     /// One update from all rows of the data; their mean loss.
@@ -95,17 +98,21 @@ impl StreamRun {
         self.count(data, loss, own_loss::weight(&batch), state)
     }
 
-    /// Counts a finished batch with the sum of its rows' weights, and looks at the state now and then.
+    /// Counts a finished batch with the sum of its rows' weights, ends an epoch, and looks at the state now
+    /// and then.
     fn count<T: Elementary>(
         &mut self,
         data: &Data<'_, T>,
         mean: f64,
         weight: f64,
-        state: &State<T>,
+        state: &mut State<T>,
     ) -> Result<()> {
         let unit = data.weights.as_ref().map_or(1.0, |weights| weights.unit());
         self.sums.add_in(mean, weight, unit);
         self.batch += 1;
+        if Some(self.batch) == self.steps {
+            return self.end_epoch(state);
+        }
         if self.looked.elapsed() < LOOK {
             return Ok(());
         }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::data::Data;
-use super::score::Score;
+use super::score::{Score, evaluate};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::RowOrder;
@@ -127,16 +127,15 @@ impl<'x, T: Elementary> Validation<'x, T> {
             }
         };
         let (plan, workspace, outputs) = (&self.plan, &mut self.workspace, &mut self.outputs);
-        let has_loss = self.columns[0].is_some();
-        let loss = watch::watched(self.look, || match has_loss {
-            true => Ok(plan.evaluate(threads, state, workspace, &batch, outputs)?.mean),
-            false => {
-                plan.forward(threads, state, workspace, &batch, false, outputs)?;
-                Ok(f64::NAN)
+        let (isa, score, has_loss) = (self.isa, self.score, self.columns[0].is_some());
+        let found = watch::watched(self.look, || {
+            if has_loss {
+                return evaluate(plan, isa, threads, state, workspace, &batch, score, outputs);
             }
+            plan.forward(threads, state, workspace, &batch, false, outputs)?;
+            Ok((f64::NAN, f64::NAN))
         })?;
-        let score = self.score.map(|score| score.compute(self.isa, &batch, &self.outputs));
-        let found = [loss, score.unwrap_or(Ok(f64::NAN))?];
+        let found = [found.0, found.1];
         for (column, number) in self.columns.iter_mut().zip(found) {
             if let Some(Column { values, .. }) = column {
                 values[epochs - 1] = number;

@@ -39,6 +39,14 @@ def integer(name: str, value: Any) -> int:
     raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be an integer")
 
 
+def count(name: str, value: Any) -> int:
+    """`value` as a number of things, of which there may be none."""
+    number = integer(name, value)
+    if number < 0:
+        raise ValueError(f"{name} is {number}, it must be at least 0")
+    return number
+
+
 def size(name: str, value: Any) -> int:
     """`value` as a number of units, at least 1 and below 2**63."""
     number = integer(name, value)

@@ -12,14 +12,20 @@ from ironmlp._arguments.rounding import check_rounded, rounded
 from ironmlp._arguments.values import choice, flag, real
 from ironmlp._engine.network import check_head, checked_layers, nodes
 from ironmlp.layers import Layer
-from ironmlp.losses import Loss, LossFunction, resolve_loss
+from ironmlp.losses import MAE, MSE, Huber, LogCosh, Loss, LossFunction, resolve_loss
 from ironmlp.optimizers import Optimizer, resolve_optimizer
 
 DTYPES = ("float32", "float64")
 
+# Losses of a difference, which mean the same on another scale of y.
+STANDARDIZED = (MSE, MAE, Huber, LogCosh)
+
 
 class Architecture:
     """The base of the models: their constructor's arguments, checked."""
+
+    # Of models that were pickled before there were such arguments.
+    _standardize = _standardize_y = False
 
     def __init__(
         self,
@@ -29,6 +35,8 @@ class Architecture:
         dtype: Any,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
     ) -> None:
         self._layers = checked_layers(layers, "torch_linear")
         self._loss = resolve_loss(loss)
@@ -38,6 +46,10 @@ class Architecture:
         self._scale = None if scale is None else real("scale", scale, above=0.0)
         self._check_rounded()
         self._channels_last = flag("channels_last", channels_last)
+        self._standardize = flag("standardize", standardize)
+        self._standardize_y = flag("standardize_y", standardize_y)
+        if self._standardize_y:
+            check_standardized(self._loss)
 
     def _check_rounded(self) -> None:
         for name, layer in nodes(self._layers):
@@ -72,6 +84,25 @@ class Architecture:
     def channels_last(self) -> bool:
         """The argument of this name."""
         return self._channels_last
+
+    @property
+    def standardize(self) -> bool:
+        """The argument of this name."""
+        return self._standardize
+
+    @property
+    def standardize_y(self) -> bool:
+        """The argument of this name."""
+        return self._standardize_y
+
+
+def check_standardized(loss: Loss | LossFunction) -> None:
+    """Refuse a loss whose targets are no numbers on a scale of their own."""
+    if not isinstance(loss, STANDARDIZED):
+        names = ", ".join(kind.__name__ for kind in STANDARDIZED)
+        raise ValueError(
+            f"standardize_y is True, the loss is {loss!r}: y can be standardized for {names} alone"
+        )
 
 
 def checked_dtype(dtype: Any) -> str:

@@ -47,10 +47,23 @@ class Engine(Trained):
         dtype: Any,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
         seed: int | None,
         n_threads: int | None,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last, seed, n_threads)
+        super().__init__(
+            layers,
+            loss,
+            optimizer,
+            dtype,
+            scale,
+            channels_last,
+            standardize,
+            standardize_y,
+            seed,
+            n_threads,
+        )
         self._reading = reading_of(self._loss, self._core.out_features)
 
     @property
@@ -62,10 +75,33 @@ class Engine(Trained):
         """
         return self._reading.classes.copy()
 
+    def adapt(self, X: Any, y: Any = None) -> None:
+        """Learn what `standardize` and `standardize_y` need from these rows: the mean and standard
+        deviation of each column of X (of images, each channel) and of each output of y.
+
+        The first `fit` does this by itself. It is for streams and loops of your own, which see a
+        few rows at a time, and takes the place of what was known before. y is looked at only with
+        `standardize_y`, which needs it. ValueError for a model with neither, RuntimeError while the
+        model is in training.
+        """
+        if not (self._standardize or self._standardize_y):
+            raise ValueError(
+                "adapt is for models that standardize, this one has neither standardize=True nor "
+                "standardize_y=True"
+            )
+        X = self._samples(X)
+        targets = None
+        if self._standardize_y:
+            if y is None:
+                raise ValueError("y is None, standardize_y=True needs it: adapt(X, y)")
+            targets = self._reading.encode(y, len(X))
+        self._core.adapt(X, targets, None)
+
     def forward(
         self, X: Any, *, training: bool = False, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same.
+        """The last layer's output, (n, K) in the model's dtype; `model(X)` is the same. With
+        `standardize_y` it is in the units of y.
 
         `training` turns dropout on. `out` is an array to write into: C-contiguous, that shape and
         dtype. Rows with NaN or infinite values are computed as they are.
@@ -101,7 +137,8 @@ class Engine(Trained):
         """The mean "loss" and metrics of these rows, from one forward pass; `sample_weight` (n,)
         weighs the rows in all of them.
 
-        The loss is sum(weight * loss) / sum(weight), whatever the loss's reduction. `metrics` are
+        The loss is sum(weight * loss) / sum(weight), whatever the loss's reduction, and with
+        `standardize_y` on the standard scale, as all losses. `metrics` are
         a name, a function, an `ironmlp.Metric`, or a list of them, as in `fit`. "auto" is
         "accuracy", the share of labels that `predict` meets, or "r2", the coefficient of
         determination, its mean over the outputs, for models without classes; for a loss function
@@ -298,8 +335,13 @@ class Engine(Trained):
         return arguments | self._input_arguments()
 
     def _input_arguments(self) -> dict[str, Any]:
-        """Those that say how X is read, where they are not the defaults."""
-        given = {"scale": self._scale, "channels_last": self._channels_last}
+        """Those that say how X and y are read, where they are not the defaults."""
+        given = {
+            "scale": self._scale,
+            "channels_last": self._channels_last,
+            "standardize": self._standardize,
+            "standardize_y": self._standardize_y,
+        }
         return {name: value for name, value in given.items() if value}
 
     def __repr__(self) -> str:

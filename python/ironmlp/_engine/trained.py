@@ -31,10 +31,14 @@ class Trained(Architecture):
         dtype: Any,
         scale: float | None,
         channels_last: bool,
+        standardize: bool,
+        standardize_y: bool,
         seed: int | None,
         n_threads: int | None,
     ) -> None:
-        super().__init__(layers, loss, optimizer, dtype, scale, channels_last)
+        super().__init__(
+            layers, loss, optimizer, dtype, scale, channels_last, standardize, standardize_y
+        )
         self._core = self._make_core(
             int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
             None if n_threads is None else size("n_threads", n_threads),
@@ -51,6 +55,8 @@ class Trained(Architecture):
             n_threads=n_threads,
             scale=self._scale,
             channels_last=self._channels_last,
+            standardize=self._standardize,
+            standardize_y=self._standardize_y,
         )
 
     @property
@@ -116,7 +122,8 @@ class Trained(Architecture):
 
         It is taken from a copy, so that no other thread trains between its halves.
         """
-        return self.copy()._snapshot()
+        copy = self.copy()
+        return {**copy._snapshot(), "standards": copy._core.standards()}
 
     def _snapshot(self) -> dict[str, Any]:
         """The same while no other thread can train, as in a callback."""
@@ -127,6 +134,8 @@ class Trained(Architecture):
         """Take over what `_trained` gave: what a file holds is to be finite."""
         self._core.set_parameters(trained["parameters"], check_finite)
         self._core.set_optimizer_state(trained["optimizer_state"], check_finite)
+        if "standards" in trained:  # no step changes them, and no snapshot has them
+            self._core.set_standards(trained["standards"])
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

@@ -44,6 +44,21 @@ def write(path: str | os.PathLike[str], chunks: Iterable[Any]) -> None:
         raise
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """The OSError that `write` would end with, as far as one look can tell."""
+    given = os.fsdecode(os.fspath(path))
+    target = os.path.realpath(given)
+    ordinary_mode(target)
+    folder = os.path.dirname(target)
+    number = 0
+    if not os.path.isdir(folder):
+        number = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    if number:
+        raise OSError(number, f"{os.strerror(number)}: {advice(number, given)}", given)
+
+
 class Beside:
     """The new file's first name, which is removed after the block unless it must be kept."""
 

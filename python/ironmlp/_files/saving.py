@@ -17,17 +17,44 @@ from ironmlp._engine.network import parameter_shapes
 from ironmlp._environment import computed
 from ironmlp._files.atomic import write
 from ironmlp._files.classes import classes_to_json
+from ironmlp._files.nested import taken_apart
 from ironmlp._files.safetensors import chunks
 from ironmlp._files.specs import to_json
 
 # Raised when older versions could not read the file, or would make another model of it. In format 1
-# the scalars were two, under the name "beta_powers".
-FORMAT_VERSION = 2
+# the scalars were two, under the name "beta_powers"; models of format 2 do not standardize, and are
+# still written in it.
+FORMAT_VERSION = 3
+
+
+# What the tensors that belong to no model begin with.
+TRAINING = "training"
 
 
 @computed
-def save(model: Engine, path: str | os.PathLike[str]) -> None:
-    """`Sequential.save`."""
+def save(
+    model: Engine, path: str | os.PathLike[str], training: Mapping[str, Any] | None = None
+) -> None:
+    """`Sequential.save`; `training` is what a `Checkpoint` keeps beside the model."""
+    found = strings(model)
+    trained = model._trained()
+    state = trained["optimizer_state"]
+    keys = parameter_shapes(model.layers)
+    tensors = standard_tensors(trained["standards"])  # first, for all of float64 begin at 8 bytes
+    tensors |= zip(keys, trained["parameters"], strict=True)
+    for number, moment in enumerate(state.pop("moments")):
+        tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    check_finite(tensors)
+    found |= state
+    if training is not None:
+        found[TRAINING], beside = taken_apart(training, TRAINING)
+        tensors |= beside
+    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
+    write(path, chunks(tensors, metadata))
+
+
+def strings(model: Engine) -> dict[str, Any]:
+    """What a file says of a model but for what each step changes; TypeError if none can hold it."""
     # A subclass of the user's own does not inherit the name: a file could not say what it is.
     name = vars(type(model)).get("_saved_as")
     if name is None:
@@ -36,24 +63,14 @@ def save(model: Engine, path: str | os.PathLike[str]) -> None:
         )
     arguments = model._arguments()
     seed = arguments.pop("seed")
-    trained = model._trained()
-    state = trained["optimizer_state"]
-    keys = parameter_shapes(model.layers)
-    tensors = dict(zip(keys, trained["parameters"], strict=True))
-    for number, moment in enumerate(state.pop("moments")):
-        tensors |= zip(moment_keys(number, keys), moment, strict=True)
-    check_finite(tensors)
-    found = {
-        "format_version": FORMAT_VERSION,
+    return {
+        "format_version": FORMAT_VERSION if model.standardize or model.standardize_y else 2,
         "version": config()["version"],
         "numerics": config()["numerics"],
         "model": {name: to_json(arguments)},
         "seed": seed,
-        **state,
         "learned": classes_to_json(model._reading.learned),
     }
-    metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
-    write(path, chunks(tensors, metadata))
 
 
 def check_finite(tensors: Mapping[str, Array]) -> None:
@@ -64,6 +81,16 @@ def check_finite(tensors: Mapping[str, Array]) -> None:
                 f"{name!r} has NaN or infinite values, a file holds finite ones alone: training "
                 "has diverged (pickle keeps such a model, reset() mends it)"
             )
+
+
+def standard_tensors(standards: Mapping[str, tuple[Array, Array]] | None) -> dict[str, Array]:
+    """What data are standardized by, in float64: "standardize/X/mean", "standardize/X/std", and the
+    same of y."""
+    return {
+        f"standardize/{name}/{what}": values
+        for name, pair in (standards or {}).items()
+        for what, values in zip(("mean", "std"), pair, strict=True)
+    }
 
 
 def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ParamSpec, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ironmlp._core import Run
 from ironmlp._training.advance import Advance
 from ironmlp._training.course import Course
 from ironmlp._training.displays import Silent
 from ironmlp._training.logs import Record
+from ironmlp._training.resume import Resumption, with_keeper
 from ironmlp._training.validation import Validation
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
@@ -46,17 +50,19 @@ class Training:
         callbacks: list[Callback],
         shown: Silent,
         validation: Validation | None,
+        resumption: Resumption,
     ) -> None:
         self.model, self.run, self.course = model, run, course
-        self.callbacks, self.shown = callbacks, shown
+        self.shown, self.resumption = shown, resumption
+        self.callbacks = with_keeper(self, callbacks)
         self.validation = validation
         # Whether each epoch needs Python at its end.
         self.by_epoch = bool(callbacks) or (validation is not None and validation.by_epoch)
         self._advance = advance
         self.first = model.epoch
-        self.record = Record()
+        self.record = Record(resumption.history)
         # Why and with which words callbacks stopped the training; the first of them counts.
-        self.stops: list[tuple[str, str]] = []
+        self.stops = resumption.stops()
         # The callbacks that have more in a hook of epochs or batches than the base.
         self.listeners: dict[str, list[Callback]] = {}
         self.diverged: FloatingPointError | None = None
@@ -96,6 +102,7 @@ class Training:
         if self.validation is not None and self.validation.modes:
             logs["modes"] = self.validation.modes
         self.call("on_train_begin", logs)
+        self.resumption.remind()
         for moment in ("on_epoch_begin", "on_train_batch_end", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):
@@ -172,10 +179,10 @@ class Training:
     def end(self, reason: str, message: str) -> tuple[History, list[BaseException]]:
         """Make the history, which is the model's from here on, and call the last hooks; it, and
         what they raise."""
-        losses, record = self.run.losses(0), self.record
-        columns = {"loss": losses, **self.run.validation(0)}
-        epochs = record.epochs if self.by_epoch else range(self.first, self.first + len(losses))
-        history = History(record.columns(columns), epochs[: len(losses)], reason, message)
+        record, columns = self.record, self.columns()
+        first, rows = self.resumption.first(self.first), len(columns["loss"])
+        history = History(columns, range(first, first + rows), reason, message)
+        history._restored = self.resumption.restored
         logs = {**record.finished, "stop_reason": reason, "stop_message": message}
         self.model._history, self.ended = history, True
         failures: list[BaseException] = []
@@ -186,7 +193,7 @@ class Training:
         for callback in self.callbacks:
             try:
                 callback.on_train_end(self.model, logs)
-                record.note_ending(logs, len(losses))
+                record.note_ending(logs, rows)
                 if callback._restored is not None:
                     history._restored = callback._restored
             except StopTraining:
@@ -194,8 +201,12 @@ class Training:
             except BaseException as error:
                 failures.append(error)
         if self.callbacks:
-            history._columns = record.columns(columns)
+            history._columns = self.columns()
         return history, failures
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """The history's, so far."""
+        return self.record.columns({"loss": self.run.losses(0), **self.run.validation(0)})
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

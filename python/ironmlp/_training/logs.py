@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp.callbacks.base import Logs, number
+from ironmlp.history import History
 
 # Entries that are no columns of their own.
 OF_THE_EPOCH = ("epoch", "loss")
@@ -16,9 +17,9 @@ OF_THE_ENDING = ("stop_reason", "stop_message")
 
 
 class Record:
-    """The logs of the present epoch, and the columns so far."""
+    """The logs of the present epoch, and the columns so far, those of a `past` included."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: History | None = None) -> None:
         self.logs: Logs = {}
         # Those of the last finished epoch.
         self.finished: Logs = {}
@@ -26,6 +27,17 @@ class Record:
         self.epochs: list[int] = []
         self._given: Logs = {}
         self._columns: dict[str, list[float]] = {}
+        self._losses_before: NDArray[np.float64] | None = None
+        if past is not None:
+            self._take(past)
+
+    def _take(self, past: History) -> None:
+        self._losses_before = past["loss"]
+        self.epochs = past.epochs.tolist()
+        self._columns = {name: past[name].tolist() for name in past.keys() if name != "loss"}  # noqa: SIM118
+        if self.epochs:
+            last = {name: float(past[name][-1]) for name in past.keys()}  # noqa: SIM118
+            self.finished = {"epoch": self.epochs[-1], **last}
 
     def begin(self, epoch: int) -> Logs:
         """The dict of an epoch that begins."""
@@ -67,8 +79,15 @@ class Record:
     def columns(
         self, computed: dict[str, NDArray[np.float64]]
     ) -> dict[str, NDArray[np.float64]]:
-        """A column for each number, one entry for each finished epoch; those that were computed by
-        the compiled part, the "loss" among them, are here already."""
+        """A column for each number, one entry for each finished epoch; `computed` are those of the
+        run, the "loss" among them."""
+        for name, values in computed.items():
+            if self._losses_before is not None:
+                before = self._losses_before
+                if name != "loss":
+                    kept = self._columns.get(name, [])[: len(before)]
+                    before = np.array(padded(kept, len(before)))
+                computed[name] = np.concatenate([before, values])
         rows = len(computed["loss"])
         found = {name: np.array(padded(c, rows)[:rows]) for name, c in self._columns.items()}
         return {**computed, **found}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ironmlp._arguments.values import flag, integer
+from ironmlp._arguments.values import count, flag
 from ironmlp._training.displays import (
     Lines,
     NotebookLine,
@@ -21,9 +21,7 @@ def progress(
     verbose: Any, log_every: Any, epochs: int, above: Callable[[str], object] | None
 ) -> Silent:
     """What `verbose` and `log_every` ask for; `above` writes a line above a bar that is there."""
-    shows, every = checked_verbose(verbose), integer("log_every", log_every)
-    if every < 0:
-        raise ValueError(f"log_every is {every}, it must be at least 0")
+    shows, every = checked_verbose(verbose), count("log_every", log_every)
     stream = sys.stderr
     # Programs without a console (pythonw) have none.
     if stream is None:

@@ -26,6 +26,7 @@ FORM = "(X, y) or (X, y, weight)"
 
 # What goes with arrays alone, and what to do in a stream.
 CURES = {
+    "resume": "no file can tell where in it the training was, train on without resume",
     "batch_size": "the items are the batches",
     "shuffle": "the items come in their own order: shuffle where they are made, as "
     "DataLoader(shuffle=True) does",
@@ -60,6 +61,7 @@ class Stream(ByStep):
         # Items that the iterator has given.
         self._given = 0
         self._begun = False
+        # Whether the last step ended an epoch, which the next call is to say.
         self._ended = False
 
     @property
@@ -84,7 +86,10 @@ class Stream(ByStep):
     ) -> tuple[Advance, Callable[[], Run]]:
         """How a run over these items goes on, and what begins it."""
         batches = self._steps or length(self._items)
-        return self, partial(model._core.stream, course.epochs, batches, check_finite, validation)
+        begin = partial(
+            model._core.stream, course.epochs, self._steps, batches, check_finite, validation
+        )
+        return self, begin
 
     def step(self, run: Run) -> float | None:
         if self._ended or run.done:
@@ -101,9 +106,7 @@ class Stream(ByStep):
         except (TypeError, ValueError) as error:
             error.add_note(f"It was item {index} of X.")
             raise
-        if run.batches_done == self._steps:
-            run.end_epoch()
-            self._ended = True
+        self._ended = not run.batches_done
         return loss
 
     def _next(self, run: Run) -> Any:

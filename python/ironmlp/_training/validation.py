@@ -7,6 +7,7 @@ else is computed here from its outputs: other metrics, and a loss function of th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,8 @@ class Validation:
     # The user's own loss, of these rows of its targets; None for all.
     loss: LossOfRows | None
     own_rows: NDArray[np.uint32] | None
+    # By which the rows are known in another process: their targets, or which they are.
+    identity: Any
 
     @property
     def given(self) -> tuple[tuple[Any, ...], int, bool]:
@@ -59,6 +62,11 @@ class Validation:
         """Whether a "min" or a "max" is better, of the columns whose metrics say so."""
         modes = {} if self.asked is None else self.asked.modes
         return {f"val_{name}": mode for name, mode in modes.items()}
+
+    def settings(self, checksum: Callable[[Any], str]) -> list[Any]:
+        """What the numbers depend on: which rows, how often, which metrics."""
+        names = "auto" if self.asked is None else list(self.asked.names)
+        return [checksum(self.identity), self.every, names]
 
     def numbers(self, run: Run, row: int, epoch: int) -> dict[str, float]:
         """The columns of `epoch`, the run's epoch `row`; NaN if it was not due, or where nothing can
@@ -125,7 +133,8 @@ def read_validation(
         asked = asked_for(metrics, reading, watched, watched_weights, has_loss)
     if not isinstance(model._loss, Loss):
         loss = model._loss_of_rows(targets, weights)
-    return Validation(core, every, asked, loss, rows), part
+    identity = targets if rows is None else rows
+    return Validation(core, every, asked, loss, rows, identity), part
 
 
 def own_rows(model: Engine, reading: Reading, validation_data: Any) -> tuple[Any, Any, Any]:

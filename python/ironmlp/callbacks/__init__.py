@@ -6,8 +6,13 @@ birth, and from the end of the epoch on "loss" is its mean loss. Both are not th
 change (ValueError). Whatever else a callback adds is seen by the callbacks after it, and is a
 column of the `History`; what `float` does not take is a TypeError.
 
-Callbacks of your own are called in the order in which they are given; `EarlyStopping`, which reads
-what others log, comes after them, and `ProgressBar` last, wherever they stand in the list.
+Callbacks of your own are called in the order in which they are given. Those that read what others
+log come after them, `EarlyStopping` and `ReduceLROnPlateau`, then `CSVLogger`, `Checkpoint`, and
+`ProgressBar` last, wherever they stand in the list.
+
+`fit(resume=True)` goes on with the training of a `Checkpoint`'s file. What a callback of your own
+remembers from epoch to epoch goes there and back by `state` and `set_state`. It is known by its
+class, a function by its name.
 
 Two ways to stop: `model.stop_training = True`, or `raise StopTraining("why")`; the epoch counts
 that has ended.
@@ -17,16 +22,22 @@ included: `logs["stop_reason"]` says which it is.
 """
 
 from ironmlp.callbacks.base import Callback, Hook, LambdaCallback, Logs, StopTraining
+from ironmlp.callbacks.checkpoint import Checkpoint
+from ironmlp.callbacks.csv_logger import CSVLogger
 from ironmlp.callbacks.early_stopping import EarlyStopping
+from ironmlp.callbacks.plateau import ReduceLROnPlateau
 from ironmlp.callbacks.progress_bar import ProgressBar
 
 __all__ = [
+    "CSVLogger",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "Hook",
     "LambdaCallback",
     "Logs",
     "ProgressBar",
+    "ReduceLROnPlateau",
     "StopTraining",
 ]
 

@@ -13,8 +13,9 @@ Model: TypeAlias = Any
 Logs = dict[str, Any]
 Hook = Callable[[Model, Logs], object]
 
-# When a callback's turn is: those that read what others log come after these, displays last.
-OWN, READER, DISPLAY = range(3)
+# When a callback's turn is: those of the user's own, those that read what others log and act on it,
+# those that write it into a file, and displays.
+OWN, READER, LOGGER, CHECKPOINT, DISPLAY = range(5)
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, like StopIteration
@@ -60,11 +61,37 @@ class Callback:
         comes out of `fit` afterwards, unless another one ended the training.
         """
 
+    def state(self) -> dict[str, Any]:
+        """What the callback remembers from epoch to epoch, for a `Checkpoint` to keep: a dict whose
+        values are numbers, strings, bools, None, arrays in float32 or float64, and lists and dicts
+        of them. {} unless you override it."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave, with lists for tuples: `fit(resume=True)` calls it after
+        `on_train_begin` if the model comes from a `Checkpoint`'s file."""
+        if state:
+            raise TypeError(
+                f"{self!r} gave a Checkpoint its state, and cannot take it back: override "
+                "set_state beside state"
+            )
+
+    def _arguments(self) -> dict[str, Any]:
+        """What tells it from others of its class, where that decides about the training: if it
+        differs, a training cannot be resumed."""
+        return {}
+
+    def _check_state(self, model: Model, state: dict[str, Any]) -> None:
+        """ValueError for a state that `set_state` would take, and that `model` could not have."""
+
     def _overrides(self, hook: str) -> bool:
         """Whether this hook is another than the base's, which does nothing."""
         return getattr(getattr(self, hook), "__func__", None) is not getattr(Callback, hook)
 
     def __repr__(self) -> str:
+        if arguments := self._arguments():
+            listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            return f"{type(self).__name__}({listed})"
         return f"<{type(self).__name__} callback>"
 
 
@@ -93,6 +120,13 @@ class LambdaCallback(Callback):
                 raise TypeError(f"{name} is {hook!r}, it must be a function f(model, logs)")
             setattr(self, name, hook)
 
+    def _arguments(self) -> dict[str, Any]:
+        # In another process the functions are others, of the same names.
+        return {
+            name: getattr(function, "__qualname__", type(function).__qualname__)
+            for name, function in self._hooks.items()
+        }
+
     def __repr__(self) -> str:
         named = (f"{name}={getattr(f, '__name__', repr(f))}" for name, f in self._hooks.items())
         return f"LambdaCallback({', '.join(named)})"
@@ -110,3 +144,18 @@ def number(name: str, value: Any) -> float:
             f"logs[{name!r}] is {value!r:.60} ({type(value).__name__}), it must be a number "
             f"that float() takes: {error}"
         ) from error
+
+
+def remembered(callback: Callback, state: dict[str, Any], **kinds: Any) -> list[Any]:
+    """The entries of a state in this order, each of one of its kinds, which are types and None.
+
+    ValueError for what `state` never gives: it may come out of a file that somebody made.
+    """
+    if state.keys() != kinds.keys():
+        raise ValueError(
+            f"a state of {callback!r} has {', '.join(kinds)}, this one has {', '.join(state)}"
+        )
+    for name, allowed in kinds.items():
+        if not any(state[name] is kind or type(state[name]) is kind for kind in allowed):
+            raise ValueError(f"in the state of {callback!r} {name} is {state[name]!r:.60}")
+    return [state[name] for name in kinds]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from ironmlp._arguments.values import flag, integer, real
-from ironmlp.callbacks.base import READER, Callback, Logs, Model, StopTraining
+from ironmlp._arguments.values import count, flag, real
+from ironmlp.callbacks.base import READER, Callback, Logs, Model, StopTraining, remembered
 from ironmlp.callbacks.monitor import Monitor
 
 
@@ -52,9 +52,7 @@ class EarlyStopping(Callback):
         self._monitor = Monitor(monitor, mode)
         self.monitor = self._monitor.given
         self.min_delta = real("min_delta", min_delta, at_least=0.0)
-        self.patience = integer("patience", patience)
-        if self.patience < 0:
-            raise ValueError(f"patience is {patience}, it must be at least 0")
+        self.patience = count("patience", patience)
         self.mode = self._monitor.mode
         self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
         self._forget()
@@ -91,6 +89,30 @@ class EarlyStopping(Callback):
             self._best_state = None
             self._restored = self.best_epoch
 
-    def __repr__(self) -> str:
+    def state(self) -> dict[str, Any]:
+        return {
+            "monitor": self._monitor.name,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self._waited,
+            "best_state": self._best_state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._monitor.name, self.best, self.best_epoch, self._waited, self._best_state = remembered(
+            self,
+            state,
+            monitor=(str, None),
+            best=(float, None),
+            best_epoch=(int, None),
+            waited=(int,),
+            best_state=(dict, None),
+        )
+
+    def _check_state(self, model: Model, state: dict[str, Any]) -> None:
+        if isinstance(best := state.get("best_state"), dict):
+            model.copy()._set_trained(best)
+
+    def _arguments(self) -> dict[str, Any]:
         names = ("monitor", "min_delta", "patience", "mode", "restore_best_weights")
-        return f"EarlyStopping({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        return {name: getattr(self, name) for name in names}

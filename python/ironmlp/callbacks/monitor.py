@@ -90,10 +90,14 @@ class Monitor:
         """As `direction`, unless the training's metrics say it."""
         return self._modes.get(name) or direction(name)
 
+    @property
+    def smaller(self) -> bool:
+        """Whether a smaller number is better."""
+        if self.mode == "auto":
+            return self._direction(self.name or "loss") == "min"
+        return self.mode == "min"
+
     @computed
     def gain(self, before: float, after: float) -> float:
         """By how much the second number is better than the first."""
-        smaller = self.mode == "min" or (
-            self.mode == "auto" and self._direction(self.name or "loss") == "min"
-        )
-        return before - after if smaller else after - before
+        return before - after if self.smaller else after - before

@@ -13,6 +13,7 @@ from .labels import numbers, probabilities, read
 from .losses import mean, r2, reduced, relative, row_weights
 from .network import Network
 from .specs import Array, kind
+from .standard import standardized
 from .training import Training
 
 CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
@@ -73,7 +74,9 @@ class Sequential(Network):
         A batch's loss is that before its update, and counts as much as its rows' weights.
         `classes` lists all labels in the order of the outputs, for a y that may lack some.
         """
-        X, known = np.asarray(X), (self.classes_, self.flat, self.steps)
+        X, known = np.asarray(X), (self.classes_, self.flat, self.standards, self.steps)
+        if not self.standards:
+            self._learn(X, y)
         targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
         weight = row_weights(sample_weight, n)
@@ -101,11 +104,13 @@ class Sequential(Network):
         try:
             return Training(self, epochs, epoch, callbacks).train()
         finally:
-            if self.steps == known[2]:  # no step was made, so no labels were learned
-                self.classes_, self.flat, _ = known
+            if self.steps == known[-1]:  # no step was made, so nothing was learned
+                self.classes_, self.flat, self.standards, _ = known
 
     def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
-        """What the loss takes: class indices, (n,), or an array (n, K)."""
+        """What the loss takes: class indices, (n,), or an array (n, K), on its standard scale."""
+        if self.standardize_y:
+            y = standardized(np.asarray(y).reshape(-1, self.n_out), self._standard("y"))
         targets, found = read(y, self.loss, self.n_out, self.dtype, self.classes_, learn, classes)
         self.classes_ = found if learn else self.classes_
         return targets
@@ -134,7 +139,7 @@ class Sequential(Network):
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
         t, outputs = self._targets(y), numbers(self(X))
-        result = {"loss": mean(outputs, t, None, self.loss)[0]}
+        result = {"loss": mean(self._tensors(X, False)[-1], t, None, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
             right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
@@ -144,4 +149,4 @@ class Sequential(Network):
             return result | {"accuracy": float(right.mean())}
         if callable(self.loss):
             return result
-        return result | {"r2": r2(outputs, t)}
+        return result | {"r2": r2(outputs, np.asarray(y).reshape(outputs.shape))}

@@ -24,6 +24,7 @@ from .layers import (
 from .optimizers import updated
 from .silent import silent
 from .specs import Array, kind, spec
+from .standard import Standard, learned, restored, spread, standardized
 
 
 class Network:
@@ -32,14 +33,17 @@ class Network:
     def __init__(
         self, layers: Iterable[Any], *, loss: Any, optimizer: Any = None, dtype: str = "float32",
         seed: int | None = None, n_threads: int | None = None, scale: float | None = None,
-        channels_last: bool = False,
+        channels_last: bool = False, standardize: bool = False, standardize_y: bool = False,
     ) -> None:  # fmt: skip
         self.scale, self.channels_last = scale, channels_last
+        self.standardize, self.standardize_y = standardize, standardize_y
         self.layers, self.loss = [spec(layer) for layer in layers], spec(loss)
         self.nodes = nodes(self.layers)  # in the order in which they are computed
         # Samples that are flattened at once have no channels.
         self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
+        if standardize_y and kind(self.loss) not in ("MSE", "MAE", "Huber", "LogCosh"):
+            raise ValueError(f"{kind(self.loss)} has no y to standardize")
         weighted = [layer for _, layer, _ in self.nodes if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
             gives, takes = weight_shape(a)[0], getattr(b, "in_features", 0) or b.in_channels
@@ -66,6 +70,7 @@ class Network:
         self.seed: int = self.seed if seed is None else seed
         self.learning_rate: float = self.optimizer.lr
         self.epoch = self.steps = 0
+        self.standards: dict[str, Standard] = {}  # of "X" and "y", once they are known
         self.parameters: dict[str, Array] = {}
         for k, (name, layer, _) in enumerate(self.nodes):
             if kind(layer) == "LayerNorm" and layer.affine:
@@ -113,16 +118,46 @@ class Network:
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
 
-    @silent
-    def _tensors(self, X: Any, training: bool) -> list[Array]:
-        """X, then the output of each layer: tensor k is what node k takes."""
+    def _samples(self, X: Any) -> Array:
+        """X as rows, or as images with the channels first."""
         X = np.asarray(X)
         if self.swaps and X.ndim == 4:
             X = X.transpose(0, 3, 1, 2)
         if X.ndim != self.n_axes or self.n_in not in (None, X.shape[1]):
             raise ValueError(f"X has shape {X.shape}, the network takes {self.takes}")
-        X = X.astype(self.dtype)
-        tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
+        return np.asarray(X)
+
+    def _standard(self, name: str) -> Standard:
+        if name not in self.standards:
+            raise RuntimeError(f"the model does not know the mean of {name} yet: fit, or adapt")
+        return self.standards[name]
+
+    @silent
+    def _learn(self, X: Any, y: Any) -> None:
+        """The mean and standard deviation of these rows."""
+        found = {}
+        if self.standardize:
+            found["X"] = learned(self._samples(X).astype(np.float64) / (self.scale or 1.0))
+        if self.standardize_y:
+            found["y"] = learned(np.asarray(y).reshape(-1, self.n_out))
+        self.standards = found
+
+    def adapt(self, X: Any, y: Any = None) -> None:
+        """Learn mean and standard deviation of these rows, which the first fit does by itself."""
+        if not (self.standardize or self.standardize_y) or (self.standardize_y and y is None):
+            raise ValueError("there is nothing to learn")
+        self._learn(X, y)
+
+    @silent
+    def _tensors(self, X: Any, training: bool) -> list[Array]:
+        """X, then the output of each layer: tensor k is what node k takes."""
+        X = self._samples(X)
+        if self.standardize:
+            scaled = X.astype(np.float64) / (self.scale or 1.0)
+            tensors = [standardized(scaled, self._standard("X")).astype(self.dtype)]
+        else:
+            X = X.astype(self.dtype)
+            tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
         for k, (name, layer, start) in enumerate(self.nodes):
             x = tensors[-1]  # (n, in), or (n, C, H, W)
             if kind(layer) in WEIGHTED:
@@ -181,7 +216,10 @@ class Network:
             else:
                 dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
             dy = sum(around.pop(k, []), dy)
-        if self.scale is not None:
+        if self.standardize:
+            deviation = spread(self._standard("X").deviation, dy)
+            dy = dy.astype(np.float64) / deviation / (self.scale or 1.0)
+        elif self.scale is not None:
             dy = dy / self.dtype.type(self.scale)
         if self.swaps and dy.ndim == 4:  # X's own order again
             dy = dy.transpose(0, 2, 3, 1)
@@ -193,6 +231,8 @@ class Network:
     def forward(self, X: Any, *, training: bool = False, out: Array | None = None) -> Any:
         """The last layer's output, (n, K)."""
         y = self._tensors(X, training)[-1]
+        if self.standardize_y:
+            y = restored(y, self._standard("y")).astype(self.dtype)
         return y if out is None else np.positive(y, out=out)
 
     __call__ = forward
@@ -201,7 +241,11 @@ class Network:
         self, X: Any, grad_output: Any, *, training: bool = False, input_grad: bool = False
     ) -> Any:
         """The gradients of a loss whose derivative by the output is `grad_output`, (n, K)."""
-        found = self._gradients(self._tensors(X, training), np.asarray(grad_output), training)
+        grad_output = np.asarray(grad_output)
+        if self.standardize_y:  # y grows by a deviation where the last layer's output grows by 1
+            deviation = self._standard("y").deviation
+            grad_output = (grad_output.astype(self.dtype) * deviation).astype(self.dtype)
+        found = self._gradients(self._tensors(X, training), grad_output, training)
         return (self._keyed(found), found["input.grad"]) if input_grad else self._keyed(found)
 
     @silent

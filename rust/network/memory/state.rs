@@ -1,10 +1,13 @@
 //! What training changes: parameters, moments, counters.
 
+use std::sync::Arc;
+
 use super::layout::{Layout, transpose};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::optimizer::{Clock, Optimizer, Rules};
 use crate::network::spec::{Spec, initial_parameters};
+use crate::network::standard::Standards;
 use crate::runtime::{Arena, memory};
 use crate::simd::Isa;
 
@@ -27,6 +30,8 @@ pub struct State<T: Elementary> {
     pub epoch: u64,
     /// Updates applied, and what the optimizer makes of their number (N6).
     pub clock: Clock,
+    /// What X and y are standardized by, once that is learned.
+    pub standards: Option<Arc<Standards>>,
 }
 
 impl<T: Elementary> State<T> {
@@ -49,16 +54,19 @@ impl<T: Elementary> State<T> {
             seed,
             epoch: 0,
             clock: Clock::default(),
+            standards: None,
         };
         state.reset(seed, &initial_parameters(spec, seed, isa)?, isa);
         Ok(state)
     }
 
-    /// Starts anew: initial values, which are made from `seed`, moments and counters zero.
+    /// Starts anew: initial values, which are made from `seed`, moments and counters zero, nothing learned
+    /// of X and y.
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.clock = Clock::default();
+        self.standards = None;
         self.moments.iter_mut().for_each(Arena::clear);
         self.set_parameters(parameters, isa);
     }
@@ -110,6 +118,7 @@ impl<T: Elementary> State<T> {
             parameters: self.layout.buffer()?,
             backward: self.layout.backward_buffer()?,
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
+            standards: self.standards.clone(),
             ..*self
         };
         copy.parameters.copy_from(&self.parameters);

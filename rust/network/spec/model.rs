@@ -25,11 +25,13 @@ pub struct Input {
     pub scale: Option<f64>,
     /// The order of pixels in a row of X.
     pub order: PixelOrder,
+    /// Whether X, and whether y, is standardized by what is learned of it.
+    pub standardize: (bool, bool),
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { scale: None, order: PixelOrder::ChannelsFirst }
+        Self { scale: None, order: PixelOrder::ChannelsFirst, standardize: (false, false) }
     }
 }
 

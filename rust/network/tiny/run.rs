@@ -174,6 +174,10 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let losses = loss.of_rows(workspace, batch, rows, matrices, loss.reduction(&divisors));
         let (loss, targets) = losses.expect("a network that fits has a loss");
         let rows = batch.order.range(first, first + count);
+        if batch.standardizer().is_some() {
+            batch.gather(isa, None, (first, 0), input);
+            return Rows { step, input, plain: None, scale: None, targets, loss };
+        }
         let gather = Gather { source: batch.source, rows, target: input };
         let plain = gather.is_plain().then_some(gather);
         if plain.is_none() {
