@@ -49,7 +49,9 @@ class Metric:
         if name is None:
             name = getattr(function, "__name__", None)
             if name is None or not name.isidentifier():
-                raise ValueError(f"{function!r} has no name of its own, give one: Metric(f, 'name')")
+                raise ValueError(
+                    f"{function!r} has no name of its own, give one: Metric(f, 'name')"
+                )
         elif not isinstance(name, str):
             raise TypeError(f"name is {name!r} ({type(name).__name__}), it must be a string")
         if name in ("", "loss"):

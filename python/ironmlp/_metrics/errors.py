@@ -10,12 +10,14 @@ from ironmlp._metrics.task import Prediction
 
 
 def differences(made: Prediction) -> Array:
-    return made.outputs.astype(np.float64) - made.task.targets
+    found: Array = made.outputs.astype(np.float64) - made.task.targets
+    return found
 
 
 def mean(made: Prediction, values: Array) -> Array:
     """The weighted mean over the rows, (K,)."""
-    return np.sum(made.task.shares[:, np.newaxis] * values, axis=0)
+    found: Array = np.sum(made.task.shares[:, np.newaxis] * values, axis=0)
+    return found
 
 
 def mae(made: Prediction) -> float:

@@ -40,10 +40,9 @@ def f1(made: Prediction) -> float:
 def one_hot(made: Prediction) -> Array:
     """The prediction in the form of the task's `flags`."""
     if made.task.kind == "flags":
-        return made.chosen.astype(bool)
-    if made.task.kind == "two":
-        return made.chosen[:, np.newaxis] == 1
-    return made.chosen[:, np.newaxis] == np.arange(made.task.reading.outputs)
+        return np.asarray(made.chosen == 1)
+    classes = np.array([1]) if made.task.kind == "two" else np.arange(made.task.reading.outputs)
+    return np.asarray(made.chosen[:, np.newaxis] == classes)
 
 
 def top5(made: Prediction) -> float:

@@ -31,9 +31,7 @@ class Task:
     Rows of `ignore_index` are left out of everything here.
     """
 
-    def __init__(
-        self, reading: Reading, targets: Any, weights: NDArray[np.float64] | None
-    ) -> None:
+    def __init__(self, reading: Reading, targets: Any, weights: NDArray[np.float64] | None) -> None:
         self.reading = reading
         self._counted: Array | None = None
         self.kind = "own"
@@ -72,9 +70,8 @@ class Task:
     @cached_property
     def indices(self) -> Array:
         """The class of each row, (n,)."""
-        if self.kind == "two":
-            return self.targets[:, 0].astype(np.intp)
-        indices: Array = self.targets
+        two = self.kind == "two"
+        indices: Array = self.targets[:, 0].astype(np.intp) if two else self.targets
         return indices
 
     @cached_property
@@ -82,7 +79,7 @@ class Task:
         """Which of the things that a score is for a row is, (n, C): the second of two classes, each
         class, or each flag."""
         if self.kind == "classes":
-            return self.indices[:, np.newaxis] == np.arange(self.reading.outputs)
+            return np.asarray(self.indices[:, np.newaxis] == np.arange(self.reading.outputs))
         return np.asarray(self.targets > 0.5)
 
     @cached_property
@@ -93,7 +90,8 @@ class Task:
         if not largest:
             return np.zeros(len(weights))
         shares: NDArray[np.float64] = weights / largest
-        return shares / shares.sum()
+        shares /= shares.sum()
+        return shares
 
 
 class Prediction:

@@ -76,9 +76,7 @@ class Record:
                 column = padded(self._columns.setdefault(name, []), row + 1)
                 column[row] = number(name, value)
 
-    def columns(
-        self, computed: dict[str, NDArray[np.float64]]
-    ) -> dict[str, NDArray[np.float64]]:
+    def columns(self, computed: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
         """A column for each number, one entry for each finished epoch; `computed` are those of the
         run, the "loss" among them."""
         for name, values in computed.items():

@@ -79,14 +79,12 @@ def of_mask(held: NDArray[np.bool_]) -> Split:
     return Split(trained.astype(np.uint32), held_out.astype(np.uint32))
 
 
-def stratified(
-    count: int, sizes: NDArray[np.int64], kept: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def stratified(count: int, sizes: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many rows of each stratum are held out, as near as can be to its share; of each at least
     `kept` stay. Those left over go one each to the largest remainders, of equal ones to the
     first."""
     rows = int(sizes.sum())
-    quotas = np.minimum(sizes * count // rows, sizes - kept)
+    quotas: NDArray[np.int64] = np.minimum(sizes * count // rows, sizes - kept)
     remainders = sizes * count % rows
     order = np.argsort(-remainders, kind="stable")
     while (missing := count - int(quotas.sum())) > 0:

@@ -69,9 +69,9 @@ class Validation:
         return [checksum(self.identity), self.every, names]
 
     def numbers(self, run: Run, row: int, epoch: int) -> dict[str, float]:
-        """The columns of `epoch`, the run's epoch `row`; NaN if it was not due, or where nothing can
+        """The columns of `epoch`, the run's epoch `row`; NaN if it was not due, or if nothing can
         be predicted."""
-        found = {name: float(values[0]) for name, values in run.validation(row).items()}
+        found = {name: float(column[0]) for name, column in run.validation(row).items()}
         if not self.by_epoch:
             return found
         due = (epoch + 1) % self.every == 0

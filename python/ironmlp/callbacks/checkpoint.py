@@ -52,7 +52,7 @@ class Checkpoint(Callback):
         self.every = size("every", every)
         self._best: float | None = None
 
-    def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_begin(self, model: Model, logs: Logs) -> None:
         from ironmlp._files.atomic import check_place
         from ironmlp._files.saving import strings
 
