@@ -210,7 +210,7 @@ def test_classes_without_rows_do_not_count() -> None:
     x, y = logits(4, ties=False), RNG.integers(0, 2, ROWS)
     model = Fixed(x, "cross_entropy")
     found = model.evaluate(x, y, metrics=["roc_auc", "average_precision", "balanced_accuracy"])
-    assert all(0.0 < value < 2.0 for value in found.values())
+    assert all(0.0 < found[name] < 1.0 for name in list(found)[1:])
     alone = model.evaluate(x, np.zeros(ROWS, int), metrics=["roc_auc", "f1"])
     assert np.isnan(alone["roc_auc"])
 
@@ -266,6 +266,7 @@ def test_functions_get_weights_if_they_take_them() -> None:
     found = model.evaluate(X, y, sample_weight=w, metrics=plain)
     assert found["plain"] == np.mean(model.predict(X) == y)
     numbers = im.MLP([4, 3, 1], loss="mse", seed=0)
+    numbers.fit(X, X[:, 0])
     found = numbers.evaluate(X, X[:, 0], metrics=median_absolute_error)
     expected = np.median(np.abs(numbers.predict(X) - X[:, 0]))
     assert found["median_absolute_error"] == pytest.approx(expected)

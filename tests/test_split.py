@@ -83,7 +83,8 @@ def test_each_class_gives_its_share() -> None:
 def test_the_largest_remainders_go_first() -> None:
     zero = np.zeros(3, int)
     assert stratified(2, np.array([5, 5, 5]), zero).tolist() == [1, 1, 0]
-    assert stratified(4, np.array([1, 6, 3]), zero).tolist() == [0, 3, 1]
+    assert stratified(4, np.array([1, 6, 3]), zero).tolist() == [1, 2, 1]
+    assert stratified(4, np.array([1, 6, 3]), zero + 1).tolist() == [0, 3, 1]
 
 
 def test_rare_classes_stay() -> None:
@@ -93,7 +94,7 @@ def test_rare_classes_stay() -> None:
         assert 20 not in found.held_out
         assert len(found.held_out) == 11
     with pytest.raises(ValueError, match="only 2 can go with one of each class staying"):
-        split(0.8, 4, 0, np.array([0, 0, 1, 1]))
+        split(0.6, 4, 0, np.array([0, 0, 1, 1]))
 
 
 def test_ignored_rows_are_no_class() -> None:

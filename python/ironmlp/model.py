@@ -156,6 +156,26 @@ class Sequential(Engine):
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
 
+        `class_weight` multiplies the weights of the rows by one of their class: a dict {label:
+        weight}, in which others are 1, or "balanced", n / (K * count) over the rows and classes
+        that are trained on. ValueError beside `CrossEntropy(class_weight=)`, and for y that is no
+        classes.
+
+        `validation_data` (X, y) or (X, y, weight) are rows to look at and not to train on, at the
+        end of each epoch that is a multiple of `validation_freq`, counted from the model's birth.
+        In their place `validation_split`, a share from 0 to below 1, holds rows of X back: ceil(
+        share * n) of them, chosen by the seed, of each class as near as can be to its share and at
+        most all but one; with `shuffle=False` the last. The history gets what `evaluate` gives of
+        them as "val_loss", "val_accuracy" or "val_r2", NaN for other epochs and where outputs are
+        NaN. No bit of the training depends on it, and `class_weight` does not weigh it. ValueError
+        if nothing, or of a class nothing, is left to train on.
+
+        `metrics` names what is computed of them in place of "auto", accuracy or r2: "accuracy",
+        "top5", "balanced_accuracy", "f1", "roc_auc", "average_precision", "log_loss", "r2", "mae",
+        "rmse" (docs/quickstart.md says of what each is), a function f(y_true, y_pred), an
+        `ironmlp.Metric`, or a list of them. ValueError for one that does not fit the model, and
+        where nothing is validated.
+
         `resume=True` trains up to `epochs` in all, those that the model has included. On a model
         that comes from the file of a `Checkpoint` it goes on with that training as if it had never
         been left: history and callbacks go on too, an early-stopped one returns at once, and other
