@@ -195,7 +195,7 @@ class Training:
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The history's, so far."""
-        return self.record.columns(self.run.losses(0))
+        return self.record.columns({"loss": self.run.losses(0)})
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

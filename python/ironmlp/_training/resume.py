@@ -76,6 +76,10 @@ class Resumption:
         return Past(dict(self.settings), states, History(columns, epochs, *stop), 0).value()
 
 
+# Of a training that goes on with nothing, and that nothing goes on with.
+ALONE = Resumption({}, [], None)
+
+
 def resumed(
     model: Any,
     resume: bool,
@@ -87,6 +91,8 @@ def resumed(
 
     ValueError if it is not the training of the model's checkpoint.
     """
+    if not callbacks and not resume:
+        return course, ALONE
     remembering = [callback for callback in callbacks if callback._rank < DISPLAY]
     past = ended(model) or model._past if resume else None
     keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)

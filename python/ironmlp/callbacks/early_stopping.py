@@ -111,7 +111,10 @@ class EarlyStopping(Callback):
 
     def _check_state(self, model: Model, state: dict[str, Any]) -> None:
         if isinstance(best := state.get("best_state"), dict):
-            model.copy()._set_trained(best)
+            try:
+                model.copy()._set_trained(best)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise ValueError(f"best_state of {self!r} is none of this model: {error}") from None
 
     def _arguments(self) -> dict[str, Any]:
         names = ("monitor", "min_delta", "patience", "mode", "restore_best_weights")
