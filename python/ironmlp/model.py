@@ -21,7 +21,7 @@ from ironmlp._training.streams import (
     Stream,
     read_stream,
     refuse_in_streams,
-    refuse_with_y,
+    refuse_with_arrays,
 )
 from ironmlp._training.unscaled import warn_of_scales
 from ironmlp.callbacks import Callback
@@ -190,7 +190,7 @@ class Sequential(Engine):
             course = checked_course(epochs, None, False, 0)
             data = read_stream(self, X, course, steps_per_epoch, classes)
         else:
-            refuse_with_y(X, steps_per_epoch)
+            refuse_with_arrays(steps_per_epoch)
             data = read_data(self, X, y, sample_weight, classes)
             course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)

@@ -184,13 +184,16 @@ def is_array(X: Any) -> bool:
     return any(hasattr(X, attribute) for attribute in OF_ARRAYS)
 
 
-def refuse_with_y(X: Any, steps_per_epoch: Any) -> None:
-    """What goes with a stream alone, and a stream itself."""
+def refuse_stream(X: Any) -> None:
+    """TypeError for an X that is a stream, where y was given."""
     if isinstance(X, Iterable) and not (hasattr(X, "__getitem__") or is_array(X)):
         raise TypeError(
             f"X is of type {type(X).__name__}, a stream, and y was given: its items hold both, "
             f"{FORM} for each step"
         )
+
+
+def refuse_with_arrays(steps_per_epoch: Any) -> None:
     if steps_per_epoch is not None:
         raise ValueError(
             f"steps_per_epoch is {steps_per_epoch!r}, it goes with a stream, X without y: an epoch "
