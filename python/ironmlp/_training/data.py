@@ -16,6 +16,7 @@ from ironmlp._engine import Engine
 from ironmlp._labels import Reading
 from ironmlp._training.advance import Advance, ByCore, ByFunction
 from ironmlp._training.course import Course
+from ironmlp._training.streams import refuse_stream
 from ironmlp.losses import Loss
 
 
@@ -64,6 +65,7 @@ class TrainingData:
 
 def read_data(model: Engine, X: Any, y: Any, sample_weight: Any, classes: Any) -> TrainingData:
     """The arguments of these names; the model stays as it is."""
+    refuse_stream(X)
     X = model._samples(X)
     targets, reading = model._reading.fit(y, len(X), classes)
     return TrainingData(X, targets, reading, model._weights(sample_weight, len(X)))
