@@ -63,6 +63,7 @@ def test_page(page: Path) -> None:
         "layers.md",
         "optimizers.md",
         "files.md",
+        "callbacks.md",
         "lenet.md",
         "training-loops.md",
     ],

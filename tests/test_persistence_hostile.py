@@ -129,7 +129,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no metadata": (lambda h: h.pop("__metadata__"), "another program"),
     "metadata a list": (lambda h: h.update(__metadata__=[]), "__metadata__"),
     "metadata of numbers": (lambda h: h["__metadata__"].update(seed=3), "strings"),
-    "newer": (string("format_version", "3"), "newer ironmlp wrote it"),
+    "newer": (string("format_version", "1000"), "newer ironmlp wrote it"),
     "older than the first": (string("format_version", "0"), "format_version is 0"),
     "version a fraction": (string("format_version", "1.0"), "integer"),
     "version no JSON": (string("format_version", "one"), "Expecting value"),

@@ -23,12 +23,17 @@ def loss_of_rows(
     several = isinstance(targets, tuple)
 
     def call(outputs: Array, rows: Any) -> tuple[float, Array]:
-        if rows is None:
-            arguments = (targets,) if weights is None else (targets, weights)
-        else:
-            wanted = tuple(array[rows] for array in targets) if several else targets[rows]
-            arguments = (wanted,) if weights is None else (wanted, weights[rows])
-        return call_loss(function, outputs, *arguments)
+        wanted, weighing = targets, weights
+        if rows is not None:
+            # `take` takes a third of the time of an index.
+            if several:
+                wanted = tuple(array.take(rows, axis=0) for array in targets)
+            else:
+                wanted = targets.take(rows, axis=0)
+            weighing = None if weights is None else weights.take(rows)
+        if weighing is None:
+            return call_loss(function, outputs, wanted)
+        return call_loss(function, outputs, wanted, weighing)
 
     return call
 
@@ -43,22 +48,24 @@ def own_targets(targets: Any, dtype: str, width: int) -> Any:
 
 def call_loss(function: LossFunction, outputs: Array, *arguments: Any) -> tuple[float, Array]:
     """The loss and its gradient by the outputs, checked."""
-    returned = function(outputs, *arguments)
+    returned: Any = function(outputs, *arguments)
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise TypeError(
             f"the loss function returned {returned!r}, it must return a tuple: the loss and its "
             "gradient by the outputs"
         )
     loss, gradient = returned
-    value = real_array("the loss", loss)
-    if value.ndim:
-        raise ValueError(f"the loss has shape {value.shape}, it must be one number")
+    if not isinstance(loss, float):  # which NumPy's float64 is
+        value = real_array("the loss", loss)
+        if value.ndim:
+            raise ValueError(f"the loss has shape {value.shape}, it must be one number")
+        loss = value
     gradient = real_array("the gradient of the loss", gradient)
     if gradient.shape != outputs.shape:
         raise ValueError(
             f"the gradient of the loss has shape {gradient.shape}, the outputs {outputs.shape}"
         )
-    return float(value), gradient
+    return float(loss), gradient
 
 
 def not_applied(why: str, epoch: int) -> FloatingPointError:

@@ -26,7 +26,6 @@ from ironmlp._files.specs import to_json
 # still written in it.
 FORMAT_VERSION = 3
 
-
 # What the tensors that belong to no model begin with.
 TRAINING = "training"
 
@@ -48,7 +47,8 @@ def save(
     found |= state
     if training is not None:
         found[TRAINING], beside = taken_apart(training, TRAINING)
-        tensors |= beside
+        # As above: of float64 first.
+        tensors = dict(sorted({**tensors, **beside}.items(), key=lambda item: -item[1].itemsize))
     metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
     write(path, chunks(tensors, metadata))
 

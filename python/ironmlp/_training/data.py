@@ -17,6 +17,7 @@ from ironmlp._labels import Reading
 from ironmlp._training.advance import Advance, ByCore, ByFunction
 from ironmlp._training.course import Course
 from ironmlp._training.split import Split
+from ironmlp._training.streams import refuse_stream
 from ironmlp._training.weights import checked_class_weight, classes_of, weighted
 from ironmlp.losses import Loss
 
@@ -80,6 +81,7 @@ class TrainingData:
 
 def read_data(model: Engine, X: Any, y: Any, sample_weight: Any, classes: Any) -> TrainingData:
     """The arguments of these names; the model stays as it is."""
+    refuse_stream(X)
     X = model._samples(X)
     targets, reading = model._reading.fit(y, len(X), classes)
     return TrainingData(X, targets, reading, model._weights(sample_weight, len(X)))

@@ -27,12 +27,11 @@ class Record:
         self.epochs: list[int] = []
         self._given: Logs = {}
         self._columns: dict[str, list[float]] = {}
-        self._losses_before: NDArray[np.float64] | None = None
+        self._past = past
         if past is not None:
             self._take(past)
 
     def _take(self, past: History) -> None:
-        self._losses_before = past["loss"]
         self.epochs = past.epochs.tolist()
         self._columns = {name: past[name].tolist() for name in past.keys() if name != "loss"}  # noqa: SIM118
         if self.epochs:
@@ -77,18 +76,28 @@ class Record:
                 column[row] = number(name, value)
 
     def columns(self, computed: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-        """A column for each number, one entry for each finished epoch; `computed` are those of the
-        run, the "loss" among them."""
-        for name, values in computed.items():
-            if self._losses_before is not None:
-                before = self._losses_before
-                if name != "loss":
-                    kept = self._columns.get(name, [])[: len(before)]
-                    before = np.array(padded(kept, len(before)))
-                computed[name] = np.concatenate([before, values])
+        """A column for each number, one entry for each finished epoch; those of the run that the
+        compiled part computes, the "loss" among them, are here already."""
+        if self._past is not None:
+            computed = continued(self._past, computed)
         rows = len(computed["loss"])
-        found = {name: np.array(padded(c, rows)[:rows]) for name, c in self._columns.items()}
-        return {**computed, **found}
+        logged = {
+            name: np.array(padded(column, rows)[:rows])
+            for name, column in self._columns.items()
+            if name not in computed
+        }
+        return {**computed, **logged}
+
+
+def continued(
+    past: History, columns: dict[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """The columns with those of the epochs before in front of them."""
+    none = np.full(len(past), math.nan)
+    return {
+        name: np.concatenate([past._columns.get(name, none), column])
+        for name, column in columns.items()
+    }
 
 
 def same(a: Any, b: Any) -> bool:

@@ -186,7 +186,7 @@ def read_stream(
     steps = None if steps_per_epoch is None else size("steps_per_epoch", steps_per_epoch)
     name = type(items).__name__
     no_stream = isinstance(items, str | bytes | bytearray | memoryview | Mapping)
-    if no_stream or any(hasattr(items, attribute) for attribute in OF_ARRAYS):
+    if no_stream or is_array(items):
         raise TypeError(
             f"y is missing: X is of type {name}, and y must be given with it; X alone is a stream, "
             f"which gives {FORM} for each step"
@@ -210,6 +210,19 @@ def refuse_in_streams(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None and not isinstance(value, Default):
             raise ValueError(f"{name} goes with arrays, X without y is a stream: {CURES[name]}")
+
+
+def is_array(X: Any) -> bool:
+    return any(hasattr(X, attribute) for attribute in OF_ARRAYS)
+
+
+def refuse_stream(X: Any) -> None:
+    """TypeError for an X that is a stream, where y was given."""
+    if isinstance(X, Iterable) and not (hasattr(X, "__getitem__") or is_array(X)):
+        raise TypeError(
+            f"X is of type {type(X).__name__}, a stream, and y was given: its items hold both, "
+            f"{FORM} for each step"
+        )
 
 
 def refuse_with_arrays(steps_per_epoch: Any) -> None:

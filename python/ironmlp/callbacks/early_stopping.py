@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import count, flag, real
 from ironmlp.callbacks.base import READER, Callback, Logs, Model, StopTraining, remembered
 from ironmlp.callbacks.monitor import Monitor
@@ -40,6 +41,7 @@ class EarlyStopping(Callback):
 
     _rank = READER
 
+    @explains_keywords
     def __init__(
         self,
         monitor: str = "auto",
@@ -111,7 +113,10 @@ class EarlyStopping(Callback):
 
     def _check_state(self, model: Model, state: dict[str, Any]) -> None:
         if isinstance(best := state.get("best_state"), dict):
-            model.copy()._set_trained(best)
+            try:
+                model.copy()._set_trained(best)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise ValueError(f"best_state of {self!r} is none of this model: {error}") from None
 
     def _arguments(self) -> dict[str, Any]:
         names = ("monitor", "min_delta", "patience", "mode", "restore_best_weights")
