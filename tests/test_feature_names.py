@@ -99,15 +99,15 @@ def test_other_names_or_another_order_are_refused_with_a_list(call: str, kind: s
     names, words = OTHERS[kind]
     made = fitted()
     for library in (pd.DataFrame(X, columns=names), pa.Table.from_arrays(list(X.T), names)):
-        with unchanged(made), pytest.raises(ValueError, match="the first fit") as caught:
+        with unchanged(made), pytest.raises(ValueError, match="the first frame of fit") as caught:
             CALLS[call](made, library)
-        for word in [*words, "fitted with 'width', 'height', 'größe'"]:
+        for word in [*words, "that one has 'width', 'height', 'größe'"]:
             assert word in str(caught.value)
 
 
 def test_missing_and_unexpected_columns_are_listed() -> None:
     made = fitted()
-    with pytest.raises(ValueError, match="it lacks 'height', 'größe'; the model"):
+    with pytest.raises(ValueError, match="it lacks 'height', 'größe'; that one"):
         made.predict(FRAME[["width"]])
     with pytest.raises(ValueError, match="it has the unexpected 'text';"):
         made.predict(FRAME.assign(text="x"))
@@ -140,6 +140,15 @@ def test_names_are_kept_by_copies_pickles_and_files_and_forgotten_by_reset(tmp_p
     assert not hasattr(made, "feature_names_in_")
     made.fit(FRAME[NAMES[::-1]], Y)
     assert made.feature_names_in_.tolist() == NAMES[::-1]
+
+
+def test_the_frame_of_validation_data_has_the_names_of_x() -> None:
+    made = model()
+    made.fit(FRAME, Y, validation_data=(FRAME[:5], Y[:5]))
+    made.fit(FRAME, Y, validation_data=(X, Y))
+    for known in (model(), made):
+        with unchanged(known), pytest.raises(ValueError, match=r"validation_data: .*another order"):
+            known.fit(FRAME, Y, validation_data=(FRAME[NAMES[::-1]], Y))
 
 
 def test_a_callback_sees_the_names() -> None:

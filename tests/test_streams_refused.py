@@ -33,6 +33,12 @@ def test_y_is_missing() -> None:
     refused(model, lambda: model.fit(X.tolist()), TypeError, "item 0 of X", "needs y")
 
 
+def test_a_stream_with_y() -> None:
+    model = net()
+    for stream in (Loader(X, Y), iter(items(X, Y))):
+        refused(model, lambda X=stream: model.fit(X, Y), TypeError, "a stream, and y was given")
+
+
 def test_items_of_another_form_name_their_place() -> None:
     wrong = [X, {"X": X, "y": Y}, (X,), (X, Y, WEIGHTS, 1), None, "Xy", (None, Y), (1.0, 2.0)]
     for item in wrong:

@@ -16,7 +16,7 @@ use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
@@ -55,6 +55,12 @@ impl<R> Held<R> {
     /// Takes it apart; the arrays may go when `end` returns.
     pub fn end<Q>(self, end: impl FnOnce(R) -> Q) -> Q {
         end(self.value)
+    }
+
+    /// Both, and the references of both.
+    pub fn beside<Q>(self, py: Python<'_>, other: Held<Q>) -> PyResult<Held<(R, Q)>> {
+        let owner = PyTuple::new(py, [self.owner, other.owner])?.into_any().unbind();
+        Ok(Held { value: (self.value, other.value), owner })
     }
 
     /// What `make` makes of it, which keeps no other copy of the elements' addresses.

@@ -119,10 +119,21 @@ impl Samples {
         &self.shape
     }
 
-    /// What `make` makes of the elements, which stay in place as long as it lives; `make` keeps no
-    /// other copy of the source.
-    pub fn hold<R>(self, make: impl FnOnce(Source<'static>) -> PyResult<R>) -> PyResult<Held<R>> {
-        self.source.map(make)
+    /// What `make` makes of the elements, and of those of a second X if there is one. They stay in
+    /// place as long as it lives; `make` keeps no other copy of the sources.
+    pub fn hold<R>(
+        self,
+        py: Python<'_>,
+        second: Option<Self>,
+        make: impl FnOnce(Source<'static>, Option<Source<'static>>) -> PyResult<R>,
+    ) -> PyResult<Held<R>> {
+        match second {
+            None => self.source.map(|source| make(source, None)),
+            Some(second) => {
+                let both = self.source.beside(py, second.source)?;
+                both.map(|(source, second)| make(source, Some(second)))
+            }
+        }
     }
 }
 

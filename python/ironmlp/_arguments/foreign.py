@@ -21,6 +21,8 @@ ARGUMENTS = {
     "dilation_rate": ("dilation",),
     "epoch": ("epochs",),
     "epsilon": ("eps",),
+    "filename": ("path",),
+    "filepath": ("path",),
     "filters": ("out_channels",),
     "hidden": ("layer_sizes",),
     "hidden_layer_sizes": ("layer_sizes",),
@@ -41,7 +43,9 @@ ARGUMENTS = {
     "loss_function": ("loss",),
     "max_epochs": ("epochs",),
     "max_iter": ("epochs",),
+    "min_delta": ("threshold",),
     "n_epochs": ("epochs",),
+    "n_iter_no_change": ("patience",),
     "n_jobs": ("n_threads",),
     "nb_epoch": ("epochs",),
     "nesterovs_momentum": ("nesterov",),
@@ -55,6 +59,7 @@ ARGUMENTS = {
     "random_state": ("seed",),
     "rate": ("p",),
     "sample_weights": ("sample_weight",),
+    "save_freq": ("every",),
     "size_average": ("reduction",),
     "sizes": ("layer_sizes",),
     "slope": ("negative_slope",),
@@ -64,6 +69,7 @@ ARGUMENTS = {
     "units": ("out_features", "layer_sizes"),
     "use_bias": ("bias",),
     "weight": ("class_weight", "sample_weight"),
+    "validation_fraction": ("validation_split",),
     "weight_initializer": ("init",),
     "weights": ("class_weight", "sample_weight"),
 }
@@ -72,9 +78,6 @@ FIT = "it belongs to fit: model.fit(X, y, {})"
 MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
 OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
 DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
-WATCH = (
-    "a callback watches other rows: a function that puts model.evaluate(...)['loss'] into its logs"
-)
 STOPPING = "a callback does it: fit(..., callbacks=[im.EarlyStopping('loss', patience=10)])"
 NOTHING = "there is nothing of that kind, leave it out"
 
@@ -83,11 +86,13 @@ PLACES = {
     "alpha": DECAY,
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
+    "append": "fit(..., resume=True) goes on with the file, any other fit begins it anew",
     "batch_size": FIT.format("batch_size=32"),
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
     "callbacks": FIT.format("callbacks=[...]"),
-    "class_weight": "it belongs to the loss: loss=im.CrossEntropy(class_weight=[...])",
+    "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
+    "loss=im.CrossEntropy(class_weight=[...])",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
@@ -95,13 +100,15 @@ PLACES = {
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
     "cross_entropy takes logits always",
+    "initial_epoch": "epochs count from the model's birth, and fit(..., epochs=100, resume=True) "
+    "trains up to 100 in all",
     "inplace": NOTHING,
     "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
     "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
     "im.MLP([inputs, hidden, outputs])",
     "loss": MODEL.format("loss='cross_entropy'"),
     "lr": OPTIMIZER.format("lr=1e-3"),
-    "metrics": "model.evaluate(X, y) has them, and a callback can put any number into its logs",
+    "metrics": FIT.format("validation_split=0.1, metrics=['accuracy']") + ", or to evaluate",
     "momentum": "it belongs to the optimizer: optimizer=im.SGD(lr=0.01, momentum=0.9)",
     "n_iter_no_change": STOPPING,
     "n_threads": MODEL.format("n_threads=2"),
@@ -112,14 +119,16 @@ PLACES = {
     "patience": STOPPING,
     "reduction": "it belongs to the loss: im.MSE(reduction='sum')",
     "sample_weight": FIT.format("sample_weight=..."),
+    "save_best_only": "im.Checkpoint(path, monitor='val_loss') writes what is better alone",
+    "save_weights_only": "a file holds all that goes on, and safetensors.numpy.load_file takes its "
+    "tensors alone",
     "seed": MODEL.format("seed=0"),
     "shuffle": FIT.format("shuffle=False"),
     "steps_per_epoch": FIT.format("steps_per_epoch=100"),
     "tol": STOPPING,
-    "validation_data": WATCH,
-    "validation_fraction": WATCH,
-    "validation_freq": WATCH,
-    "validation_split": WATCH,
+    "validation_data": FIT.format("validation_data=(X_val, y_val)"),
+    "validation_freq": FIT.format("validation_freq=5"),
+    "validation_split": FIT.format("validation_split=0.1"),
     "verbose": FIT.format("verbose=True"),
     "warm_start": "fit always goes on from the present parameters; model.reset() starts anew",
     "weight_decay": DECAY,

@@ -45,6 +45,6 @@ def check_names(argument: str, names: Names, known: Names) -> None:
         if columns
     ] or ["has them in another order, " + listed([repr(name) for name in names])]
     raise ValueError(
-        f"{argument} has other columns than the first fit: it {' and '.join(wrong)}; the model was "
-        f"fitted with {listed([repr(name) for name in known])} (feature_names_in_)"
+        f"{argument} has other columns than the first frame of fit: it {' and '.join(wrong)}; that "
+        f"one has {listed([repr(name) for name in known])} (feature_names_in_)"
     )

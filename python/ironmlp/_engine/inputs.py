@@ -35,28 +35,28 @@ class Inputs(Trained):
             )
         return np.array(self._feature_names, dtype=object)
 
-    def _samples(self, X: Any) -> Samples:
-        """X as the core takes it."""
-        return self._rows(X) if type(X) is np.ndarray else self._named_samples(X)[0]
+    def _samples(self, X: Any, beside: Names = None) -> Samples:
+        """X as the core takes it; where the model knows no names yet, those of another X may be."""
+        return self._rows(X) if type(X) is np.ndarray else self._named_samples(X, beside)[0]
 
     def _shaped_samples(self, X: Any) -> tuple[tuple[int, ...], Samples]:
         """The shape of X, and X as the core takes it."""
         if type(X) is not np.ndarray:
-            found, _ = self._named_samples(X, as_array)
+            found, _ = self._named_samples(X, read=as_array)
             if isinstance(found, _core.Table):
                 return found.shape, found
             X = found
         return X.shape, self._rows(X)
 
     def _named_samples(
-        self, X: Any, read: Callable[[str, Any], Array] | None = None
+        self, X: Any, beside: Names = None, read: Callable[[str, Any], Array] | None = None
     ) -> tuple[Samples, Names]:
         """X as the core takes it, and the names of its columns, which are those that the model
         knows if both have some. What is no table, `read` makes an array of."""
         if type(X) is not np.ndarray:
             from ironmlp._arguments.tables import table_of
 
-            found = table_of("X", X, self._feature_names)
+            found = table_of("X", X, self._feature_names or beside)
             if found is not None:
                 columns = self._core.in_features
                 if columns is not None:  # else the core says which images it takes

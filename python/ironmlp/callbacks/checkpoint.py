@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import choice, size
 from ironmlp.callbacks.base import CHECKPOINT, Callback, Logs, Model, remembered
 from ironmlp.callbacks.monitor import Monitor
@@ -37,6 +38,7 @@ class Checkpoint(Callback):
 
     _rank = CHECKPOINT
 
+    @explains_keywords
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -52,7 +54,7 @@ class Checkpoint(Callback):
         self.every = size("every", every)
         self._best: float | None = None
 
-    def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_begin(self, model: Model, logs: Logs) -> None:
         from ironmlp._files.atomic import check_place
         from ironmlp._files.saving import strings
 
@@ -60,7 +62,7 @@ class Checkpoint(Callback):
         check_place(self.path.format(epoch=model.epoch))
         self._best = None
         if self._monitor is not None:
-            self._monitor.begin()
+            self._monitor.begin(logs)
 
     def _is_due(self, model: Model, logs: Logs, last: bool) -> bool:
         """Whether this epoch, the `last` one of the training or not, is to be written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import count, real
 from ironmlp._environment import computed
 from ironmlp.callbacks.base import READER, Callback, Logs, Model, remembered
@@ -32,6 +33,7 @@ class ReduceLROnPlateau(Callback):
 
     _rank = READER
 
+    @explains_keywords
     def __init__(
         self,
         monitor: str = "auto",
@@ -60,7 +62,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         self._forget()
-        self._monitor.begin()
+        self._monitor.begin(logs)
 
     def on_epoch_end(self, model: Model, logs: Logs) -> None:
         logs.setdefault("learning_rate", model.learning_rate)
