@@ -1,7 +1,9 @@
 """Callbacks: their moments, their logs, their order, and what is refused before the first step."""
 
 import decimal
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,26 +244,34 @@ def test_those_that_read_come_after_those_that_log() -> None:
     assert len(history) == 3
 
 
-def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order(tmp_path: Path) -> None:
+    """Whatever the order in which they are given, but for those of one kind."""
     pytest.importorskip("tqdm")
     calls: list[str] = []
 
-    def named(name: str, base: type[Callback]) -> Callback:
+    def named(name: str, base: Any, *arguments: Any) -> Callback:
         def hook(self: Any, model: Any, logs: Any) -> None:
             calls.append(name)
 
         hooks = ("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
         made: type[Callback] = type(name, (base,), dict.fromkeys(hooks, hook))
-        return made()
+        return made(*arguments)
 
     given = [
         named("bar", ProgressBar),
+        named("checkpoint", im.Checkpoint, tmp_path / "model"),
+        named("table", im.CSVLogger, tmp_path / "table"),
         named("stopping", EarlyStopping),
-        named("first", Callback),
-        named("second", Callback),
+        named("own", Callback),
     ]
-    regressor().fit(X, Y, callbacks=given)
-    assert calls == ["first", "second", "stopping", "bar"] * 4
+    for order in itertools.permutations(given):
+        regressor().fit(X, Y, callbacks=order)
+        assert calls == ["own", "stopping", "table", "checkpoint", "bar"] * 4
+        calls.clear()
+    more = [named("slower", im.ReduceLROnPlateau), named("second", Callback)]
+    regressor().fit(X, Y, callbacks=[*given, *more])
+    one = ["own", "second", "stopping", "slower", "table", "checkpoint", "bar"]
+    assert calls == one * 4
 
 
 # What is refused before the first step

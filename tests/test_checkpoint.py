@@ -248,6 +248,15 @@ def test_a_direction_that_no_table_knows_is_an_error_before_the_first_step(path:
         model.fit(X, Y, callbacks=[Checkpoint(path, monitor="score")])
 
 
+def test_a_state_that_is_no_dict(path: Path) -> None:
+    class Own(Callback):
+        def state(self) -> Any:
+            return [1]
+
+    with pytest.raises(TypeError, match=r"gave \[1\], it must be a dict"):
+        regressor().fit(X, Y, callbacks=[Own(), Checkpoint(path)])
+
+
 @pytest.mark.parametrize(
     "state",
     [

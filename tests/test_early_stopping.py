@@ -264,3 +264,67 @@ def test_without_restoring_the_last_state_stays() -> None:
     model.fit(X, Y, epochs=3, callbacks=[Scripted(3, 1, 2), stopping])
     plain.fit(X, Y, epochs=3)
     assert everything(model) == everything(plain)
+
+
+def stop_by_exception(model: im.Sequential, logs: dict[str, Any]) -> None:
+    if logs["epoch"] == 5:
+        raise im.StopTraining("another's")
+
+
+def exhausted(model: im.Sequential, logs: dict[str, Any]) -> None:
+    if logs["epoch"] == 5:
+        raise MemoryError
+
+
+def broken(model: im.Sequential, logs: dict[str, Any]) -> None:
+    raise LookupError("at the end")
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [
+        (LambdaCallback(stop_by_exception), None),
+        (LambdaCallback(exhausted), MemoryError),
+        (LambdaCallback(on_train_end=broken), LookupError),
+    ],
+    ids=["StopTraining", "no memory", "at the end"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_what_others_raise_keeps_the_best_state_from_nothing(
+    other: Any, error: Any, first: bool
+) -> None:
+    model, plain = regressor(), regressor()
+    stopping = EarlyStopping("score", mode="min")
+    callbacks = [other, stopping] if first else [stopping, other]
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        model.fit(X, Y, epochs=7, callbacks=[*callbacks, Scripted(3, 1, 2, 2, 2, 2, 2)])
+    plain.fit(X, Y, epochs=2)
+    assert everything(model) == everything(plain)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
+def test_the_best_state_wins_over_the_last_finished_step(error: Any) -> None:
+    """In the middle of an epoch steps of it are done already."""
+    calls = 0
+
+    def loss(outputs: Any, targets: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 4 * 4 + 3:  # the third batch of the fifth epoch
+            raise error
+        return squares(outputs, targets)
+
+    model, plain = regressor(loss=loss), regressor(loss=squares)
+    with pytest.raises(error):
+        model.fit(
+            X,
+            Y,
+            epochs=9,
+            batch_size=16,
+            callbacks=[Scripted(3, 1, 2, 2, 2), EarlyStopping("score", mode="min")],
+        )
+    assert calls == 4 * 4 + 3
+    plain.fit(X, Y, epochs=2, batch_size=16)
+    assert everything(model) == everything(plain)
+    assert model.history is not None
+    assert len(model.history) == 4

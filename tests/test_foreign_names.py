@@ -56,6 +56,13 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], list[str]]] = [
     (im.Linear, {"activation": "relu"}, ["im.ReLU()"]),
     (im.Conv2d, {"filters": 3, "strides": 2}, ["'out_channels'", "no 'strides'", "'stride'"]),
     (im.MaxPool2d, {"pool_size": 2}, ["MaxPool2d ", "called 'kernel_size'"]),
+    (im.Checkpoint, {"filepath": "model"}, ["Checkpoint ", "called 'path'"]),
+    (im.Checkpoint, {"path": "a", "save_best_only": True}, ["monitor='val_loss'"]),
+    (im.Checkpoint, {"path": "a", "save_freq": 2}, ["called 'every'"]),
+    (im.Checkpoint, {"path": "a", "save_weights_only": True}, ["safetensors"]),
+    (im.CSVLogger, {"filename": "a", "append": True}, ["called 'path'", "resume=True"]),
+    (im.EarlyStopping, {"n_iter_no_change": 3}, ["called 'patience'"]),
+    (im.ReduceLROnPlateau, {"min_delta": 0.1}, ["ReduceLROnPlateau ", "called 'threshold'"]),
     (im.Dropout, {"rate": 0.5}, ["Dropout ", "called 'p'"]),
     (im.ReLU, {"inplace": True}, ["ReLU ", "leave it out", "it takes none"]),
     (im.Flatten, {"input_shape": (8, 8)}, ["Flatten ", "X has it"]),
@@ -208,6 +215,7 @@ def test_arguments_lead_to_what_exists() -> None:
 
     specs = [getattr(module, n) for module in (layers, losses, optimizers) for n in module.__all__]
     public = [*specs, im.MLP, im.Sequential, im.Sequential.fit, im.LeNet5]
+    public += [im.Checkpoint, im.EarlyStopping, im.ReduceLROnPlateau]
     names = {name for thing in public for name in inspect.signature(thing).parameters}
     assert {ours for listed in foreign.ARGUMENTS.values() for ours in listed} <= names
 

@@ -193,6 +193,17 @@ def test_two_checkpoints_know_of_each_other(tmp_path: Path) -> None:
     assert files[0] == files[1] == ["best1", "best2", "best3", "best6", "last"]
 
 
+def test_copies_of_a_loaded_model_resume_apart(tmp_path: Path) -> None:
+    """A callback may change the arrays of its state."""
+    regressor().fit(X, Y, epochs=3, callbacks=callbacks(tmp_path))
+    loaded = im.load(tmp_path / "model.safetensors")
+    found = []
+    for twin in (loaded.copy(), loaded):
+        history = twin.fit(X, Y, epochs=6, callbacks=callbacks(tmp_path), resume=True)
+        found.append((everything(twin), history["total"].tolist()))
+    assert found[0] == found[1]
+
+
 # What resume means without a checkpoint
 
 

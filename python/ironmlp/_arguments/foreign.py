@@ -21,6 +21,8 @@ ARGUMENTS = {
     "dilation_rate": ("dilation",),
     "epoch": ("epochs",),
     "epsilon": ("eps",),
+    "filename": ("path",),
+    "filepath": ("path",),
     "filters": ("out_channels",),
     "hidden": ("layer_sizes",),
     "hidden_layer_sizes": ("layer_sizes",),
@@ -41,7 +43,9 @@ ARGUMENTS = {
     "loss_function": ("loss",),
     "max_epochs": ("epochs",),
     "max_iter": ("epochs",),
+    "min_delta": ("threshold",),
     "n_epochs": ("epochs",),
+    "n_iter_no_change": ("patience",),
     "n_jobs": ("n_threads",),
     "nb_epoch": ("epochs",),
     "nesterovs_momentum": ("nesterov",),
@@ -55,6 +59,7 @@ ARGUMENTS = {
     "random_state": ("seed",),
     "rate": ("p",),
     "sample_weights": ("sample_weight",),
+    "save_freq": ("every",),
     "size_average": ("reduction",),
     "sizes": ("layer_sizes",),
     "slope": ("negative_slope",),
@@ -83,6 +88,7 @@ PLACES = {
     "alpha": DECAY,
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
+    "append": "fit(..., resume=True) goes on with the file, any other fit begins it anew",
     "batch_size": FIT.format("batch_size=32"),
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
@@ -95,6 +101,8 @@ PLACES = {
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
     "cross_entropy takes logits always",
+    "initial_epoch": "epochs count from the model's birth, and fit(..., epochs=100, resume=True) "
+    "trains up to 100 in all",
     "inplace": NOTHING,
     "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
     "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
@@ -112,6 +120,9 @@ PLACES = {
     "patience": STOPPING,
     "reduction": "it belongs to the loss: im.MSE(reduction='sum')",
     "sample_weight": FIT.format("sample_weight=..."),
+    "save_best_only": "im.Checkpoint(path, monitor='val_loss') writes what is better alone",
+    "save_weights_only": "a file holds all that goes on, and safetensors.numpy.load_file takes its "
+    "tensors alone",
     "seed": MODEL.format("seed=0"),
     "shuffle": FIT.format("shuffle=False"),
     "steps_per_epoch": FIT.format("steps_per_epoch=100"),

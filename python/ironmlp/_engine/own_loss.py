@@ -48,7 +48,7 @@ def own_targets(targets: Any, dtype: str, width: int) -> Any:
 
 def call_loss(function: LossFunction, outputs: Array, *arguments: Any) -> tuple[float, Array]:
     """The loss and its gradient by the outputs, checked."""
-    returned = function(outputs, *arguments)
+    returned: Any = function(outputs, *arguments)
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise TypeError(
             f"the loss function returned {returned!r}, it must return a tuple: the loss and its "

@@ -3,6 +3,7 @@ of a `Checkpoint` tells for it."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -68,11 +69,12 @@ class Resumption:
         """Give the callbacks back what they have remembered."""
         if self.past is not None and self.past.callbacks:
             for callback, kept in zip(self.callbacks, self.past.callbacks, strict=True):
-                callback.set_state(kept["state"])
+                # Copies of the model have this past too, and a callback may change what it gets.
+                callback.set_state(copy.deepcopy(kept["state"]))
 
     def present(self, columns: Mapping[str, Any], epochs: list[int], stop: tuple[str, str]) -> Any:
         """What a file is to hold of the training at the end of an epoch."""
-        states = [{**identity(callback), "state": callback.state()} for callback in self.callbacks]
+        states = [{**identity(one), "state": state_of(one)} for one in self.callbacks]
         return Past(dict(self.settings), states, History(columns, epochs, *stop), 0).value()
 
 
@@ -138,6 +140,13 @@ def checksum(values: Any) -> str:
     for array in values if isinstance(values, tuple) else (values,):
         found = zlib.crc32(np.ascontiguousarray(array).tobytes(), found)
     return f"{found:08x}"
+
+
+def state_of(callback: Callback) -> dict[str, Any]:
+    state: Any = callback.state()
+    if not isinstance(state, dict):
+        raise TypeError(f"state of {callback!r} gave {state!r:.60}, it must be a dict")
+    return state
 
 
 def identity(callback: Callback) -> dict[str, Any]:

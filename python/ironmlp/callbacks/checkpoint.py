@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import choice, size
 from ironmlp.callbacks.base import CHECKPOINT, Callback, Logs, Model, remembered
 from ironmlp.callbacks.monitor import Monitor
@@ -37,6 +38,7 @@ class Checkpoint(Callback):
 
     _rank = CHECKPOINT
 
+    @explains_keywords
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp.callbacks.base import LOGGER, Callback, Logs, Model, number
 
 # The cells of an epoch by the names of their columns.
@@ -33,6 +34,7 @@ class CSVLogger(Callback):
 
     _rank = LOGGER
 
+    @explains_keywords
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fsdecode(os.fspath(path))
         self._forget()

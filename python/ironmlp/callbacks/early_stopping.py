@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import count, flag, real
 from ironmlp.callbacks.base import READER, Callback, Logs, Model, StopTraining, remembered
 from ironmlp.callbacks.monitor import Monitor
@@ -40,6 +41,7 @@ class EarlyStopping(Callback):
 
     _rank = READER
 
+    @explains_keywords
     def __init__(
         self,
         monitor: str = "auto",

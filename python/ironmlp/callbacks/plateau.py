@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+from ironmlp._arguments.keywords import explains_keywords
 from ironmlp._arguments.values import count, real
 from ironmlp._environment import computed
 from ironmlp.callbacks.base import READER, Callback, Logs, Model, remembered
@@ -32,6 +33,7 @@ class ReduceLROnPlateau(Callback):
 
     _rank = READER
 
+    @explains_keywords
     def __init__(
         self,
         monitor: str = "auto",

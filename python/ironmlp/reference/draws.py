@@ -10,7 +10,7 @@ import numpy as np
 
 from .specs import Array
 
-WEIGHT, BIAS, SHUFFLE, DROPOUT = 1, 2, 3, 4
+WEIGHT, BIAS, SHUFFLE, DROPOUT, SPLIT = 1, 2, 3, 4, 5
 
 
 def words(count: int, seed: int, purpose: int, layer: int = 0, row: int = 0, step: int = 0) -> Any:
@@ -50,12 +50,36 @@ INITIALIZERS: dict[str, tuple[Any, Callable[[int, int], float], Any]] = {
 
 
 def shuffled(n: int, seed: int, epoch: int) -> Array:
-    """The order of the rows in an epoch, (n,): Fisher and Yates, one word for each swap."""
-    order, swaps = np.arange(n), words(n - 1, seed, SHUFFLE, step=epoch).tolist()
+    """The order of the rows in an epoch, (n,)."""
+    return swapped(n, seed, SHUFFLE, epoch)
+
+
+def swapped(n: int, seed: int, purpose: int, step: int = 0) -> Array:
+    """0, 1, ..., n - 1 in random order: Fisher and Yates, one word for each swap."""
+    order, swaps = np.arange(n), words(n - 1, seed, purpose, step=step).tolist()
     for i, word in zip(range(n - 1, 0, -1), swaps, strict=True):
         j = word * (i + 1) >> 64  # in 0..i
         order[i], order[j] = order[j], order[i]
     return order
+
+
+def held_out(classes: Array, share: float, seed: int) -> Array:
+    """The rows that `validation_split` holds out, ascending: of each class its share, but one.
+
+    `classes` (n,) numbers the class of each row; all are 0 where y has no classes, -1 is that of
+    ignored rows, of which none needs to stay.
+    """
+    n, count = len(classes), math.ceil(share * len(classes))
+    found, sizes = np.unique(classes, return_counts=True)
+    most = sizes - (found >= 0) if len(found) > 1 or found[0] else sizes
+    quotas = np.minimum(sizes * count // n, most)
+    by_remainder = np.argsort(-(sizes * count % n), kind="stable")
+    while quotas.sum() < count:
+        for place in by_remainder[quotas[by_remainder] < most[by_remainder]]:
+            quotas[place] += quotas.sum() < count
+    order = swapped(n, seed, SPLIT)
+    rows = [order[classes[order] == c][:quota] for c, quota in zip(found, quotas, strict=True)]
+    return np.sort(np.concatenate(rows))
 
 
 def dropout_mask(shape: tuple[int, int], p: float, seed: int, layer: int, step: int) -> Array:

@@ -73,3 +73,25 @@ def numbers(answers: Array) -> Array:
     for row in np.flatnonzero(np.isnan(answers).any(axis=1)):
         raise ValueError(f"row {row} of X gives NaN")
     return answers
+
+
+def classes_of(targets: Array, loss: Any) -> Array:
+    """The number of each row's class, (n,), -1 of an ignored one; 0 where there are no classes."""
+    if kind(loss) == "CrossEntropy" and targets.ndim == 1:
+        return np.where(np.equal(targets, loss.ignore_index), -1, targets)
+    two = kind(loss) == "BinaryCrossEntropy" and targets.shape[1] == 1
+    if two and bool(np.all((targets == 0) | (targets == 1))):
+        return targets[:, 0].astype(np.int64)
+    return np.zeros(len(targets), np.int64)
+
+
+def class_weights(class_weight: Any, numbers: Array, classes: Array) -> Array:
+    """The factor of each row, (n,): "balanced" is n / (K count), K classes being there, and a dict
+    names labels."""
+    counted = numbers >= 0
+    if class_weight == "balanced":
+        counts = np.bincount(numbers[counted])
+        factors = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    else:
+        factors = np.array([float(class_weight.get(c, 1.0)) for c in classes.tolist()])
+    return np.where(counted, factors[numbers], 1.0)

@@ -98,7 +98,7 @@ def row_weights(weight: Any, n: int) -> Array:
 def reduced(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple[float, Array]:
     """The loss of a batch, and its derivative by the outputs y, (n, K)."""
     if kind(loss) not in LOSSES:  # the user's own function
-        value, grad = loss(y, t)
+        value, grad = loss(y, t) if weight is None else loss(y, t, weight)
         return float(value), silent(np.asarray)(grad, y.dtype)
     return weighed(y, t, weight, loss, reduction)
 
@@ -120,7 +120,7 @@ def mean(y: Array, t: Array, weight: Any, loss: Any) -> tuple[float, float]:
     """The mean loss of a batch, and how much it counts beside those of other batches."""
     value = reduced(y, t, weight, loss, "mean")[0]
     if kind(loss) not in LOSSES:
-        return value, float(len(y))
+        return value, float(np.sum(row_weights(weight, len(y))))
     return value, counted(y, t, weight, loss)
 
 
@@ -130,9 +130,20 @@ def counted(y: Array, t: Array, weight: Any, loss: Any) -> float:
 
 
 @silent
-def r2(y: Array, t: Array) -> float:
-    """1 - sum (y - t)^2 / sum (t - mean t)^2, its mean over the outputs; a constant target counts 1
-    if it is met exactly, else 0."""
-    spread, rest = ((t - t.mean(axis=0)) ** 2).sum(axis=0), ((t - y) ** 2).sum(axis=0)  # (K,)
+def accuracy(right: Array, weight: Any) -> float:
+    """The share of what is right, (n,) or (n, K), by the weights of the rows."""
+    weight = relative(row_weights(weight, len(right)))
+    hits = right.reshape(len(right), -1).mean(axis=1)
+    return float(np.sum(weight * hits) / np.sum(weight)) if np.any(weight) else 0.0
+
+
+@silent
+def r2(y: Array, t: Array, weight: Any = None) -> float:
+    """1 - sum w (y - t)^2 / sum w (t - mean t)^2, its mean over the outputs; a constant target
+    counts 1 if it is met exactly, else 0."""
+    weight = relative(row_weights(weight, len(t)))[:, None]
+    centre = np.sum(weight * t, axis=0) / max(float(np.sum(weight)), 1e-300)
+    spread = (weight * (t - centre) ** 2).sum(axis=0)  # (K,)
+    rest = (weight * (t - y) ** 2).sum(axis=0)
     each = np.where(spread > 0, 1.0 - rest / np.where(spread > 0, spread, 1.0), rest == 0)
     return float(each.mean())

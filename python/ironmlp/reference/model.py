@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .draws import shuffled
-from .labels import numbers, probabilities, read
-from .losses import mean, r2, reduced, relative, row_weights
+from .draws import held_out, shuffled
+from .labels import class_weights, classes_of, numbers, probabilities, read
+from .losses import LOSSES, accuracy, mean, r2, reduced, relative, row_weights
 from .network import Network
 from .specs import Array, kind
 from .standard import standardized
@@ -65,40 +65,65 @@ class Sequential(Network):
 
     def fit(
         self, X: Any, y: Any, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        sample_weight: Any = None, classes: Any = None, callbacks: Iterable[Any] = (),
-        verbose: Any = "auto", log_every: int = 0, check_finite: bool = True,
+        sample_weight: Any = None, classes: Any = None, class_weight: Any = None,
+        validation_data: Any = None, validation_split: float = 0.0, validation_freq: int = 1,
+        metrics: str = "auto", callbacks: Iterable[Any] = (), verbose: Any = "auto",
+        log_every: int = 0, check_finite: bool = True,
     ) -> dict[str, Array]:  # fmt: skip
-        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), and what
-        callbacks log. `history` is the same, also after an exception.
+        """Train for `epochs` more; returns the mean loss of each as "loss", (epochs,), those of
+        validation, and what callbacks log. `history` is the same, also after an exception.
 
         A batch's loss is that before its update, and counts as much as its rows' weights.
         `classes` lists all labels in the order of the outputs, for a y that may lack some.
+        `metrics` is "auto" alone.
         """
         X, known = np.asarray(X), (self.classes_, self.flat, self.standards, self.steps)
-        if not self.standards:
-            self._learn(X, y)
-        targets, self.flat = self._targets(y, True, classes), np.ndim(y) == 1
         n = len(X)
-        weight = row_weights(sample_weight, n)
-        shares = relative(weight)
-        size = n if batch_size is None else min(batch_size, n)
+        targets = None if self.standardize_y else self._targets(y, True, classes)
+        numbered = np.zeros(n, int) if targets is None else classes_of(targets, self.loss)
+        held = last = np.arange(n - math.ceil(validation_split * n), n)
+        if validation_split and shuffle:
+            held = held_out(numbered, validation_split, self.seed)
+        trained = np.setdiff1d(np.arange(n), held)
+        if not self.standards:
+            self._learn(X[trained], np.asarray(y)[trained])
+        if targets is None:
+            targets = self._targets(y)
+        self.flat = np.ndim(y) == 1
+        weight = None if sample_weight is None else row_weights(sample_weight, n)
+        if last.size:
+            validation_data = X[held], np.asarray(y)[held], at(weight, held)
+        if class_weight is not None:
+            labels = np.arange(2) if self.classes_ is None else self.classes_
+            factors = class_weights(class_weight, numbered[trained], labels)
+            weight = row_weights(weight, n).copy()
+            weight[trained] *= factors
+        shares = None if weight is None else relative(weight)
+        size = len(trained) if batch_size is None else min(batch_size, len(trained))
 
-        def epoch() -> float:
-            order = shuffled(n, self.seed, self.epoch) if shuffle and size < n else np.arange(n)
+        def epoch() -> dict[str, float]:
+            order = trained
+            if shuffle and size < len(trained):
+                order = trained[shuffled(len(trained), self.seed, self.epoch)]
             total, weights = 0.0, 0.0
-            for start in range(0, n, size):  # the last batch may be short
+            for start in range(0, len(order), size):  # the last batch may be short
                 rows = order[start : start + size]
-                found = self._step(X[rows], targets[rows], weight[rows], True)
+                found = self._step(X[rows], targets[rows], at(weight, rows), True)
                 if not math.isfinite(found["loss"]):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
-                loss, counts = mean(y_rows, targets[rows], shares[rows], self.loss)
+                loss, counts = mean(y_rows, targets[rows], at(shares, rows), self.loss)
                 total, weights = total + counts * loss, weights + counts
                 self.apply_gradients(self._keyed(found))
             if not self.is_finite():
                 raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
-            return total / weights if weights else 0.0
+            logs = {"loss": total / weights if weights else 0.0}
+            if validation_data is None:
+                return logs
+            scores = self.evaluate(*validation_data[:2], sample_weight=[*validation_data, None][2])
+            due = self.epoch % validation_freq == 0
+            return logs | {f"val_{k}": value if due else math.nan for k, value in scores.items()}
 
         self.stop_training = False
         try:
@@ -136,15 +161,25 @@ class Sequential(Network):
         chosen = self._chosen(X)
         return chosen if self.classes_ is None else self.classes_[chosen]
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+    def evaluate(
+        self, X: Any, y: Any, *, sample_weight: Any = None, metrics: str = "auto"
+    ) -> dict[str, float]:
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
         t, outputs = self._targets(y), numbers(self(X))
-        result = {"loss": mean(self._tensors(X, False)[-1], t, None, self.loss)[0]}
+        result = {"loss": mean(self._tensors(X, False)[-1], t, sample_weight, self.loss)[0]}
         if kind(self.loss) == "CrossEntropy":
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
             right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
-            return result | {"accuracy": float(right[kept].mean())}
+            return result | {"accuracy": accuracy(right[kept], at(sample_weight, kept))}
         if kind(self.loss) == "BinaryCrossEntropy":
             right = self._chosen(X).reshape(t.shape) == (t > 0.5)
-            return result | {"accuracy": float(right.mean())}
-        return result | {"r2": r2(outputs, np.asarray(y).reshape(outputs.shape))}
+            return result | {"accuracy": accuracy(right, sample_weight)}
+        if kind(self.loss) not in LOSSES:
+            return result
+        wanted = np.asarray(y).reshape(outputs.shape)
+        return result | {"r2": r2(outputs, wanted, sample_weight)}
+
+
+def at(weight: Any, rows: Array) -> Any:
+    """The weights of these rows, if there are any."""
+    return None if weight is None else np.asarray(weight)[rows]

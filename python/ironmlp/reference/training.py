@@ -12,7 +12,7 @@ Logs = dict[str, Any]
 
 
 class Training:
-    """Some epochs of a model, each of which `epoch()` trains and gives the mean loss of.
+    """Some epochs of a model, each of which `epoch()` trains and gives the numbers of.
 
     A callback is a function f(model, logs) for the ends of epochs, or an object with any of the
     methods on_train_begin, on_epoch_begin, on_epoch_end and on_train_end (model, logs). There is
@@ -20,7 +20,7 @@ class Training:
     """
 
     def __init__(
-        self, model: Any, epochs: int, epoch: Callable[[], float], callbacks: Iterable[Any]
+        self, model: Any, epochs: int, epoch: Callable[[], Logs], callbacks: Iterable[Any]
     ) -> None:
         self.model, self.epochs, self.epoch = model, epochs, epoch
         # ironmlp's own say with `_rank` that they read what the others log.
@@ -36,7 +36,7 @@ class Training:
                 logs: Logs = {"epoch": self.model.epoch}
                 self.tell("on_epoch_begin", logs)
                 if not self.stopped:
-                    logs["loss"] = self.epoch()
+                    logs |= self.epoch()
                     self.finished.append(logs)
                     self.tell("on_epoch_end", logs)
         except BaseException as error:
