@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::array::{Float, Held};
 use super::data::{Inputs, finite_for};
@@ -13,10 +14,11 @@ use super::output::array;
 use super::own_loss::{self, called};
 use super::route::Key;
 use super::shared::Typed;
+use super::validation::outputs_of;
 use crate::error::{Error, Result};
 use crate::network::{Spec, State, Task};
 use crate::runtime::memory;
-use crate::training::{self, Data, Sampler};
+use crate::training::{self, Column, Columns, Data, Sampler};
 
 const NO_STREAM: &str = "the run has its batches, and is no stream";
 
@@ -33,6 +35,8 @@ impl<T: Float> Drop for Trainer<T> {
 pub struct TypedRun<T: Float> {
     run: Held<training::TrainingRun<'static, T>>,
     key: Key,
+    /// Of the plan that validates.
+    watch_key: Option<Key>,
     epochs: usize,
     /// Whether the last step ended an epoch, which the next is to say.
     ended: bool,
@@ -45,9 +49,20 @@ impl<T: Float> TypedRun<T> {
         py: Python<'_>,
         model: Arc<Typed<T>>,
         inputs: Inputs,
-        course: &Course,
+        course: Course,
     ) -> PyResult<Self> {
-        let rows = inputs.rows();
+        let x = (inputs.rows(), inputs.x.image());
+        let (threads, route) = (model.threads()?, model.route());
+        let (plans, isa) = (&model.plans, model.plans.isa);
+        let prepared = course.validation.map(|validation| validation.prepare(py, &model, x));
+        let (mut prepared, own_x) = match prepared.transpose()? {
+            Some((prepared, own_x)) => (Some(prepared), own_x),
+            None => (None, None),
+        };
+        let trained = prepared.as_mut().map(|prepared| std::mem::take(&mut prepared.trained));
+        let trained = trained.unwrap_or_default();
+        let watch_key = prepared.as_ref().map(|prepared| prepared.key);
+        let rows = if trained.is_empty() { x.0 } else { trained.len() };
         let batch = match course.batch_size {
             Some(0) => {
                 return Err(Error::Value("batch_size is 0, it must be at least 1".into()).into());
@@ -55,33 +70,44 @@ impl<T: Float> TypedRun<T> {
             Some(size) if size < rows => size,
             _ => rows,
         };
-        let key = Key::exactly(Task::Train, (batch, inputs.x.image()), model.route());
+        let key = Key::exactly(Task::Train, (batch, x.1), route);
         let key = if inputs.targets.is_none() { key.general() } else { key };
-        let threads = model.threads()?;
-        let (plans, isa) = (&model.plans, model.plans.isa);
         let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
         let (targets, weights) = compute(py, || {
             let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
             Ok((inputs.targets(&plans.spec, isa, y)?, inputs.weights()?))
         })?;
-        let run = inputs.x.hold(|source| {
+        let run = inputs.x.hold(own_x, |source, own_source| {
             Ok(compute(py, || {
                 if course.check_finite {
                     finite_for::<T>(isa, threads, &source, standards.as_deref())?;
                 }
+                let validation = prepared.map(|prepared| {
+                    prepared.validation(plans, threads, own_source, course.check_finite)
+                });
+                let validation = validation.transpose()?;
                 let plan = plans.plan(key)?;
                 let workspace = plans.workspace(key, &plan, batch)?;
                 let mut data = Data { source, targets, weights, standards, copied: None };
                 if course.epochs > 1 {
                     data = data.standardized(isa)?;
                 }
-                let sampler = Sampler::new(rows, batch, course.shuffle)?;
-                training::TrainingRun::new(plan, workspace, data, sampler, course.epochs, threads)
+                let sampler = match trained.is_empty() {
+                    true => Sampler::new(rows, batch, course.shuffle)?,
+                    false => Sampler::among(trained, batch, course.shuffle)?,
+                };
+                let epochs = course.epochs;
+                let run =
+                    training::TrainingRun::new(plan, workspace, data, sampler, epochs, threads)?;
+                Ok(match validation {
+                    Some(validation) => run.validated(validation),
+                    None => run,
+                })
             })?)
         })?;
         model.access.begin_training(py)?;
         let (epochs, trainer) = (course.epochs, Trainer(model));
-        Ok(Self { run, key, epochs, ended: false, trainer })
+        Ok(Self { run, key, watch_key, epochs, ended: false, trainer })
     }
 }
 
@@ -95,6 +121,7 @@ impl<T: Float> Training for TypedRun<T> {
         Progress {
             epochs: self.epochs,
             losses: run.losses(),
+            validation: run.validation().map_or(&[], |validation| validation.columns()),
             batches_done: run.batches_done(),
             batches: run.batches(),
         }
@@ -164,11 +191,24 @@ impl<T: Float> Training for TypedRun<T> {
         Err(Error::Type(NO_STREAM.into()).into())
     }
 
-    fn close(self: Box<Self>) -> Vec<f64> {
-        let Self { run, key, trainer, .. } = *self;
-        let (workspace, losses) = run.end(training::TrainingRun::into_parts);
-        trainer.0.plans.keep(key, workspace);
-        losses
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.run.get().validation().map(|validation| outputs_of(py, validation)).transpose()
+    }
+
+    fn close(self: Box<Self>) -> (Vec<f64>, Columns) {
+        let Self { run, key, watch_key, trainer, .. } = *self;
+        let plans = &trainer.0.plans;
+        run.end(|run| {
+            let (workspace, losses, validation) = run.into_parts();
+            plans.keep(key, workspace);
+            let mut columns = [None, None];
+            if let (Some(key), Some(validation)) = (watch_key, validation) {
+                let (workspace, found) = validation.into_parts();
+                plans.keep(key, workspace);
+                columns = found;
+            }
+            (losses, columns)
+        })
     }
 }
 
@@ -181,7 +221,13 @@ pub struct Run(Mutex<RunState>);
 
 enum RunState {
     Open(Box<dyn Training>),
-    Closed { epochs: usize, losses: Vec<f64>, batches_done: usize, batches: usize },
+    Closed {
+        epochs: usize,
+        losses: Vec<f64>,
+        validation: Columns,
+        batches_done: usize,
+        batches: usize,
+    },
 }
 
 impl RunState {
@@ -195,9 +241,13 @@ impl RunState {
     fn progress(&self) -> Progress<'_> {
         match self {
             Self::Open(training) => training.progress(),
-            Self::Closed { epochs, losses, batches_done, batches } => {
-                Progress { epochs: *epochs, losses, batches_done: *batches_done, batches: *batches }
-            }
+            Self::Closed { epochs, losses, validation, batches_done, batches } => Progress {
+                epochs: *epochs,
+                losses,
+                validation,
+                batches_done: *batches_done,
+                batches: *batches,
+            },
         }
     }
 }
@@ -322,6 +372,26 @@ impl Run {
         })
     }
 
+    /// What was found of the rows that validate: "val_loss", unless the loss is in Python, and
+    /// "val_accuracy" or "val_r2" if it was wanted, for epochs as of `losses`; NaN where none was due.
+    fn validation<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyDict>> {
+        entry(|| {
+            let found = PyDict::new(py);
+            for Column { name, values } in self.stage()?.progress().validation.iter().flatten() {
+                let values = memory::copied(values.get(start..).unwrap_or(&[]))?;
+                let count = values.len();
+                found.set_item(format!("val_{name}"), array(py, values, &[count])?)?;
+            }
+            Ok(found)
+        })
+    }
+
+    /// The outputs (n, K) of the rows that validate, at the last epoch that was due; None without such
+    /// rows.
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        entry(|| self.stage()?.open()?.validation_outputs(py))
+    }
+
     /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
     /// context manager written in Python: no Ctrl-C comes between a run and its close.
     fn __enter__(slf: Py<Self>) -> PyResult<Py<Self>> {
@@ -343,12 +413,15 @@ impl Run {
         entry(|| {
             let mut stage = self.stage()?;
             let Progress { epochs, batches_done, batches, .. } = stage.progress();
-            let closed = RunState::Closed { epochs, losses: Vec::new(), batches_done, batches };
-            match std::mem::replace(&mut *stage, closed) {
-                RunState::Open(training) => {
-                    let losses = training.close();
-                    *stage = RunState::Closed { epochs, losses, batches_done, batches };
-                }
+            let closed = |(losses, validation)| RunState::Closed {
+                epochs,
+                losses,
+                validation,
+                batches_done,
+                batches,
+            };
+            match std::mem::replace(&mut *stage, closed((Vec::new(), [None, None]))) {
+                RunState::Open(training) => *stage = closed(training.close()),
                 closed => *stage = closed,
             }
             Ok(())

@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::array::Float;
+use super::array::{Float, Held};
 use super::data::Inputs;
 use super::entry::{change, compute};
 use super::network::{Call, Progress, Training};
 use super::own_loss;
+use super::route::Key;
 use super::run::Trainer;
 use super::shared::Typed;
+use super::validation::{Watching, outputs_of};
 use crate::error::{Error, Result};
 use crate::network::{Spec, State, Task};
-use crate::training::{Data, StreamRun};
+use crate::training::{Columns, Data, StreamRun, Validation};
 
 /// A run over batches that come one by one.
 pub struct TypedStream<T: Float> {
@@ -25,6 +27,8 @@ pub struct TypedStream<T: Float> {
     check_finite: bool,
     /// What the next step is made of.
     taken: Option<Inputs>,
+    /// With the key of its plan.
+    validation: Option<(Key, Held<Validation<'static, T>>)>,
     trainer: Trainer<T>,
 }
 
@@ -34,12 +38,15 @@ impl<T: Float> TypedStream<T> {
         model: Arc<Typed<T>>,
         (epochs, steps, batches): (usize, Option<usize>, usize),
         check_finite: bool,
+        validation: Option<Watching>,
     ) -> PyResult<Self> {
+        let validation = validation.map(|validation| validation.held(py, &model, check_finite));
+        let validation = validation.transpose()?;
         model.check_standards(&*model.access.read(py)?)?;
         let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
-        Ok(Self { run, epochs, batches, check_finite, taken: None, trainer })
+        Ok(Self { run, epochs, batches, check_finite, taken: None, validation, trainer })
     }
 
     fn taken(&mut self) -> Result<Inputs> {
@@ -66,7 +73,9 @@ impl<T: Float> Training for TypedStream<T> {
     fn progress(&self) -> Progress<'_> {
         let (epochs, batches) = (self.epochs, self.batches);
         let (losses, batches_done) = (self.run.losses(), self.run.batches_done());
-        Progress { epochs, losses, batches_done, batches }
+        let validation = self.validation.as_ref().map(|(_, held)| held.get());
+        let validation = validation.map_or(&[][..], |validation| validation.columns());
+        Progress { epochs, losses, validation, batches_done, batches }
     }
 
     fn advance(&mut self, _py: Python<'_>, _deadline: Instant, _stop: bool) -> PyResult<bool> {
@@ -130,13 +139,35 @@ impl<T: Float> Training for TypedStream<T> {
     }
 
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()> {
-        let run = &mut self.run;
+        let (run, threads) = (&mut self.run, self.trainer.0.threads()?);
+        let validation = self.validation.as_mut().map(|(_, held)| held.get_mut());
         let mut state = self.trainer.0.access.write(py)?;
         let state: &mut State<T> = &mut state;
-        Ok(change(py, || run.end_epoch(state))?)
+        Ok(change(py, || {
+            run.end_epoch(state)?;
+            if let Some(validation) = validation {
+                validation.end_epoch(threads, state, None, run.losses().len())?;
+            }
+            Ok(())
+        })?)
     }
 
-    fn close(self: Box<Self>) -> Vec<f64> {
-        self.run.into_losses()
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.validation {
+            None => Ok(None),
+            Some((_, validation)) => outputs_of(py, validation.get()).map(Some),
+        }
+    }
+
+    fn close(self: Box<Self>) -> (Vec<f64>, Columns) {
+        let Self { run, validation, trainer, .. } = *self;
+        let columns = validation.map(|(key, held)| {
+            held.end(|validation| {
+                let (workspace, columns) = validation.into_parts();
+                trainer.0.plans.keep(key, workspace);
+                columns
+            })
+        });
+        (run.into_losses(), columns.unwrap_or([None, None]))
     }
 }

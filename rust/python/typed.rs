@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList};
 use super::array::{Float, View};
 use super::data::{Inputs, finite, finite_for, tensors};
 use super::entry::{change, compute};
-use super::network::{Call, Counters, Course, Gradients, Network, Predict, Training};
+use super::network::{Call, Counters, Course, Evaluation, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
@@ -17,10 +17,12 @@ use super::run::TypedRun;
 use super::shared::{Typed, batch};
 use super::state;
 use super::stream::TypedStream;
+use super::validation::Watching;
 use crate::error::Error;
 use crate::kernels::gather;
 use crate::network::{Head, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
+use crate::training::{Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -169,16 +171,24 @@ impl<T: Float> Network for Typed<T> {
         }
     }
 
-    fn loss(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
-        let threads = self.threads()?;
+    fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
+        let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
+        let shape = [inputs.rows(), spec.out_features()];
+        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
-        Ok(compute(py, || {
+        let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
-            let rows = data.rows();
-            self.plans.run(self.key(Task::Forward, &inputs.x), rows, |plan, workspace| {
-                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
-            })
-        })?)
+            let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
+            let key = self.key(Task::Forward, &inputs.x);
+            let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
+                let (batch, score) = (data.all(), Some(score));
+                evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
+            })?;
+            Ok((loss, number, outputs))
+        })?;
+        drop(state);
+        let outputs = array(py, outputs, &shape)?;
+        Ok(Evaluation { loss, score: (score.name(), number), outputs })
     }
 
     fn loss_and_grad<'py>(
@@ -306,7 +316,7 @@ impl<T: Float> Network for Typed<T> {
         self: Arc<Self>,
         py: Python<'_>,
         inputs: Inputs,
-        course: &Course,
+        course: Course,
     ) -> PyResult<Box<dyn Training>> {
         Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
     }
@@ -316,8 +326,9 @@ impl<T: Float> Network for Typed<T> {
         py: Python<'_>,
         count: (usize, Option<usize>, usize),
         check_finite: bool,
+        validation: Option<Watching>,
     ) -> PyResult<Box<dyn Training>> {
-        Ok(Box::new(TypedStream::new(py, self, count, check_finite)?))
+        Ok(Box::new(TypedStream::new(py, self, count, check_finite, validation)?))
     }
 
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {

@@ -7,6 +7,7 @@ use super::data::Data;
 use super::sampler::Sampler;
 use super::sums::EpochSums;
 use super::tuning::{CLOCK_FLOPS, LOOK, RESERVED_EPOCHS, STEP_FLOPS};
+use super::validation::Validation;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::network::{Plan, State, StepLoss, Workspace};
@@ -37,6 +38,7 @@ pub struct TrainingRun<'x, T: Elementary> {
     pub(super) batch: usize,
     /// Sums over the epoch's batches so far.
     sums: EpochSums,
+    validation: Option<Validation<'x, T>>,
     /// Whether the workspace has what the way back of the next batch reads.
     pub(super) kept: bool,
     /// When steps that the caller makes one by one were last looked at.
@@ -69,8 +71,15 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
             batch: 0,
             sums: EpochSums::default(),
             kept: false,
+            validation: None,
             looked: Instant::now(),
         })
+    }
+
+    /// The same, which validates at the end of epochs.
+    #[must_use]
+    pub fn validated(self, validation: Validation<'x, T>) -> Self {
+        Self { validation: Some(validation), ..self }
     }
 
     /// Trains until the deadline, or to the end of an epoch if `stop_at_epoch`; at least one step.
@@ -123,7 +132,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let mut unseen = 0.0;
         while !self.done() {
             let ended = if self.sampler.batches() == 1 {
-                let most = if stop_at_epoch { 1 } else { self.epochs - self.losses.len() };
+                let left = self.epochs - self.losses.len();
+                let most = if stop_at_epoch { 1 } else { self.unwatched(state).min(left) };
                 // As many as the look at the clock is apart.
                 let times = most.min(steps_per_look as usize).max(1);
                 self.epochs_of_one(state, times)?;
@@ -134,6 +144,9 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
                 self.train_batch(state)?;
                 self.batch == 0
             };
+            if ended {
+                unseen += self.validate(state)? / CLOCK_FLOPS * steps_per_look;
+            }
             if ended && stop_at_epoch {
                 return Ok(if self.done() { Pause::Done } else { Pause::Epoch });
             }
@@ -158,13 +171,34 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         Ok(loss)
     }
 
-    /// Looks at the state after a batch, if that ended an epoch or the last look was a while ago.
+    /// Validates after a batch that ended an epoch; looks at the state if that did, or if the last look was
+    /// a while ago.
     pub(super) fn look_again(&mut self, state: &State<T>) -> Result<()> {
+        if self.batch == 0 {
+            self.validate(state)?;
+        }
         if self.batch == 0 || self.looked.elapsed() >= LOOK {
             self.look(state)?;
             self.looked = Instant::now();
         }
         Ok(())
+    }
+
+    /// Epochs that may go by until validation wants to see the state.
+    fn unwatched(&self, state: &State<T>) -> usize {
+        let until = self.validation.as_ref().map(|watch| watch.until_due(state.epoch));
+        until.and_then(|epochs| usize::try_from(epochs).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// Validates at the end of an epoch, if it is due; an estimate of the floating-point operations.
+    fn validate(&mut self, state: &State<T>) -> Result<f64> {
+        match &mut self.validation {
+            None => Ok(0.0),
+            Some(validation) => {
+                let (trained, epochs) = (Some(&self.data), self.losses.len());
+                validation.end_epoch(self.threads, state, trained, epochs)
+            }
+        }
     }
 
     /// One step; its mean loss.
@@ -235,6 +269,12 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         &self.losses
     }
 
+    /// What validates, if anything does.
+    #[must_use]
+    pub fn validation(&self) -> Option<&Validation<'x, T>> {
+        self.validation.as_ref()
+    }
+
     /// Finished batches of the present epoch.
     #[must_use]
     pub fn batches_done(&self) -> usize {
@@ -247,9 +287,9 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         self.sampler.batches()
     }
 
-    /// The memory of a step, for the next run, and the mean loss of each finished epoch.
+    /// The memory of a step, for the next run, the mean loss of each finished epoch, and what validated.
     #[must_use]
-    pub fn into_parts(self) -> (Workspace<T>, Vec<f64>) {
-        (self.workspace, self.losses)
+    pub fn into_parts(self) -> (Workspace<T>, Vec<f64>, Option<Validation<'x, T>>) {
+        (self.workspace, self.losses, self.validation)
     }
 }
