@@ -31,6 +31,7 @@ CALLED = {
     "rows": "the number of X's rows",
     "targets": "y's checksum",
     "sample_weight": "sample_weight's checksum",
+    "validation": "what validates (a checksum of its rows, validation_freq, metrics)",
 }
 
 
