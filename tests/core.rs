@@ -26,3 +26,4 @@ mod stages;
 mod standard;
 mod support;
 mod tables;
+mod validation;

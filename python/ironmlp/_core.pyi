@@ -19,7 +19,7 @@ training in another thread, or a defect).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ _Rows: TypeAlias = (
 )
 _Validation: TypeAlias = tuple[_Rows, int, bool]
 _Want: TypeAlias = Literal["value", "grad", "both"]
+_Returned = TypeVar("_Returned")
 _LossOfRows: TypeAlias = Callable[[_Float, NDArray[np.int64] | None], tuple[float, _Array]]
 
 class Config(TypedDict):
@@ -339,10 +340,6 @@ class Model:
     ) -> None:
         """Take over what `standards` returned."""
 
-    def check_finite(self, X: _X) -> None:
-        """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
-        lacks."""
-
     def evaluate(
         self, X: _X, targets: _Array, sample_weight: _Float | None
     ) -> tuple[dict[str, float], _Float]:
@@ -363,6 +360,10 @@ class Model:
         self, X: _X, function: _LossOfRows, training: bool, input_grad: bool
     ) -> tuple[float, list[_Float], _Float | None]:
         """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
+
+    def call_reading(self, function: Callable[..., _Returned], *arguments: Any) -> _Returned:
+        """What a function of the caller's returns for these arguments; while it runs, it may read
+        the model and not change it."""
 
     def backward(
         self, X: _X, grad_output: _Array, training: bool, input_grad: bool
@@ -410,8 +411,8 @@ class Model:
         knows. `validation` is as in `fit`, with rows of its own."""
 
     def predictor(self, max_rows: int, convert: Callable[[Any], _X]) -> Predictor:
-        """A callable with buffers for at most `max_rows` rows; `convert` makes an array or a table
-        of what is neither."""
+        """A callable with buffers for at most `max_rows` rows; `convert` reads what the core does
+        not."""
 
     def _set_route(self, route: str) -> None:
         """For tests: force "general", "unfused", "columns" or "slabs:N" rows; "auto" ends it."""
