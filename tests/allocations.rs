@@ -289,7 +289,7 @@ fn a_call_that_fails_leaves_the_model_as_it_was() {
         let forward = |state: &mut State<f32>| {
             let (plan, mut workspace) = planned(Task::Forward)?;
             let mut outputs = filled(0.0, case.rows * plan.outputs())?;
-            plan.loss(1, state, &mut workspace, &case.batch())?;
+            plan.evaluate(1, state, &mut workspace, &case.batch(), &mut outputs)?;
             plan.forward(1, state, &mut workspace, &case.batch(), false, &mut outputs)
         };
         let gradients = |state: &mut State<f32>| {

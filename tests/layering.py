@@ -35,7 +35,10 @@ SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
 PYTHON_FLOORS = {
     "arguments": ("_environment.py", "_html.py", "_arguments/"),
     "specs": ("layers/", "losses.py", "optimizers.py"),
-    "data": ("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
+    "data": (
+        *("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
+        *("metrics.py", "_metrics/"),
+    ),
     "engine": ("_engine/",),
     "files": ("_files/",),
     "training": ("callbacks/", "history.py", "_training/"),

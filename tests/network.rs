@@ -489,7 +489,8 @@ fn frozen_layers_stay_and_gradients_reach_below_them() {
             let batch = Batch { source, ..batch };
             let plan = Plan::new(&spec, Task::Forward, 10, isa).expect("memory");
             let mut workspace = plan.workspace(10).unwrap();
-            plan.loss(1, &state, &mut workspace, &batch).unwrap().mean
+            let mut outputs = vec![0.0; 10 * 3];
+            plan.evaluate(1, &state, &mut workspace, &batch, &mut outputs).unwrap().mean
         };
         let h = 1e-6;
         let close = |found: f64, up: f64, down: f64| {

@@ -98,7 +98,7 @@ def test_constructors(make: Any, settings: dict[str, Any], words: list[str]) -> 
         ({"learning_rate": 0.1}, ["model.learning_rate"]),
         ({"lr": 0.1}, ["model.learning_rate"]),
         ({"patience": 3}, ["im.EarlyStopping("]),
-        ({"metrics": ["accuracy"]}, ["model.evaluate"]),
+        ({"validation_fraction": 0.1}, ["called 'validation_split'"]),
         ({"bach_size": 5}, ["did you mean 'batch_size'?", "it takes X, y, epochs"]),
     ],
 )
@@ -110,8 +110,9 @@ def test_fit(settings: dict[str, Any], words: list[str]) -> None:
 def test_what_belongs_to_validation_has_a_way() -> None:
     from ironmlp._arguments import foreign
 
-    assert "model.evaluate" in foreign.keyword("validation_data", [])
-    assert "model.evaluate" in foreign.keyword("validation_split", [])
+    for name in ("validation_data", "validation_split", "validation_freq", "metrics"):
+        assert "it belongs to fit" in foreign.keyword(name, [])
+    assert "validation_split=0.1" in foreign.keyword("validation_fraction", [])
 
 
 @pytest.mark.parametrize("name", ["evaluate", "train_on_batch", "loss_and_grad"])

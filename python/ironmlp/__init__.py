@@ -58,6 +58,7 @@ from ironmlp.layers import (
     Tanh,
 )
 from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
+from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
 from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
@@ -99,6 +100,7 @@ __all__ = [
     "LogCosh",
     "Loss",
     "MaxPool2d",
+    "Metric",
     "Mish",
     "Optimizer",
     "ProgressBar",

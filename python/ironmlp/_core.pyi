@@ -18,14 +18,20 @@ training in another thread, or a defect).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Array: TypeAlias = NDArray[Any]
 _Float: TypeAlias = NDArray[np.floating[Any]]
+_Rows: TypeAlias = (
+    tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
+    | tuple[_Array, _Array | None, _Float | None]
+)
+_Validation: TypeAlias = tuple[_Rows, int, bool]
 _Want: TypeAlias = Literal["value", "grad", "both"]
+_Returned = TypeVar("_Returned")
 _LossOfRows: TypeAlias = Callable[[_Float, NDArray[np.int64] | None], tuple[float, _Array]]
 
 class Config(TypedDict):
@@ -72,6 +78,9 @@ class Environment:
 
 def matmul(a: _Float, b: _Float) -> _Float:
     """a (m, k) times b (k, n), both float32 or both float64."""
+
+def split_order(seed: int, rows: int) -> NDArray[np.uint32]:
+    """The rows 0 to `rows` - 1 in the order in which a split with this seed takes them."""
 
 def sigmoid(x: _Float) -> _Float:
     """1 / (1 + exp(-x)) of a float32 or float64 array of any shape."""
@@ -186,6 +195,15 @@ class Run:
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
 
+    def validation(self, start: int) -> dict[str, NDArray[np.float64]]:
+        """What was found of the rows that validate: "val_loss", unless the loss is in Python, and
+        "val_accuracy" or "val_r2" if it was wanted, for epochs as of `losses`; NaN where none was
+        due."""
+
+    def validation_outputs(self) -> _Float | None:
+        """The outputs (n, K) of the rows that validate, at the last epoch that was due; None
+        without such rows."""
+
     def __enter__(self) -> Run:
         """`with run:` closes it at the end. No signal handler runs between C functions, as it may
         in a context manager written in Python: no Ctrl-C comes between a run and its close."""
@@ -294,12 +312,11 @@ class Model:
     ) -> None:
         """Take over what `standards` returned."""
 
-    def check_finite(self, X: _Array) -> None:
-        """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
-        lacks."""
-
-    def loss(self, X: _Array, targets: _Array, sample_weight: _Float | None) -> float:
-        """The mean loss, whatever the loss's reduction, without dropout."""
+    def evaluate(
+        self, X: _Array, targets: _Array, sample_weight: _Float | None
+    ) -> tuple[dict[str, float], _Float]:
+        """The mean "loss", whatever the loss's reduction, without dropout, and "accuracy" or "r2",
+        NaN where outputs say nothing; and the outputs (n, K)."""
 
     def loss_and_grad(
         self,
@@ -315,6 +332,10 @@ class Model:
         self, X: _Array, function: _LossOfRows, training: bool, input_grad: bool
     ) -> tuple[float, list[_Float], _Float | None]:
         """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
+
+    def call_reading(self, function: Callable[..., _Returned], *arguments: Any) -> _Returned:
+        """What a function of the caller's returns for these arguments; while it runs, it may read
+        the model and not change it."""
 
     def backward(
         self, X: _Array, grad_output: _Array, training: bool, input_grad: bool
@@ -341,14 +362,25 @@ class Model:
         batch_size: int | None,
         shuffle: bool,
         check_finite: bool,
+        validation: _Validation | None = None,
     ) -> Run:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
-        order."""
+        order. `validation` is (rows, every, score): what validates after each epoch that is a
+        multiple of `every`, with `score` also by accuracy or r2. The rows are an X, targets and
+        sample_weight of their own, or the second of two lists of rows, the first of which are then
+        trained on."""
 
-    def stream(self, epochs: int, steps: int | None, batches: int, check_finite: bool) -> Run:
+    def stream(
+        self,
+        epochs: int,
+        steps: int | None,
+        batches: int,
+        check_finite: bool,
+        validation: _Validation | None = None,
+    ) -> Run:
         """Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of
         `steps` batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody
-        knows."""
+        knows. `validation` is as in `fit`, with rows of its own."""
 
     def predictor(self, max_rows: int) -> Predictor:
         """A callable with buffers for at most `max_rows` rows."""

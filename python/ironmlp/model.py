@@ -24,6 +24,7 @@ from ironmlp._training.streams import (
     refuse_with_arrays,
 )
 from ironmlp._training.unscaled import warn_of_scales
+from ironmlp._training.validation import read_validation
 from ironmlp.callbacks import Callback
 from ironmlp.callbacks.checks import checked_callbacks
 from ironmlp.callbacks.progress_bar import above_bar
@@ -131,6 +132,11 @@ class Sequential(Engine):
         shuffle: bool = SHUFFLE,
         sample_weight: Any = None,
         classes: Any = None,
+        class_weight: Any = None,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        validation_freq: int = 1,
+        metrics: Any = "auto",
         callbacks: Iterable[Callback | Callable[[Sequential, dict[str, Any]], object]] = (),
         steps_per_epoch: int | None = None,
         resume: bool = False,
@@ -149,6 +155,26 @@ class Sequential(Engine):
         where y may lack some, as in a fold or a stream. It goes with labels in y: two for binary
         cross-entropy of one output, K for cross-entropy. Without it a `fit` that meets labels for
         the first time takes the sorted ones of y. ValueError if the model knows others.
+
+        `class_weight` multiplies the weights of the rows by one of their class: a dict {label:
+        weight}, in which others are 1, or "balanced", n / (K * count) over the rows and classes
+        that are trained on. ValueError beside `CrossEntropy(class_weight=)`, and for y that is no
+        classes.
+
+        `validation_data` (X, y) or (X, y, weight) are rows to look at and not to train on, at the
+        end of each epoch that is a multiple of `validation_freq`, counted from the model's birth.
+        In their place `validation_split`, a share from 0 to below 1, holds rows of X back: ceil(
+        share * n) of them, chosen by the seed, of each class as near as can be to its share and at
+        most all but one; with `shuffle=False` the last. The history gets what `evaluate` gives of
+        them as "val_loss", "val_accuracy" or "val_r2", NaN for other epochs and where outputs are
+        NaN. No bit of the training depends on it, and `class_weight` does not weigh it. ValueError
+        if nothing, or of a class nothing, is left to train on.
+
+        `metrics` names what is computed of them in place of "auto", accuracy or r2: "accuracy",
+        "top5", "balanced_accuracy", "f1", "roc_auc", "average_precision", "log_loss", "r2", "mae",
+        "rmse" (docs/quickstart.md says of what each is), a function f(y_true, y_pred), an
+        `ironmlp.Metric`, or a list of them. ValueError for one that does not fit the model, and
+        where nothing is validated.
 
         `resume=True` trains up to `epochs` in all, those that the model has included. On a model
         that comes from the file of a `Checkpoint` it goes on with that training as if it had never
@@ -180,30 +206,39 @@ class Sequential(Engine):
         """
         resume = flag("resume", resume)
         data: TrainingData | Stream
+        validating = (validation_data, validation_split, validation_freq, metrics, shuffle)
         if y is None:
             refuse_in_streams(
                 batch_size=batch_size,
                 shuffle=shuffle,
                 sample_weight=sample_weight,
+                validation_split=validation_split or None,
                 resume=resume or None,
             )
             course = checked_course(epochs, None, False, 0)
-            data = read_stream(self, X, course, steps_per_epoch, classes)
+            data = read_stream(self, X, course, steps_per_epoch, classes, class_weight)
+            validation, _ = read_validation(self, None, data.labelled, *validating)
         else:
             refuse_with_arrays(steps_per_epoch)
             data = read_data(self, X, y, sample_weight, classes)
+            validation, part = read_validation(self, data, data.reading, *validating)
+            data = data.weighted(self, class_weight, part)
             course = checked_course(epochs, batch_size, shuffle, data.rows)
         checked = checked_callbacks(callbacks)
-        course, resumption = resumed(self, resume, course, data, checked)
+        course, resumption = resumed(self, resume, course, data, checked, validation)
         shown = progress(verbose, log_every, course.epochs, above_bar(checked))
-        advance, begin = data.way(self, course, flag("check_finite", check_finite))
+        given = None if validation is None else validation.given
+        advance, begin = data.way(self, course, flag("check_finite", check_finite), given)
         with learned_standards(self, data), begin() as run:
             known, steps = self._reading, self._core.steps
             try:
                 warn_of_scales(self, data)
                 self._reading, self.stop_training = data.reading, False
                 self._image_shape = data.image_shape
-                return Training(self, run, advance, course, checked, shown, resumption).train()
+                training = Training(
+                    self, run, advance, course, checked, shown, validation, resumption
+                )
+                return training.train()
             finally:
                 if self._core.steps == steps:
                     self._reading = known

@@ -69,7 +69,7 @@ impl<'a, T: Elementary> Batch<'a, T> {
 
     /// Brings outputs from the standard scale to the units of y, if y is standardized.
     #[inline]
-    pub(super) fn restore(&self, outputs: &mut [T]) {
+    pub fn restore(&self, outputs: &mut [T]) {
         if let Some(standardizer) = self.standards.and_then(|standards| standards.y.as_ref()) {
             standardizer.restore(outputs);
         }

@@ -38,12 +38,48 @@ impl<T: Elementary> Plan<T> {
         training: bool,
         out: &mut [T],
     ) -> Result<()> {
+        let (head, reach) = (Head::Nothing, Reach::Outputs);
+        self.pass_forward(threads, state, workspace, batch, (head, reach, training), out)?;
+        batch.restore(out);
+        Ok(())
+    }
+
+    /// The loss of a batch, without dropout, and the outputs that it is of, on the scale of the targets:
+    /// [`Batch::restore`] brings them to the units of y.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn evaluate(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        out: &mut [T],
+    ) -> Result<StepLoss> {
+        let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
+        let (head, reach) = (Head::Loss, Reach::Loss);
+        self.pass_forward(threads, state, workspace, batch, (head, reach, false), out)?;
+        Ok(self.row_phase.loss().total(workspace, batch.rows, &divisors))
+    }
+
+    /// All slabs of a batch on the way forward; their outputs go into `out`.
+    fn pass_forward(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+        (head, reach, training): (Head<'_, T>, Reach, bool),
+        out: &mut [T],
+    ) -> Result<()> {
         self.check(state, workspace);
         let cols = self.outputs();
         assert_eq!(Some(out.len()), batch.rows.checked_mul(cols));
         for (start, rows) in self.slabs(batch.rows) {
-            let head = Head::Nothing;
-            let reach = Reach::Outputs;
             self.row_phase.reserve(threads, state, workspace, reach, rows)?;
             let pass =
                 Pass { state, workspace, batch, head, reach, training, divisor: Divisor::ONE };
@@ -51,31 +87,7 @@ impl<T: Elementary> Plan<T> {
             let outputs = workspace.buffer(self.row_phase.output()).slice(0, rows);
             unpack(outputs, &mut out[start * cols..(start + rows) * cols], cols, 1);
         }
-        batch.restore(out);
         Ok(())
-    }
-
-    /// The loss of a batch, without dropout.
-    ///
-    /// # Errors
-    /// `Error::Internal` if a tile panicked.
-    pub fn loss(
-        &self,
-        threads: usize,
-        state: &State<T>,
-        workspace: &mut Workspace<T>,
-        batch: &Batch<'_, T>,
-    ) -> Result<StepLoss> {
-        self.check(state, workspace);
-        let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
-        for (start, rows) in self.slabs(batch.rows) {
-            let (head, reach) = (Head::Loss, Reach::Loss);
-            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
-            let (training, divisor) = (false, Divisor::ONE);
-            let pass = Pass { state, workspace, batch, head, reach, training, divisor };
-            self.row_phase.run(threads, &pass, start, rows)?;
-        }
-        Ok(self.row_phase.loss().total(workspace, batch.rows, &divisors))
     }
 
     /// One update from a batch. A loss that is not finite is given back, and nothing is applied.
@@ -339,19 +351,5 @@ impl<T: Elementary> Plan<T> {
             }
             Ok(())
         })
-    }
-
-    /// [`State::check_finite`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn check_finite(
-        &self,
-        threads: usize,
-        state: &State<T>,
-        epoch: u64,
-        batch: u64,
-    ) -> Result<()> {
-        state.check_finite(self.isa, threads, epoch, batch)
     }
 }

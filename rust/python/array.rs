@@ -35,11 +35,11 @@ pub struct View {
     owner: Py<PyUntypedArray>,
 }
 
-/// Something made from the source of a view, and that view's reference.
+/// Something made from the sources of one view or two, and these views' references.
 pub struct Held<R> {
-    // Before the owner: it is dropped first.
+    // Before the owners: it is dropped first.
     value: R,
-    _owner: Py<PyUntypedArray>,
+    _owners: (Py<PyUntypedArray>, Option<Py<PyUntypedArray>>),
 }
 
 impl<R> Held<R> {
@@ -51,7 +51,7 @@ impl<R> Held<R> {
         &mut self.value
     }
 
-    /// Takes it apart; the array may go when `end` returns.
+    /// Takes it apart; the arrays may go when `end` returns.
     pub fn end<Q>(self, end: impl FnOnce(R) -> Q) -> Q {
         end(self.value)
     }
@@ -192,10 +192,15 @@ impl View {
         Err(Error::Shape(format!("{name} has shape {is}, it must have {must}")))
     }
 
-    /// What `make` makes of the elements, which stay in place as long as it lives; `make` keeps no
-    /// other copy of the source.
-    pub fn hold<R>(self, make: impl FnOnce(Source<'static>) -> PyResult<R>) -> PyResult<Held<R>> {
-        Ok(Held { value: make(self.source)?, _owner: self.owner })
+    /// What `make` makes of the elements, and of those of a second view if there is one. They stay in
+    /// place as long as it lives; `make` keeps no other copy of the sources.
+    pub fn hold<R>(
+        self,
+        second: Option<Self>,
+        make: impl FnOnce(Source<'static>, Option<Source<'static>>) -> PyResult<R>,
+    ) -> PyResult<Held<R>> {
+        let value = make(self.source, second.as_ref().map(|view| view.source))?;
+        Ok(Held { value, _owners: (self.owner, second.map(|view| view.owner)) })
     }
 }
 

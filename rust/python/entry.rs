@@ -47,7 +47,7 @@ thread_local! {
 }
 
 /// Whether a signal handler has raised an exception, which [`raised`] then gives.
-fn signalled() -> bool {
+pub fn signalled() -> bool {
     let generation = fork::generation();
     // Other threads wait for the GIL in vain: for 5 ms where a thread of Python's computes.
     if HANDLES.get() == Some((generation, false)) {

@@ -5,10 +5,12 @@
 //! - `model.rs`: `Model`, whose arguments become views, numbers and specs here. `run.rs`: `Run`, a fit in
 //!   progress. `predictor.rs`: `Predictor`.
 //! - `network.rs`: what models, runs and predictors of all element types have in common; `shared.rs`: what
-//!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does.
+//!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does;
+//!   `typed_run.rs`: its fits over arrays, `stream.rs`: those over batches that come one by one.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
-//!   `data.rs`: arguments as numbers, checked. `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation.
+//!   `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
 //!   `standard.rs`: what data are standardized by.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
@@ -38,6 +40,8 @@ mod state;
 mod stream;
 mod tuning;
 mod typed;
+mod typed_run;
+mod validation;
 
 /// The compiled part of ironmlp: training, prediction and array functions in Rust.
 #[pyo3::pymodule(gil_used = false)]
@@ -60,4 +64,6 @@ mod _core {
     use super::predictor::Predictor;
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::validation::split_order;
 }

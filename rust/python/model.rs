@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::View;
 use super::data::Inputs;
 use super::entry::{entry, entry_calling};
-use super::network::{Course, Gradients, Network};
+use super::network::{Course, Evaluation, Gradients, Network};
 use super::own_loss::called;
 use super::predictor::Predictor;
 use super::route::Route;
 use super::run::Run;
 use super::shared::Typed;
 use super::spec;
+use super::validation::{Given, Watching};
 use crate::error::Error;
 use crate::runtime::threads;
 
@@ -250,21 +251,25 @@ impl Model {
         entry(|| self.0.set_standards(py, standards))
     }
 
-    /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
-    fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
-        entry(|| self.0.check_finite(py, &self.view_x(X)?))
-    }
-
-    /// The mean loss, whatever the loss's reduction, without dropout.
+    /// The mean "loss", whatever the loss's reduction, without dropout, and "accuracy" or "r2", NaN where
+    /// outputs say nothing; and the outputs (n, K).
     #[pyo3(signature = (X, targets, sample_weight))]
-    fn loss(
+    fn evaluate<'py>(
         &self,
-        py: Python<'_>,
-        X: &Bound<'_, PyAny>,
-        targets: &Bound<'_, PyAny>,
-        sample_weight: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<f64> {
-        entry(|| self.0.loss(py, &self.labelled(X, targets, sample_weight)?))
+        py: Python<'py>,
+        X: &Bound<'py, PyAny>,
+        targets: &Bound<'py, PyAny>,
+        sample_weight: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyAny>)> {
+        entry(|| {
+            let inputs = self.labelled(X, targets, sample_weight)?;
+            let Evaluation { loss, score: (name, score), outputs } =
+                self.0.evaluate(py, &inputs)?;
+            let found = PyDict::new(py);
+            found.set_item("loss", loss)?;
+            found.set_item(name, score)?;
+            Ok((found, outputs))
+        })
     }
 
     /// The reduced loss, its gradients, and with `input_grad` its gradient by X.
@@ -301,6 +306,21 @@ impl Model {
             let mut call = |outputs, rows| called(environment, function, outputs, rows);
             let (loss, found) = self.0.loss_and_grad_with(py, &x, flags, &mut call)?;
             Ok((loss, found.0, found.1))
+        })
+    }
+
+    /// What a function of the caller's returns for these arguments; while it runs, it may read the model and
+    /// not change it.
+    #[pyo3(signature = (function, *arguments))]
+    fn call_reading<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        arguments: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        entry_calling(|environment| {
+            let _held = self.0.held(py)?;
+            environment.outside(|| function.call1(arguments))
         })
     }
 
@@ -351,8 +371,10 @@ impl Model {
     }
 
     /// Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
-    /// order.
-    #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite))]
+    /// order. `validation` is (rows, every, score): what validates after each epoch that is a multiple of
+    /// `every`, with `score` also by accuracy or r2. The rows are an X, targets and sample_weight of
+    /// their own, or the second of two lists of rows, the first of which are then trained on.
+    #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite, validation=None))]
     #[allow(clippy::too_many_arguments, reason = "the arguments of Python's fit")]
     fn fit(
         &self,
@@ -364,17 +386,20 @@ impl Model {
         batch_size: Option<usize>,
         shuffle: bool,
         check_finite: bool,
+        validation: Option<Given<'_>>,
     ) -> PyResult<Run> {
         entry(|| {
             let inputs = self.inputs(X, targets, sample_weight)?;
-            let course = Course { epochs, batch_size, shuffle, check_finite };
-            Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, &course)?))
+            let validation = Watching::new(self.0.spec(), validation)?;
+            let course = Course { epochs, batch_size, shuffle, check_finite, validation };
+            Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, course)?))
         })
     }
 
     /// Begin a run over batches that come one by one by `Run.take`: of `epochs` epochs, each of `steps`
     /// batches, or until `Run.end_epoch`. `batches` says how many these are, 0 if nobody knows.
-    #[pyo3(signature = (epochs, steps, batches, check_finite))]
+    /// `validation` is as in `fit`, with rows of its own.
+    #[pyo3(signature = (epochs, steps, batches, check_finite, validation=None))]
     fn stream(
         &self,
         py: Python<'_>,
@@ -382,10 +407,13 @@ impl Model {
         steps: Option<usize>,
         batches: usize,
         check_finite: bool,
+        validation: Option<Given<'_>>,
     ) -> PyResult<Run> {
         entry(|| {
             let model = Arc::clone(&self.0);
-            Ok(Run::new(model.stream(py, (epochs, steps, batches), check_finite)?))
+            let validation = Watching::new(model.spec(), validation)?;
+            let count = (epochs, steps, batches);
+            Ok(Run::new(model.stream(py, count, check_finite, validation)?))
         })
     }
 

@@ -7,21 +7,32 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::access::Hold;
 use super::array::View;
 use super::data::Inputs;
 use super::route::Route;
+use super::validation::Watching;
 use crate::network::Spec;
+use crate::training::{Column, Columns};
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
 pub type Gradients<'py> = (Bound<'py, PyList>, Option<Bound<'py, PyAny>>);
 
-/// How a fit goes through its data.
+/// How a fit goes through its data, and what it is validated with.
 pub struct Course {
     pub epochs: usize,
     /// `None` for all rows.
     pub batch_size: Option<usize>,
     pub shuffle: bool,
     pub check_finite: bool,
+    pub validation: Option<Watching>,
+}
+
+/// A loss and a score under its name, and outputs (n, K).
+pub struct Evaluation<'py> {
+    pub loss: f64,
+    pub score: (&'static str, f64),
+    pub outputs: Bound<'py, PyAny>,
 }
 
 /// A model whose element type its caller does not know.
@@ -66,7 +77,6 @@ pub trait Network: Send + Sync {
     fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>>;
     fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()>;
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()>;
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -74,7 +84,7 @@ pub trait Network: Send + Sync {
         training: bool,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>>;
-    fn loss(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64>;
+    fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>>;
     fn loss_and_grad<'py>(
         &self,
         py: Python<'py>,
@@ -90,6 +100,8 @@ pub trait Network: Send + Sync {
         training: bool,
         input_grad: bool,
     ) -> PyResult<Gradients<'py>>;
+    /// Keeps the model as it is for as long as the guard lives: its thread may read it and not change it.
+    fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>>;
     /// As `loss_and_grad`, with the caller's loss; two flags, as there.
     fn loss_and_grad_with<'py>(
         &self,
@@ -105,7 +117,7 @@ pub trait Network: Send + Sync {
         self: Arc<Self>,
         py: Python<'_>,
         inputs: Inputs,
-        course: &Course,
+        course: Course,
     ) -> PyResult<Box<dyn Training>>;
     /// A run over batches that come one by one: about how many epochs, the batches that end one, and for
     /// displays those that one has, 0 if nobody knows.
@@ -114,6 +126,7 @@ pub trait Network: Send + Sync {
         py: Python<'_>,
         count: (usize, Option<usize>, usize),
         check_finite: bool,
+        validation: Option<Watching>,
     ) -> PyResult<Box<dyn Training>>;
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>>;
 }
@@ -147,8 +160,10 @@ pub trait Training: Send + Sync {
     fn take(&mut self, inputs: Inputs) -> PyResult<()>;
     /// Ends an epoch of a stream.
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()>;
-    /// Gives the model back, and the losses.
-    fn close(self: Box<Self>) -> Vec<f64>;
+    /// The outputs (n, K) of the rows that validated, at the last epoch that was due.
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
+    /// Gives the model back, and the losses and what validation has found.
+    fn close(self: Box<Self>) -> (Vec<f64>, Columns);
 }
 
 /// A loss of the caller's: from outputs and which rows of X they are of, to the loss and its gradient.
@@ -159,6 +174,8 @@ pub type Call<'a, 'py> =
 pub struct Progress<'a> {
     pub epochs: usize,
     pub losses: &'a [f64],
+    /// What validation has found.
+    pub validation: &'a [Option<Column>],
     pub batches_done: usize,
     pub batches: usize,
 }

@@ -1,176 +1,19 @@
 //! `Run`: a fit in progress.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use super::array::{Float, Held};
-use super::data::{Inputs, finite_for};
-use super::entry::{change, compute, entry, entry_calling};
-use super::network::{Call, Course, Progress, Training};
+use super::data::Inputs;
+use super::entry::{entry, entry_calling};
+use super::network::{Progress, Training};
 use super::output::array;
-use super::own_loss::{self, called};
-use super::route::Key;
-use super::shared::Typed;
+use super::own_loss::called;
 use crate::error::{Error, Result};
-use crate::network::{Spec, State, Task};
 use crate::runtime::memory;
-use crate::training::{self, Data, Sampler};
-
-const NO_STREAM: &str = "the run has its batches, and is no stream";
-
-/// A model in training: lets other threads use it again when the run goes, however it goes.
-pub struct Trainer<T: Float>(pub Arc<Typed<T>>);
-
-impl<T: Float> Drop for Trainer<T> {
-    fn drop(&mut self) {
-        self.0.access.end_training();
-    }
-}
-
-/// A run.
-pub struct TypedRun<T: Float> {
-    run: Held<training::TrainingRun<'static, T>>,
-    key: Key,
-    epochs: usize,
-    /// Whether the last step ended an epoch, which the next is to say.
-    ended: bool,
-    // After the run: it is dropped last.
-    trainer: Trainer<T>,
-}
-
-impl<T: Float> TypedRun<T> {
-    pub fn new(
-        py: Python<'_>,
-        model: Arc<Typed<T>>,
-        inputs: Inputs,
-        course: &Course,
-    ) -> PyResult<Self> {
-        let rows = inputs.rows();
-        let batch = match course.batch_size {
-            Some(0) => {
-                return Err(Error::Value("batch_size is 0, it must be at least 1".into()).into());
-            }
-            Some(size) if size < rows => size,
-            _ => rows,
-        };
-        let key = Key::exactly(Task::Train, (batch, inputs.x.image()), model.route());
-        let key = if inputs.targets.is_none() { key.general() } else { key };
-        let threads = model.threads()?;
-        let (plans, isa) = (&model.plans, model.plans.isa);
-        let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
-        let (targets, weights) = compute(py, || {
-            let y = standards.as_ref().and_then(|standards| standards.y.as_ref());
-            Ok((inputs.targets(&plans.spec, isa, y)?, inputs.weights()?))
-        })?;
-        let run = inputs.x.hold(|source| {
-            Ok(compute(py, || {
-                if course.check_finite {
-                    finite_for::<T>(isa, threads, &source, standards.as_deref())?;
-                }
-                let plan = plans.plan(key)?;
-                let workspace = plans.workspace(key, &plan, batch)?;
-                let mut data = Data { source, targets, weights, standards, copied: None };
-                if course.epochs > 1 {
-                    data = data.standardized(isa)?;
-                }
-                let sampler = Sampler::new(rows, batch, course.shuffle)?;
-                training::TrainingRun::new(plan, workspace, data, sampler, course.epochs, threads)
-            })?)
-        })?;
-        model.access.begin_training(py)?;
-        let (epochs, trainer) = (course.epochs, Trainer(model));
-        Ok(Self { run, key, epochs, ended: false, trainer })
-    }
-}
-
-impl<T: Float> Training for TypedRun<T> {
-    fn spec(&self) -> &Spec {
-        &self.trainer.0.plans.spec
-    }
-
-    fn progress(&self) -> Progress<'_> {
-        let run = self.run.get();
-        Progress {
-            epochs: self.epochs,
-            losses: run.losses(),
-            batches_done: run.batches_done(),
-            batches: run.batches(),
-        }
-    }
-
-    fn advance(
-        &mut self,
-        py: Python<'_>,
-        deadline: Instant,
-        stop_at_epoch: bool,
-    ) -> PyResult<bool> {
-        let mut state = self.trainer.0.access.write(py)?;
-        let (run, state): (_, &mut State<T>) = (self.run.get_mut(), &mut state);
-        let before = run.losses().len();
-        change(py, || run.advance(state, deadline, stop_at_epoch))?;
-        Ok(stop_at_epoch && run.losses().len() > before)
-    }
-
-    fn step(&mut self, py: Python<'_>) -> PyResult<Option<f64>> {
-        let run = self.run.get_mut();
-        if std::mem::take(&mut self.ended) || run.done() {
-            return Ok(None);
-        }
-        let mut state = self.trainer.0.access.write(py)?;
-        let state: &mut State<T> = &mut state;
-        let loss = change(py, || run.step(state))?;
-        self.ended = run.batches_done() == 0;
-        Ok(Some(loss))
-    }
-
-    fn step_with<'py>(
-        &mut self,
-        py: Python<'py>,
-        function: &mut Call<'_, 'py>,
-    ) -> PyResult<Option<f64>> {
-        if std::mem::take(&mut self.ended) {
-            return Ok(None);
-        }
-        let (model, run) = (&self.trainer.0, self.run.get_mut());
-        let state = model.access.read(py)?;
-        let Some((outputs, rows)) = compute(py, || run.next_batch(&state))? else {
-            return Ok(None);
-        };
-        let shape = [rows.len(), model.plans.spec.out_features()];
-        let rows = array(py, rows, &shape[..1])?;
-        let outputs = (outputs, &shape);
-        let (loss, gradient) = own_loss::call(py, model.plans.isa, outputs, rows, function)?;
-        drop(state);
-        let mut state = model.access.write(py)?;
-        let state: &mut State<T> = &mut state;
-        change(py, || run.finish_batch(state, loss, &gradient))?;
-        self.ended = run.batches_done() == 0;
-        Ok(Some(loss))
-    }
-
-    fn look(&mut self, py: Python<'_>) -> PyResult<()> {
-        let state = self.trainer.0.access.read(py)?;
-        let run = self.run.get();
-        Ok(compute(py, || run.look(&state))?)
-    }
-
-    fn take(&mut self, _inputs: Inputs) -> PyResult<()> {
-        Err(Error::Type(NO_STREAM.into()).into())
-    }
-
-    fn end_epoch(&mut self, _py: Python<'_>) -> PyResult<()> {
-        Err(Error::Type(NO_STREAM.into()).into())
-    }
-
-    fn close(self: Box<Self>) -> Vec<f64> {
-        let Self { run, key, trainer, .. } = *self;
-        let (workspace, losses) = run.end(training::TrainingRun::into_parts);
-        trainer.0.plans.keep(key, workspace);
-        losses
-    }
-}
+use crate::training::{Column, Columns};
 
 /// A `Model.fit` in progress: it trains while one of its methods runs.
 ///
@@ -181,7 +24,13 @@ pub struct Run(Mutex<RunState>);
 
 enum RunState {
     Open(Box<dyn Training>),
-    Closed { epochs: usize, losses: Vec<f64>, batches_done: usize, batches: usize },
+    Closed {
+        epochs: usize,
+        losses: Vec<f64>,
+        validation: Columns,
+        batches_done: usize,
+        batches: usize,
+    },
 }
 
 impl RunState {
@@ -195,9 +44,13 @@ impl RunState {
     fn progress(&self) -> Progress<'_> {
         match self {
             Self::Open(training) => training.progress(),
-            Self::Closed { epochs, losses, batches_done, batches } => {
-                Progress { epochs: *epochs, losses, batches_done: *batches_done, batches: *batches }
-            }
+            Self::Closed { epochs, losses, validation, batches_done, batches } => Progress {
+                epochs: *epochs,
+                losses,
+                validation,
+                batches_done: *batches_done,
+                batches: *batches,
+            },
         }
     }
 }
@@ -322,6 +175,26 @@ impl Run {
         })
     }
 
+    /// What was found of the rows that validate: "val_loss", unless the loss is in Python, and
+    /// "val_accuracy" or "val_r2" if it was wanted, for epochs as of `losses`; NaN where none was due.
+    fn validation<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyDict>> {
+        entry(|| {
+            let found = PyDict::new(py);
+            for Column { name, values } in self.stage()?.progress().validation.iter().flatten() {
+                let values = memory::copied(values.get(start..).unwrap_or(&[]))?;
+                let count = values.len();
+                found.set_item(format!("val_{name}"), array(py, values, &[count])?)?;
+            }
+            Ok(found)
+        })
+    }
+
+    /// The outputs (n, K) of the rows that validate, at the last epoch that was due; None without such
+    /// rows.
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        entry(|| self.stage()?.open()?.validation_outputs(py))
+    }
+
     /// `with run:` closes it at the end. No signal handler runs between C functions, as it may in a
     /// context manager written in Python: no Ctrl-C comes between a run and its close.
     fn __enter__(slf: Py<Self>) -> PyResult<Py<Self>> {
@@ -343,12 +216,15 @@ impl Run {
         entry(|| {
             let mut stage = self.stage()?;
             let Progress { epochs, batches_done, batches, .. } = stage.progress();
-            let closed = RunState::Closed { epochs, losses: Vec::new(), batches_done, batches };
-            match std::mem::replace(&mut *stage, closed) {
-                RunState::Open(training) => {
-                    let losses = training.close();
-                    *stage = RunState::Closed { epochs, losses, batches_done, batches };
-                }
+            let closed = |(losses, validation)| RunState::Closed {
+                epochs,
+                losses,
+                validation,
+                batches_done,
+                batches,
+            };
+            match std::mem::replace(&mut *stage, closed((Vec::new(), [None, None]))) {
+                RunState::Open(training) => *stage = closed(training.close()),
                 closed => *stage = closed,
             }
             Ok(())

@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::array::Float;
+use super::array::{Float, Held};
 use super::data::Inputs;
 use super::entry::{change, compute};
 use super::network::{Call, Progress, Training};
 use super::own_loss;
-use super::run::Trainer;
+use super::route::Key;
 use super::shared::Typed;
+use super::typed_run::Trainer;
+use super::validation::{Watching, outputs_of};
 use crate::error::{Error, Result};
 use crate::network::{Spec, State, Task};
-use crate::training::{Data, StreamRun};
+use crate::training::{Columns, Data, StreamRun, Validation};
 
 /// A run over batches that come one by one.
 pub struct TypedStream<T: Float> {
@@ -25,6 +27,8 @@ pub struct TypedStream<T: Float> {
     check_finite: bool,
     /// What the next step is made of.
     taken: Option<Inputs>,
+    /// With the key of its plan.
+    validation: Option<(Key, Held<Validation<'static, T>>)>,
     trainer: Trainer<T>,
 }
 
@@ -34,12 +38,28 @@ impl<T: Float> TypedStream<T> {
         model: Arc<Typed<T>>,
         (epochs, steps, batches): (usize, Option<usize>, usize),
         check_finite: bool,
+        validation: Option<Watching>,
     ) -> PyResult<Self> {
+        let validation = validation.map(|validation| validation.held(py, &model, check_finite));
+        let validation = validation.transpose()?;
         model.check_standards(&*model.access.read(py)?)?;
         let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
-        Ok(Self { run, epochs, batches, check_finite, taken: None, trainer })
+        Ok(Self { run, epochs, batches, check_finite, taken: None, validation, trainer })
+    }
+
+    /// Validates, where an epoch has just ended.
+    fn validate(&mut self, py: Python<'_>) -> PyResult<()> {
+        let (run, model) = (&self.run, &self.trainer.0);
+        let Some((_, validation)) = self.validation.as_mut().filter(|_| run.batches_done() == 0)
+        else {
+            return Ok(());
+        };
+        let (validation, threads) = (validation.get_mut(), model.threads()?);
+        let state = model.access.read(py)?;
+        let epochs = run.losses().len();
+        Ok(change(py, || validation.end_epoch(threads, &state, None, epochs).map(|_| ()))?)
     }
 
     fn taken(&mut self) -> Result<Inputs> {
@@ -66,7 +86,9 @@ impl<T: Float> Training for TypedStream<T> {
     fn progress(&self) -> Progress<'_> {
         let (epochs, batches) = (self.epochs, self.batches);
         let (losses, batches_done) = (self.run.losses(), self.run.batches_done());
-        Progress { epochs, losses, batches_done, batches }
+        let validation = self.validation.as_ref().map(|(_, held)| held.get());
+        let validation = validation.map_or(&[][..], |validation| validation.columns());
+        Progress { epochs, losses, validation, batches_done, batches }
     }
 
     fn advance(&mut self, _py: Python<'_>, _deadline: Instant, _stop: bool) -> PyResult<bool> {
@@ -78,13 +100,15 @@ impl<T: Float> Training for TypedStream<T> {
         let data = self.data(py, &inputs)?;
         let (model, run) = (&self.trainer.0, &mut self.run);
         let key = model.key(Task::Train, &inputs.x);
-        let mut state = model.access.write(py)?;
-        let state: &mut State<T> = &mut state;
+        let mut held = model.access.write(py)?;
+        let state: &mut State<T> = &mut held;
         let loss = change(py, || {
             model
                 .plans
                 .run(key, data.rows(), |plan, workspace| run.step(plan, workspace, state, &data))
         })?;
+        drop(held);
+        self.validate(py)?;
         Ok(Some(loss))
     }
 
@@ -108,14 +132,16 @@ impl<T: Float> Training for TypedStream<T> {
         let (outputs, none) = ((outputs, &shape), py.None().into_bound(py));
         let (loss, gradient) = own_loss::call(py, model.plans.isa, outputs, none, function)?;
         drop(state);
-        let mut state = model.access.write(py)?;
-        let state: &mut State<T> = &mut state;
+        let mut held = model.access.write(py)?;
+        let state: &mut State<T> = &mut held;
         change(py, || {
             let found = (loss, &gradient[..], kept);
             run.finish(&plan, &mut workspace, state, &data, found)?;
             model.plans.keep(key, workspace);
             Ok(())
         })?;
+        drop(held);
+        self.validate(py)?;
         Ok(Some(loss))
     }
 
@@ -131,12 +157,29 @@ impl<T: Float> Training for TypedStream<T> {
 
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()> {
         let run = &mut self.run;
-        let mut state = self.trainer.0.access.write(py)?;
-        let state: &mut State<T> = &mut state;
-        Ok(change(py, || run.end_epoch(state))?)
+        let mut held = self.trainer.0.access.write(py)?;
+        let state: &mut State<T> = &mut held;
+        change(py, || run.end_epoch(state))?;
+        drop(held);
+        self.validate(py)
     }
 
-    fn close(self: Box<Self>) -> Vec<f64> {
-        self.run.into_losses()
+    fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.validation {
+            None => Ok(None),
+            Some((_, validation)) => outputs_of(py, validation.get()).map(Some),
+        }
+    }
+
+    fn close(self: Box<Self>) -> (Vec<f64>, Columns) {
+        let Self { run, validation, trainer, .. } = *self;
+        let columns = validation.map(|(key, held)| {
+            held.end(|validation| {
+                let (workspace, columns) = validation.into_parts();
+                trainer.0.plans.keep(key, workspace);
+                columns
+            })
+        });
+        (run.into_losses(), columns.unwrap_or([None, None]))
     }
 }

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::access::Hold;
 use super::array::{Float, View};
-use super::data::{Inputs, finite, finite_for, tensors};
+use super::data::{Inputs, finite, tensors};
 use super::entry::{change, compute};
-use super::network::{Call, Counters, Course, Gradients, Network, Predict, Training};
+use super::network::{Call, Counters, Course, Evaluation, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
 use super::route::Route;
-use super::run::TypedRun;
 use super::shared::{Typed, batch};
 use super::state;
 use super::stream::TypedStream;
+use super::typed_run::TypedRun;
+use super::validation::Watching;
 use crate::error::Error;
 use crate::kernels::gather;
 use crate::network::{Head, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
+use crate::training::{Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -136,12 +139,6 @@ impl<T: Float> Network for Typed<T> {
         self.take_standards(py, standards)
     }
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
-        let (isa, threads) = (self.plans.isa, self.threads()?);
-        let standards = self.access.read(py)?.standards.clone();
-        Ok(compute(py, || finite_for::<T>(isa, threads, &x.source(), standards.as_deref()))?)
-    }
-
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -169,16 +166,24 @@ impl<T: Float> Network for Typed<T> {
         }
     }
 
-    fn loss(&self, py: Python<'_>, inputs: &Inputs) -> PyResult<f64> {
-        let threads = self.threads()?;
+    fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
+        let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
+        let shape = [inputs.rows(), spec.out_features()];
+        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
-        Ok(compute(py, || {
+        let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
-            let rows = data.rows();
-            self.plans.run(self.key(Task::Forward, &inputs.x), rows, |plan, workspace| {
-                Ok(plan.loss(threads, &state, workspace, &data.all())?.mean)
-            })
-        })?)
+            let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
+            let key = self.key(Task::Forward, &inputs.x);
+            let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
+                let (batch, score) = (data.all(), Some(score));
+                evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
+            })?;
+            Ok((loss, number, outputs))
+        })?;
+        drop(state);
+        let outputs = array(py, outputs, &shape)?;
+        Ok(Evaluation { loss, score: (score.name(), number), outputs })
     }
 
     fn loss_and_grad<'py>(
@@ -233,6 +238,10 @@ impl<T: Float> Network for Typed<T> {
         lists(py, &shapes, x.shape(), gradients, by_input)
     }
 
+    fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>> {
+        Ok(Box::new(self.access.read(py)?))
+    }
+
     fn loss_and_grad_with<'py>(
         &self,
         py: Python<'py>,
@@ -270,7 +279,7 @@ impl<T: Float> Network for Typed<T> {
             self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
-                plan.check_finite(threads, state, state.epoch, 0)?;
+                state.check_finite(self.plans.isa, threads, state.epoch, 0)?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
                 } else {
@@ -306,7 +315,7 @@ impl<T: Float> Network for Typed<T> {
         self: Arc<Self>,
         py: Python<'_>,
         inputs: Inputs,
-        course: &Course,
+        course: Course,
     ) -> PyResult<Box<dyn Training>> {
         Ok(Box::new(TypedRun::new(py, self, inputs, course)?))
     }
@@ -316,8 +325,9 @@ impl<T: Float> Network for Typed<T> {
         py: Python<'_>,
         count: (usize, Option<usize>, usize),
         check_finite: bool,
+        validation: Option<Watching>,
     ) -> PyResult<Box<dyn Training>> {
-        Ok(Box::new(TypedStream::new(py, self, count, check_finite)?))
+        Ok(Box::new(TypedStream::new(py, self, count, check_finite, validation)?))
     }
 
     fn predictor(self: Arc<Self>, max_rows: usize) -> PyResult<Box<dyn Predict>> {

@@ -12,6 +12,8 @@ use crate::runtime::memory;
 pub struct Sampler {
     rows: usize,
     batch: usize,
+    /// The rows that take part; empty if all do.
+    among: Vec<u32>,
     /// The permutation of the present epoch; empty where rows keep their order.
     order: Vec<u32>,
 }
@@ -23,6 +25,18 @@ impl Sampler {
     /// `Error::Memory` if there is no room for the permutation, `Error::Value` if the rows are more
     /// than 32 bits count.
     pub fn new(rows: usize, batch: usize, shuffle: bool) -> Result<Self> {
+        Self::of(rows, batch, shuffle, Vec::new())
+    }
+
+    /// The same, of these rows alone: an epoch's order is a permutation of their list.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn among(list: Vec<u32>, batch: usize, shuffle: bool) -> Result<Self> {
+        Self::of(list.len(), batch, shuffle, list)
+    }
+
+    fn of(rows: usize, batch: usize, shuffle: bool, among: Vec<u32>) -> Result<Self> {
         let mut order = Vec::new();
         if shuffle && batch < rows {
             let count = u32::try_from(rows).map_err(|_| {
@@ -31,7 +45,7 @@ impl Sampler {
             order = memory::vector(rows)?;
             order.extend(0..count);
         }
-        Ok(Self { rows, batch, order })
+        Ok(Self { rows, batch, among, order })
     }
 
     /// Batches of an epoch.
@@ -42,8 +56,14 @@ impl Sampler {
 
     /// Draws the order of an epoch.
     pub fn begin(&mut self, seed: u64, epoch: u64) {
-        if !self.order.is_empty() {
-            permutation(seed, epoch, &mut self.order);
+        if self.order.is_empty() {
+            return;
+        }
+        permutation(seed, epoch, &mut self.order);
+        if !self.among.is_empty() {
+            for row in &mut self.order {
+                *row = self.among[*row as usize];
+            }
         }
     }
 
@@ -53,10 +73,11 @@ impl Sampler {
         let start = index * self.batch;
         let left = self.rows - start;
         let rows = if left < self.batch { left } else { self.batch };
-        if self.order.is_empty() {
+        let list = if self.order.is_empty() { &self.among } else { &self.order };
+        if list.is_empty() {
             (RowOrder::From(start), rows)
         } else {
-            (RowOrder::List(&self.order[start..start + rows]), rows)
+            (RowOrder::List(&list[start..start + rows]), rows)
         }
     }
 }

@@ -111,3 +111,9 @@ def checked_weights(name: str, value: Any, rows: int) -> NDArray[np.float64]:
         row = int(wrong.argmax())
         raise ValueError(f"{name}[{row}] is {weights[row]}, it must be finite and at least 0")
     return weights
+
+
+def check_counted(name: str, weights: NDArray[np.float64] | None) -> None:
+    """Refuse weights of which all are 0: of nothing there is no mean."""
+    if weights is not None and not weights.any():
+        raise ValueError(f"{name} is 0 for all rows, at least one must count")

@@ -69,6 +69,7 @@ ARGUMENTS = {
     "units": ("out_features", "layer_sizes"),
     "use_bias": ("bias",),
     "weight": ("class_weight", "sample_weight"),
+    "validation_fraction": ("validation_split",),
     "weight_initializer": ("init",),
     "weights": ("class_weight", "sample_weight"),
 }
@@ -77,9 +78,6 @@ FIT = "it belongs to fit: model.fit(X, y, {})"
 MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
 OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
 DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
-WATCH = (
-    "a callback watches other rows: a function that puts model.evaluate(...)['loss'] into its logs"
-)
 STOPPING = "a callback does it: fit(..., callbacks=[im.EarlyStopping('loss', patience=10)])"
 NOTHING = "there is nothing of that kind, leave it out"
 
@@ -93,7 +91,8 @@ PLACES = {
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
     "callbacks": FIT.format("callbacks=[...]"),
-    "class_weight": "it belongs to the loss: loss=im.CrossEntropy(class_weight=[...])",
+    "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
+    "loss=im.CrossEntropy(class_weight=[...])",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
@@ -109,7 +108,7 @@ PLACES = {
     "im.MLP([inputs, hidden, outputs])",
     "loss": MODEL.format("loss='cross_entropy'"),
     "lr": OPTIMIZER.format("lr=1e-3"),
-    "metrics": "model.evaluate(X, y) has them, and a callback can put any number into its logs",
+    "metrics": FIT.format("validation_split=0.1, metrics=['accuracy']") + ", or to evaluate",
     "momentum": "it belongs to the optimizer: optimizer=im.SGD(lr=0.01, momentum=0.9)",
     "n_iter_no_change": STOPPING,
     "n_threads": MODEL.format("n_threads=2"),
@@ -127,10 +126,9 @@ PLACES = {
     "shuffle": FIT.format("shuffle=False"),
     "steps_per_epoch": FIT.format("steps_per_epoch=100"),
     "tol": STOPPING,
-    "validation_data": WATCH,
-    "validation_fraction": WATCH,
-    "validation_freq": WATCH,
-    "validation_split": WATCH,
+    "validation_data": FIT.format("validation_data=(X_val, y_val)"),
+    "validation_freq": FIT.format("validation_freq=5"),
+    "validation_split": FIT.format("validation_split=0.1"),
     "verbose": FIT.format("verbose=True"),
     "warm_start": "fit always goes on from the present parameters; model.reset() starts anew",
     "weight_decay": DECAY,

@@ -137,6 +137,11 @@ def flag(name: str, value: Any) -> bool:
     raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be True or False")
 
 
+def is_auto(value: Any) -> bool:
+    """Whether this is the word "auto"; arrays and frames have no truth of their own."""
+    return isinstance(value, str) and value == "auto"
+
+
 def choice(name: str, value: Any, known: Collection[str]) -> str:
     """`value` if it is one of the `known` strings; the message lists them."""
     if isinstance(value, str) and value in known:

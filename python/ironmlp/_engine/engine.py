@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arguments.arrays import Array, as_array, real_array, row_weights, samples
+from ironmlp._arguments.arrays import (
+    Array,
+    as_array,
+    check_counted,
+    real_array,
+    row_weights,
+    samples,
+)
 from ironmlp._arguments.keywords import explains_keywords
-from ironmlp._arguments.values import flag, size
+from ironmlp._arguments.values import flag, is_auto, size
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes
 from ironmlp._engine.own_loss import LossOfRows, loss_of_rows, not_applied
@@ -123,19 +131,46 @@ class Engine(Trained):
         return self._reading.labels(self.forward(X))
 
     @explains_keywords
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """The mean "loss" (with `standardize_y` on the standard scale, as all losses), and the
-        "accuracy" (share of labels that `predict` meets), or "r2" (the coefficient of
-        determination, its mean over the outputs) for models without classes."""
+    def evaluate(
+        self, X: Any, y: Any, *, sample_weight: Any = None, metrics: Any = "auto"
+    ) -> dict[str, float]:
+        """The mean "loss" and metrics of these rows, from one forward pass; `sample_weight` (n,)
+        weighs the rows in all of them.
+
+        The loss is sum(weight * loss) / sum(weight), whatever the loss's reduction, and with
+        `standardize_y` on the standard scale, as all losses. `metrics` are
+        a name, a function, an `ironmlp.Metric`, or a list of them, as in `fit`. "auto" is
+        "accuracy", the share of labels that `predict` meets, or "r2", the coefficient of
+        determination, its mean over the outputs, for models without classes; for a loss function
+        of your own it is none. ValueError for a metric that does not fit the model.
+        """
         X = self._samples(X)
-        targets = self._reading.encode(y, len(X))
-        outputs = self._core.forward(X, False, None)
-        score = self._reading.score(outputs, targets)
+        targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
+        check_counted("sample_weight", weights)
+        asked = None
+        if not is_auto(metrics):
+            from ironmlp._metrics.choice import asked_for  # which few programs need
+
+            has_loss = isinstance(self._loss, Loss)
+            asked = asked_for(metrics, self._reading, targets, weights, has_loss)
         if isinstance(self._loss, Loss):
-            loss = self._core.loss(X, targets, None)
+            found, outputs = self._core.evaluate(X, targets, weights)
         else:
-            loss, _ = self._loss_of_rows(targets, None)(outputs, None)
-        return {"loss": loss, **score}
+            outputs = self._core.forward(X, False, None)
+            self._reading.labels(outputs)  # which refuses NaN
+            own_loss = self._loss_of_rows(targets, weights)
+            loss, _ = self._core.call_reading(own_loss, outputs, None)
+            found = {"loss": loss}
+        if asked is None:
+            # A score is NaN where outputs are, or have no probabilities.
+            if math.isnan(found.get("accuracy", found.get("r2", 0.0))):
+                self._reading.labels(outputs)
+            return found
+        numbers = asked.compute(outputs)
+        if numbers is None:
+            self._reading.labels(outputs)  # which says in which row
+        found |= numbers or {}
+        return {name: found[name] for name in ("loss", *asked.names)}
 
     @explains_keywords
     def loss_and_grad(

@@ -31,9 +31,6 @@ class Flags(Classification):
     def labels(self, outputs: Array) -> Array:
         return (self.probabilities(outputs) > 0.5).astype(np.int64)
 
-    def score(self, outputs: Array, targets: Array) -> dict[str, float]:
-        return {"accuracy": float(np.mean(self.labels(outputs) == (targets > 0.5)))}
-
     def _probabilities(self, outputs: Array) -> Array:
         return _core.sigmoid(outputs) if self.from_logits else outputs
 
@@ -89,13 +86,14 @@ class TwoClasses(Choice):
             values = real_array("y", unit_interval(values))
         return values[:, np.newaxis]
 
+    def numbers_of(self, targets: Array) -> Array | None:
+        are_labels = np.all((targets == 0) | (targets == 1))
+        return targets[:, 0].astype(np.int64) if are_labels else None
+
     def chosen(self, outputs: Array) -> Array:
         if self.from_logits and np.abs(outputs).min() >= CLEAR:  # and none is NaN
             return (outputs[:, 0] > 0.0).astype(np.intp)
         return super().chosen(outputs)
-
-    def score(self, outputs: Array, targets: Array) -> dict[str, float]:
-        return {"accuracy": float(np.mean(self.chosen(outputs) == (targets[:, 0] > 0.5)))}
 
     def _probabilities(self, outputs: Array) -> Array:
         if self.from_logits:

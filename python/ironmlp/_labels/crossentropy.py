@@ -125,13 +125,12 @@ class Classes(Choice):
         indices = positions(values, self.classes, but=ignored)
         return np.where(ignored, self.ignore_index or 0, indices)
 
-    def score(self, outputs: Array, targets: Array) -> dict[str, float]:
-        predicted = self.chosen(outputs)
+    def numbers_of(self, targets: Array) -> Array | None:
         if targets.ndim == 2:
-            return {"accuracy": float(np.mean(predicted == np.argmax(targets, axis=1)))}
-        counted = ~self._ignored(targets)
-        right = np.count_nonzero((predicted == targets) & counted)
-        return {"accuracy": float(right) / max(int(np.count_nonzero(counted)), 1)}
+            return None
+        if self.ignore_index is None:
+            return targets
+        return np.where(targets == self.ignore_index, -1, targets)
 
     def _probabilities(self, outputs: Array) -> Array:
         return _core.softmax(outputs)

@@ -20,7 +20,7 @@ class Own(Numbers):
     `predict` returns their shape. Everything else stays as it is.
     """
 
-    _computed: tuple[str, ...] = ("fit", "encode", "score")
+    _computed: tuple[str, ...] = ("fit", "encode")
 
     def fit(self, y: Any, rows: int, classes: Any = None) -> tuple[Any, Reading]:
         refuse_classes(classes)
@@ -36,12 +36,6 @@ class Own(Numbers):
         if values.dtype.kind in "biuf" and values.shape == one_each:
             return columns(number_array(values), rows, self.outputs)
         return values
-
-    def score(self, outputs: Array, targets: Any) -> dict[str, float]:
-        comparable = isinstance(targets, np.ndarray) and targets.shape == outputs.shape
-        if comparable and targets.dtype.kind in "biuf":
-            return super().score(outputs, targets)
-        return {}
 
     def _rows(self, name: str, values: Any, rows: int) -> Array:
         array = as_array(name, values)

@@ -20,7 +20,7 @@ class Reading(Computed, ABC):
     a refused y leaves the model as it was.
     """
 
-    _computed: tuple[str, ...] = ("fit", "encode", "labels", "probabilities", "score")
+    _computed: tuple[str, ...] = ("fit", "encode", "labels", "probabilities")
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
@@ -53,10 +53,6 @@ class Reading(Computed, ABC):
     def labels(self, outputs: Array) -> Array:
         """What `predict` returns for the network's outputs (n, K)."""
 
-    @abstractmethod
-    def score(self, outputs: Array, targets: Array) -> dict[str, float]:
-        """The name and value of what `evaluate` returns beside the loss."""
-
 
 def refuse_classes(classes: Any) -> None:
     if classes is not None:
@@ -88,6 +84,11 @@ class Choice(Classification):
     @property
     def learned(self) -> Array | None:
         return self.known
+
+    @abstractmethod
+    def numbers_of(self, targets: Array) -> Array | None:
+        """The number of each row's class, -1 of an ignored one; None if targets are
+        probabilities."""
 
     def chosen(self, outputs: Array) -> Array:
         """The index of each row's class."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,9 @@ from ironmlp._engine import Engine
 from ironmlp._labels import Reading
 from ironmlp._training.advance import Advance, ByCore, ByFunction
 from ironmlp._training.course import Course
+from ironmlp._training.split import Split
 from ironmlp._training.streams import refuse_stream
+from ironmlp._training.weights import checked_class_weight, classes_of, weighted
 from ironmlp.losses import Loss
 
 
@@ -31,10 +33,23 @@ class TrainingData:
     reading: Reading
     # Of the rows; None if all are one.
     weights: NDArray[np.float64] | None
+    # Which of the rows are trained on; None if all are.
+    trained: NDArray[np.uint32] | None = None
 
     @property
     def rows(self) -> int:
-        return len(self.X)
+        """How many are trained on."""
+        return len(self.X if self.trained is None else self.trained)
+
+    def weighted(self, model: Engine, class_weight: Any, part: Split | None) -> TrainingData:
+        """The same, of which this part is trained on, with the weights that its classes have."""
+        trained = None if part is None else part.trained
+        weights = self.weights
+        if class_weight is not None:
+            factors = checked_class_weight(class_weight, model._loss, self.reading)
+            classes = classes_of(self.reading, self.targets)
+            weights = weighted(factors, classes, weights, trained)
+        return replace(self, trained=trained, weights=weights)
 
     @property
     def image_shape(self) -> tuple[int, ...] | None:
@@ -42,9 +57,9 @@ class TrainingData:
         return self.X.shape[1:] if self.X.ndim > 2 else None
 
     def way(
-        self, model: Engine, course: Course, check_finite: bool
+        self, model: Engine, course: Course, check_finite: bool, validation: Any
     ) -> tuple[Advance, Callable[[], Run]]:
-        """How a run over these rows goes on, and what begins it."""
+        """How a run over these rows goes on, and what begins it; `validation` is for the core."""
         loss, targets = model._loss, self.targets
         advance: Advance = ByCore()
         if not isinstance(loss, Loss):
@@ -59,6 +74,7 @@ class TrainingData:
             course.batch_size,
             course.shuffle,
             check_finite,
+            validation,
         )
         return advance, begin
 

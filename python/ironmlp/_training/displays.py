@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ironmlp._core import Run
-from ironmlp.callbacks.base import number
+from ironmlp.callbacks.base import shown
 
 # Seconds between two states of the progress line: ten a second look smooth.
 REFRESH = 0.1
@@ -56,10 +59,10 @@ class Lines(Silent):
         end = self._first + run.epochs_done
         if self._next >= end:
             return
-        losses = run.losses(self._next - self._first)
-        for loss in losses[:: self._n]:
+        found = columns(run, self._next - self._first)
+        for row in range(0, len(found["loss"]), self._n):
             # With logs each epoch comes here by itself.
-            self._write(f"epoch {self._next}{numbers(logs or {'loss': loss})}")
+            self._write(f"epoch {self._next}{numbers(logs or of_row(found, row))}")
             self._next += self._n
 
     def close(self, run: Run) -> None:
@@ -91,7 +94,7 @@ class Watch(Silent):
             of = run.batches_per_epoch
             text += f"  batch {run.batches_done}" + (f"/{of}" if of else "")
         if done:
-            text += self._numbers or numbers({"loss": run.losses(done - 1)[-1]})
+            text += self._numbers or numbers(of_row(columns(run, done - 1), -1))
         return f"{text}  {self.seconds():.1f} s"
 
 
@@ -116,7 +119,7 @@ class ProgressLine(Watch):
         seconds = self.seconds()
         if seconds - self._shown >= (REFRESH if self._width else RETURN):
             self._shown = seconds
-            self._write(self.state(run)[: columns(self._stream) - 1])
+            self._write(self.state(run)[: columns_of(self._stream) - 1])
 
     def step_aside(self) -> None:
         if self._width:
@@ -208,12 +211,21 @@ def writer(stream: TextIO) -> Write:
     return write
 
 
+def columns(run: Run, start: int) -> dict[str, NDArray[np.float64]]:
+    """The columns of the compiled part, from the run's epoch `start` on."""
+    return {"loss": run.losses(start), **run.validation(start)}
+
+
+def of_row(columns: dict[str, NDArray[np.float64]], row: int) -> Numbers:
+    return {name: values[row] for name, values in columns.items()}
+
+
 def numbers(logs: Numbers) -> str:
     """The loss and what else was logged."""
-    return "".join(f"  {k} {number(k, value):.6g}" for k, value in logs.items() if k != "epoch")
+    return "".join(f"  {name} {text}" for name, text in shown(logs).items())
 
 
-def columns(stream: TextIO) -> int:
+def columns_of(stream: TextIO) -> int:
     """The width of a terminal; 80 if it is not known."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80

@@ -14,6 +14,7 @@ from ironmlp._training.course import Course
 from ironmlp._training.displays import Silent
 from ironmlp._training.logs import Record
 from ironmlp._training.resume import Resumption, with_keeper
+from ironmlp._training.validation import Validation
 from ironmlp.callbacks import Callback, Logs, StopTraining
 from ironmlp.callbacks.base import OWN
 from ironmlp.history import History
@@ -48,11 +49,15 @@ class Training:
         course: Course,
         callbacks: list[Callback],
         shown: Silent,
+        validation: Validation | None,
         resumption: Resumption,
     ) -> None:
         self.model, self.run, self.course = model, run, course
         self.shown, self.resumption = shown, resumption
         self.callbacks = with_keeper(self, callbacks)
+        self.validation = validation
+        # Whether each epoch needs Python at its end.
+        self.by_epoch = bool(callbacks) or (validation is not None and validation.by_epoch)
         self._advance = advance
         self.first = model.epoch
         self.record = Record(resumption.history)
@@ -67,7 +72,7 @@ class Training:
         """Train to the end of the run, or until something stops it."""
         try:
             self.shown.begin(self.first)
-            if self.callbacks:
+            if self.by_epoch:
                 self.epoch_by_epoch()
             else:
                 self.in_slices()
@@ -93,7 +98,10 @@ class Training:
             self.advance(stopping)
 
     def epoch_by_epoch(self) -> None:
-        self.call("on_train_begin", {"epochs": self.course.epochs})
+        logs: Logs = {"epochs": self.course.epochs}
+        if self.validation is not None and self.validation.modes:
+            logs["modes"] = self.validation.modes
+        self.call("on_train_begin", logs)
         self.resumption.remind()
         for moment in ("on_epoch_begin", "on_train_batch_end", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
@@ -109,7 +117,10 @@ class Training:
                     pass
             if self.run.epochs_done == row:
                 return
-            self.call("on_epoch_end", self.record.end(float(self.run.losses(row)[0])))
+            found = {"loss": float(self.run.losses(row)[0])}
+            if self.validation is not None:
+                found |= self.validation.numbers(self.run, row, self.record.epochs[-1])
+            self.call("on_epoch_end", self.record.end(found))
 
     def batch_by_batch(self) -> None:
         """To the end of the epoch, or until a callback stops the training."""
@@ -128,7 +139,7 @@ class Training:
         """A slice of training; whether an epoch has ended."""
         ended = self.watched(self._advance.train, self.run, SLICE, stop_at_epoch)
         # The end of an epoch is shown with what callbacks log.
-        if not (ended and self.callbacks):
+        if not (ended and self.by_epoch):
             self.shown.update(self.run)
         return ended
 
@@ -195,7 +206,7 @@ class Training:
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The history's, so far."""
-        return self.record.columns({"loss": self.run.losses(0)})
+        return self.record.columns({"loss": self.run.losses(0), **self.run.validation(0)})
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ironmlp.callbacks.base import Logs, number
 from ironmlp.history import History
 
-# Entries that say what the epoch is, not what callbacks found.
+# Entries that are no columns of their own.
 OF_THE_EPOCH = ("epoch", "loss")
 OF_THE_ENDING = ("stop_reason", "stop_message")
 
@@ -45,15 +45,17 @@ class Record:
         self.logs = dict(self._given)
         return self.logs
 
-    def end(self, loss: float) -> Logs:
-        """The same dict at the epoch's end."""
-        self._given["loss"] = self.logs["loss"] = loss
+    def end(self, found: dict[str, float]) -> Logs:
+        """The same dict at the epoch's end, with the loss and what validation found."""
+        self._given |= found
+        self.logs |= found
         self.finished = self.logs
+        self.note_row(found, len(self.epochs) - 1)
         return self.logs
 
     def note(self, by: object) -> None:
         """Take the numbers of the present epoch over, after the callback `by` has added some."""
-        for name in OF_THE_EPOCH:
+        for name in (*OF_THE_EPOCH, *self._given):
             if not same(self.logs.get(name), self._given.get(name)):
                 got = f"to {self.logs[name]!r}" if name in self.logs else "by taking it out"
                 raise ValueError(
@@ -79,8 +81,12 @@ class Record:
         if self._past is not None:
             computed = continued(self._past, computed)
         rows = len(computed["loss"])
-        found = {name: np.array(padded(c, rows)[:rows]) for name, c in self._columns.items()}
-        return {**computed, **found}
+        logged = {
+            name: np.array(padded(column, rows)[:rows])
+            for name, column in self._columns.items()
+            if name not in computed
+        }
+        return {**computed, **logged}
 
 
 def continued(
@@ -95,7 +101,7 @@ def continued(
 
 
 def same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and bool(a == b))
+    return a is b or (type(a) is type(b) and bool(a == b or (a != a and b != b)))
 
 
 def padded(values: list[float], length: int) -> list[float]:

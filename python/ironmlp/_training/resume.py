@@ -17,6 +17,7 @@ from ironmlp._training.data import TrainingData
 from ironmlp._training.logs import Record
 from ironmlp._training.past import BROKEN_OFF, Past
 from ironmlp._training.streams import Stream
+from ironmlp._training.validation import Validation
 from ironmlp.callbacks.base import CHECKPOINT, DISPLAY, Callback, Logs, Model
 from ironmlp.callbacks.checkpoint import Checkpoint
 from ironmlp.history import History
@@ -30,6 +31,7 @@ CALLED = {
     "rows": "the number of X's rows",
     "targets": "y's checksum",
     "sample_weight": "sample_weight's checksum",
+    "validation": "what validates (a checksum of its rows, validation_freq, metrics)",
 }
 
 
@@ -88,6 +90,7 @@ def resumed(
     course: Course,
     data: TrainingData | Stream,
     callbacks: list[Callback],
+    validation: Validation | None,
 ) -> tuple[Course, Resumption]:
     """The epochs that are left of the training, and how it goes on.
 
@@ -99,6 +102,8 @@ def resumed(
     past = ended(model) or model._past if resume else None
     keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
     settings = settings_of(course, data) if keeps or past else {}
+    if settings and validation is not None:
+        settings["validation"] = validation.settings(checksum)
     if resume:
         left = max(0, course.epochs - model.epoch)
         course = dataclasses.replace(course, epochs=left)

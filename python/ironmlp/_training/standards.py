@@ -28,7 +28,7 @@ class learned_standards:  # noqa: N801  (it is used as a function is)
         if self.known is None and isinstance(data, TrainingData):
             self.learns = True
             try:
-                core.adapt(data.X, data.targets if model._standardize_y else None, None)
+                core.adapt(data.X, data.targets if model._standardize_y else None, data.trained)
                 self.known = core.standards()
             except BaseException:  # also a Ctrl-C between the two
                 core.set_standards(None)

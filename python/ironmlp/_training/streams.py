@@ -13,6 +13,7 @@ from ironmlp._engine import Engine
 from ironmlp._labels import Choice, Reading
 from ironmlp._training.advance import Advance, ByStep
 from ironmlp._training.course import Course
+from ironmlp._training.weights import checked_class_weight, classes_of, weighted
 from ironmlp.losses import Loss
 
 # What arrays, tensors, frames and sparse matrices have, and streams have not.
@@ -29,6 +30,7 @@ CURES = {
     "batch_size": "the items are the batches",
     "shuffle": "the items come in their own order: shuffle where they are made, as "
     "DataLoader(shuffle=True) does",
+    "validation_split": "hold rows back where the items are made, for validation_data=(X, y)",
     "sample_weight": f"weights come in the items, {FORM}",
 }
 
@@ -39,10 +41,22 @@ class Stream(ByStep):
     """The items of a `fit`, each a step."""
 
     def __init__(
-        self, model: Engine, items: Iterable[Any], course: Course, steps: int | None, classes: Any
+        self,
+        model: Engine,
+        items: Iterable[Any],
+        course: Course,
+        steps: int | None,
+        classes: Any,
+        class_weight: Any,
     ) -> None:
         self._model, self._items, self._course = model, items, course
         self._steps, self._classes = steps, classes
+        self._class_weight = checked_class_weight(class_weight, model._loss, self.labelled)
+        if isinstance(self._class_weight, str):
+            raise ValueError(
+                "class_weight 'balanced' goes with arrays, X without y is a stream, whose classes "
+                "are not counted before: give a dict {label: weight}"
+            )
         self._iterator: Iterator[Any] | None = None
         # Items that the iterator has given.
         self._given = 0
@@ -56,16 +70,26 @@ class Stream(ByStep):
         return self._model._reading
 
     @property
+    def labelled(self) -> Reading:
+        """How the model reads y once the first item has come, as far as labels go."""
+        if self._classes is None:
+            return self._model._reading
+        return self._model._reading.fit(self._classes, len(self._classes), self._classes)[1]
+
+    @property
     def image_shape(self) -> tuple[int, ...] | None:
         """The shape of one image, as far as it is known before the first item."""
         return self._model._image_shape
 
     def way(
-        self, model: Engine, course: Course, check_finite: bool
+        self, model: Engine, course: Course, check_finite: bool, validation: Any
     ) -> tuple[Advance, Callable[[], Run]]:
         """How a run over these items goes on, and what begins it."""
         batches = self._steps or length(self._items)
-        return self, partial(model._core.stream, course.epochs, self._steps, batches, check_finite)
+        begin = partial(
+            model._core.stream, course.epochs, self._steps, batches, check_finite, validation
+        )
+        return self, begin
 
     def step(self, run: Run) -> float | None:
         if self._ended or run.done:
@@ -140,6 +164,9 @@ class Stream(ByStep):
             model._image_shape = X.shape[1:] if X.ndim > 2 else None
             self._begun = True
         weights = None if weight is None else row_weights("weight", weight, rows)
+        if self._class_weight is not None:
+            classes = classes_of(model._reading, targets)
+            weights = weighted(self._class_weight, classes, weights, None)
         if isinstance(model._loss, Loss):
             run.take(X, targets, weights)
             return run.step()
@@ -148,7 +175,12 @@ class Stream(ByStep):
 
 
 def read_stream(
-    model: Engine, items: Any, course: Course, steps_per_epoch: Any, classes: Any
+    model: Engine,
+    items: Any,
+    course: Course,
+    steps_per_epoch: Any,
+    classes: Any,
+    class_weight: Any,
 ) -> Stream:
     """The argument X of a `fit` without y; the model stays as it is, and nothing is iterated."""
     steps = None if steps_per_epoch is None else size("steps_per_epoch", steps_per_epoch)
@@ -170,7 +202,7 @@ def read_stream(
             "steps_per_epoch=n takes n items an epoch, or give something that can be iterated "
             "again, as a list or a DataLoader"
         )
-    return Stream(model, items, course, steps, classes)
+    return Stream(model, items, course, steps, classes, class_weight)
 
 
 def refuse_in_streams(**arguments: Any) -> None:

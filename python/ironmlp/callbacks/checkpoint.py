@@ -54,7 +54,7 @@ class Checkpoint(Callback):
         self.every = size("every", every)
         self._best: float | None = None
 
-    def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
+    def on_train_begin(self, model: Model, logs: Logs) -> None:
         from ironmlp._files.atomic import check_place
         from ironmlp._files.saving import strings
 
@@ -62,7 +62,7 @@ class Checkpoint(Callback):
         check_place(self.path.format(epoch=model.epoch))
         self._best = None
         if self._monitor is not None:
-            self._monitor.begin()
+            self._monitor.begin(logs)
 
     def _is_due(self, model: Model, logs: Logs, last: bool) -> bool:
         """Whether this epoch, the `last` one of the training or not, is to be written."""

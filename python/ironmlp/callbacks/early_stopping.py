@@ -68,7 +68,7 @@ class EarlyStopping(Callback):
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         self._forget()
-        self._monitor.begin()
+        self._monitor.begin(logs)
 
     def on_epoch_end(self, model: Model, logs: Logs) -> None:
         value = self._monitor.read(logs)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ironmlp._arguments.values import choice
 from ironmlp._environment import computed
-from ironmlp.callbacks.base import number
+from ironmlp.callbacks.base import Logs, number
 
 # The numbers of which it is known whether smaller or larger is better, with or without "val_".
 SMALLER = ("loss", "log_loss", "mae", "mse", "rmse", "penalty")
@@ -50,13 +50,17 @@ class Monitor:
             )
         self.given = monitor
         self.mode = choice("mode", mode, ("auto", "min", "max"))
+        # Of columns whose metrics say what is better.
+        self._modes: dict[str, str] = {}
         # Known from the first epoch's end on.
         self.name: str | None = None
 
-    def begin(self) -> None:
-        """A training begins: ValueError if nothing tells which of two numbers will be better."""
+    def begin(self, logs: Logs) -> None:
+        """A training begins, with what `on_train_begin` gets: ValueError if nothing tells which of
+        two numbers will be better."""
         self.name = None
-        if self.mode == "auto" and self.given != "auto" and direction(self.given) is None:
+        self._modes = logs.get("modes", {})
+        if self.mode == "auto" and self.given != "auto" and self._direction(self.given) is None:
             known = ", ".join(DIRECTIONS)
             raise ValueError(
                 f"monitor is {self.given!r}, and mode='auto' does not know whether smaller or "
@@ -82,11 +86,15 @@ class Monitor:
         value = number(self.name, logs.get(self.name, math.nan))
         return None if math.isnan(value) else value
 
+    def _direction(self, name: str) -> str | None:
+        """As `direction`, unless the training's metrics say it."""
+        return self._modes.get(name) or direction(name)
+
     @property
     def smaller(self) -> bool:
         """Whether a smaller number is better."""
         if self.mode == "auto":
-            return direction(self.name or "loss") == "min"
+            return self._direction(self.name or "loss") == "min"
         return self.mode == "min"
 
     @computed

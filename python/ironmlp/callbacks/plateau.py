@@ -62,7 +62,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
         self._forget()
-        self._monitor.begin()
+        self._monitor.begin(logs)
 
     def on_epoch_end(self, model: Model, logs: Logs) -> None:
         logs.setdefault("learning_rate", model.learning_rate)

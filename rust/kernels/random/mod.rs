@@ -3,7 +3,7 @@
 //!
 //! - `philox.rs`: [`Stream`], the numbers of one seed, purpose, layer, row and step.
 //! - `initial.rs`: [`uniform`] and [`normal`] initial parameters.
-//! - `permutation.rs`: [`permutation`], the order of the rows in an epoch.
+//! - `permutation.rs`: [`permutation`], the order of the rows in an epoch, and [`split_order`].
 //! - `dropout.rs`: [`DropoutMask`], which units of a batch stay.
 
 mod dropout;
@@ -13,5 +13,5 @@ mod philox;
 
 pub use dropout::DropoutMask;
 pub use initial::{normal, uniform};
-pub use permutation::permutation;
+pub use permutation::{permutation, split_order};
 pub use philox::{Purpose, Stream, Words};

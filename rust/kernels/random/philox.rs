@@ -12,6 +12,8 @@ pub enum Purpose {
     Shuffle = 3,
     /// A layer's dropout masks.
     Dropout = 4,
+    /// Which rows validate.
+    Split = 5,
 }
 
 /// The random words of one seed, purpose, layer, row and step.
