@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -144,6 +145,17 @@ def number(name: str, value: Any) -> float:
             f"logs[{name!r}] is {value!r:.60} ({type(value).__name__}), it must be a number "
             f"that float() takes: {error}"
         ) from error
+
+
+def shown(logs: Mapping[str, Any]) -> dict[str, str]:
+    """The numbers of an epoch as displays have them; those of validation are left out where it was
+    not due."""
+    found = {name: number(name, value) for name, value in logs.items() if name != "epoch"}
+    return {
+        name: f"{value:.6g}"
+        for name, value in found.items()
+        if not (name.startswith("val_") and math.isnan(value))
+    }
 
 
 def remembered(callback: Callback, state: dict[str, Any], **kinds: Any) -> list[Any]:
