@@ -67,12 +67,17 @@ class Resumption:
             return [(history.stop_reason, history.stop_message)]
         return []
 
-    def remind(self) -> None:
-        """Give the callbacks back what they have remembered."""
-        if self.past is not None and self.past.callbacks:
-            for callback, kept in zip(self.callbacks, self.past.callbacks, strict=True):
-                # Copies of the model have this past too, and a callback may change what it gets.
-                callback.set_state(copy.deepcopy(kept["state"]))
+    def remind(self, model: Model) -> None:
+        """Give the callbacks back what they have remembered, and write the files anew that they
+        remember of this epoch: of several, a kill may have come between one and the next."""
+        if self.past is None or not self.past.callbacks:
+            return
+        for callback, kept in zip(self.callbacks, self.past.callbacks, strict=True):
+            # Copies of the model have this past too, and a callback may change what it gets.
+            callback.set_state(copy.deepcopy(kept["state"]))
+        for callback in self.callbacks:
+            if isinstance(callback, Checkpoint) and callback._written == model.epoch:
+                callback._write(model, self.past.value())
 
     def present(self, columns: Mapping[str, Any], epochs: list[int], stop: tuple[str, str]) -> Any:
         """What a file is to hold of the training at the end of an epoch."""
