@@ -104,21 +104,25 @@ def resumed(
     if not callbacks and not resume:
         return course, ALONE
     remembering = [callback for callback in callbacks if callback._rank < DISPLAY]
-    past = ended(model) or model._past if resume else None
-    keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
-    settings = settings_of(course, data, validation) if keeps or past else {}
+    past = None
     if resume:
         left = max(0, course.epochs - model.epoch)
         course = dataclasses.replace(course, epochs=left)
+        past = model._past or ended(model, left)
+    keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    settings = settings_of(course, data, validation) if keeps or past else {}
     if past is not None and past is model._past:
         check(past, model, settings, remembering)
     return course, Resumption(settings, remembering, past)
 
 
-def ended(model: Any) -> Past | None:
-    """The past of a model whose training has ended for good in this process: its history."""
+def ended(model: Any, left: int) -> Past | None:
+    """The past of a model that was trained in this process, and has no epoch left: its history."""
     history = model._history
-    if model._past is None and history and history.stop_reason in FINAL:
+    if not history:
+        return None
+    none_left = not left and len(history) and history.epochs[-1] + 1 == model.epoch
+    if none_left or history.stop_reason in FINAL:
         return Past({}, [], history, model._core.steps)
     return None
 
