@@ -25,3 +25,4 @@ mod simd;
 mod stages;
 mod standard;
 mod support;
+mod validation;

@@ -5,7 +5,8 @@
 //! - `model.rs`: `Model`, whose arguments become views, numbers and specs here. `run.rs`: `Run`, a fit in
 //!   progress. `predictor.rs`: `Predictor`.
 //! - `network.rs`: what models, runs and predictors of all element types have in common; `shared.rs`: what
-//!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does.
+//!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does;
+//!   `typed_run.rs`: its fits over arrays, `stream.rs`: those over batches that come one by one.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation.
@@ -39,6 +40,7 @@ mod state;
 mod stream;
 mod tuning;
 mod typed;
+mod typed_run;
 mod validation;
 
 /// The compiled part of ironmlp: training, prediction and array functions in Rust.

@@ -172,8 +172,8 @@ impl<T: Elementary> Chooser<T> {
     fn class(&mut self, logits: &[T]) -> Option<usize> {
         let (index, best) = largest(logits);
         let near = |&(other, &logit): &(usize, &T)| {
-            // Also where one of them is NaN.
-            other != index && !(best.to_f64() - logit.to_f64() >= CLEAR)
+            let distance = best.to_f64() - logit.to_f64();
+            other != index && (distance < CLEAR || distance.is_nan())
         };
         if best.is_finite() && logits.iter().enumerate().find(near).is_none() {
             return Some(index);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp._core import Run
-from ironmlp.callbacks.base import number
+from ironmlp.callbacks.base import shown
 
 # Seconds between two states of the progress line: ten a second look smooth.
 REFRESH = 0.1
@@ -222,13 +221,8 @@ def of_row(columns: dict[str, NDArray[np.float64]], row: int) -> Numbers:
 
 
 def numbers(logs: Numbers) -> str:
-    """The loss and what else was logged; of an epoch that was not validated nothing is shown."""
-    found = {name: number(name, value) for name, value in logs.items() if name != "epoch"}
-    return "".join(
-        f"  {name} {value:.6g}"
-        for name, value in found.items()
-        if not (name.startswith("val_") and math.isnan(value))
-    )
+    """The loss and what else was logged."""
+    return "".join(f"  {name} {text}" for name, text in shown(logs).items())
 
 
 def columns_of(stream: TextIO) -> int:

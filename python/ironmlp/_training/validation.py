@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,7 +134,7 @@ def read_validation(
         has_loss = isinstance(model._loss, Loss)
         asked = asked_for(metrics, reading, watched, watched_weights, has_loss)
     if not isinstance(model._loss, Loss):
-        loss = model._loss_of_rows(targets, weights)
+        loss = partial(model._core.call_reading, model._loss_of_rows(targets, weights))
     identity = targets if rows is None else rows
     return Validation(core, every, asked, loss, rows, identity), part
 

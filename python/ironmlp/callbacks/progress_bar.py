@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ironmlp.callbacks.base import DISPLAY, Callback, Logs, Model, number
+from ironmlp.callbacks.base import DISPLAY, Callback, Logs, Model, shown
 
 
 class ProgressBar(Callback):
@@ -34,8 +34,7 @@ class ProgressBar(Callback):
         self._bar = self._tqdm(initial=first, total=first + logs["epochs"], unit="epoch")
 
     def on_epoch_end(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
-        shown = {k: f"{number(k, value):.6g}" for k, value in logs.items() if k != "epoch"}
-        self._bar.set_postfix(shown, refresh=False)
+        self._bar.set_postfix(shown(logs), refresh=False)
         self._bar.update()
 
     def on_train_end(self, model: Model, logs: Logs) -> None:  # noqa: ARG002
