@@ -1,6 +1,5 @@
 """fit(resume=True): where it goes on, with what, and when it refuses."""
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -292,19 +291,22 @@ def test_numbers_logged_at_the_end_of_a_finished_run_are_told_again(path: Path) 
 
 
 def test_auto_stays_what_it_was_in_the_first_epoch(path: Path) -> None:
-    """Validation may skip the epoch after the checkpoint."""
+    """Validation skips epochs, and a broken-off training may go on with one of those."""
 
-    def given(stopping: EarlyStopping) -> Any:
-        log = LambdaCallback(on_epoch_end=skipping)
-        return [log, stopping, Checkpoint(path)]
+    def fit(model: im.Sequential, epochs: int) -> tuple[im.History, EarlyStopping]:
+        stopping = EarlyStopping(patience=2)
+        callbacks: Any = [stopping, im.ReduceLROnPlateau(patience=0), Checkpoint(path)]
+        settings: Any = {"validation_split": 0.2, "validation_freq": 3, "resume": True}
+        return model.fit(X, Y, epochs=epochs, callbacks=callbacks, **settings), stopping
 
-    regressor().fit(X, Y, epochs=1, callbacks=given(EarlyStopping()))
-    stopping = EarlyStopping()
-    with contextlib.suppress(KeyError):
-        im.load(path).fit(X, Y, epochs=3, callbacks=given(stopping), resume=True)
-    assert stopping.best == 1.0
-
-
-def skipping(model: im.Sequential, logs: dict[str, Any]) -> None:
-    if logs["epoch"] % 2 == 0:
-        logs["val_loss"] = 1.0 + logs["epoch"]
+    once = regressor(optimizer=im.Adam(lr=0.1))
+    history, _ = fit(once, 60)
+    assert history.stop_message.startswith("no better val_loss")
+    for epochs in (4, 5):
+        fit(regressor(optimizer=im.Adam(lr=0.1)), epochs)
+        twice = im.load(path)
+        found, stopping = fit(twice, 60)
+        same(history, found)
+        assert everything(once) == everything(twice)
+        assert stopping.best_epoch is not None
+        assert (stopping.best_epoch + 1) % 3 == 0

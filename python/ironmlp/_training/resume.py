@@ -28,10 +28,10 @@ FINAL = ("early_stopping",)
 
 # What a message calls a setting that is no argument of `fit`.
 CALLED = {
-    "rows": "the number of X's rows",
+    "rows": "the number of rows that are trained on",
     "targets": "y's checksum",
-    "sample_weight": "sample_weight's checksum",
-    "validation": "what validates (a checksum of its rows, validation_freq, metrics)",
+    "sample_weight": "the checksum of sample_weight and class_weight",
+    "validation": "the checksum of the rows that validate",
 }
 
 
@@ -101,9 +101,7 @@ def resumed(
     remembering = [callback for callback in callbacks if callback._rank < DISPLAY]
     past = ended(model) or model._past if resume else None
     keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
-    settings = settings_of(course, data) if keeps or past else {}
-    if settings and validation is not None:
-        settings["validation"] = validation.settings(checksum)
+    settings = settings_of(course, data, validation) if keeps or past else {}
     if resume:
         left = max(0, course.epochs - model.epoch)
         course = dataclasses.replace(course, epochs=left)
@@ -120,20 +118,24 @@ def ended(model: Any) -> Past | None:
     return None
 
 
-def settings_of(course: Course, data: TrainingData | Stream) -> dict[str, Any]:
-    """What the epochs of a training depend on, beside the model and callbacks.
+def settings_of(
+    course: Course, data: TrainingData | Stream, validation: Validation | None
+) -> dict[str, Any]:
+    """What the epochs of a training and its callbacks depend on.
 
     X may be of any kind and size: of it the number of rows tells, and y. Rows in another order, as
     after a split without a seed, have another y.
     """
+    validating = {} if validation is None else validation.settings(checksum)
     if isinstance(data, Stream):
-        return {"streamed": True}
+        return {"streamed": True, **validating}
     return {
         "rows": data.rows,
         "targets": checksum(data.targets),
         "sample_weight": None if data.weights is None else checksum(data.weights),
         "batch_size": course.batch_size,
         "shuffle": course.shuffle,
+        **validating,
     }
 
 
