@@ -64,10 +64,11 @@ class Validation:
         modes = {} if self.asked is None else self.asked.modes
         return {f"val_{name}": mode for name, mode in modes.items()}
 
-    def settings(self, checksum: Callable[[Any], str]) -> list[Any]:
+    def settings(self, checksum: Callable[[Any], str]) -> dict[str, Any]:
         """What the numbers depend on: which rows, how often, which metrics."""
         names = "auto" if self.asked is None else list(self.asked.names)
-        return [checksum(self.identity), self.every, names]
+        rows = checksum(self.identity)
+        return {"validation": rows, "validation_freq": self.every, "metrics": names}
 
     def numbers(self, run: Run, row: int, epoch: int) -> dict[str, float]:
         """The columns of `epoch`, the run's epoch `row`; NaN if it was not due, or if nothing can
