@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import ironmlp as im
-from states import everything, unchanged
+from states import everything, squares, unchanged
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 3))
@@ -160,3 +160,11 @@ def test_a_missing_target_among_several_columns_is_named() -> None:
         frame = library({"a": X[:, 0], "b": without(LABELS["indices"])})
         with pytest.raises(ValueError, match=f"y has a missing value in row {ROW}, column 'b'"):
             model.fit(X, frame)
+
+
+def test_a_loss_of_ones_own_reads_a_column_as_other_losses_do() -> None:
+    frame = pd.DataFrame({"y": X[:, 0]})
+    for y in (frame, pl.from_pandas(frame), frame["y"]):
+        model = im.MLP([3, 4, 1], loss=squares, seed=0)
+        model.fit(X, y)
+        assert model.predict(X).shape == (12,)

@@ -74,4 +74,4 @@ def test_what_is_planted_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    assert said in next(restarts.campaign(0, CASES, anew=False))
+    assert any(said in found for found in restarts.campaign(0, CASES, anew=False))

@@ -158,6 +158,29 @@ def test_a_model_that_was_trained_since_is_refused(path: Path) -> None:
     assert im.load(path).history is None
 
 
+def test_a_training_that_an_error_has_ended_begins_again_from_its_file(path: Path) -> None:
+    def fail(model: im.Sequential, logs: dict[str, Any]) -> None:
+        if failing and logs["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    def given() -> Any:
+        return [fail, Checkpoint(path)]
+
+    failing = True
+    regressor().fit(X, Y, epochs=2, callbacks=given())
+    model = im.load(path)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=9, callbacks=given(), resume=True)
+    failing = False
+    with unchanged(model), pytest.raises(ValueError, match="load the file again"):
+        model.fit(X, Y, epochs=9, callbacks=given(), resume=True)
+    model = im.load(path)
+    assert model.epoch == 3
+    assert len(model.fit(X, Y, epochs=9, callbacks=given(), resume=True)) == 9
+    # It has returned, and goes on like any other model.
+    assert len(model.fit(X, Y, epochs=10, resume=True)) == 1
+
+
 def test_reset_forgets_the_checkpoint(path: Path) -> None:
     model = begun(path)
     model.reset()

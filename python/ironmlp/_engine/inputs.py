@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arguments.arrays import Array, as_array, check_matrix, real_array, samples
+from ironmlp._arguments.arrays import (
+    ORDINARY,
+    Array,
+    as_array,
+    check_matrix,
+    real_array,
+    samples,
+)
 from ironmlp._engine.trained import Trained
 from ironmlp.layers import Flatten
 
@@ -53,7 +60,7 @@ class Inputs(Trained):
     ) -> tuple[Samples, Names]:
         """X as the core takes it, and the names of its columns, which are those that the model
         knows if both have some. What is no table, `read` makes an array of."""
-        if type(X) is not np.ndarray:
+        if not isinstance(X, ORDINARY):
             from ironmlp._arguments.tables import table_of
 
             found = table_of("X", X, self._feature_names or beside)
@@ -77,7 +84,7 @@ class Inputs(Trained):
         def few_rows(x: Any) -> Samples:
             from ironmlp._arguments.tables import table_of
 
-            found = None if type(x) is np.ndarray else table_of("x", x, known)
+            found = None if isinstance(x, ORDINARY) else table_of("x", x, known)
             if found is not None:
                 return found[0]
             array = real_array("x", x)

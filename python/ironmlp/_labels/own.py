@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ironmlp._arguments.arrays import Array, as_array
 from ironmlp._labels.array import number_array
 from ironmlp._labels.reading import Reading, refuse_classes
@@ -25,7 +23,7 @@ class Own(Numbers):
     def fit(self, y: Any, rows: int, classes: Any = None) -> tuple[Any, Reading]:
         refuse_classes(classes)
         targets = self.encode(y, rows)
-        flat = not isinstance(targets, tuple) and targets.ndim == 2 and np.ndim(y) == 1
+        flat = not isinstance(targets, tuple) and targets.ndim == 2 and as_array("y", y).ndim == 1
         return targets, Own(self.outputs, flat)
 
     def encode(self, y: Any, rows: int) -> Any:
