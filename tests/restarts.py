@@ -60,6 +60,11 @@ def wave(model: im.Sequential, logs: dict[str, Any]) -> None:
     logs["wave"] = logs["loss"] * (1.0 + 0.2 * (logs["epoch"] * 7 % 5))
 
 
+def lowest(y_true: Any, y_pred: Any) -> float:
+    """A metric of the user's own."""
+    return float(np.min(y_pred))
+
+
 class Case:
     """A model, its data, and how it is trained."""
 
@@ -143,7 +148,9 @@ class Case:
         shape = (self.rows, 2, 4, 4) if self.image else (self.rows, 5)
         X = self.rng.normal(size=shape).astype(self.pick(["float32", "float64"]))
         if isinstance(self.loss, im.CrossEntropy):
+            # Twice each class, so that a part of the rows has them all.
             y = self.rng.integers(self.outputs, size=self.rows)
+            y[: 2 * self.outputs] = [*range(self.outputs), *range(self.outputs)][: self.rows]
             if self.chance(0.5):
                 names = np.array([f"class {index}" for index in range(self.outputs)])
                 self.classes = names
@@ -163,7 +170,28 @@ class Case:
             fit["sample_weight"] = self.rng.uniform(0.1, 2.0, self.rows)
         if hasattr(self, "classes"):
             fit["classes"] = self.classes
+        if self.rows >= 5 * self.outputs and self.chance(0.5):
+            self.draw_validation(fit)
+        if isinstance(self.loss, im.CrossEntropy) and self.chance(0.3):
+            fit["class_weight"] = "balanced"
         return fit
+
+    def draw_validation(self, fit: dict[str, Any]) -> None:
+        if self.chance(0.6):
+            fit["validation_split"] = float(self.rng.uniform(0.1, 0.3))
+            if not fit["shuffle"]:
+                # The last rows must leave one of each class.
+                fit["shuffle"] = not isinstance(self.loss, im.CrossEntropy)
+        else:
+            weight = self.rng.uniform(0.1, 2.0, min(9, self.rows))
+            fit["validation_data"] = (self.X[:9], self.y[:9], weight)
+        fit["validation_freq"] = int(self.pick([1, 1, 2, 3]))
+        metrics: list[Any] = ["auto", [im.Metric(lowest, mode="max", takes="outputs")]]
+        if isinstance(self.loss, im.CrossEntropy):
+            metrics += [["accuracy", "log_loss", "balanced_accuracy"]] * 2
+        elif not isinstance(self.loss, im.BinaryCrossEntropy):
+            metrics += [["r2", "mae", "rmse"]] * 2
+        fit["metrics"] = self.pick(metrics)
 
     def model(self) -> im.Sequential:
         return im.Sequential(
@@ -181,9 +209,9 @@ class Case:
             "wave": wave,
             "remembering": Remembering(),
             "table": im.CSVLogger(folder / TABLE),
-            "stopping": im.EarlyStopping("loss", patience=self.patience),
+            "stopping": im.EarlyStopping(patience=self.patience),
             "stopping by wave": im.EarlyStopping("wave", patience=self.patience, mode="min"),
-            "plateau": im.ReduceLROnPlateau("loss", 0.5, 0, threshold=0.2),
+            "plateau": im.ReduceLROnPlateau("auto", 0.5, 0, threshold=0.2),
         }
         kinds = [*self.kinds, *(["wave"] if "stopping by wave" in self.kinds else [])]
         checkpoint = im.Checkpoint(folder / CHECKPOINT, every=self.every)
@@ -216,11 +244,9 @@ class Case:
         }
 
     def __repr__(self) -> str:
-        fit = {
-            **self.fit,
-            "classes": "classes" in self.fit,
-            "sample_weight": "sample_weight" in self.fit,
-        }
+        arrays = ("classes", "sample_weight", "validation_data")
+        fit = {name: value for name, value in self.fit.items() if name not in arrays}
+        fit |= {name: True for name in arrays if name in self.fit}
         return (
             f"{self.layers}, {self.loss}, {self.optimizer}, {self.settings}, {fit}, "
             f"{self.rows} rows, {self.kinds}, every {self.every}, broken off at {self.broken_off}"

@@ -3,6 +3,7 @@
 The blocks of one file share one namespace and run in order, as a reader would run them.
 """
 
+import inspect
 import itertools
 import re
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import ironmlp as im
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,6 +74,19 @@ def test_page(page: Path) -> None:
 def test_page_has_blocks(name: str) -> None:
     (page,) = (page for page in PAGES if page.name == name)
     assert _BLOCK.search(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["from-keras.md", "from-pytorch.md"])
+def test_the_tables_for_newcomers_name_what_is_there(name: str) -> None:
+    """Classes that the last column calls are ironmlp's, and take arguments of these names."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    ours = [line.split(" | ")[-1] for line in text.splitlines() if line.startswith("| ")]
+    calls = [call for cell in ours for call in re.findall(r"\b([A-Z]\w+)\(([^()]*)\)", cell)]
+    assert len(calls) > 5
+    for made, arguments in calls:
+        kind = getattr(im, made)
+        for keyword in re.findall(r"(\w+)=", arguments):
+            assert keyword in inspect.signature(kind).parameters, (made, keyword)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

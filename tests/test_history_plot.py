@@ -69,7 +69,7 @@ def test_losses_errors_scores_others_and_the_rate_have_panels_of_their_own(pyplo
     assert list(curves(others)) == ["odd"]
     assert list(curves(rate)) == ["learning_rate"]
     labels = [panel.get_ylabel() for panel in ax.figure.axes]
-    assert labels == ["loss, penalty", "mae, rmse", "accuracy", "odd", "learning\nrate"]
+    assert labels == ["loss, penalty", "mae, val_rmse", "accuracy", "odd", "learning\nrate"]
     # Epochs are written below the last, for all of them.
     assert [panel.get_xlabel() for panel in ax.figure.axes] == [*[""] * 4, "epoch"]
     assert len({panel.get_xlim() for panel in ax.figure.axes}) == 1

@@ -235,6 +235,9 @@ ENTRIES: dict[str, Callable[[Any], Any]] = {
     "fit": lambda model: model.fit(X, Y, batch_size=8),
     "train_on_batch": lambda model: model.train_on_batch(X, Y),
     "loss_and_grad": lambda model: model.loss_and_grad(X, Y),
+    "evaluate": lambda model: model.evaluate(X, Y),
+    "validation": lambda model: model.fit(X, Y, validation_data=(X, Y)),
+    "stream": lambda model: model.fit([(X, Y), (X, Y)], validation_data=(X, Y)),
 }
 
 

@@ -1,6 +1,5 @@
 """fit(resume=True): where it goes on, with what, and when it refuses."""
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +192,36 @@ def test_two_checkpoints_know_of_each_other(tmp_path: Path) -> None:
     assert files[0] == files[1] == ["best1", "best2", "best3", "best6", "last"]
 
 
+@pytest.mark.parametrize("first", ["last", "best"])
+def test_a_break_between_two_checkpoints_of_an_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Each of the files tells what both have written, and one of them was not."""
+
+    def given() -> Any:
+        kinds: dict[str, Any] = {"last": {}, "best": {"monitor": "score", "mode": "min"}}
+        names = [first, *({*kinds} - {first})]
+        checkpoints = [Checkpoint(tmp_path / name, **kinds[name]) for name in names]
+        return [*checkpoints, Scripted(3.0, 2.0, 1.0, 1.0)]
+
+    def fail(self: Checkpoint, model: im.Sequential, training: Any) -> None:
+        if model.epoch == 3 and Path(self.path).name != first:
+            raise OSError("break")
+        write(self, model, training)
+
+    write = Checkpoint._write
+    monkeypatch.setattr(Checkpoint, "_write", fail)
+    with pytest.raises(OSError, match="break"):
+        regressor().fit(X, Y, epochs=4, callbacks=given())
+    monkeypatch.undo()
+    other = {"last": "best", "best": "last"}[first]
+    assert [im.load(tmp_path / name).epoch for name in (first, other)] == [3, 2]
+    model = im.load(tmp_path / first)
+    before = (tmp_path / first).read_bytes()
+    model.fit(X, Y, epochs=3, callbacks=given(), resume=True)
+    assert (tmp_path / first).read_bytes() == (tmp_path / other).read_bytes() == before
+
+
 def test_copies_of_a_loaded_model_resume_apart(tmp_path: Path) -> None:
     """A callback may change the arrays of its state."""
     regressor().fit(X, Y, epochs=3, callbacks=callbacks(tmp_path))
@@ -210,9 +239,11 @@ def test_copies_of_a_loaded_model_resume_apart(tmp_path: Path) -> None:
 def test_a_fresh_model_trains_up_to_epochs_in_all() -> None:
     model, plain = regressor(), regressor()
     assert len(model.fit(X, Y, epochs=3, resume=True)) == 3
-    assert len(model.fit(X, Y, epochs=5, resume=True)) == 2
-    assert len(model.fit(X, Y, epochs=5, resume=True)) == 0
-    assert len(model.fit(X, Y, epochs=2, resume=True)) == 0
+    history = model.fit(X, Y, epochs=5, resume=True)
+    assert history.epochs.tolist() == [3, 4]
+    # With nothing left to train, the history is what it was.
+    for epochs in (5, 2, 0):
+        same(model.fit(X, Y, epochs=epochs, resume=True), history)
     plain.fit(X, Y, epochs=5)
     assert everything(model) == everything(plain)
 
@@ -292,19 +323,22 @@ def test_numbers_logged_at_the_end_of_a_finished_run_are_told_again(path: Path) 
 
 
 def test_auto_stays_what_it_was_in_the_first_epoch(path: Path) -> None:
-    """Validation may skip the epoch after the checkpoint."""
+    """Validation skips epochs, and a broken-off training may go on with one of those."""
 
-    def given(stopping: EarlyStopping) -> Any:
-        log = LambdaCallback(on_epoch_end=skipping)
-        return [log, stopping, Checkpoint(path)]
+    def fit(model: im.Sequential, epochs: int) -> tuple[im.History, EarlyStopping]:
+        stopping = EarlyStopping(patience=2)
+        callbacks: Any = [stopping, im.ReduceLROnPlateau(patience=0), Checkpoint(path)]
+        settings: Any = {"validation_split": 0.2, "validation_freq": 3, "resume": True}
+        return model.fit(X, Y, epochs=epochs, callbacks=callbacks, **settings), stopping
 
-    regressor().fit(X, Y, epochs=1, callbacks=given(EarlyStopping()))
-    stopping = EarlyStopping()
-    with contextlib.suppress(KeyError):
-        im.load(path).fit(X, Y, epochs=3, callbacks=given(stopping), resume=True)
-    assert stopping.best == 1.0
-
-
-def skipping(model: im.Sequential, logs: dict[str, Any]) -> None:
-    if logs["epoch"] % 2 == 0:
-        logs["val_loss"] = 1.0 + logs["epoch"]
+    once = regressor(optimizer=im.Adam(lr=0.1))
+    history, _ = fit(once, 60)
+    assert history.stop_message.startswith("no better val_loss")
+    for epochs in (4, 5):
+        fit(regressor(optimizer=im.Adam(lr=0.1)), epochs)
+        twice = im.load(path)
+        found, stopping = fit(twice, 60)
+        same(history, found)
+        assert everything(once) == everything(twice)
+        assert stopping.best_epoch is not None
+        assert (stopping.best_epoch + 1) % 3 == 0

@@ -45,9 +45,9 @@ def begun(path: Path) -> im.Sequential:
         ({"batch_size": 8}, "batch_size is 8, it was 16"),
         ({"batch_size": None}, "batch_size is None, it was 16"),
         ({"shuffle": False}, "shuffle is False, it was True"),
-        ({"X": X[:40], "y": Y[:40]}, "the number of X's rows is 40, it was 50"),
+        ({"X": X[:40], "y": Y[:40]}, "the number of rows that are trained on is 40, it was 50"),
         ({"y": Y[::-1]}, "y's checksum is"),
-        ({"sample_weight": np.arange(50)}, "sample_weight's checksum is"),
+        ({"sample_weight": np.arange(50)}, "the checksum of sample_weight and class_weight is"),
         ({"batch_size": 8, "shuffle": False}, "batch_size is 8, it was 16; shuffle is False"),
     ],
 )
@@ -66,6 +66,39 @@ def test_other_settings_are_refused_and_the_error_says_which(
     assert words in str(caught.value)
     # It was no step, so the training can still be resumed.
     assert len(model.fit(**given, epochs=4, resume=True)) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"validation_split": 0.3}, "the checksum of the rows that validate is"),
+        ({"validation_split": 0.0, "validation_freq": 1}, "rows that validate is None, it was "),
+        ({"validation_split": 0.0, "validation_data": (X, Y)}, "the checksum of the rows that"),
+        ({"validation_freq": 1}, "validation_freq is 1, it was 2"),
+        ({"metrics": ["mae"]}, "metrics is ['mae'], it was auto"),
+    ],
+)
+def test_another_validation_is_refused(path: Path, changes: Any, words: str) -> None:
+    def given() -> Any:
+        return {"validation_split": 0.2, "validation_freq": 2, "callbacks": [Checkpoint(path)]}
+
+    regressor().fit(X, Y, epochs=2, **given())
+    model = im.load(path)
+    with unchanged(model), pytest.raises(ValueError, match="resume=True") as caught:
+        model.fit(X, Y, epochs=4, resume=True, **given() | changes)
+    assert words in str(caught.value)
+    assert len(model.fit(X, Y, epochs=4, resume=True, **given())) == 4
+
+
+def test_other_class_weights_are_refused(path: Path) -> None:
+    model, labels = im.MLP([4, 2], loss="cross_entropy", seed=1), (Y > 0) * 1
+    model.fit(X, labels, class_weight="balanced", callbacks=[Checkpoint(path)])
+    model = im.load(path)
+    with (
+        unchanged(model),
+        pytest.raises(ValueError, match="sample_weight and class_weight is None"),
+    ):
+        model.fit(X, labels, epochs=2, callbacks=[Checkpoint(path)], resume=True)
 
 
 def another(model: im.Sequential, logs: dict[str, Any]) -> None:
@@ -123,6 +156,29 @@ def test_a_model_that_was_trained_since_is_refused(path: Path) -> None:
         )
     model.save(path)
     assert im.load(path).history is None
+
+
+def test_a_training_that_an_error_has_ended_begins_again_from_its_file(path: Path) -> None:
+    def fail(model: im.Sequential, logs: dict[str, Any]) -> None:
+        if failing and logs["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    def given() -> Any:
+        return [fail, Checkpoint(path)]
+
+    failing = True
+    regressor().fit(X, Y, epochs=2, callbacks=given())
+    model = im.load(path)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=9, callbacks=given(), resume=True)
+    failing = False
+    with unchanged(model), pytest.raises(ValueError, match="load the file again"):
+        model.fit(X, Y, epochs=9, callbacks=given(), resume=True)
+    model = im.load(path)
+    assert model.epoch == 3
+    assert len(model.fit(X, Y, epochs=9, callbacks=given(), resume=True)) == 9
+    # It has returned, and goes on like any other model.
+    assert len(model.fit(X, Y, epochs=10, resume=True)) == 1
 
 
 def test_reset_forgets_the_checkpoint(path: Path) -> None:

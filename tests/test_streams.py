@@ -270,6 +270,19 @@ def test_ctrl_c_in_the_iterable() -> None:
     assert (model.history.stop_reason, model.epoch, model._core.steps) == ("interrupted", 1, 3)
 
 
+@pytest.mark.parametrize("kind", ["mse", "own"])
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_stream_is_validated_at_the_end_of_each_epoch(kind: str, steps: int | None) -> None:
+    held = (X[:7], Y[:7])
+    model, twin = LOSSES[kind](), LOSSES[kind]()
+    history = model.fit(Loader(X, Y), epochs=3, steps_per_epoch=steps, validation_data=held)
+    for epoch in range(3):
+        twin.fit(Loader(X, Y))
+        expected = twin.evaluate(*held)
+        assert {name: history[f"val_{name}"][epoch] for name in expected} == expected
+    assert everything(model) == everything(twin)
+
+
 # The model in between
 
 

@@ -18,7 +18,7 @@ training in another thread, or a defect).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ _Rows: TypeAlias = (
 )
 _Validation: TypeAlias = tuple[_Rows, int, bool]
 _Want: TypeAlias = Literal["value", "grad", "both"]
+_Returned = TypeVar("_Returned")
 _LossOfRows: TypeAlias = Callable[[_Float, NDArray[np.int64] | None], tuple[float, _Array]]
 
 class Config(TypedDict):
@@ -311,10 +312,6 @@ class Model:
     ) -> None:
         """Take over what `standards` returned."""
 
-    def check_finite(self, X: _Array) -> None:
-        """Refuse an X with a NaN or infinite value, or with a number that the model's dtype
-        lacks."""
-
     def evaluate(
         self, X: _Array, targets: _Array, sample_weight: _Float | None
     ) -> tuple[dict[str, float], _Float]:
@@ -335,6 +332,10 @@ class Model:
         self, X: _Array, function: _LossOfRows, training: bool, input_grad: bool
     ) -> tuple[float, list[_Float], _Float | None]:
         """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
+
+    def call_reading(self, function: Callable[..., _Returned], *arguments: Any) -> _Returned:
+        """What a function of the caller's returns for these arguments; while it runs, it may read
+        the model and not change it."""
 
     def backward(
         self, X: _Array, grad_output: _Array, training: bool, input_grad: bool

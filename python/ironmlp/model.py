@@ -82,7 +82,7 @@ class Sequential(Engine):
     """
 
     _saved_as: ClassVar[str] = "Sequential"
-    # Of the training that a `Checkpoint`'s file tells of, until the model is trained.
+    # Of the training that a `Checkpoint`'s file tells of, until a `fit` returns.
     _past: Past | None = None
 
     @explains_keywords
@@ -238,12 +238,12 @@ class Sequential(Engine):
                 training = Training(
                     self, run, advance, course, checked, shown, validation, resumption
                 )
-                return training.train()
+                history = training.train()
+                self._past = None
+                return history
             finally:
                 if self._core.steps == steps:
                     self._reading = known
-                else:
-                    self._past = None
 
     def reset(self, seed: int | None = None) -> None:
         """Start anew: fresh parameters from `seed` (None: the present one), no optimizer state,

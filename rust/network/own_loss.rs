@@ -59,3 +59,54 @@ impl<T: Elementary> Plan<T> {
         self.train_on(threads, state, workspace, batch, head, None).map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::activation::Activation;
+    use crate::kernels::convolution::Stencil;
+    use crate::kernels::images::ImageShape;
+    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::network::op::Task;
+    use crate::network::{Conv2d, Init, Input, Layer, Linear, Spec};
+    use crate::simd::Isa;
+
+    /// A plan for square images that a convolution makes 20 of.
+    fn plan(side: usize) -> Plan<f32> {
+        let stencil = Stencil { kernel: 3, stride: 1, padding: 1, dilation: 1 };
+        let (init, trainable, lr_scale, bias) = (Init::TorchLinear, true, 1.0, true);
+        let (in_channels, out_channels, groups) = (1, 20, 1);
+        let (rows, cols) = (stencil, stencil);
+        let conv = Conv2d {
+            in_channels,
+            out_channels,
+            rows,
+            cols,
+            groups,
+            bias,
+            init,
+            trainable,
+            lr_scale,
+        };
+        let (in_features, out_features) = (20 * side * side, 1);
+        let linear = Linear { in_features, out_features, bias, init, trainable, lr_scale };
+        let activation = Layer::Activation(Activation::Sigmoid);
+        let spec = Spec {
+            layers: vec![Layer::Conv2d(conv), activation, Layer::Flatten, Layer::Linear(linear)],
+            loss: None,
+            optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+            input: Input::default(),
+        };
+        let image = ImageShape { channels: 1, height: side, width: side };
+        Plan::of_images(&spec, image, Task::Train, 64, Isa::PORTABLE).unwrap()
+    }
+
+    #[test]
+    fn images_that_take_too_much_memory_are_not_kept() {
+        let (small, large) = (plan(20), plan(400));
+        for threads in [1, 4] {
+            assert!(small.row_phase.can_keep(threads, 64));
+            assert!(!large.row_phase.can_keep(threads, 64));
+        }
+    }
+}

@@ -66,6 +66,12 @@ impl<T: Elementary> Plan<T> {
         assert!(workspace.is_of(&self.buffers), "the workspace is another plan's");
     }
 
+    /// The instruction set of its kernels.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// Columns of the network's output.
     #[must_use]
     pub fn outputs(&self) -> usize {

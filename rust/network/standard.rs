@@ -77,7 +77,8 @@ impl Sample<'_> {
             }
             means[place] = between(least, means[place] + unit * rest, most);
             let deviation = unit * larger(variance, 0.0).sqrt();
-            if deviation > 0.0 {
+            // The reciprocal of a smaller one is infinite.
+            if deviation >= f64::MIN_POSITIVE {
                 deviations[place] = deviation;
             }
         }

@@ -352,18 +352,4 @@ impl<T: Elementary> Plan<T> {
             Ok(())
         })
     }
-
-    /// [`State::check_finite`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn check_finite(
-        &self,
-        threads: usize,
-        state: &State<T>,
-        epoch: u64,
-        batch: u64,
-    ) -> Result<()> {
-        state.check_finite(self.isa, threads, epoch, batch)
-    }
 }

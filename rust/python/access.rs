@@ -93,6 +93,11 @@ pub struct Writing<'a, S> {
     _ticket: Ticket<'a>,
 }
 
+/// Something that keeps a state as it is for as long as it lives.
+pub trait Hold {}
+
+impl<S> Hold for Reading<'_, S> {}
+
 impl<S> Deref for Reading<'_, S> {
     type Target = S;
     fn deref(&self) -> &S {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::View;
 use super::data::Inputs;
@@ -251,11 +251,6 @@ impl Model {
         entry(|| self.0.set_standards(py, standards))
     }
 
-    /// Refuse an X with a NaN or infinite value, or with a number that the model's dtype lacks.
-    fn check_finite(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<()> {
-        entry(|| self.0.check_finite(py, &self.view_x(X)?))
-    }
-
     /// The mean "loss", whatever the loss's reduction, without dropout, and "accuracy" or "r2", NaN where
     /// outputs say nothing; and the outputs (n, K).
     #[pyo3(signature = (X, targets, sample_weight))]
@@ -311,6 +306,21 @@ impl Model {
             let mut call = |outputs, rows| called(environment, function, outputs, rows);
             let (loss, found) = self.0.loss_and_grad_with(py, &x, flags, &mut call)?;
             Ok((loss, found.0, found.1))
+        })
+    }
+
+    /// What a function of the caller's returns for these arguments; while it runs, it may read the model and
+    /// not change it.
+    #[pyo3(signature = (function, *arguments))]
+    fn call_reading<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        arguments: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        entry_calling(|environment| {
+            let _held = self.0.held(py)?;
+            environment.outside(|| function.call1(arguments))
         })
     }
 

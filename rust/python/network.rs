@@ -7,6 +7,7 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::access::Hold;
 use super::array::View;
 use super::data::Inputs;
 use super::route::Route;
@@ -76,7 +77,6 @@ pub trait Network: Send + Sync {
     fn standards<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>>;
     fn set_standards(&self, py: Python<'_>, standards: Option<&Bound<'_, PyDict>>) -> PyResult<()>;
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()>;
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -100,6 +100,8 @@ pub trait Network: Send + Sync {
         training: bool,
         input_grad: bool,
     ) -> PyResult<Gradients<'py>>;
+    /// Keeps the model as it is for as long as the guard lives: its thread may read it and not change it.
+    fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>>;
     /// As `loss_and_grad`, with the caller's loss; two flags, as there.
     fn loss_and_grad_with<'py>(
         &self,

@@ -203,7 +203,9 @@ fn standardizer(
     let (means, deviations) = (read("mean", &means)?, read("deviation", &deviations)?);
     let must = count.unwrap_or(means.len());
     let good = means.iter().all(|mean| mean.is_finite())
-        && deviations.iter().all(|deviation| deviation.is_finite() && *deviation > 0.0);
+        && deviations
+            .iter()
+            .all(|deviation| deviation.is_finite() && *deviation >= f64::MIN_POSITIVE);
     if means.len() != must || deviations.len() != must || must == 0 || !good {
         return Err(PyValueError::new_err(format!(
             "the mean and deviation of {name} must be {must} finite numbers each, deviations above 0"

@@ -49,6 +49,19 @@ impl<T: Float> TypedStream<T> {
         Ok(Self { run, epochs, batches, check_finite, taken: None, validation, trainer })
     }
 
+    /// Validates, where an epoch has just ended.
+    fn validate(&mut self, py: Python<'_>) -> PyResult<()> {
+        let (run, model) = (&self.run, &self.trainer.0);
+        let Some((_, validation)) = self.validation.as_mut().filter(|_| run.batches_done() == 0)
+        else {
+            return Ok(());
+        };
+        let (validation, threads) = (validation.get_mut(), model.threads()?);
+        let state = model.access.read(py)?;
+        let epochs = run.losses().len();
+        Ok(change(py, || validation.end_epoch(threads, &state, None, epochs).map(|_| ()))?)
+    }
+
     fn taken(&mut self) -> Result<Inputs> {
         self.taken.take().ok_or_else(|| Error::Type("step comes after take".into()))
     }
@@ -87,13 +100,15 @@ impl<T: Float> Training for TypedStream<T> {
         let data = self.data(py, &inputs)?;
         let (model, run) = (&self.trainer.0, &mut self.run);
         let key = model.key(Task::Train, &inputs.x);
-        let mut state = model.access.write(py)?;
-        let state: &mut State<T> = &mut state;
+        let mut held = model.access.write(py)?;
+        let state: &mut State<T> = &mut held;
         let loss = change(py, || {
             model
                 .plans
                 .run(key, data.rows(), |plan, workspace| run.step(plan, workspace, state, &data))
         })?;
+        drop(held);
+        self.validate(py)?;
         Ok(Some(loss))
     }
 
@@ -117,14 +132,16 @@ impl<T: Float> Training for TypedStream<T> {
         let (outputs, none) = ((outputs, &shape), py.None().into_bound(py));
         let (loss, gradient) = own_loss::call(py, model.plans.isa, outputs, none, function)?;
         drop(state);
-        let mut state = model.access.write(py)?;
-        let state: &mut State<T> = &mut state;
+        let mut held = model.access.write(py)?;
+        let state: &mut State<T> = &mut held;
         change(py, || {
             let found = (loss, &gradient[..], kept);
             run.finish(&plan, &mut workspace, state, &data, found)?;
             model.plans.keep(key, workspace);
             Ok(())
         })?;
+        drop(held);
+        self.validate(py)?;
         Ok(Some(loss))
     }
 
@@ -139,17 +156,12 @@ impl<T: Float> Training for TypedStream<T> {
     }
 
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()> {
-        let (run, threads) = (&mut self.run, self.trainer.0.threads()?);
-        let validation = self.validation.as_mut().map(|(_, held)| held.get_mut());
-        let mut state = self.trainer.0.access.write(py)?;
-        let state: &mut State<T> = &mut state;
-        Ok(change(py, || {
-            run.end_epoch(state)?;
-            if let Some(validation) = validation {
-                validation.end_epoch(threads, state, None, run.losses().len())?;
-            }
-            Ok(())
-        })?)
+        let run = &mut self.run;
+        let mut held = self.trainer.0.access.write(py)?;
+        let state: &mut State<T> = &mut held;
+        change(py, || run.end_epoch(state))?;
+        drop(held);
+        self.validate(py)
     }
 
     fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::access::Hold;
 use super::array::{Float, View};
-use super::data::{Inputs, finite, finite_for, tensors};
+use super::data::{Inputs, finite, tensors};
 use super::entry::{change, compute};
 use super::network::{Call, Counters, Course, Evaluation, Gradients, Network, Predict, Training};
 use super::output::{Out, array};
@@ -138,12 +139,6 @@ impl<T: Float> Network for Typed<T> {
         self.take_standards(py, standards)
     }
 
-    fn check_finite(&self, py: Python<'_>, x: &View) -> PyResult<()> {
-        let (isa, threads) = (self.plans.isa, self.threads()?);
-        let standards = self.access.read(py)?.standards.clone();
-        Ok(compute(py, || finite_for::<T>(isa, threads, &x.source(), standards.as_deref()))?)
-    }
-
     fn forward<'py>(
         &self,
         py: Python<'py>,
@@ -243,6 +238,10 @@ impl<T: Float> Network for Typed<T> {
         lists(py, &shapes, x.shape(), gradients, by_input)
     }
 
+    fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>> {
+        Ok(Box::new(self.access.read(py)?))
+    }
+
     fn loss_and_grad_with<'py>(
         &self,
         py: Python<'py>,
@@ -280,7 +279,7 @@ impl<T: Float> Network for Typed<T> {
             self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
-                plan.check_finite(threads, state, state.epoch, 0)?;
+                state.check_finite(self.plans.isa, threads, state.epoch, 0)?;
                 if loss.is_finite() {
                     Ok(loss.reduced)
                 } else {

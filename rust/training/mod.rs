@@ -4,7 +4,8 @@
 //! - `sampler.rs`: the order of the rows in an epoch.
 //! - `run.rs`: the cursor, the losses, and when to stop. `stream.rs`: a run over batches that its caller
 //!   brings. `own_loss.rs`: batches whose loss the caller computes.
-//! - `sums.rs`: the loss of an epoch. `validation.rs`: what other rows say of the network at its end.
+//! - `tally.rs`: what a run counts, and the loss of an epoch. `validation.rs`: what other rows say of the
+//!   network at its end.
 //! - `score.rs`: accuracy and the coefficient of determination, of outputs and targets.
 //! - `tuning.rs`: the numbers that decide about speed and memory alone.
 
@@ -14,7 +15,7 @@ mod run;
 mod sampler;
 mod score;
 mod stream;
-mod sums;
+mod tally;
 mod tuning;
 mod validation;
 

@@ -54,10 +54,10 @@ impl<T: Elementary> TrainingRun<'_, T> {
         if self.done() {
             return Ok(None);
         }
-        if self.batch == 0 {
+        if self.tally.batch() == 0 {
             self.sampler.begin(state.seed, state.epoch);
         }
-        let (order, rows) = self.sampler.batch(self.batch);
+        let (order, rows) = self.sampler.batch(self.tally.batch());
         let indices = match order {
             RowOrder::List(indices) => memory::collected(indices.iter().map(|&row| i64::from(row))),
             RowOrder::From(first) => memory::collected((first..first + rows).map(|row| row as i64)),
@@ -78,10 +78,10 @@ impl<T: Elementary> TrainingRun<'_, T> {
     pub fn finish_batch(&mut self, state: &mut State<T>, loss: f64, grad: &[T]) -> Result<()> {
         let kept = std::mem::take(&mut self.kept);
         if !loss.is_finite() {
-            return Err(self.diverged(state));
+            return Err(self.tally.diverged(state));
         }
-        self.reserve_loss()?;
-        let (order, rows) = self.sampler.batch(self.batch);
+        self.tally.reserve(1)?;
+        let (order, rows) = self.sampler.batch(self.tally.batch());
         let batch = self.data.batch(order, rows);
         let head = head(&self.plan, rows, grad, kept)?;
         let weight = weight(&batch);

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::data::Data;
 use super::sampler::Sampler;
-use super::sums::EpochSums;
-use super::tuning::{CLOCK_FLOPS, LOOK, RESERVED_EPOCHS, STEP_FLOPS};
+use super::tally::Tally;
+use super::tuning::{CLOCK_FLOPS, STEP_FLOPS};
 use super::validation::Validation;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::network::{Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
@@ -32,17 +32,10 @@ pub struct TrainingRun<'x, T: Elementary> {
     pub(super) sampler: Sampler,
     epochs: usize,
     pub(super) threads: usize,
-    /// Mean loss of each finished epoch.
-    losses: Vec<f64>,
-    /// Next batch of the present epoch.
-    pub(super) batch: usize,
-    /// Sums over the epoch's batches so far.
-    sums: EpochSums,
+    pub(super) tally: Tally,
     validation: Option<Validation<'x, T>>,
     /// Whether the workspace has what the way back of the next batch reads.
     pub(super) kept: bool,
-    /// When steps that the caller makes one by one were last looked at.
-    looked: Instant,
 }
 
 impl<'x, T: Elementary> TrainingRun<'x, T> {
@@ -59,21 +52,9 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         threads: usize,
     ) -> Result<Self> {
         memory::room(0)?;
-        let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
-        Ok(Self {
-            plan,
-            workspace,
-            data,
-            sampler,
-            epochs,
-            threads,
-            losses,
-            batch: 0,
-            sums: EpochSums::default(),
-            kept: false,
-            validation: None,
-            looked: Instant::now(),
-        })
+        let tally = Tally::new(plan.isa(), threads, epochs)?;
+        let (kept, validation) = (false, None);
+        Ok(Self { plan, workspace, data, sampler, epochs, threads, tally, validation, kept })
     }
 
     /// The same, which validates at the end of epochs.
@@ -99,26 +80,12 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         Ok(pause)
     }
 
-    /// The error for a loss of the present batch that is not finite.
-    pub(super) fn diverged(&self, state: &State<T>) -> Error {
-        let (epoch, batch) = (state.epoch, self.batch as u64);
-        // What was applied before may be why.
-        match self.plan.check_finite(self.threads, state, epoch, batch) {
-            Ok(()) => Error::Diverged { epoch, batch },
-            Err(error) => error,
-        }
-    }
-
     /// Refuses a state that is not finite, as found after the last finished batch.
     ///
     /// # Errors
     /// `Error::Overflow` if it is not.
     pub fn look(&self, state: &State<T>) -> Result<()> {
-        let (epoch, batch) = match self.batch {
-            0 => (state.epoch.saturating_sub(1), self.sampler.batches() - 1),
-            batch => (state.epoch, batch - 1),
-        };
-        self.plan.check_finite(self.threads, state, epoch, batch as u64)
+        self.tally.look(state)
     }
 
     fn train(
@@ -132,7 +99,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let mut unseen = 0.0;
         while !self.done() {
             let ended = if self.sampler.batches() == 1 {
-                let left = self.epochs - self.losses.len();
+                let left = self.epochs - self.tally.losses().len();
                 let most = if stop_at_epoch { 1 } else { self.unwatched(state).min(left) };
                 // As many as the look at the clock is apart.
                 let times = most.min(steps_per_look as usize).max(1);
@@ -142,7 +109,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
             } else {
                 unseen += 1.0;
                 self.train_batch(state)?;
-                self.batch == 0
+                self.tally.batch() == 0
             };
             if ended {
                 unseen += self.validate(state)? / CLOCK_FLOPS * steps_per_look;
@@ -174,14 +141,10 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// Validates after a batch that ended an epoch; looks at the state if that did, or if the last look was
     /// a while ago.
     pub(super) fn look_again(&mut self, state: &State<T>) -> Result<()> {
-        if self.batch == 0 {
+        if self.tally.batch() == 0 {
             self.validate(state)?;
         }
-        if self.batch == 0 || self.looked.elapsed() >= LOOK {
-            self.look(state)?;
-            self.looked = Instant::now();
-        }
-        Ok(())
+        self.tally.look_again(state)
     }
 
     /// Epochs that may go by until validation wants to see the state.
@@ -195,7 +158,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         match &mut self.validation {
             None => Ok(0.0),
             Some(validation) => {
-                let (trained, epochs) = (Some(&self.data), self.losses.len());
+                let (trained, epochs) = (Some(&self.data), self.tally.losses().len());
                 validation.end_epoch(self.threads, state, trained, epochs)
             }
         }
@@ -203,56 +166,45 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
 
     /// One step; its mean loss.
     fn train_batch(&mut self, state: &mut State<T>) -> Result<f64> {
-        self.reserve_loss()?;
-        if self.batch == 0 {
+        self.tally.reserve(1)?;
+        if self.tally.batch() == 0 {
             self.sampler.begin(state.seed, state.epoch);
         }
-        let (order, rows) = self.sampler.batch(self.batch);
+        let (order, rows) = self.sampler.batch(self.tally.batch());
         let batch = self.data.batch(order, rows);
-        let next = (self.batch + 1 < self.sampler.batches()).then(|| {
-            let (order, rows) = self.sampler.batch(self.batch + 1);
+        let next = (self.tally.batch() + 1 < self.sampler.batches()).then(|| {
+            let (order, rows) = self.sampler.batch(self.tally.batch() + 1);
             self.data.batch(order, rows)
         });
         let (plan, workspace) = (&self.plan, &mut self.workspace);
         let loss = plan.train_before(self.threads, state, workspace, &batch, next.as_ref())?;
         if !loss.is_finite() {
-            return Err(self.diverged(state));
+            return Err(self.tally.diverged(state));
         }
         self.count(loss.mean, loss.weight, state);
         Ok(loss.mean)
-    }
-
-    /// Makes room for the loss of one more epoch.
-    pub(super) fn reserve_loss(&mut self) -> Result<()> {
-        memory::reserve(&mut self.losses, 1)
     }
 
     /// Epochs of one batch, which is all rows in their order, `times` of them.
     fn epochs_of_one(&mut self, state: &mut State<T>, times: usize) -> Result<()> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
-        memory::reserve(&mut self.losses, times)?;
-        let before = self.losses.len();
-        let losses = &mut self.losses;
-        let mut each = |loss: StepLoss| {
-            let mut sums = EpochSums::default();
-            sums.add(loss.mean, loss.weight);
-            losses.push(sums.mean());
-        };
+        self.tally.reserve(times)?;
+        let before = self.tally.losses().len();
+        let tally = &mut self.tally;
+        let mut each = |loss: StepLoss| tally.count_epoch(loss.mean, loss.weight);
         let (plan, workspace) = (&self.plan, &mut self.workspace);
         let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each);
         // Also of those before an error.
-        state.epoch += (self.losses.len() - before) as u64;
-        if last?.is_finite() { Ok(()) } else { Err(self.diverged(state)) }
+        state.epoch += (self.tally.losses().len() - before) as u64;
+        if last?.is_finite() { Ok(()) } else { Err(self.tally.diverged(state)) }
     }
 
     /// Counts a finished batch with the sum of its rows' weights.
     pub(super) fn count(&mut self, mean: f64, weight: f64, state: &mut State<T>) {
-        self.sums.add(mean, weight);
-        self.batch += 1;
-        if self.batch == self.sampler.batches() {
-            self.losses.push(std::mem::take(&mut self.sums).mean());
-            self.batch = 0;
+        self.tally.count(mean, weight);
+        if self.tally.batch() == self.sampler.batches() {
+            self.tally.end_epoch();
             state.epoch += 1;
         }
     }
@@ -260,13 +212,13 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// Whether all epochs have ended.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.losses.len() >= self.epochs
+        self.tally.losses().len() >= self.epochs
     }
 
     /// The mean loss of each finished epoch.
     #[must_use]
     pub fn losses(&self) -> &[f64] {
-        &self.losses
+        self.tally.losses()
     }
 
     /// What validates, if anything does.
@@ -278,7 +230,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// Finished batches of the present epoch.
     #[must_use]
     pub fn batches_done(&self) -> usize {
-        self.batch
+        self.tally.batch()
     }
 
     /// Batches of an epoch.
@@ -290,6 +242,6 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// The memory of a step, for the next run, the mean loss of each finished epoch, and what validated.
     #[must_use]
     pub fn into_parts(self) -> (Workspace<T>, Vec<f64>, Option<Validation<'x, T>>) {
-        (self.workspace, self.losses, self.validation)
+        (self.workspace, self.tally.into_losses(), self.validation)
     }
 }

@@ -1,32 +1,19 @@
 //! A training run over batches that come one by one.
 
-use std::time::Instant;
-
 use super::data::Data;
 use super::own_loss;
-use super::sums::EpochSums;
-use super::tuning::{LOOK, RESERVED_EPOCHS};
-use crate::error::{Error, Result};
+use super::tally::Tally;
+use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::network::{Plan, State, Workspace};
-use crate::runtime::memory;
 use crate::simd::Isa;
 
 /// A training run whose batches its caller has, each with a plan and a workspace for it.
 pub struct StreamRun {
-    isa: Isa,
     threads: usize,
     /// Batches of an epoch, if they end it.
     steps: Option<usize>,
-    /// Mean loss of each finished epoch.
-    losses: Vec<f64>,
-    /// Finished batches of the present epoch.
-    batch: usize,
-    /// Those of the last finished epoch.
-    batches: usize,
-    sums: EpochSums,
-    /// When the state was last looked at.
-    looked: Instant,
+    tally: Tally,
 }
 
 impl StreamRun {
@@ -36,9 +23,7 @@ impl StreamRun {
     /// # Errors
     /// `Error::Memory` if there is no room for their losses.
     pub fn new(isa: Isa, threads: usize, epochs: usize, steps: Option<usize>) -> Result<Self> {
-        let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
-        let (looked, sums) = (Instant::now(), EpochSums::default());
-        Ok(Self { isa, threads, steps, losses, batch: 0, batches: 0, sums, looked })
+        Ok(Self { threads, steps, tally: Tally::new(isa, threads, epochs)? })
     }
 
     /// One update from all rows of the data; their mean loss.
@@ -56,7 +41,7 @@ impl StreamRun {
     ) -> Result<f64> {
         let loss = plan.train(self.threads, state, workspace, &data.all())?;
         if !loss.is_finite() {
-            return Err(self.diverged(state));
+            return Err(self.tally.diverged(state));
         }
         self.count(data, loss.mean, loss.weight, state)?;
         Ok(loss.mean)
@@ -91,7 +76,7 @@ impl StreamRun {
         (loss, grad, kept): (f64, &[T], bool),
     ) -> Result<()> {
         if !loss.is_finite() {
-            return Err(self.diverged(state));
+            return Err(self.tally.diverged(state));
         }
         let (batch, head) = (data.all(), own_loss::head(plan, data.rows(), grad, kept)?);
         plan.train_from(self.threads, state, workspace, &batch, head)?;
@@ -108,16 +93,11 @@ impl StreamRun {
         state: &mut State<T>,
     ) -> Result<()> {
         let unit = data.weights.as_ref().map_or(1.0, |weights| weights.unit());
-        self.sums.add_in(mean, weight, unit);
-        self.batch += 1;
-        if Some(self.batch) == self.steps {
+        self.tally.count_in(mean, weight, unit);
+        if Some(self.tally.batch()) == self.steps {
             return self.end_epoch(state);
         }
-        if self.looked.elapsed() < LOOK {
-            return Ok(());
-        }
-        self.looked = Instant::now();
-        self.look(state)
+        self.tally.look_again(state)
     }
 
     /// Ends an epoch.
@@ -125,21 +105,10 @@ impl StreamRun {
     /// # Errors
     /// `Error::Memory` if there is no room for its loss, `Error::Overflow` as [`Self::step`].
     pub fn end_epoch<T: Elementary>(&mut self, state: &mut State<T>) -> Result<()> {
-        memory::reserve(&mut self.losses, 1)?;
-        self.losses.push(std::mem::take(&mut self.sums).mean());
-        self.batches = std::mem::take(&mut self.batch);
+        self.tally.reserve(1)?;
+        self.tally.end_epoch();
         state.epoch += 1;
-        self.look(state)
-    }
-
-    /// The error for a loss of the present batch that is not finite.
-    fn diverged<T: Elementary>(&self, state: &State<T>) -> Error {
-        let (epoch, batch) = (state.epoch, self.batch as u64);
-        // What was applied before may be why.
-        match state.check_finite(self.isa, self.threads, epoch, batch) {
-            Ok(()) => Error::Diverged { epoch, batch },
-            Err(error) => error,
-        }
+        self.tally.look(state)
     }
 
     /// Refuses a state that is not finite, as found after the last finished batch.
@@ -147,28 +116,24 @@ impl StreamRun {
     /// # Errors
     /// `Error::Overflow` if it is not.
     pub fn look<T: Elementary>(&self, state: &State<T>) -> Result<()> {
-        let (epoch, batches) = match self.batch {
-            0 => (state.epoch.saturating_sub(1), self.batches),
-            batches => (state.epoch, batches),
-        };
-        state.check_finite(self.isa, self.threads, epoch, batches.saturating_sub(1) as u64)
+        self.tally.look(state)
     }
 
     /// The mean loss of each finished epoch.
     #[must_use]
     pub fn losses(&self) -> &[f64] {
-        &self.losses
+        self.tally.losses()
     }
 
     /// Finished batches of the present epoch.
     #[must_use]
     pub fn batches_done(&self) -> usize {
-        self.batch
+        self.tally.batch()
     }
 
     /// The mean loss of each finished epoch, at the end of the run.
     #[must_use]
     pub fn into_losses(self) -> Vec<f64> {
-        self.losses
+        self.tally.into_losses()
     }
 }

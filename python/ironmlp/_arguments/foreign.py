@@ -49,6 +49,7 @@ ARGUMENTS = {
     "n_jobs": ("n_threads",),
     "nb_epoch": ("epochs",),
     "nesterovs_momentum": ("nesterov",),
+    "normalize": ("standardize",),
     "num_classes": ("n_classes",),
     "num_epochs": ("epochs",),
     "num_threads": ("n_threads",),

@@ -158,7 +158,8 @@ class Engine(Trained):
         else:
             outputs = self._core.forward(X, False, None)
             self._reading.labels(outputs)  # which refuses NaN
-            loss, _ = self._loss_of_rows(targets, weights)(outputs, None)
+            own_loss = self._loss_of_rows(targets, weights)
+            loss, _ = self._core.call_reading(own_loss, outputs, None)
             found = {"loss": loss}
         if asked is None:
             # A score is NaN where outputs are, or have no probabilities.

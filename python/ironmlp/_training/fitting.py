@@ -102,7 +102,7 @@ class Training:
         if self.validation is not None and self.validation.modes:
             logs["modes"] = self.validation.modes
         self.call("on_train_begin", logs)
-        self.resumption.remind()
+        self.resumption.remind(self.model)
         for moment in ("on_epoch_begin", "on_train_batch_end", "on_epoch_end"):
             self.listeners[moment] = [c for c in self.callbacks if c._overrides(moment)]
         while not (self.run.done or self.stops):

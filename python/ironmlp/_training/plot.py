@@ -136,8 +136,12 @@ def curves(axis: Any, epochs: NDArray[np.int64], columns: Columns, group: str) -
             markevery=max(1, count // MARKED) if count > FEW else None,
             label=name,
         )
-    words = ", ".join(bases) if len(bases) <= NAMED else group
-    axis.set_ylabel(words.replace("_", "\n" if group == "rate" else " ") + scaled(axis, columns))
+    names = [name if name in columns else f"val_{name}" for name in bases]
+    words = ", ".join(names) if len(names) <= NAMED else group
+    if group == "rate":
+        # Its panel is not high.
+        words = words.replace("_", "\n")
+    axis.set_ylabel(words + scaled(axis, columns))
     return lines
 
 

@@ -28,10 +28,10 @@ FINAL = ("early_stopping",)
 
 # What a message calls a setting that is no argument of `fit`.
 CALLED = {
-    "rows": "the number of X's rows",
+    "rows": "the number of rows that are trained on",
     "targets": "y's checksum",
-    "sample_weight": "sample_weight's checksum",
-    "validation": "what validates (a checksum of its rows, validation_freq, metrics)",
+    "sample_weight": "the checksum of sample_weight and class_weight",
+    "validation": "the checksum of the rows that validate",
 }
 
 
@@ -67,12 +67,17 @@ class Resumption:
             return [(history.stop_reason, history.stop_message)]
         return []
 
-    def remind(self) -> None:
-        """Give the callbacks back what they have remembered."""
-        if self.past is not None and self.past.callbacks:
-            for callback, kept in zip(self.callbacks, self.past.callbacks, strict=True):
-                # Copies of the model have this past too, and a callback may change what it gets.
-                callback.set_state(copy.deepcopy(kept["state"]))
+    def remind(self, model: Model) -> None:
+        """Give the callbacks back what they have remembered, and write the files anew that they
+        remember of this epoch: of several, a kill may have come between one and the next."""
+        if self.past is None or not self.past.callbacks:
+            return
+        for callback, kept in zip(self.callbacks, self.past.callbacks, strict=True):
+            # Copies of the model have this past too, and a callback may change what it gets.
+            callback.set_state(copy.deepcopy(kept["state"]))
+        for callback in self.callbacks:
+            if isinstance(callback, Checkpoint) and callback._written == model.epoch:
+                callback._write(model, self.past.value())
 
     def present(self, columns: Mapping[str, Any], epochs: list[int], stop: tuple[str, str]) -> Any:
         """What a file is to hold of the training at the end of an epoch."""
@@ -99,41 +104,47 @@ def resumed(
     if not callbacks and not resume:
         return course, ALONE
     remembering = [callback for callback in callbacks if callback._rank < DISPLAY]
-    past = ended(model) or model._past if resume else None
-    keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
-    settings = settings_of(course, data) if keeps or past else {}
-    if settings and validation is not None:
-        settings["validation"] = validation.settings(checksum)
+    past = None
     if resume:
         left = max(0, course.epochs - model.epoch)
         course = dataclasses.replace(course, epochs=left)
+        past = model._past or ended(model, left)
+    keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    settings = settings_of(course, data, validation) if keeps or past else {}
     if past is not None and past is model._past:
         check(past, model, settings, remembering)
     return course, Resumption(settings, remembering, past)
 
 
-def ended(model: Any) -> Past | None:
-    """The past of a model whose training has ended for good in this process: its history."""
+def ended(model: Any, left: int) -> Past | None:
+    """The past of a model that was trained in this process, and has no epoch left: its history."""
     history = model._history
-    if model._past is None and history and history.stop_reason in FINAL:
+    if not history:
+        return None
+    none_left = not left and len(history) and history.epochs[-1] + 1 == model.epoch
+    if none_left or history.stop_reason in FINAL:
         return Past({}, [], history, model._core.steps)
     return None
 
 
-def settings_of(course: Course, data: TrainingData | Stream) -> dict[str, Any]:
-    """What the epochs of a training depend on, beside the model and callbacks.
+def settings_of(
+    course: Course, data: TrainingData | Stream, validation: Validation | None
+) -> dict[str, Any]:
+    """What the epochs of a training and its callbacks depend on.
 
     X may be of any kind and size: of it the number of rows tells, and y. Rows in another order, as
     after a split without a seed, have another y.
     """
+    validating = {} if validation is None else validation.settings(checksum)
     if isinstance(data, Stream):
-        return {"streamed": True}
+        return {"streamed": True, **validating}
     return {
         "rows": data.rows,
         "targets": checksum(data.targets),
         "sample_weight": None if data.weights is None else checksum(data.weights),
         "batch_size": course.batch_size,
         "shuffle": course.shuffle,
+        **validating,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,10 +64,11 @@ class Validation:
         modes = {} if self.asked is None else self.asked.modes
         return {f"val_{name}": mode for name, mode in modes.items()}
 
-    def settings(self, checksum: Callable[[Any], str]) -> list[Any]:
+    def settings(self, checksum: Callable[[Any], str]) -> dict[str, Any]:
         """What the numbers depend on: which rows, how often, which metrics."""
         names = "auto" if self.asked is None else list(self.asked.names)
-        return [checksum(self.identity), self.every, names]
+        rows = checksum(self.identity)
+        return {"validation": rows, "validation_freq": self.every, "metrics": names}
 
     def numbers(self, run: Run, row: int, epoch: int) -> dict[str, float]:
         """The columns of `epoch`, the run's epoch `row`; NaN if it was not due, or if nothing can
@@ -132,7 +134,7 @@ def read_validation(
         has_loss = isinstance(model._loss, Loss)
         asked = asked_for(metrics, reading, watched, watched_weights, has_loss)
     if not isinstance(model._loss, Loss):
-        loss = model._loss_of_rows(targets, weights)
+        loss = partial(model._core.call_reading, model._loss_of_rows(targets, weights))
     identity = targets if rows is None else rows
     return Validation(core, every, asked, loss, rows, identity), part
 

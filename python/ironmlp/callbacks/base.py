@@ -43,7 +43,7 @@ class Callback:
         """After each batch; `logs` holds the numbers of its epoch and of the batch in it, "epoch"
         and "batch", and its mean "loss" before the update.
 
-        Overriding it takes about a microsecond a batch, beside what it does. What is added to
+        Overriding it takes one or two microseconds a batch, beside what it does. What is added to
         `logs` is seen by the callbacks after it, and in no history. What stops the training ends it
         with this batch: the steps stay, `History` and `model.epoch` count finished epochs alone,
         and the next `fit` begins the unfinished one again. A new `learning_rate` holds from the

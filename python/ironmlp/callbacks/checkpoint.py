@@ -52,7 +52,12 @@ class Checkpoint(Callback):
         self.monitor = monitor
         self.mode = choice("mode", mode, ("auto", "min", "max"))
         self.every = size("every", every)
+        self._forget()
+
+    def _forget(self) -> None:
         self._best: float | None = None
+        # Of the last file, the model's epoch.
+        self._written: int | None = None
 
     def on_train_begin(self, model: Model, logs: Logs) -> None:
         from ironmlp._files.atomic import check_place
@@ -60,7 +65,7 @@ class Checkpoint(Callback):
 
         strings(model)
         check_place(self.path.format(epoch=model.epoch))
-        self._best = None
+        self._forget()
         if self._monitor is not None:
             self._monitor.begin(logs)
 
@@ -69,11 +74,12 @@ class Checkpoint(Callback):
         value = None if self._monitor is None else self._monitor.read(logs)
         if model.epoch % self.every and not last:
             return False
-        if self._monitor is None:
-            return True
-        if value is None or (self._best is not None and self._monitor.gain(self._best, value) <= 0):
-            return False
-        self._best = value
+        if self._monitor is not None:
+            best = self._best
+            if value is None or (best is not None and self._monitor.gain(best, value) <= 0):
+                return False
+            self._best = value
+        self._written = model.epoch
         return True
 
     def _write(self, model: Model, training: dict[str, Any]) -> None:
@@ -83,10 +89,13 @@ class Checkpoint(Callback):
         save(model, self.path.format(epoch=model.epoch), training)
 
     def state(self) -> dict[str, Any]:
-        return {"monitor": self._monitor and self._monitor.name, "best": self._best}
+        name = self._monitor and self._monitor.name
+        return {"monitor": name, "best": self._best, "written": self._written}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        name, self._best = remembered(self, state, monitor=(str, None), best=(float, None))
+        name, self._best, self._written = remembered(
+            self, state, monitor=(str, None), best=(float, None), written=(int, None)
+        )
         if self._monitor is not None:
             self._monitor.name = name
 

@@ -4,12 +4,16 @@ use crate::kernels::panels::Panels;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// (x - mean) / deviation, from f64 to the nearest `T`.
+///
+/// A division of 8 numbers takes 10 cycles and more. So the quotient is that by the reciprocal, and what it
+/// lacks, which a fused multiply-add gives exactly, times the reciprocal: the nearest f64 but for one case in
+/// 2^50, and for quotients of numbers below 2^-960.
 pub(super) struct Apply<'a, T> {
     /// What is standardized.
     pub(super) source: Panels<f64>,
     /// As many rows and columns; of f64 it may be the same memory.
     pub(super) target: Panels<T>,
-    /// Of each column, and of the padding such that it stays +0.
+    /// Of each column.
     pub(super) means: &'a [f64],
     /// As many, none of them 0.
     pub(super) deviations: &'a [f64],
@@ -21,19 +25,26 @@ impl<T: Real> Kernel for Apply<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { source, target, means, deviations } = self;
-        assert!(means.len() >= source.panels() * LANES && deviations.len() == means.len());
+        assert!(means.len() == source.cols() && deviations.len() == means.len());
         assert!(target.panels() >= source.panels() && target.rows() >= source.rows());
         for panel in 0..source.panels() {
-            // SAFETY: both lists have 16 numbers for each panel.
+            let (first, width) = (panel * LANES, source.width(panel));
+            // Padding stays +0.
+            let (mut mean, mut deviation) = ([0.0; LANES], [1.0; LANES]);
+            mean[..width].copy_from_slice(&means[first..first + width]);
+            deviation[..width].copy_from_slice(&deviations[first..first + width]);
+            // SAFETY: the arrays hold 16 numbers.
             let (mean, deviation) = unsafe {
-                let at = |list: &[f64]| S::Lanes::<f64>::load(list.as_ptr().add(panel * LANES));
-                (at(means), at(deviations))
+                (S::Lanes::load(mean.as_ptr()), S::Lanes::<f64>::load(deviation.as_ptr()))
             };
+            let (reciprocal, minus) = (S::Lanes::<f64>::splat(1.0).div(deviation), deviation.neg());
             for row in 0..source.rows() {
                 // SAFETY: the views' makers vouch for the 16 elements of their rows.
                 unsafe {
-                    let x = S::Lanes::<f64>::load(source.row(panel, row));
-                    store::<S, T>(x.sub(mean).div(deviation), target.row(panel, row));
+                    let x = S::Lanes::<f64>::load(source.row(panel, row)).sub(mean);
+                    let quotient = x.mul(reciprocal);
+                    let rest = quotient.fma(minus, x);
+                    store::<S, T>(rest.fma(reciprocal, quotient), target.row(panel, row));
                 }
             }
         }

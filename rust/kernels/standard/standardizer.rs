@@ -83,12 +83,12 @@ impl Standardizer {
         while col_of_piece < target.cols() {
             let width = PIECE_COLS.min(target.cols() - col_of_piece);
             let from = col + col_of_piece;
-            let (means, deviations) = self.lists(cols, (from, width));
+            let spread = self.spread(cols, (from, width));
+            let (means, deviations) = self.lists(&spread, (from, width));
             let source = source.columns(from, from + width);
             let panel = col_of_piece / LANES;
             pieces(isa, self.divisor, source, rows, target.rows(), &mut |piece, row| {
                 let target = target.from(panel, row);
-                let (means, deviations) = (&means[..], &deviations[..]);
                 isa.run(Apply { source: piece, target, means, deviations });
             });
             col_of_piece += width;
@@ -105,10 +105,14 @@ impl Standardizer {
         col: usize,
         see: &mut dyn FnMut(Panels<f64>, usize),
     ) {
-        let (means, deviations) = self.lists(cols, (col, source.cols()));
+        let place = (col, source.cols());
+        let spread = self.spread(cols, place);
+        let (means, deviations) = self.lists(&spread, place);
+        let changes = means.iter().any(|mean| *mean != 0.0) || deviations.iter().any(|d| *d != 1.0);
         pieces(isa, self.divisor, source, rows, count, &mut |piece, row| {
-            let (means, deviations) = (&means[..], &deviations[..]);
-            isa.run(Apply { source: piece, target: piece, means, deviations });
+            if changes {
+                isa.run(Apply { source: piece, target: piece, means, deviations });
+            }
             see(piece, row);
         });
     }
@@ -168,16 +172,14 @@ impl Standardizer {
         }
     }
 
-    /// Means and deviations of `width` columns from `from` on, of `cols`, and behind them what leaves
-    /// padding as it is.
-    fn lists(
-        &self,
-        cols: usize,
-        (from, width): (usize, usize),
-    ) -> ([f64; PIECE_COLS], [f64; PIECE_COLS]) {
-        assert!(width <= PIECE_COLS);
-        let (mut means, mut deviations) = ([0.0; PIECE_COLS], [1.0; PIECE_COLS]);
+    /// Means and deviations of `width` columns from `from` on, of `cols`, where columns share those of their
+    /// channel.
+    fn spread(&self, cols: usize, (from, width): (usize, usize)) -> Option<[[f64; PIECE_COLS]; 2]> {
         let (run, count) = (self.run(cols), self.means.len());
+        if count == cols {
+            return None;
+        }
+        let (mut means, mut deviations) = ([0.0; PIECE_COLS], [1.0; PIECE_COLS]);
         let (mut index, mut left) = (from / run % count, run - from % run);
         for i in 0..width {
             if left == 0 {
@@ -188,7 +190,19 @@ impl Standardizer {
             deviations[i] = self.deviations[index];
             left -= 1;
         }
-        (means, deviations)
+        Some([means, deviations])
+    }
+
+    /// The same as lists, whoever has them.
+    fn lists<'a>(
+        &'a self,
+        spread: &'a Option<[[f64; PIECE_COLS]; 2]>,
+        (from, width): (usize, usize),
+    ) -> (&'a [f64], &'a [f64]) {
+        match spread {
+            Some([means, deviations]) => (&means[..width], &deviations[..width]),
+            None => (&self.means[from..from + width], &self.deviations[from..from + width]),
+        }
     }
 }
 

@@ -1,0 +1,181 @@
+//! What a run counts: batches and epochs, their losses, and when it last looked at the state.
+
+use std::time::Instant;
+
+use super::tuning::{LOOK, RESERVED_EPOCHS};
+use crate::error::{Error, Result};
+use crate::kernels::elementary::Elementary;
+use crate::network::State;
+use crate::runtime::memory;
+use crate::simd::Isa;
+
+/// The loss of an epoch from those of its batches: each counts as much as the weights of its rows, with
+/// which its own mean was made.
+#[derive(Clone, Copy, Debug)]
+struct EpochSums {
+    losses: f64,
+    weights: f64,
+    /// What the weights count; a power of two.
+    unit: f64,
+}
+
+impl Default for EpochSums {
+    fn default() -> Self {
+        Self { losses: 0.0, weights: 0.0, unit: 1.0 }
+    }
+}
+
+impl EpochSums {
+    /// One more batch; all batches of the data share the unit of weights.
+    fn add(&mut self, mean: f64, weight: f64) {
+        self.losses += mean * weight;
+        self.weights += weight;
+    }
+
+    /// One more batch, whose weights are in a unit of their own: the largest of them is that of the sums, so
+    /// that none overflows. But for numbers that vanish beside them no bit depends on it.
+    fn add_in(&mut self, mean: f64, weight: f64, unit: f64) {
+        if unit > self.unit || self.weights == 0.0 {
+            let scale = self.unit / unit;
+            self.losses *= scale;
+            self.weights *= scale;
+            self.unit = unit;
+        }
+        self.add(mean, weight * (unit / self.unit));
+    }
+
+    /// The mean; 0 where all rows have zero weight.
+    fn mean(self) -> f64 {
+        if self.weights == 0.0 { 0.0 } else { self.losses / self.weights }
+    }
+}
+
+/// What a run counts.
+#[derive(Debug)]
+pub(super) struct Tally {
+    isa: Isa,
+    threads: usize,
+    /// Mean loss of each finished epoch.
+    losses: Vec<f64>,
+    /// Finished batches of the present epoch.
+    batch: usize,
+    /// Those of the epoch before.
+    batches: usize,
+    /// Sums over the present epoch's batches.
+    sums: EpochSums,
+    /// When steps that the caller makes one by one were last looked at.
+    looked: Instant,
+}
+
+impl Tally {
+    /// That of a run of about `epochs` epochs, before the first.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for their losses.
+    pub(super) fn new(isa: Isa, threads: usize, epochs: usize) -> Result<Self> {
+        let losses = memory::vector(epochs.min(RESERVED_EPOCHS))?;
+        let (looked, sums) = (Instant::now(), EpochSums::default());
+        Ok(Self { isa, threads, losses, batch: 0, batches: 0, sums, looked })
+    }
+
+    /// Mean loss of each finished epoch.
+    pub(super) fn losses(&self) -> &[f64] {
+        &self.losses
+    }
+
+    /// Finished batches of the present epoch: the index of the next.
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Mean loss of each finished epoch, at the end of the run.
+    pub(super) fn into_losses(self) -> Vec<f64> {
+        self.losses
+    }
+
+    /// Makes room for the losses of so many more epochs.
+    pub(super) fn reserve(&mut self, epochs: usize) -> Result<()> {
+        memory::reserve(&mut self.losses, epochs)
+    }
+
+    /// Counts a finished batch with the sum of its rows' weights, of which all of the run's share the unit.
+    pub(super) fn count(&mut self, mean: f64, weight: f64) {
+        self.sums.add(mean, weight);
+        self.batch += 1;
+    }
+
+    /// The same, with weights in a unit of their own.
+    pub(super) fn count_in(&mut self, mean: f64, weight: f64, unit: f64) {
+        self.sums.add_in(mean, weight, unit);
+        self.batch += 1;
+    }
+
+    /// Counts an epoch of one batch alone; there is room for it.
+    pub(super) fn count_epoch(&mut self, mean: f64, weight: f64) {
+        let mut sums = EpochSums::default();
+        sums.add(mean, weight);
+        self.losses.push(sums.mean());
+        self.batches = 1;
+    }
+
+    /// Ends the present epoch; there is room for it.
+    pub(super) fn end_epoch(&mut self) {
+        self.losses.push(std::mem::take(&mut self.sums).mean());
+        self.batches = std::mem::take(&mut self.batch);
+    }
+
+    /// The error for a loss of the present batch that is not finite.
+    pub(super) fn diverged<T: Elementary>(&self, state: &State<T>) -> Error {
+        let (epoch, batch) = (state.epoch, self.batch as u64);
+        // What was applied before may be why.
+        match state.check_finite(self.isa, self.threads, epoch, batch) {
+            Ok(()) => Error::Diverged { epoch, batch },
+            Err(error) => error,
+        }
+    }
+
+    /// Refuses a state that is not finite, as found after the last finished batch.
+    pub(super) fn look<T: Elementary>(&self, state: &State<T>) -> Result<()> {
+        let (epoch, batches) = match self.batch {
+            0 => (state.epoch.saturating_sub(1), self.batches),
+            batches => (state.epoch, batches),
+        };
+        state.check_finite(self.isa, self.threads, epoch, batches.saturating_sub(1) as u64)
+    }
+
+    /// The same at the end of an epoch, and where the last look was a while ago.
+    pub(super) fn look_again<T: Elementary>(&mut self, state: &State<T>) -> Result<()> {
+        if self.batch == 0 || self.looked.elapsed() >= LOOK {
+            self.look(state)?;
+            self.looked = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_any_size_meet_exactly() {
+        let batches = [(0.7, 3.0), (0.3, 5.0), (2.5, 0.25), (0.1, 1.75)];
+        let mut one = EpochSums::default();
+        batches.iter().for_each(|&(mean, weight)| one.add(mean, weight));
+        for common in [1e-300_f64, 1.0, 1e300] {
+            let common = f64::from_bits(common.to_bits() & f64::INFINITY.to_bits());
+            let mut many = EpochSums::default();
+            for (place, &(mean, weight)) in batches.iter().enumerate() {
+                let unit = f64::from(1 << place);
+                many.add_in(mean, weight / unit, common * unit);
+            }
+            assert_eq!(many.mean(), one.mean());
+        }
+        let zero = || EpochSums::default();
+        let mut sums = zero();
+        sums.add_in(4.0, 0.0, 1e300);
+        assert_eq!(sums.mean(), 0.0);
+        sums.add_in(3.0, 1.0, 1e-300);
+        assert_eq!(sums.mean(), 3.0);
+    }
+}
