@@ -5,7 +5,8 @@
 - forward: 1 and a forward pass over a tenth of the rows, as a share of an epoch: what validation
   has to cost at least.
 - validation: validation_data of a tenth of the rows, with the loss and the accuracy (or r2).
-- stopping: the same with EarlyStopping, which keeps the best state, and three metrics.
+- stopping: the same with EarlyStopping, which keeps the best state.
+- metrics: the same with three metrics, of which NumPy computes two.
 - standardize: X by its mean and standard deviation while rows are gathered.
 - callback: a function at each epoch's end; batch hook: a method at each batch's end.
 - own loss: the mean squared error as a function, itself included, over that of the library.
@@ -83,13 +84,17 @@ def validation(fit: Fit) -> None:
 
 def stopping(fit: Fit) -> None:
     validation(fit)
-    metrics = {
+    fit.arguments["callbacks"] = [im.EarlyStopping(patience=10**9)]
+
+
+def metrics(fit: Fit) -> None:
+    stopping(fit)
+    names = {
         "mse": ["r2", "mae", "rmse"],
         "binary": ["accuracy", "log_loss", "f1"],
         "softmax": ["accuracy", "log_loss", "balanced_accuracy"],
     }
-    fit.arguments["metrics"] = metrics[fit.workload.loss]
-    fit.arguments["callbacks"] = [im.EarlyStopping(patience=10**9)]
+    fit.arguments["metrics"] = names[fit.workload.loss]
 
 
 def standardize(fit: Fit) -> None:
@@ -134,6 +139,7 @@ def stream(fit: Fit) -> None:
 FEATURES: dict[str, tuple[Callable[[Fit], None], Callable[[Fit], None]]] = {
     "validation": (validation, plain),
     "stopping": (stopping, plain),
+    "metrics": (metrics, plain),
     "standardize": (standardize, plain),
     "callback": (callback, plain),
     "batch hook": (batch_hook, plain),
