@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,23 @@ class Task:
         return indices
 
     @cached_property
+    def classes(self) -> int:
+        """How many there are."""
+        return 2 if self.kind == "two" else self.reading.outputs
+
+    @cached_property
+    def present(self) -> Array:
+        """Which of the classes the rows have, (C,)."""
+        return np.asarray(np.bincount(self.indices, minlength=self.classes) > 0)
+
+    @cached_property
+    def true(self) -> Array:
+        """The shares of each class's rows, (C,), or of those that have each flag, (K,)."""
+        if self.kind == "flags":
+            return self.shares @ self.flags
+        return np.bincount(self.indices, self.shares, self.classes)
+
+    @cached_property
     def flags(self) -> Array:
         """Which of the things that a score is for a row is, (n, C): the second of two classes, each
         class, or each flag."""
@@ -92,6 +109,15 @@ class Task:
         shares: NDArray[np.float64] = weights / largest
         shares /= shares.sum()
         return shares
+
+
+class Tallies(NamedTuple):
+    """Of each class, (C,), or flag, (K,), the shares of the rows that have it, that are said to
+    have it, and both."""
+
+    true: Array
+    predicted: Array
+    met: Array
 
 
 class Prediction:
@@ -132,6 +158,15 @@ class Prediction:
             return (self.probabilities > 0.5).astype(np.int64)
         chosen: Array = np.argmax(self.probabilities, axis=1)
         return chosen
+
+    @cached_property
+    def tallies(self) -> Tallies:
+        task, chosen = self.task, self.chosen
+        if task.kind == "flags":
+            met = task.shares @ (task.flags & (chosen == 1))
+            return Tallies(task.true, task.shares @ chosen, met)
+        met = np.bincount(task.indices, task.shares * (task.indices == chosen), task.classes)
+        return Tallies(task.true, np.bincount(chosen, task.shares, task.classes), met)
 
     @cached_property
     def labels(self) -> Array:
