@@ -1,4 +1,4 @@
-"""Validation under threads, under Ctrl-C, and beside the reference's."""
+"""Validation under threads and under Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import ironmlp as im
-from ironmlp import reference
 from networks import with_workers
 
 RNG = np.random.default_rng(6)
@@ -68,34 +67,3 @@ def test_ctrl_c_ends_a_validation_and_leaves_the_epoch() -> None:
     for key, value in twin.state_dict().items():
         np.testing.assert_array_equal(model.state_dict()[key], value)
     assert model.predict(X).shape == (48,)
-
-
-FITS: dict[str, tuple[str, int, Any, dict[str, Any]]] = {
-    "classes": ("cross_entropy", 3, Y, {"validation_split": 0.3, "class_weight": "balanced"}),
-    "rare": ("cross_entropy", 3, np.where(np.arange(48) == 7, 2, Y % 2), {"validation_split": 0.5}),
-    "last": ("cross_entropy", 3, Y, {"validation_split": 0.2, "shuffle": False}),
-    "two": ("binary_cross_entropy", 1, Y == 1, {"validation_split": 0.25, "validation_freq": 2}),
-    "flags": ("binary_cross_entropy", 2, np.column_stack([Y == 1, Y > 1]), {}),
-    "numbers": ("mse", 2, X[:, :2], {"validation_split": 0.25}),
-    "weights": (
-        "mse",
-        2,
-        X[:, :2],
-        {"validation_split": 0.25, "sample_weight": RNG.uniform(0.1, 3.0, 48)},
-    ),
-    "data": ("mse", 2, X[:, :2], {"validation_data": (X[:9], X[:9, :2], np.arange(9.0))}),
-}
-
-
-@pytest.mark.parametrize("name", FITS)
-def test_it_is_the_references(name: str) -> None:
-    loss, outputs, y, settings = FITS[name]
-    settings = {"epochs": 3, "batch_size": 8, **settings}
-    made = [
-        package.MLP([5, 6, outputs], loss=loss, seed=9, dtype="float64")
-        for package in (im, reference)
-    ]
-    found, expected = (model.fit(X, y, **settings) for model in made)
-    assert list(found) == list(expected)
-    for column in found:
-        np.testing.assert_allclose(found[column], expected[column], rtol=1e-9, atol=1e-12)
