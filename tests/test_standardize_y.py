@@ -74,7 +74,7 @@ def test_outputs_and_metrics_are_in_units_of_y(dtype: Any) -> None:
     np.testing.assert_array_equal(model.predictor()(X[0]), expected[0])
     rest = ((expected.astype(float) - y) ** 2).sum(axis=0)
     r2 = (1 - rest / ((y - y.mean(axis=0)) ** 2).sum(axis=0)).mean()
-    assert model.evaluate(X, y)["r2"] == pytest.approx(r2, rel=1e-9)
+    assert model.evaluate(X, y)["r2"] == pytest.approx(r2, rel=1e-9 if dtype == "float64" else 1e-5)
 
 
 def test_one_output_keeps_the_shape_of_y() -> None:
