@@ -360,3 +360,14 @@ def test_parameters_that_are_not_finite_are_found_at_the_end(loss: Any, steps: i
     with pytest.raises(FloatingPointError) as caught:
         model.fit([(1e10 * X, Y)], steps_per_epoch=steps)
     assert (caught.value.epoch, caught.value.batch) == (0, 0)  # type: ignore[attr-defined]
+
+
+def test_items_without_weight_beside_others_of_any_size() -> None:
+    for scale in (1e-300, 1e300):
+        weights = np.full(N, scale)
+        weights[:SIZE] = weights[2 * SIZE :] = 0.0
+        model, twin = net(), net()
+        history = model.fit(items(X, Y, weights))
+        plain = twin.fit(X, Y, batch_size=SIZE, shuffle=False, sample_weight=weights)
+        assert losses(history) == losses(plain)
+        assert np.isfinite(history["loss"]).all()

@@ -35,7 +35,12 @@ impl EpochSums {
     /// One more batch, whose weights are in a unit of their own: the largest of them is that of the sums, so
     /// that none overflows. But for numbers that vanish beside them no bit depends on it.
     fn add_in(&mut self, mean: f64, weight: f64, unit: f64) {
-        if unit > self.unit || self.weights == 0.0 {
+        if weight == 0.0 {
+            return;
+        }
+        if self.weights == 0.0 {
+            self.unit = unit;
+        } else if unit > self.unit {
             let scale = self.unit / unit;
             self.losses *= scale;
             self.weights *= scale;
@@ -171,11 +176,11 @@ mod tests {
             }
             assert_eq!(many.mean(), one.mean());
         }
-        let zero = || EpochSums::default();
-        let mut sums = zero();
+        let mut sums = EpochSums::default();
         sums.add_in(4.0, 0.0, 1e300);
         assert_eq!(sums.mean(), 0.0);
-        sums.add_in(3.0, 1.0, 1e-300);
-        assert_eq!(sums.mean(), 3.0);
+        sums.add_in(0.7, 1.5, f64::MIN_POSITIVE);
+        sums.add_in(9.0, 0.0, 1.0);
+        assert_eq!(sums.mean(), 0.7 * 1.5 / 1.5);
     }
 }
