@@ -69,6 +69,8 @@ def test_page(page: Path) -> None:
         "callbacks.md",
         "lenet.md",
         "training-loops.md",
+        "from-keras.md",
+        "from-pytorch.md",
     ],
 )
 def test_page_has_blocks(name: str) -> None:
