@@ -71,6 +71,7 @@ def test_page(page: Path) -> None:
         "training-loops.md",
         "from-keras.md",
         "from-pytorch.md",
+        "table-to-model.md",
     ],
 )
 def test_page_has_blocks(name: str) -> None:
