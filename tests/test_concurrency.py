@@ -87,10 +87,11 @@ def test_the_table_of_methods_is_complete() -> None:
     public = {name for name in dir(im.Sequential) if not name.startswith("_")}
     of_the_constructor = {
         *("layers", "loss", "optimizer", "dtype", "n_threads", "scale", "channels_last"),
-        *("summary", "history"),
+        *("standardize", "standardize_y", "summary", "history"),
     }
-    by_predict = {"predict_proba", "classes_"}
-    assert public - of_the_constructor - by_predict - {"fit"} <= set(METHODS)
+    by_predict = {"predict_proba", "classes_", "feature_names_in_"}
+    # Models that standardize alone have the last.
+    assert public - of_the_constructor - by_predict - {"fit", "adapt"} <= set(METHODS)
 
 
 # One model
@@ -112,6 +113,21 @@ def test_any_use_from_another_thread_is_refused_while_training() -> None:
     assert refusals == dict.fromkeys([*METHODS, "fit"], (RuntimeError, words))
     for name, method in METHODS.items():
         assert aside(lambda method=method: method(model)).exception(LIMIT) is None, name
+
+
+def test_adapt_from_another_thread_is_refused_while_training() -> None:
+    model = regressor(standardize=True)
+    model.adapt(X)
+    refused: list[BaseException | None] = []
+
+    def elsewhere(one: im.Sequential, logs: Any) -> None:
+        refused.append(aside(lambda: one.adapt(100.0 * X)).exception(LIMIT))
+
+    model.fit(X, Y, callbacks=[elsewhere])
+    assert [type(error) for error in refused] == [RuntimeError]
+    before = model.predict(X)
+    model.adapt(100.0 * X)
+    assert not np.allclose(model.predict(X), before)
 
 
 @pytest.mark.parametrize("loss", ["mse", squares], ids=["mse", "function"])
@@ -244,6 +260,7 @@ def test_copies_that_train_at_once_get_the_bits_of_alone() -> None:
 # The data
 
 
+@pytest.mark.filterwarnings("ignore:the widest column")  # of what is written there
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int16"])
 def test_x_that_changes_while_training_does_no_harm(dtype: str) -> None:
     given = (8 * ROWS).astype(dtype)

@@ -50,6 +50,7 @@ def test_it_is_the_history(path: Path) -> None:
 
     history = regressor().fit(X, Y, epochs=6, callbacks=[CSVLogger(path), log])
     read = pandas.read_csv(path, index_col="epoch")
+    assert len(read) == 6
     pandas.testing.assert_frame_equal(read, history.to_frame(), rtol=1e-15)
 
 

@@ -197,4 +197,6 @@ def test_a_fit_without_it_does_not_come_back_for_each_batch(
         raise AssertionError
 
     monkeypatch.setattr(ByCore, "step", never)
-    net().fit(X, Y, batch_size=SIZE, callbacks=[im.Callback(), lambda model, logs: None])
+    model = net()
+    model.fit(X, Y, batch_size=SIZE, callbacks=[im.Callback(), lambda model, logs: None])
+    assert model.epoch == 1
