@@ -45,6 +45,8 @@ class TrainingData:
 
     def weighted(self, model: Engine, class_weight: Any, part: Split | None) -> TrainingData:
         """The same, of which this part is trained on, with the weights that its classes have."""
+        if part is None and class_weight is None:
+            return self
         trained = None if part is None else part.trained
         weights = self.weights
         if class_weight is not None:
