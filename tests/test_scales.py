@@ -114,3 +114,17 @@ def test_as_an_error_it_leaves_the_model_as_it_was() -> None:
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_rows(n: int) -> None:
     assert warned(model(), data()[0][:n], np.zeros(n)) == []
+
+
+def test_too_few_rows_to_tell_and_infinities_are_not_warned_of() -> None:
+    X, y = data(7)
+    assert warned(model(), X * [1, 1e6, 1], y) == []
+    X, y = data(8)
+    assert len(warned(model(), X * [1, 1e6, 1], y)) == 1
+    X[3, 1] = np.inf
+    fitted = model(optimizer=im.SGD(lr=0.0))
+    try:
+        found = warned(fitted, X, y, check_finite=False)
+    except FloatingPointError:
+        found = []
+    assert found == []

@@ -109,7 +109,7 @@ class Writer:
             self.named = True
         if weighted and draw.maybe(0.25):
             found["sample_weight"] = arrays.right_weight(draw, n)
-            right = False if model.own_loss else right
+            right = None if model.own_loss else right
         if draw.maybe(0.12):
             wrong = draw.one([*found])
             found[wrong] = {
@@ -117,7 +117,8 @@ class Writer:
                 "y": arrays.wrong_y(draw, model, n),
                 "sample_weight": arrays.wrong_weight(draw, n),
             }[wrong]
-            right = False
+            # What y may be, a loss function of its own knows alone.
+            right = None if wrong == "y" and model.own_loss else False
         return found, right
 
     def unchecked(self, arguments: dict[str, str], right: bool | None) -> Arguments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -15,6 +16,8 @@ from ironmlp._training.streams import Stream
 # narrow ones count for nothing; targets as large take thousands of steps to reach.
 RATIO = 1000.0
 LARGE = 100.0
+# In fewer rows columns of one scale may differ as much by chance.
+ROWS = 8
 
 
 def warn_of_scales(model: Engine, data: TrainingData | Stream) -> None:
@@ -27,13 +30,13 @@ def warn_of_scales(model: Engine, data: TrainingData | Stream) -> None:
         return
     X = data.X
     of_bytes = isinstance(X, np.ndarray) and X.dtype.itemsize == 1
-    of_x = not (model._standardize or core.in_features is None or of_bytes)
+    of_x = not (model._standardize or core.in_features is None or of_bytes or len(X) < ROWS)
     of_y = isinstance(model._loss, STANDARDIZED) and not model._standardize_y
     if not (of_x or of_y):
         return
     ratio, largest = core.look(X if of_x else None, data.targets if of_y else None)
     found = []
-    if ratio >= RATIO:
+    if RATIO <= ratio < math.inf:  # as it is with an infinity in X
         found.append(
             f"the widest column of X spans {ratio:.2g} times as much as the narrowest: "
             "standardize=True brings all to one scale"
