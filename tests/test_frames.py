@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import ironmlp as im
+from alike import assert_alike
 from frames import DataframeOnly, StreamOnly
 from states import everything
 
@@ -47,18 +48,7 @@ def check_same(X: Any, dense: Any) -> None:
     columns = dense.shape[1]
     plain, other = trained(dense, columns), trained(X, columns)
     assert everything(other) == everything(plain)
-    calls: list[Callable[[im.MLP, Any], Any]] = [
-        lambda m, x: m.predict(x),
-        lambda m, x: m.forward(x, training=True),
-        lambda m, x: m.predictor(N)(x),
-        lambda m, x: m.loss_and_grad(x, Y, input_grad=True)[2],
-        lambda m, x: m.backward(x, Y[:, None], input_grad=True)[1],
-        lambda m, x: m.trace(x, Y)["0.output"],
-        lambda m, x: m.evaluate(x, Y)["loss"],
-        lambda m, x: m.train_on_batch(x, Y),
-    ]
-    for call in calls:
-        np.testing.assert_array_equal(call(other, X), call(plain, dense))
+    assert_alike(plain, dense, other, X, Y)
     assert everything(other)["steps"] == 11
 
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 import ironmlp as im
 import processes
+from alike import assert_alike
 from states import everything, unchanged
 
 RNG = np.random.default_rng(0)
@@ -44,17 +45,7 @@ def trained(X: Any) -> im.MLP:
 def test_a_sparse_matrix_trains_as_an_array(kind: str) -> None:
     X, plain, other = KINDS[kind](DENSE), trained(DENSE), trained(KINDS[kind](DENSE))
     assert everything(other) == everything(plain)
-    calls: list[Callable[[im.MLP, Any], Any]] = [
-        lambda m, x: m.predict(x),
-        lambda m, x: m.predictor(N)(x),
-        lambda m, x: m.loss_and_grad(x, Y, input_grad=True)[2],
-        lambda m, x: m.backward(x, Y[:, None], input_grad=True)[1],
-        lambda m, x: m.trace(x, Y)["0.output"],
-        lambda m, x: m.evaluate(x, Y)["loss"],
-        lambda m, x: m.train_on_batch(x, Y),
-    ]
-    for call in calls:
-        np.testing.assert_array_equal(call(other, X), call(plain, DENSE))
+    assert_alike(plain, DENSE, other, X, Y)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def warn_of_scales(model: Engine, data: TrainingData | Stream) -> None:
         return
     ratio, largest = core.look(X if of_x else None, data.targets if of_y else None)
     found = []
-    if RATIO <= ratio < math.inf:  # as it is with an infinity in X
+    if RATIO <= ratio < math.inf:  # infinite where X is
         found.append(
             f"the widest column of X spans {ratio:.2g} times as much as the narrowest: "
             "standardize=True brings all to one scale"
