@@ -7,12 +7,13 @@
 //! - `node.rs`: [`Node`], what each kind of layer knows of itself: what it makes of a sample, which
 //!   parameters it has, and its ops on rows, forward and back.
 //! - `linear.rs`, `conv2d.rs`, `pool.rs`, `flatten.rs`, `activation.rs`, `dropout.rs`, `layer_norm.rs`,
-//!   `sum.rs`: one kind each. On images they are known to `image/build.rs`.
+//!   `batch_norm.rs`, `sum.rs`: one kind each. On images they are known to `image/build.rs`.
 //! - `layer.rs`: [`Layer`], any of them; `names.rs`: how they are called.
 //! - `shape.rs`: what is between two nodes; `parameters.rs`: what nodes with parameters have in common.
 //! - `builder.rs`: what nodes put their ops and buffers into.
 
 mod activation;
+mod batch_norm;
 mod builder;
 mod conv2d;
 mod dropout;
@@ -28,6 +29,7 @@ mod shape;
 mod sum;
 
 pub(super) use builder::{Builder, Gradient, Place, Trail};
+pub use batch_norm::BatchNorm;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use layer::Layer;
