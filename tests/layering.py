@@ -34,7 +34,7 @@ SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
 # The floors of python/ironmlp, from the ground up: files, or folders when they end in "/".
 PYTHON_FLOORS = {
     "arguments": ("_environment.py", "_html.py", "_arguments/"),
-    "specs": ("layers/", "losses.py", "optimizers.py"),
+    "specs": ("layers/", "losses/", "optimizers/"),
     "data": (
         *("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
         *("metrics.py", "_metrics/"),
@@ -79,7 +79,6 @@ UNCHECKED = {
         "rust/python/array.rs",
         "rust/python/config.rs",
         "rust/python/model.rs",
-        "rust/python/spec.rs",
         "rust/python/state.rs",
         "rust/runtime/recent.rs",
         "rust/simd/dispatch.rs",

@@ -145,16 +145,16 @@ RUST = {
 }
 PYTHON = {
     "python/ironmlp/__init__.py": "from ironmlp.model import Sequential\n",
-    "python/ironmlp/losses.py": "class Loss: ...\n",
-    "python/ironmlp/optimizers.py": "class Optimizer: ...\n",
-    "python/ironmlp/model.py": "from ironmlp.losses import Loss\nclass Sequential: ...\n",
+    "python/ironmlp/datasets.py": "class Data: ...\n",
+    "python/ironmlp/functional.py": "class Formula: ...\n",
+    "python/ironmlp/model.py": "from ironmlp.datasets import Data\nclass Sequential: ...\n",
     "python/ironmlp/callbacks/__init__.py": "from ironmlp.callbacks.base import Callback\n",
     "python/ironmlp/callbacks/base.py": "class Callback: ...\n",
     "python/ironmlp/callbacks/early.py": "from ironmlp.callbacks import Callback\n",
 }
 A, B, ONE = "rust/kernels/room/a.rs", "rust/kernels/room/b.rs", "rust/kernels/single.rs"
-LOSSES, OPTIMIZERS, MODEL = (
-    f"python/ironmlp/{name}.py" for name in ("losses", "optimizers", "model")
+DATASETS, FUNCTIONAL, MODEL = (
+    f"python/ironmlp/{name}.py" for name in ("datasets", "functional", "model")
 )
 BASE, EARLY = (f"python/ironmlp/callbacks/{name}.py" for name in ("base", "early"))
 
@@ -210,26 +210,26 @@ def planted(root: Path, changes: dict[str, str]) -> list[str]:
         ),
         # Python: at the top, in a function, for a type checker, relative, as a module, by name
         (
-            {LOSSES: "import ironmlp.optimizers\n", OPTIMIZERS: "from ironmlp import losses\n"},
-            f"{LOSSES} -> {OPTIMIZERS}",
+            {DATASETS: "import ironmlp.functional\n", FUNCTIONAL: "from ironmlp import datasets\n"},
+            f"{DATASETS} -> {FUNCTIONAL}",
         ),
         (
             {
-                LOSSES: "def f():\n    from ironmlp.optimizers import Optimizer\n",
-                OPTIMIZERS: "if TYPE_CHECKING:\n    from ironmlp.losses import Loss\n",
+                DATASETS: "def f():\n    from ironmlp.functional import Formula\n",
+                FUNCTIONAL: "if TYPE_CHECKING:\n    from ironmlp.datasets import Data\n",
             },
-            f"{LOSSES} -> {OPTIMIZERS}",
+            f"{DATASETS} -> {FUNCTIONAL}",
         ),
         (
-            {LOSSES: "from .optimizers import Optimizer\n", OPTIMIZERS: "from . import losses\n"},
-            f"{LOSSES} -> {OPTIMIZERS}",
+            {DATASETS: "from .functional import Formula\n", FUNCTIONAL: "from . import datasets\n"},
+            f"{DATASETS} -> {FUNCTIONAL}",
         ),
         (
             {
-                LOSSES: "import_module('ironmlp.optimizers')\n",
-                OPTIMIZERS: "import ironmlp as im\nim.losses\n",
+                DATASETS: "import_module('ironmlp.functional')\n",
+                FUNCTIONAL: "import ironmlp as im\nim.datasets\n",
             },
-            f"{LOSSES} -> {OPTIMIZERS}",
+            f"{DATASETS} -> {FUNCTIONAL}",
         ),
         # through an __init__.py
         ({BASE: "from .early import X\nclass Callback: ...\n"}, f"{BASE} -> {EARLY}"),
@@ -248,11 +248,11 @@ def test_finds_a_circle(tmp_path: Path, changes: dict[str, str], message: str) -
     [
         ({A: "pub use crate::network::Plan; pub struct A;"}, "kernels must not use network::Plan"),
         (
-            {LOSSES: "from ironmlp.callbacks.base import Callback\n"},
-            "specs must not use training",
+            {DATASETS: "from ironmlp.callbacks.base import Callback\n"},
+            "data must not use training",
         ),
         (
-            {LOSSES: "from ironmlp import callbacks\ncallbacks.Callback\n"},
+            {DATASETS: "from ironmlp import callbacks\ncallbacks.Callback\n"},
             "must not use training",
         ),
         ({BASE: "if TYPE_CHECKING:\n    from ironmlp import Sequential\n"}, "must not use models"),
@@ -273,9 +273,9 @@ def test_finds_an_upward_arrow(tmp_path: Path, changes: dict[str, str], message:
         {A: "//! [`super::b::B`]\nfn f() { let b = x.b; b::c; std::b::c() }", B: "use super::A;"},
         {A: "struct B; use self::B as C; fn f() -> B {}", B: "use super::a::*;"},
         {A: "#[cfg(test)] mod tests { use super::*; }", B: "use std::{fmt, ops::*}; use super::A;"},
-        {MODEL: "from ironmlp import losses, optimizers, _core\nfrom os import path\n"},
-        {LOSSES: "def f(model: 'Sequential') -> None: ...\n"},
-        {LOSSES: "import numpy as np\nnp.model\nTEXT = 'from ironmlp import model'\n"},
+        {MODEL: "from ironmlp import functional, datasets, _core\nfrom os import path\n"},
+        {DATASETS: "def f(model: 'Sequential') -> None: ...\n"},
+        {DATASETS: "import numpy as np\nnp.model\nTEXT = 'from ironmlp import model'\n"},
     ],
 )
 def test_finds_nothing_in_order(tmp_path: Path, changes: dict[str, str]) -> None:

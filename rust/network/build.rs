@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::image::ImageBuilder;
-use super::nodes::{Builder, Shape, Weighted};
+use super::nodes::{Builder, Shape, Tracked, Weighted};
 use super::op::{Task, Traced};
 use super::plan::Plan;
 use super::row_phase::RowPhase;
@@ -154,11 +154,23 @@ impl<T: Elementary> Plan<T> {
             input_grad,
         };
         let flops_per_row = 6.0 * multiply_adds(spec, &shapes);
+        let mut tracked = Vec::new();
+        tracked.extend(
+            spec.tracked()
+                .map(|Tracked { layer, .. }| (spec.names()[layer].clone(), places(shapes[layer]))),
+        );
         Ok(Self {
             isa,
             fingerprint: spec.fingerprint(),
             slab_rows,
-            row_phase: RowPhase::new(spec, isa, program, images, &buffers, flops_per_row)?,
+            row_phase: RowPhase::new(
+                spec,
+                isa,
+                program,
+                images,
+                &buffers,
+                (tracked, flops_per_row),
+            )?,
             weight_phase: WeightPhase::new(isa, weights, blocks),
             buffers: Arc::new(buffers),
             fused: true,
@@ -201,12 +213,14 @@ fn slab_of(spec: &Spec, largest: usize, most: usize) -> usize {
 
 /// Multiply-adds of one sample's forward pass.
 fn multiply_adds(spec: &Spec, shapes: &[Shape]) -> f64 {
-    let of = |layer: Weighted| {
-        let places = match shapes[layer.layer] {
-            Shape::Row(_) => 1,
-            Shape::Image(shape) => shape.height * shape.width,
-        };
-        (layer.inputs * layer.outputs * places) as f64
-    };
+    let of = |layer: Weighted| (layer.inputs * layer.outputs * places(shapes[layer.layer])) as f64;
     spec.weighted().map(of).sum()
+}
+
+/// Pixels of an image, or 1 of a row.
+fn places(shape: Shape) -> usize {
+    match shape {
+        Shape::Row(_) => 1,
+        Shape::Image(shape) => shape.height * shape.width,
+    }
 }

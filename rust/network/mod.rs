@@ -41,8 +41,10 @@ mod update;
 mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
-pub use memory::{Layout, State, Workspace};
-pub use nodes::{BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
+pub use memory::{Layout, NodeStatistics, State, Statistics, Workspace};
+pub use nodes::{
+    BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Tracked, Weighted,
+};
 pub use op::Task;
 pub use plan::Plan;
 pub use spec::{Input, Reduction, Spec, initial_parameters};

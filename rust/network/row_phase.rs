@@ -11,7 +11,7 @@ use super::segments::{ALL, Segment, Segments};
 use super::share::{Tiles, team};
 use super::spec::Spec;
 use super::tuning::KEPT_IMAGES;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Gather, RowOrder, Source};
@@ -52,6 +52,9 @@ pub(super) struct RowPhase<T: Elementary> {
     program: RowProgram,
     segments: Segments,
     loss: LossHead,
+    /// The layers that keep statistics of their batches, and how many values a sample has in each of their
+    /// channels.
+    tracked: Vec<(String, usize)>,
     /// Columns of all matrices between ops.
     cols: usize,
     /// An estimate of a training step's floating-point operations, for each row.
@@ -65,7 +68,7 @@ impl<T: Elementary> RowPhase<T> {
         program: RowProgram,
         images: Option<ImageProgram>,
         buffers: &Buffers,
-        flops_per_row: f64,
+        (tracked, flops_per_row): (Vec<(String, usize)>, f64),
     ) -> Result<Self> {
         Ok(Self {
             isa,
@@ -75,6 +78,7 @@ impl<T: Elementary> RowPhase<T> {
             images,
             program,
             loss: LossHead::new(spec)?,
+            tracked,
             cols: buffers.all_cols(),
             flops_per_row,
         })
@@ -143,7 +147,21 @@ impl<T: Elementary> RowPhase<T> {
         team::<T>(threads, multiply_adds, elements)
     }
 
-    /// Makes sure of memory for the images of a slab's `rows` rows.
+    /// Refuses a batch in training of so few rows that a channel has one value, of which there is no variance.
+    ///
+    /// # Errors
+    /// `Error::Value` names the layer.
+    pub(super) fn check_values(&self, rows: usize) -> Result<()> {
+        match self.tracked.iter().find(|(_, pixels)| rows.saturating_mul(*pixels) < 2) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::Value(format!(
+                "layer {name}: a batch of {rows} row gives each channel one value, training needs at \
+                 least 2: take another batch_size, or leave the row out"
+            ))),
+        }
+    }
+
+    /// Makes sure of memory for the images of a slab's `rows` rows, and for the statistics of these.
     pub(super) fn reserve(
         &self,
         threads: usize,
@@ -152,6 +170,10 @@ impl<T: Elementary> RowPhase<T> {
         reach: Reach,
         rows: usize,
     ) -> Result<()> {
+        workspace.reserve_statistics(
+            &state.layout,
+            self.tracked.iter().map(|(_, pixels)| pixels * rows),
+        )?;
         let Some(images) = &self.images else { return Ok(()) };
         let team = self.team(threads, reach, rows);
         let tiles = if self.keeps_images(reach) {

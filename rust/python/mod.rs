@@ -11,7 +11,7 @@
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `samples.rs`: X; `table.rs`: `Table`, one that is no array.
 //!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation.
-//!   `spec.rs`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `spec/`: layers, loss and optimizer. `state.rs`: the optimizer's state.
 //!   `standard.rs`: what data are standardized by.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
@@ -34,6 +34,7 @@ mod plans;
 mod predictor;
 mod route;
 mod run;
+mod running;
 mod samples;
 mod shared;
 mod spec;

@@ -9,6 +9,7 @@ use super::linear::Linear;
 use super::node::Node;
 use super::parameters::Weighted;
 use super::sum::Sum;
+use super::tracked::Tracked;
 use crate::kernels::activation::Activation;
 use crate::kernels::pooling::Pool;
 
@@ -54,5 +55,10 @@ impl Layer {
     /// Its parameters, if it has any; `layer` is its number.
     pub(in crate::network) fn weighted(&self, layer: usize) -> Option<Weighted> {
         self.node().weighted(layer)
+    }
+
+    /// The statistics of batches that it keeps, if it does; `layer` is its number.
+    pub(in crate::network) fn tracked(&self, layer: usize) -> Option<Tracked> {
+        self.node().tracked(layer)
     }
 }

@@ -1,0 +1,70 @@
+"""Networks of all kinds of layers."""
+
+from __future__ import annotations
+
+import ironmlp as im
+
+from .network import Network, dense
+
+NETWORKS = {
+    "mish": Network(
+        (
+            im.Conv2d(1, 5, 3),
+            im.Mish(),
+            im.MaxPool2d(2),
+            im.Flatten(),
+            *dense([60, 34, 3], im.Mish(), drop=0.1),
+        ),
+        im.CrossEntropy(),
+        im.SGD(lr=0.1, momentum=0.5),
+        rows=150,
+        batch_size=64,
+        weighted=True,
+        image=(1, 8, 10),
+    ),
+    "deep": Network(
+        (
+            *dense([6, 12, 12, 12], im.ELU(0.7)),
+            im.LeakyReLU(0.2),
+            im.Linear(12, 18, init="glorot_uniform", lr_scale=0.5),
+            im.GELU(approximate="tanh"),
+            im.Linear(18, 18, trainable=False),
+            im.Softplus(2.0, 3.0),
+            im.Dropout(0.1),
+            im.Linear(18, 12, bias=False),
+            im.Identity(),
+            *dense([12, 9, 4], im.Tanh(), init="normal"),
+        ),
+        im.MAE(reduction="sum"),
+        im.SGD(lr=1e-3, momentum=0.9),
+        rows=70,
+        batch_size=16,
+    ),
+    "norms": Network(
+        (
+            *(im.Linear(13, 37), im.LayerNorm(37), im.ReLU(), im.Dropout(0.1)),
+            *(im.Linear(37, 20, bias=False), im.LayerNorm(20, 1e-3, affine=False), im.Tanh()),
+            *(im.Linear(20, 5), im.LayerNorm(5, lr_scale=0.5)),
+        ),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01),
+        rows=600,
+        batch_size=530,
+        weighted=True,
+    ),
+    "residual": Network(
+        (
+            im.Linear(11, 24),
+            im.Residual(
+                [im.LayerNorm(24), im.Linear(24, 40), im.GELU(), im.Dropout(0.2), im.Linear(40, 24)]
+            ),
+            im.Residual([im.Tanh(), im.Residual([im.Linear(24, 24, trainable=False), im.SiLU()])]),
+            im.LayerNorm(24, trainable=False),
+            im.Linear(24, 3),
+        ),
+        im.MSE(),
+        im.SGD(lr=0.1, momentum=0.9),
+        rows=150,
+        batch_size=48,
+    ),
+}

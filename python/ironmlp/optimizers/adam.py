@@ -1,0 +1,70 @@
+"""Adam and its relatives: steps by the mean of gradients and of their squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ironmlp._arguments.values import real
+from ironmlp.optimizers.base import Optimizer, two_betas
+
+
+class Adam(Optimizer):
+    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2, both 0 at first; at update t = 1, 2, ...:
+
+    w = w - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps), (b1, b2) = betas in [0, 1).
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), in PyTorch's form.
+    """
+
+    __slots__ = ("lr", "betas", "eps", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self._set(**checked_adam(lr, betas, eps, weight_decay))
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
+
+
+class AdamW(Optimizer):
+    """w = w - lr * weight_decay * w, then Adam's update, in which w has no other decay.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), in PyTorch's form.
+    """
+
+    __slots__ = ("lr", "betas", "eps", "weight_decay")  # noqa: RUF023
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        self._set(**checked_adam(lr, betas, eps, weight_decay))
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "eps", "weight_decay")
+
+
+def checked_adam(
+    lr: float, betas: Sequence[float], eps: float, weight_decay: float
+) -> dict[str, Any]:
+    """The arguments that Adam and its relatives have in common."""
+    return {
+        "lr": real("lr", lr, at_least=0.0),
+        "betas": two_betas(betas),
+        "eps": real("eps", eps, above=0.0),
+        "weight_decay": real("weight_decay", weight_decay, at_least=0.0),
+    }

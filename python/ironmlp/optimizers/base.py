@@ -1,0 +1,28 @@
+"""What all optimizers are, and what several have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from ironmlp._arguments.spec import Spec
+from ironmlp._arguments.values import real, reals
+
+
+class Optimizer(Spec):
+    """The base of all optimizers."""
+
+    __slots__ = ()
+    lr: float
+
+    def _with_lr(self, lr: float) -> Self:
+        """The same optimizer with this learning rate."""
+        return self if lr == self.lr else type(self)(**{**self._arguments(), "lr": lr})
+
+
+def two_betas(betas: Sequence[float]) -> tuple[float, ...]:
+    """The decays of two moments, each at least 0 and below 1."""
+    pair = reals("betas", betas)
+    if len(pair) != 2:
+        raise ValueError(f"betas has {len(pair)} entries, it must have 2")
+    return tuple(real(f"betas[{i}]", beta, below=1.0) for i, beta in enumerate(pair))

@@ -1,0 +1,37 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from ironmlp._arguments.values import flag, real
+from ironmlp.optimizers.base import Optimizer
+
+
+class SGD(Optimizer):
+    """v = momentum * v + g; w = w - lr * v, v = 0 at first.
+
+    With `nesterov` (which needs a momentum above 0) w = w - lr * (g + momentum * v).
+    """
+
+    __slots__ = ("lr", "momentum", "weight_decay", "nesterov")  # noqa: RUF023
+    momentum: float
+    weight_decay: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        self._set(
+            lr=real("lr", lr, at_least=0.0),
+            momentum=real("momentum", momentum, at_least=0.0),
+            weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+            nesterov=flag("nesterov", nesterov),
+        )
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr", "momentum", "weight_decay")

@@ -1,0 +1,33 @@
+//! Losses.
+
+use pyo3::prelude::*;
+
+use super::values::{class, get, no_such, numbers, unknown};
+use crate::kernels::loss::Loss;
+use crate::network::Reduction;
+
+/// A loss and its reduction.
+pub(super) fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
+    let loss = match class(object)?.as_str() {
+        "BinaryCrossEntropy" if get(object, "from_logits")? => {
+            Loss::SigmoidCrossEntropy { pos_weight: numbers(object, "pos_weight")? }
+        }
+        "BinaryCrossEntropy" => Loss::BinaryCrossEntropy,
+        "CrossEntropy" => Loss::SoftmaxCrossEntropy {
+            class_weight: numbers(object, "class_weight")?,
+            label_smoothing: get(object, "label_smoothing")?,
+            ignore_index: get(object, "ignore_index")?,
+        },
+        "MSE" => Loss::Mse,
+        "MAE" => Loss::Mae,
+        "Huber" => Loss::Huber { delta: get(object, "delta")? },
+        "LogCosh" => Loss::LogCosh,
+        other => return Err(no_such("loss", other)),
+    };
+    let reduction = match get::<String>(object, "reduction")?.as_str() {
+        "mean" => Reduction::Mean,
+        "sum" => Reduction::Sum,
+        other => return Err(unknown("reduction", other, "mean, sum")),
+    };
+    Ok((loss, reduction))
+}
