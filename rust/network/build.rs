@@ -14,7 +14,7 @@ use super::trace::Traces;
 use super::tuning::{IMAGE_SLAB_ROWS, SLAB_ROWS};
 use super::update::Updates;
 use super::weight_phase::WeightPhase;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::reduce::BLOCK_ROWS;
@@ -25,7 +25,8 @@ use crate::simd::Isa;
 const MOST_SLAB_ROWS: usize = 1 << 24;
 
 impl<T: Elementary> Plan<T> {
-    /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
+    /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab. Where a layer
+    /// takes statistics of a batch that trains, `largest` is the largest of those.
     ///
     /// # Errors
     /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
@@ -36,20 +37,19 @@ impl<T: Elementary> Plan<T> {
         {
             return Ok(plan);
         }
-        let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
-        Self::with_slab(spec, task, slab_rows, isa)
+        Self::with_slab(spec, task, slab_of(spec, largest, SLAB_ROWS), isa)
     }
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
     ///
-    /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows;
-    /// [`Plan::gradients`] panics otherwise.
+    /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows, and
+    /// the whole batch where a layer takes statistics of it in training; [`Plan::gradients`] panics otherwise.
     ///
     /// # Errors
     /// As [`Self::new`].
     ///
     /// # Panics
-    /// If `slab_rows` is more than 2^24.
+    /// If `slab_rows` is more than 2^24; with statistics of batches that is an `Error::Value`.
     pub fn with_slab(spec: &Spec, task: Task, slab_rows: usize, isa: Isa) -> Result<Self> {
         Self::build(spec, None, task, slab_rows, isa)
     }
@@ -65,7 +65,7 @@ impl<T: Elementary> Plan<T> {
         largest: usize,
         isa: Isa,
     ) -> Result<Self> {
-        let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
+        let slab_rows = slab_of(spec, largest, IMAGE_SLAB_ROWS);
         Self::of_images_with_slab(spec, image, task, slab_rows, isa)
     }
 
@@ -93,6 +93,11 @@ impl<T: Elementary> Plan<T> {
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
+        if slab_rows > MOST_SLAB_ROWS && spec.tracked().next().is_some() {
+            return Err(Error::Value(format!(
+                "a batch of {slab_rows} rows, the statistics of one take at most {MOST_SLAB_ROWS}"
+            )));
+        }
         assert!(slab_rows <= MOST_SLAB_ROWS, "a slab of {slab_rows} rows");
         memory::room(spec.layers.len())?;
         spec.check()?;
@@ -198,6 +203,12 @@ impl<T: Elementary> Plan<T> {
     pub fn by_columns(self) -> Self {
         Self { row_phase: self.row_phase.by_columns(&self.buffers), ..self }
     }
+}
+
+/// Rows of a slab for batches of up to `largest` rows, of which `most` are in memory at a time unless a layer
+/// needs all.
+fn slab_of(spec: &Spec, largest: usize, most: usize) -> usize {
+    if largest < most || spec.tracked().next().is_some() { largest } else { most }
 }
 
 /// Multiply-adds of one sample's forward pass.

@@ -7,7 +7,8 @@ use super::image::{ImageContext, ImageProgram};
 use super::loss::LossHead;
 use super::memory::{BufferId, Buffers, State, Workspace};
 use super::rows::{RowContext, RowKernels, RowProgram};
-use super::share::{ALL, Segment, Segments, Tiles, team};
+use super::segments::{ALL, Segment, Segments};
+use super::share::{Tiles, team};
 use super::spec::Spec;
 use super::tuning::KEPT_IMAGES;
 use crate::error::{Error, Result};
@@ -27,6 +28,17 @@ pub(super) struct Pass<'a, T: Elementary> {
     pub reach: Reach,
     pub training: bool,
     pub divisor: Divisor,
+}
+
+/// What a tile of images does.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// Everything, the rows that they become included.
+    All,
+    /// The way to the rows, which then meet those of other tiles.
+    Forward,
+    /// The way back from them.
+    Backward,
 }
 
 /// What the row phase of a plan does.
@@ -164,7 +176,7 @@ impl<T: Elementary> RowPhase<T> {
         )?;
         let Some(images) = &self.images else { return Ok(()) };
         let team = self.team(threads, reach, rows);
-        let tiles = if reach.is_half() {
+        let tiles = if self.keeps_images(reach) {
             self.image_tiles(images, team, rows).count()
         } else {
             team.threads()
@@ -179,6 +191,11 @@ impl<T: Elementary> RowPhase<T> {
         let Some(images) = &self.images else { return true };
         let tiles = self.image_tiles(images, self.team(threads, Reach::Kept, rows), rows);
         images.tile().elements().saturating_mul(tiles.count() * size_of::<T>()) <= KEPT_IMAGES
+    }
+
+    /// Whether each tile of images has memory of its own, in which they stay until the way back.
+    fn keeps_images(&self, reach: Reach) -> bool {
+        reach.is_half() || reach.is_backward() && !self.segments.by_rows().is_empty()
     }
 
     fn image_tiles(&self, images: &ImageProgram, team: Team, rows: usize) -> Tiles {
@@ -206,15 +223,40 @@ impl<T: Elementary> RowPhase<T> {
             watch::check()?;
         }
         let team = self.team(threads, pass.reach, rows);
-        if let Some(images) = &self.images {
-            let tiles = self.image_tiles(images, team, rows);
-            return watch::run(team, tiles.count(), &|tile| {
-                let memory = pass.workspace.take_tile(pass.reach.is_half().then_some(tile));
-                self.image_tile(images, pass, slab, (tiles.range(tile), rows), memory.memory());
-            });
+        let Some(images) = &self.images else {
+            let tiles = Tiles::of_rows(team, rows);
+            let choice = (tiles, pass.training);
+            let segments = self.segments.for_team(team, rows * self.cols, choice);
+            return self.run_segments(team, segments, pass, slab, (rows, tiles));
+        };
+        let tiles = self.image_tiles(images, team, rows);
+        let own = self.keeps_images(pass.reach);
+        let run = |part: Part| {
+            watch::run(team, tiles.count(), &|tile| {
+                let memory = pass.workspace.take_tile(own.then_some(tile));
+                let rows = (tiles.range(tile), rows);
+                self.image_tile(images, pass, slab, rows, part, memory.memory());
+            })
+        };
+        if !pass.training || self.segments.by_rows().is_empty() {
+            return run(Part::All);
         }
-        let tiles = Tiles::of_rows(team, rows);
-        let segments = self.segments.for_team(team, rows * self.cols);
+        if pass.reach.is_forward() {
+            run(Part::Forward)?;
+        }
+        self.run_segments(team, self.segments.by_rows(), pass, slab, (rows, tiles))?;
+        if pass.reach.is_backward() { run(Part::Backward) } else { Ok(()) }
+    }
+
+    /// The tiles of these segments; `tiles` are those of one by rows.
+    fn run_segments(
+        &self,
+        team: Team,
+        segments: &[Segment],
+        pass: &Pass<'_, T>,
+        slab: usize,
+        (rows, tiles): (usize, Tiles),
+    ) -> Result<()> {
         for segment in segments.iter().filter(|segment| segment.is_reached(pass.reach)) {
             let grid = self.segments.grid(team, segment, rows, tiles);
             watch::run(team, grid.count(), &|tile| {
@@ -232,6 +274,7 @@ impl<T: Elementary> RowPhase<T> {
         pass: &Pass<'_, T>,
         slab: usize,
         ((start, end), rows): ((usize, usize), usize),
+        part: Part,
         memory: &Arena<T>,
     ) {
         let Pass { state, workspace, batch, reach, training, .. } = *pass;
@@ -250,13 +293,15 @@ impl<T: Elementary> RowPhase<T> {
             slab,
             training,
         };
-        if reach.is_forward() {
+        if reach.is_forward() && part != Part::Backward {
             for block in blocks.clone() {
                 context(block).forward(batch, self.scale);
             }
         }
-        self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
-        if reach.is_backward() {
+        if part == Part::All {
+            self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
+        }
+        if reach.is_backward() && part != Part::Forward {
             for block in blocks {
                 context(block).backward();
             }

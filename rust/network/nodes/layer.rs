@@ -1,5 +1,6 @@
 //! Any kind of layer.
 
+use super::batch_norm::BatchNorm;
 use super::conv2d::Conv2d;
 use super::dropout::Dropout;
 use super::flatten::Flatten;
@@ -29,6 +30,8 @@ pub enum Layer {
     Dropout(Dropout),
     /// Rows of mean 0 and variance 1, scaled and shifted.
     LayerNorm(LayerNorm),
+    /// Features of mean 0 and variance 1 over a batch, scaled and shifted.
+    BatchNorm(BatchNorm),
     /// Adds what a node before it took: the end of a residual connection.
     Sum(Sum),
 }
@@ -44,6 +47,7 @@ impl Layer {
             Self::Activation(activation) => activation,
             Self::Dropout(dropout) => dropout,
             Self::LayerNorm(norm) => norm,
+            Self::BatchNorm(norm) => norm,
             Self::Sum(sum) => sum,
         }
     }
