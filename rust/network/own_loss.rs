@@ -34,6 +34,9 @@ impl<T: Elementary> Plan<T> {
             return Ok(false);
         }
         self.check(state, workspace);
+        if training {
+            self.row_phase.check_values(rows)?;
+        }
         assert_eq!(Some(out.len()), rows.checked_mul(cols));
         let (head, reach, divisor) = (Head::Nothing, Reach::Kept, Divisor::ONE);
         self.row_phase.reserve(threads, state, workspace, reach, rows)?;

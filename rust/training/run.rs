@@ -43,7 +43,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// A run of `epochs` epochs in batches of `batch_rows`.
     ///
     /// # Errors
-    /// `Error::Memory` if there is no room for a workspace.
+    /// `Error::Memory` if there is no room for a workspace, `Error::Value` if the last batch of an epoch is
+    /// too small to train on.
     pub fn new(
         plan: Arc<Plan<T>>,
         workspace: Workspace<T>,
@@ -53,6 +54,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         threads: usize,
     ) -> Result<Self> {
         memory::room(0)?;
+        let (_, last) = sampler.batch(sampler.batches().saturating_sub(1));
+        plan.check_training(last)?;
         let tally = Tally::new(plan.isa(), threads, epochs)?;
         let (kept, validation) = (false, None);
         Ok(Self { plan, workspace, data, sampler, epochs, threads, tally, validation, kept })
