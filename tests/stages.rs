@@ -10,8 +10,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape, Spec, State,
-    Targets, Task, Workspace,
+    Batch, BatchNorm, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape,
+    Spec, State, Targets, Task, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -239,49 +239,97 @@ fn a_linear_layer_takes_images_as_it_takes_rows() {
     check::<f32>(&spec, image, 40);
 }
 
-/// Three steps of training, with the gradient in registers and with all of it first, from where a trace
-/// takes over.
+/// The parameters after three steps of training, with the gradient in registers and with all of it first, on
+/// any number of threads.
+fn trained<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize, isa: Isa) -> Vec<Vec<T>> {
+    let numbers = Numbers::new(spec, image, rows);
+    let what = format!("{} {rows} {spec:?}", isa.name());
+    let trained = |unfused: bool, threads: usize| {
+        let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
+        let plan = Plan::<T>::of_images(spec, image, Task::Train, rows, isa).expect("memory");
+        let plan = if unfused { plan.unfused() } else { plan };
+        let mut workspace = plan.workspace(rows).expect("memory");
+        for _ in 0..3 {
+            plan.train(threads, &mut state, &mut workspace, &numbers.batch()).expect("a step");
+        }
+        let mut found = state.layout.export(&state.parameters).expect("memory");
+        for node in state.running.export(&state.layout.running).expect("memory") {
+            found.extend([node.mean, node.variance]);
+        }
+        found
+    };
+    let must = trained(false, 1);
+    let before_all = team::force(true);
+    for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
+        let before = chunks_of_workers();
+        // On a busy machine the caller may have done all chunks before a worker wakes up.
+        for attempt in 0.. {
+            assert!(trained(unfused, threads) == must, "{what}, {threads} threads");
+            if (chunks_of_workers() > before) == (threads > 1) {
+                break;
+            }
+            assert!(threads > 1 && attempt < 1000, "{what}, {threads} threads");
+        }
+    }
+    team::force(before_all);
+    must
+}
+
+/// Three steps of training, from where a trace takes over.
 fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let numbers = Numbers::new(spec, image, rows);
-    let batch = numbers.batch();
     for isa in fast() {
-        let what = format!("{} {rows} {spec:?}", isa.name());
-        let plan = |task| Plan::<T>::of_images(spec, image, task, rows, isa).expect("memory");
-        let trained = |plan: Plan<T>, threads: usize| {
-            let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
-            let mut workspace = plan.workspace(rows).expect("memory");
-            for _ in 0..3 {
-                plan.train(threads, &mut state, &mut workspace, &batch).expect("a step");
-            }
-            state
-        };
-        let state = trained(plan(Task::Train), 1);
-        let must = state.layout.export(&state.parameters).expect("memory");
-        let before_all = team::force(true);
-        for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
-            let before = chunks_of_workers();
-            // On a busy machine the caller may have done all chunks before a worker wakes up.
-            for attempt in 0.. {
-                let plan = plan(Task::Train);
-                let other = trained(if unfused { plan.unfused() } else { plan }, threads);
-                let found = other.layout.export(&other.parameters).expect("memory");
-                assert!(found == must, "{what}, {threads} threads");
-                if (chunks_of_workers() > before) == (threads > 1) {
-                    break;
-                }
-                assert!(threads > 1 && attempt < 1000, "{what}, {threads} threads");
-            }
-        }
-        team::force(before_all);
+        let must = trained::<T>(spec, image, rows, isa);
         // Rows instead of lanes: a trace of these weights, step by step.
-        let by_rows = plan(Task::Trace);
+        let by_rows = Plan::<T>::of_images(spec, image, Task::Trace, rows, isa).expect("memory");
         let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
         let mut workspace = by_rows.workspace(rows).expect("memory");
         for _ in 0..3 {
-            by_rows.trace(1, &other, &mut workspace, &batch).expect("a trace");
+            by_rows.trace(1, &other, &mut workspace, &numbers.batch()).expect("a trace");
             by_rows.apply(1, &mut other, workspace.gradient()).expect("an update");
         }
-        assert!(other.layout.export(&other.parameters).expect("memory") == must, "{what}: by rows");
+        let found = other.layout.export(&other.parameters).expect("memory");
+        assert!(found == must, "{} {rows} {spec:?}: by rows", isa.name());
+    }
+}
+
+/// A network of pixels that a pool leaves as they are, with statistics of batches behind them, has the bits
+/// of one that takes them as rows.
+fn check_batch_norm<T: Elementary>(image: ImageShape, rows: usize, joined: bool) {
+    let norm = |features| {
+        let (eps, momentum, affine) = (1e-5, Some(0.1), true);
+        let (images, trainable, lr_scale) = (false, true, 1.0);
+        Layer::BatchNorm(BatchNorm { features, eps, momentum, affine, images, trainable, lr_scale })
+    };
+    let mut spec = network(vec![pool(PoolKind::Average, 1, 1)], image, 20);
+    let [.., linear] = &spec.layers[..] else { unreachable!("a Linear layer") };
+    let tanh = Layer::Activation(Activation::Tanh);
+    // Without the first one the Linear layer takes images as they are.
+    let mut behind = vec![norm(image.features()), linear.clone(), norm(20), tanh, norm(20)];
+    if joined {
+        behind.remove(0);
+    }
+    let of_rows = Spec { layers: behind.clone(), ..spec.clone() };
+    spec.layers.splice(2.., behind);
+    let numbers = Numbers::<T>::new(&of_rows, image, rows);
+    for isa in fast() {
+        let must = trained::<T>(&spec, image, rows, isa);
+        let mut state = State::<T>::new(&of_rows, 1e-2, 1, isa).expect("memory");
+        // Layers draw initial values by their number.
+        let first = State::<T>::new(&spec, 1e-2, 1, isa).expect("memory");
+        state.set_parameters(&first.layout.export(&first.parameters).expect("memory"), isa);
+        let plan = Plan::<T>::new(&of_rows, Task::Train, rows, isa).expect("memory");
+        let mut workspace = plan.workspace(rows).expect("memory");
+        for _ in 0..3 {
+            plan.train(1, &mut state, &mut workspace, &numbers.batch()).expect("a step");
+        }
+        let mut found = state.layout.export(&state.parameters).expect("memory");
+        for node in state.running.export(&state.layout.running).expect("memory") {
+            found.extend([node.mean, node.variance]);
+        }
+        assert!(found == must, "{} {rows}", isa.name());
+        let plan = Plan::<T>::of_images(&spec, image, Task::Train, rows, isa).expect("memory");
+        check_kept(&plan, &first, &numbers.batch(), 1);
     }
 }
 
@@ -312,6 +360,13 @@ fn training_on_images_has_the_bits_of_training_on_rows() {
     let image = ImageShape { channels: 8, height: 64, width: 66 };
     let spec = network(vec![pool(PoolKind::Average, 2, 2)], image, 20);
     check_training::<f32>(&spec, image, 256);
+    // All rows of the batch meet behind the images; here, as other tests may not use the pool meanwhile.
+    for rows in [2, 40, 300] {
+        let image = ImageShape { channels: 2, height: 3, width: 3 };
+        check_batch_norm::<f32>(image, rows, true);
+        check_batch_norm::<f32>(image, rows, false);
+        check_batch_norm::<f64>(image, rows, false);
+    }
 }
 
 #[test]
