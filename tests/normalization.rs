@@ -270,7 +270,7 @@ fn training_applies_these_gradients() {
                 Optimizer::Sgd(Sgd { momentum: 0.5, weight_decay: 0.01, nesterov: false });
             let mut clock = Clock::default();
             optimizer.tick(&mut clock);
-            let rules = optimizer.rules(0.1, 1.0, &clock);
+            let rules = optimizer.rules(0.1, 1.0, [true; 2], &clock);
             let parameter = |rule, values: &mut [f32], moment: &mut [f32]| Parameter {
                 rule,
                 values: flat(values, cols),

@@ -69,7 +69,7 @@ mod tests {
     use crate::kernels::activation::Activation;
     use crate::kernels::convolution::Stencil;
     use crate::kernels::images::ImageShape;
-    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::kernels::optimizer::{Optimizer, Options, Sgd};
     use crate::network::op::Task;
     use crate::network::{Conv2d, Init, Input, Layer, Linear, Spec};
     use crate::simd::Isa;
@@ -98,6 +98,7 @@ mod tests {
             layers: vec![Layer::Conv2d(conv), activation, Layer::Flatten, Layer::Linear(linear)],
             loss: None,
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+            options: Options::default(),
             input: Input::default(),
         };
         let image = ImageShape { channels: 1, height: side, width: side };

@@ -182,7 +182,7 @@ impl<T: Elementary> Plan<T> {
         batch: &'a Batch<'a, T>,
     ) -> TinySteps<'a, T> {
         let (loss, scale) = (self.row_phase.loss(), self.row_phase.scale());
-        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.optimizer, scale, workspace)
+        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.method, scale, workspace)
     }
 
     /// One update; a head of the caller's has no loss here, which is finite.
@@ -216,12 +216,12 @@ impl<T: Elementary> Plan<T> {
         self.row_phase.run(threads, &pass, 0, rows)?;
         let loss = self.row_phase.total(workspace, rows, head, &divisors);
         if loss.is_finite() {
-            let optimizer = &self.updates.optimizer;
-            state.begin_update(optimizer);
+            let method = &self.updates.method;
+            state.begin_update(&method.optimizer);
             // Between images it costs what it saves (LeNet-5 at 28 x 28: 0.996x).
             let next = next.filter(|_| !self.row_phase.takes_images());
             let next = next.and_then(|next| Ahead::new(next.source, next.order, next.rows));
-            self.weight_phase.train(threads, state, workspace, optimizer, rows, next)?;
+            self.weight_phase.train(threads, state, workspace, method, rows, next)?;
             Self::track(state, workspace);
         }
         Ok(loss)

@@ -34,6 +34,8 @@ pub(in crate::network) struct LayerLayout {
     pub bias: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+    /// As [`Weighted::is_matrix`].
+    pub matrix: bool,
     /// Whether its weight has a second copy.
     pub(in crate::network) copied: bool,
     pub(in crate::network) weight_at: usize,
@@ -77,7 +79,9 @@ impl Layout {
         let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
         let mut layers = Vec::new();
         let names = spec.names();
-        for Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } in spec.weighted() {
+        for weighted in spec.weighted() {
+            let matrix = weighted.is_matrix();
+            let Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } = weighted;
             let is_convolution = shape.len() == 4;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
@@ -98,6 +102,7 @@ impl Layout {
                 shape,
                 bias,
                 lr_scale,
+                matrix,
                 copied,
                 weight_at: len,
                 weight_stride,

@@ -6,7 +6,7 @@ use super::layout::{Layout, transpose};
 use super::running::{Running, Statistics};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::{Clock, Optimizer, Rules};
+use crate::kernels::optimizer::{Clock, Method, Optimizer, Rules};
 use crate::network::spec::{Spec, initial_parameters};
 use crate::network::standard::Standards;
 use crate::runtime::{Arena, memory};
@@ -105,11 +105,11 @@ impl<T: Elementary> State<T> {
         optimizer.tick(&mut self.clock);
     }
 
-    /// The rules of a layer with this factor on the learning rate, for the update that `begin_update`
-    /// counted.
+    /// The rules of a layer with this factor on the learning rate, and a weight that is a matrix or not, for
+    /// the update that `begin_update` counted.
     #[must_use]
-    pub fn rules(&self, optimizer: &Optimizer, lr_scale: f64) -> Rules<T> {
-        optimizer.rules(self.learning_rate, lr_scale, &self.clock)
+    pub fn rules(&self, method: &Method, layer: (f64, bool)) -> Rules<T> {
+        method.rules(self.learning_rate, layer, &self.clock)
     }
 
     /// Moves the running statistics towards those of a batch that has trained.

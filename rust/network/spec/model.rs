@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::error::{Error, Result};
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
-use crate::kernels::optimizer::Optimizer;
+use crate::kernels::optimizer::{Optimizer, Options};
 use crate::kernels::tuning::THIN;
 use crate::network::nodes::{Layer, Sum, Tracked, Weighted, names};
 
@@ -44,6 +44,8 @@ pub struct Spec {
     pub loss: Option<(Loss, Reduction)>,
     /// The optimizer.
     pub optimizer: Optimizer,
+    /// What updates do besides.
+    pub options: Options,
     /// What happens to X.
     pub input: Input,
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::values::{class, get, no_such};
-use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
+use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
 
 /// An optimizer and its learning rate.
 pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
@@ -30,4 +30,9 @@ pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)>
         other => return Err(no_such("optimizer", other)),
     };
     Ok((optimizer, get(object, "lr")?))
+}
+
+/// What every optimizer takes.
+pub(super) fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
+    Ok(Options { decay_bias: get(object, "decay_bias")? })
 }
