@@ -23,7 +23,15 @@ fn linear(in_features: usize, out_features: usize) -> Layer {
 
 fn norm(features: usize, affine: bool) -> Layer {
     let (momentum, images, trainable, lr_scale) = (Some(0.25), false, true, 1.0);
-    Layer::BatchNorm(BatchNorm { features, eps: EPS, momentum, affine, images, trainable, lr_scale })
+    Layer::BatchNorm(BatchNorm {
+        features,
+        eps: EPS,
+        momentum,
+        affine,
+        images,
+        trainable,
+        lr_scale,
+    })
 }
 
 fn spec(layers: Vec<Layer>) -> Spec {

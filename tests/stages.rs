@@ -10,19 +10,20 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, BatchNorm, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape,
-    Spec, State, Targets, Task, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape, Spec, State,
+    Targets, Task, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
 
 use crate::own_loss::check_kept;
+use crate::stages_batch_norm::{check_behind_images, check_on_images};
 
-fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
+pub fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
     Stencil { kernel, stride, padding, dilation }
 }
 
-fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -> Layer {
+pub fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -> Layer {
     Layer::Conv2d(Conv2d {
         in_channels: channels.0,
         out_channels: channels.1,
@@ -36,12 +37,12 @@ fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -
     })
 }
 
-fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
+pub fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
     Layer::Pool(Pool { kind, kernel: (kernel, kernel), stride: (stride, stride) })
 }
 
 /// A network of these layers, and of a Linear one with so many outputs behind them.
-fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
+pub fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
     layers.push(Layer::Flatten);
     let mut spec = Spec {
         layers,
@@ -63,20 +64,20 @@ fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
 }
 
 /// X and targets of so many rows.
-struct Numbers<T> {
+pub struct Numbers<T> {
     x: Vec<T>,
     y: Vec<T>,
     rows: usize,
 }
 
 impl<T: Elementary> Numbers<T> {
-    fn new(spec: &Spec, image: ImageShape, rows: usize) -> Self {
+    pub fn new(spec: &Spec, image: ImageShape, rows: usize) -> Self {
         let number = |i: usize| T::from_f64((i * 37 % 101) as f64 / 101.0 - 0.4);
         let numbers = |cols: usize| (0..rows * cols).map(number).collect();
         Self { x: numbers(image.features()), y: numbers(spec.out_features()), rows }
     }
 
-    fn batch(&self) -> Batch<'_, T> {
+    pub fn batch(&self) -> Batch<'_, T> {
         Batch {
             source: Source::of_slice(&self.x, self.x.len() / self.rows),
             order: RowOrder::From(0),
@@ -89,12 +90,12 @@ impl<T: Elementary> Numbers<T> {
 }
 
 /// The plan is the same for all, and plain Rust, slowest first, takes 20 s where it is not alone.
-fn fast() -> Vec<Isa> {
+pub fn fast() -> Vec<Isa> {
     let all = Isa::all();
     if all.len() > 1 { all[1..].to_vec() } else { all }
 }
 
-fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
+pub fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let numbers = Numbers::new(spec, image, rows);
     let batch = numbers.batch();
     for isa in fast() {
@@ -241,7 +242,12 @@ fn a_linear_layer_takes_images_as_it_takes_rows() {
 
 /// The parameters after three steps of training, with the gradient in registers and with all of it first, on
 /// any number of threads.
-fn trained<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize, isa: Isa) -> Vec<Vec<T>> {
+pub fn trained<T: Elementary>(
+    spec: &Spec,
+    image: ImageShape,
+    rows: usize,
+    isa: Isa,
+) -> Vec<Vec<T>> {
     let numbers = Numbers::new(spec, image, rows);
     let what = format!("{} {rows} {spec:?}", isa.name());
     let trained = |unfused: bool, threads: usize| {
@@ -293,46 +299,6 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     }
 }
 
-/// A network of pixels that a pool leaves as they are, with statistics of batches behind them, has the bits
-/// of one that takes them as rows.
-fn check_batch_norm<T: Elementary>(image: ImageShape, rows: usize, joined: bool) {
-    let norm = |features| {
-        let (eps, momentum, affine) = (1e-5, Some(0.1), true);
-        let (images, trainable, lr_scale) = (false, true, 1.0);
-        Layer::BatchNorm(BatchNorm { features, eps, momentum, affine, images, trainable, lr_scale })
-    };
-    let mut spec = network(vec![pool(PoolKind::Average, 1, 1)], image, 20);
-    let [.., linear] = &spec.layers[..] else { unreachable!("a Linear layer") };
-    let tanh = Layer::Activation(Activation::Tanh);
-    // Without the first one the Linear layer takes images as they are.
-    let mut behind = vec![norm(image.features()), linear.clone(), norm(20), tanh, norm(20)];
-    if joined {
-        behind.remove(0);
-    }
-    let of_rows = Spec { layers: behind.clone(), ..spec.clone() };
-    spec.layers.splice(2.., behind);
-    let numbers = Numbers::<T>::new(&of_rows, image, rows);
-    for isa in fast() {
-        let must = trained::<T>(&spec, image, rows, isa);
-        let mut state = State::<T>::new(&of_rows, 1e-2, 1, isa).expect("memory");
-        // Layers draw initial values by their number.
-        let first = State::<T>::new(&spec, 1e-2, 1, isa).expect("memory");
-        state.set_parameters(&first.layout.export(&first.parameters).expect("memory"), isa);
-        let plan = Plan::<T>::new(&of_rows, Task::Train, rows, isa).expect("memory");
-        let mut workspace = plan.workspace(rows).expect("memory");
-        for _ in 0..3 {
-            plan.train(1, &mut state, &mut workspace, &numbers.batch()).expect("a step");
-        }
-        let mut found = state.layout.export(&state.parameters).expect("memory");
-        for node in state.running.export(&state.layout.running).expect("memory") {
-            found.extend([node.mean, node.variance]);
-        }
-        assert!(found == must, "{} {rows}", isa.name());
-        let plan = Plan::<T>::of_images(&spec, image, Task::Train, rows, isa).expect("memory");
-        check_kept(&plan, &first, &numbers.batch(), 1);
-    }
-}
-
 #[test]
 fn training_on_images_has_the_bits_of_training_on_rows() {
     let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false });
@@ -363,9 +329,11 @@ fn training_on_images_has_the_bits_of_training_on_rows() {
     // All rows of the batch meet behind the images; here, as other tests may not use the pool meanwhile.
     for rows in [2, 40, 300] {
         let image = ImageShape { channels: 2, height: 3, width: 3 };
-        check_batch_norm::<f32>(image, rows, true);
-        check_batch_norm::<f32>(image, rows, false);
-        check_batch_norm::<f64>(image, rows, false);
+        check_behind_images::<f32>(image, rows, true);
+        check_behind_images::<f32>(image, rows, false);
+        check_behind_images::<f64>(image, rows, false);
+        check_on_images::<f32>(rows, true);
+        check_on_images::<f64>(rows, rows > 2);
     }
 }
 

@@ -232,6 +232,8 @@ impl<T: Elementary> RowPhase<T> {
         if slab > 0 {
             watch::check()?;
         }
+        let in_slabs = pass.batch.rows > rows && !self.tracked.is_empty();
+        assert!(!(pass.training && in_slabs), "statistics of a batch that has several slabs");
         let team = self.team(threads, pass.reach, rows);
         let Some(images) = &self.images else {
             let tiles = Tiles::of_rows(team, rows);

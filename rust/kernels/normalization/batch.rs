@@ -57,7 +57,12 @@ impl<T: Real> Population<T> {
     /// What a panel's columns, of which there are `width`, are normalized by, from means and variances that
     /// are there.
     #[inline(always)]
-    pub(super) fn known<S: Simd>(self, eps: f64, panel: usize, width: usize) -> Normal<S::Lanes<T>> {
+    pub(super) fn known<S: Simd>(
+        self,
+        eps: f64,
+        panel: usize,
+        width: usize,
+    ) -> Normal<S::Lanes<T>> {
         let (nearest, rest) = match self {
             Self::Batch { means, .. } => split::<T, S>(of_columns(means, panel)),
             Self::Past { means, .. } => (of_columns(means, panel), S::Lanes::<T>::zero()),

@@ -208,7 +208,7 @@ impl<T: Real> Kernel for ChannelNormalizeBackward<T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let (grad, shape) = (self.grad, self.grad.shape());
+        let shape = self.grad.shape();
         assert!(self.normalized.shape() == shape && self.target.shape() == shape);
         let panels = shape.channels.div_ceil(LANES);
         assert!(self.population.fits(panels));

@@ -28,8 +28,6 @@ pub use backward::NormalizeBackward;
 pub use batch::Population;
 pub use batch_backward::BatchNormalizeBackward;
 pub use batch_forward::BatchNormalize;
-pub use channels::{
-    ChannelGradientSums, ChannelNormalize, ChannelNormalizeBackward, ChannelSums,
-};
+pub use channels::{ChannelGradientSums, ChannelNormalize, ChannelNormalizeBackward, ChannelSums};
 pub use forward::Normalize;
 pub use parameters::{AffineGradient, TrainAffine};

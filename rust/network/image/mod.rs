@@ -27,6 +27,6 @@ mod run;
 mod stages;
 
 pub(super) use build::ImageBuilder;
-pub(super) use op::{Home, ImageBuffer, Meeting};
+pub(super) use op::{Home, ImageBuffer};
 pub(super) use program::ImageProgram;
 pub(super) use run::ImageContext;

@@ -160,7 +160,8 @@ impl<T: Elementary> ImageContext<'_, T> {
                 let Some(statistics) = self.workspace.statistics().filter(|_| self.training) else {
                     return;
                 };
-                let (place, block) = (self.place(tracked), self.workspace.block_sums.block(self.block));
+                let (place, block) =
+                    (self.place(tracked), self.workspace.block_sums.block(self.block));
                 let sums = if squares { place.variance(block) } else { place.mean(block) };
                 self.isa.run(ChannelSums {
                     images: self.all(input),
@@ -180,7 +181,8 @@ impl<T: Elementary> ImageContext<'_, T> {
                 });
             }
             ImageOp::ChannelGradientSums { tracked, affine, normalized, grad } => {
-                let (place, block) = (self.place(tracked), self.workspace.block_sums.block(self.block));
+                let (place, block) =
+                    (self.place(tracked), self.workspace.block_sums.block(self.block));
                 let parameters = affine.map(|layer| {
                     let layout = &self.state.layout.layers[layer];
                     let gradient = self.workspace.image_gradient(self.block);

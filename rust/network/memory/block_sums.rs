@@ -10,7 +10,7 @@ use crate::simd::LANES;
 /// Two sums for each channel of each node that keeps statistics of images, where these lie: a block's, and
 /// the means over all blocks.
 #[derive(Debug, Default)]
-pub struct BlockSums {
+pub(in crate::network) struct BlockSums {
     blocks: Vec<Arena<f64>>,
     means: Option<Arena<f64>>,
 }

@@ -17,13 +17,12 @@ mod state;
 mod view;
 mod workspace;
 
-pub(super) use block_sums::BlockSums;
 pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
-pub use running::{NodeStatistics, Statistics};
 pub(super) use running::RunningPlace;
+pub use running::{NodeStatistics, Statistics};
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;
