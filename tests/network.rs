@@ -283,12 +283,13 @@ fn trained<T: Elementary>(
     let mut state = State::<T>::new(spec, 0.05, 7, isa).unwrap();
     let mut workspace = plan.workspace(batch.rows).unwrap();
     let mut losses = Vec::new();
-    let mut each = |loss: StepLoss| losses.push(loss.reduced.to_bits());
+    let mut each = |_: &mut State<T>, loss: StepLoss| losses.push(loss.reduced.to_bits());
     if one_call {
         plan.train_again(1, &mut state, &mut workspace, batch, 3, &mut each).unwrap();
     } else {
         for _ in 0..3 {
-            each(plan.train(1, &mut state, &mut workspace, batch).unwrap());
+            let loss = plan.train(1, &mut state, &mut workspace, batch).unwrap();
+            each(&mut state, loss);
         }
     }
     assert_eq!(state.clock.steps, 3);
@@ -427,7 +428,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
-            let mut each = |loss: StepLoss| {
+            let mut each = |_: &mut State<f32>, loss: StepLoss| {
                 assert!(loss.is_finite());
                 told += 1;
             };

@@ -39,7 +39,7 @@ mod update;
 mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
-pub use memory::{Layout, State, Workspace};
+pub use memory::{Layout, LearningRate, State, Workspace};
 pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
 pub use op::Task;
 pub use plan::Plan;

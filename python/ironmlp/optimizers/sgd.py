@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ironmlp._arguments.values import flag, real
-from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.base import Optimizer, Rate, rate
 
 
 class SGD(Optimizer):
@@ -19,13 +19,13 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
         self._set(
-            lr=real("lr", lr, at_least=0.0),
+            lr=rate("lr", lr),
             momentum=real("momentum", momentum, at_least=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             nesterov=flag("nesterov", nesterov),

@@ -1,7 +1,8 @@
 //! Where the numbers of a model and of its steps lie.
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
-//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step.
+//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step;
+//!   `rate.rs`: [`LearningRate`], the rates of its updates.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
@@ -9,6 +10,7 @@
 mod buffers;
 mod finite;
 mod layout;
+mod rate;
 mod state;
 mod view;
 mod workspace;
@@ -17,6 +19,7 @@ pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
+pub use rate::LearningRate;
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;
