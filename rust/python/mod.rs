@@ -35,6 +35,7 @@ mod predictor;
 mod rates;
 mod route;
 mod run;
+mod running;
 mod samples;
 mod shared;
 mod spec;

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ironmlp._arguments.values import real
 from ironmlp.optimizers.base import Optimizer, Rate, rate, two_betas
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class Adam(Optimizer):
@@ -27,8 +28,9 @@ class Adam(Optimizer):
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -51,8 +53,9 @@ class AdamW(Optimizer):
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")

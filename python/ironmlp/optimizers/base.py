@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ironmlp._arguments.spec import Spec
 from ironmlp._arguments.values import is_number, real, reals
+from ironmlp.optimizers.options import DEFAULTS
 
 if TYPE_CHECKING:
     from ironmlp.schedules import Schedule
@@ -16,10 +17,17 @@ Rate: TypeAlias = "float | Schedule | Callable[[int], float]"
 
 
 class Optimizer(Spec):
-    """The base of all optimizers."""
+    """The base of all optimizers; `options.py` has what all of them take."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ("decay_bias",)
     lr: Rate
+    decay_bias: bool
+
+    def _arguments(self) -> dict[str, Any]:
+        # Options that change nothing are left out: of repr, of files, and of what is compared.
+        options = {name: getattr(self, name) for name in DEFAULTS}
+        changed = {name: value for name, value in options.items() if value != DEFAULTS[name]}
+        return super()._arguments() | changed
 
     def _with_lr(self, lr: Rate) -> Self:
         """The same optimizer with this learning rate."""

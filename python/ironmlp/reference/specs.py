@@ -43,6 +43,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "LinearWarmup": {"start": 0.0},
 }
 
+# What every optimizer takes.
+OPTIONS: dict[str, Any] = {"decay_bias": True}
+
 
 class Spec:
     """The base of what `spec` makes."""
@@ -62,7 +65,8 @@ def spec(what: Any, **values: Any) -> Any:
     plain = what.replace("_", "").lower().replace("logistic", "sigmoid")
     for name, defaults in DEFAULTS.items():
         if name.lower() == plain:
-            return type(name, (Spec,), defaults | values)()
+            options = OPTIONS if "lr" in defaults else {}
+            return type(name, (Spec,), options | defaults | values)()
     raise ValueError(f"{what!r} is unknown, known: {', '.join(DEFAULTS)}")
 
 

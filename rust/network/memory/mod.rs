@@ -3,6 +3,7 @@
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
 //! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step;
 //!   `rate.rs`: [`LearningRate`], the rates of its updates.
+//! - `running.rs`: the statistics of batches that normalizations keep beside their parameters.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
@@ -11,6 +12,7 @@ mod buffers;
 mod finite;
 mod layout;
 mod rate;
+mod running;
 mod state;
 mod view;
 mod workspace;
@@ -20,6 +22,7 @@ pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
 pub use rate::LearningRate;
+pub use running::{NodeStatistics, Statistics};
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;

@@ -14,11 +14,13 @@ pub fn model(
     optimizer: &Bound<'_, PyAny>,
     input: Input,
 ) -> PyResult<(Spec, LearningRate)> {
+    let options = optimizers::options(optimizer)?;
     let (optimizer, learning_rate) =
         (optimizers::optimizer(optimizer)?, schedules::learning_rate(optimizer)?);
     let mut nodes = Vec::new();
     layers.iter().try_for_each(|layer| layers::add(layer, &mut nodes))?;
-    let spec = Spec { layers: nodes, loss: loss.map(losses::loss).transpose()?, optimizer, input };
+    let loss = loss.map(losses::loss).transpose()?;
+    let spec = Spec { layers: nodes, loss, optimizer, options, input };
     spec.check()?;
     Ok((spec, learning_rate))
 }

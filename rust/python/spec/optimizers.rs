@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::values::{class, get, no_such};
-use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
+use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
 
 /// An optimizer but for its learning rate.
 pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
@@ -29,4 +29,9 @@ pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
         }
         other => return Err(no_such("optimizer", other)),
     })
+}
+
+/// What every optimizer takes.
+pub(super) fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
+    Ok(Options { decay_bias: get(object, "decay_bias")? })
 }
