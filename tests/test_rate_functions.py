@@ -230,6 +230,13 @@ def test_a_loaded_model_goes_on_with_the_function(tmp_path: Path) -> None:
     assert other.learning_rate == 0.5
 
 
+def test_another_function_begins_without_the_factor_of_the_one_before() -> None:
+    net = model()
+    net.learning_rate = 0.05
+    net.learning_rate = lambda step: 0.25
+    assert net.learning_rate == 0.25
+
+
 def test_a_checkpoint_goes_on_when_the_function_is_assigned(tmp_path: Path) -> None:
     def callbacks(name: str) -> list[Any]:
         plateau = im.ReduceLROnPlateau("loss", factor=0.5, patience=0, threshold=0.9)

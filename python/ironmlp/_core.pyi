@@ -164,8 +164,9 @@ class Rates:
         """Make this the rate of the next update, with a schedule by its factor; in a callback it
         holds from the next batch on. ValueError if the schedule's rate is 0."""
 
-    def follow(self, optimizer: Any) -> None:
-        """Take the rates of this optimizer from here on, and after each `reset`."""
+    def follow(self, optimizer: Any, keep_factor: bool) -> None:
+        """Take the rates of this optimizer from here on, and after each `reset`; `keep_factor`
+        keeps the factor on those before."""
 
     def tabulate(self, first: int, rates: Sequence[float]) -> None:
         """Put the rates of updates into the table that they come from: those from number `first`

@@ -45,7 +45,7 @@ pub trait Network: Send + Sync {
     fn n_threads(&self) -> Option<usize>;
     fn counters(&self, py: Python<'_>) -> PyResult<Counters>;
     fn set_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()>;
-    fn follow(&self, py: Python<'_>, rate: &LearningRate) -> PyResult<()>;
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()>;
     fn tabulate(&self, py: Python<'_>, first: u64, rates: Vec<f64>) -> PyResult<()>;
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>>;
     /// Those that are not finite are refused, if that is asked for.

@@ -46,9 +46,15 @@ impl Rates {
         entry(|| self.0.set_rate(py, checked_rate("learning_rate", rate)?))
     }
 
-    /// Take the rates of this optimizer from here on, and after each `reset`.
-    fn follow(&self, py: Python<'_>, optimizer: &Bound<'_, PyAny>) -> PyResult<()> {
-        entry(|| self.0.follow(py, &spec::learning_rate(optimizer)?))
+    /// Take the rates of this optimizer from here on, and after each `reset`; `keep_factor` keeps the
+    /// factor on those before.
+    fn follow(
+        &self,
+        py: Python<'_>,
+        optimizer: &Bound<'_, PyAny>,
+        keep_factor: bool,
+    ) -> PyResult<()> {
+        entry(|| self.0.follow(py, &spec::learning_rate(optimizer)?, keep_factor))
     }
 
     /// Put the rates of updates into the table that they come from: those from number `first` on, 0 is the

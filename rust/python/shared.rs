@@ -43,7 +43,7 @@ impl<T: Float> Typed<T> {
         let isa = Isa::chosen()?;
         compute(py, || {
             let mut state = State::new(&spec, 0.0, seed, isa)?;
-            state.follow(rate, isa);
+            state.follow(rate, false, isa);
             Ok(Self::of(Plans::shared(spec, isa)?, state, n_threads))
         })
     }

@@ -48,10 +48,10 @@ impl<T: Float> Network for Typed<T> {
         Ok(self.access.write(py)?.set_next_rate(rate)?)
     }
 
-    fn follow(&self, py: Python<'_>, rate: &LearningRate) -> PyResult<()> {
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()> {
         let mut state = self.access.write(py)?;
         self.access.check_idle()?;
-        state.follow(rate, self.plans.isa);
+        state.follow(rate, keep_factor, self.plans.isa);
         Ok(())
     }
 

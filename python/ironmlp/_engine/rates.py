@@ -58,7 +58,8 @@ class Rated(Architecture):
         check_rounded(optimizer, self._dtype)
         if callable(new):
             self._of_function(new, self._core.steps)
-        self._core.rates.follow(optimizer)
+        # The function that a file could not hold goes on as it was, as a resumed training does.
+        self._core.rates.follow(optimizer, self._is_forgotten() and callable(new))
         self._optimizer = optimizer
         self._tabulate_next()
 

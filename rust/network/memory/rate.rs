@@ -41,6 +41,13 @@ fn among(rates: &[f64], first: u64, count: u64) -> Option<f64> {
     rates.get(place).copied()
 }
 
+/// A rate with the factor, at most the largest number.
+#[inline(always)]
+fn scaled(rate: f64, factor: f64) -> f64 {
+    let rate = rate * factor;
+    if rate < f64::MAX { rate } else { f64::MAX }
+}
+
 fn count_of(schedule: &Schedule, epoch: u64, steps: u64) -> u64 {
     match schedule.counted {
         Counted::Epochs => epoch,
@@ -50,7 +57,7 @@ fn count_of(schedule: &Schedule, epoch: u64, steps: u64) -> u64 {
 
 impl Scheduled {
     /// A schedule or an empty table; none for a constant rate.
-    pub fn new(rate: &LearningRate, isa: Isa) -> Option<Self> {
+    pub(super) fn new(rate: &LearningRate, factor: f64, isa: Isa) -> Option<Self> {
         let source = match rate {
             LearningRate::Constant(_) => return None,
             LearningRate::Schedule(schedule) => {
@@ -60,7 +67,7 @@ impl Scheduled {
             }
             LearningRate::Table => Source::Table { first: 0, rates: Vec::new() },
         };
-        Some(Self { source, factor: 1.0 })
+        Some(Self { source, factor })
     }
 
     /// The rate of the update that comes after so many epochs and updates, but for the factor; none if it
@@ -78,25 +85,25 @@ impl Scheduled {
     /// The same with the factor.
     #[must_use]
     pub fn rate(&self, epoch: u64, steps: u64) -> Option<f64> {
-        self.plain(epoch, steps).map(|rate| rate * self.factor)
+        self.plain(epoch, steps).map(|rate| scaled(rate, self.factor))
     }
 
     /// The same, for an update that others will follow.
     #[inline]
     pub(super) fn advance(&mut self, epoch: u64, steps: u64) -> Option<f64> {
-        let Self { source, factor } = self;
-        let rate = match source {
+        let rate = match &self.source {
             Source::Schedule { schedule, first, ahead, .. } => {
                 among(ahead, *first, count_of(schedule, epoch, steps))
             }
-            Source::Table { first, rates } => {
-                return among(rates, *first, steps).map(|r| r * *factor);
-            }
+            Source::Table { first, rates } => among(rates, *first, steps),
         };
-        rate.map(|rate| rate * *factor).or_else(|| self.compute_ahead(epoch, steps))
+        match rate {
+            Some(rate) => Some(scaled(rate, self.factor)),
+            None => self.compute_ahead(epoch, steps),
+        }
     }
 
-    /// Computes the rates of the next counts; the first of them.
+    /// Computes the rates of the next counts, if a schedule has them; the first of them.
     #[cold]
     fn compute_ahead(&mut self, epoch: u64, steps: u64) -> Option<f64> {
         if let Source::Schedule { schedule, isa, first, ahead } = &mut self.source {
@@ -128,20 +135,6 @@ impl Scheduled {
         if let Source::Table { first, rates } = &mut self.source {
             (*first, *rates) = (from, given);
         }
-    }
-
-    /// Whether it is a table.
-    fn is_table(&self) -> bool {
-        matches!(self.source, Source::Table { .. })
-    }
-
-    /// Keeps the factor of another table: the rates of a file's model come from a function that the file
-    /// does not hold.
-    pub(super) fn with_factor_of(mut self, before: Option<&Self>) -> Self {
-        if let Some(before) = before.filter(|before| before.is_table() && self.is_table()) {
-            self.factor = before.factor;
-        }
-        self
     }
 
     /// A copy.

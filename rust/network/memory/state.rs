@@ -112,11 +112,12 @@ impl<T: Elementary> State<T> {
             && self.running.fits(&self.layout.running)
     }
 
-    /// Takes its learning rate from here on, as if the model had been made with it.
-    pub fn follow(&mut self, rate: &LearningRate, isa: Isa) {
-        let scheduled = Scheduled::new(rate, isa);
-        let before = self.scheduled.take();
-        self.scheduled = scheduled.map(|it| Box::new(it.with_factor_of(before.as_deref())));
+    /// Takes its learning rates from here on, as if the model had been made with them; `keep_factor` keeps
+    /// the factor on those before.
+    pub fn follow(&mut self, rate: &LearningRate, keep_factor: bool, isa: Isa) {
+        let before = self.scheduled.take().filter(|_| keep_factor);
+        let factor = before.map_or(1.0, |before| before.factor);
+        self.scheduled = Scheduled::new(rate, factor, isa).map(Box::new);
         if let LearningRate::Constant(rate) = *rate {
             self.learning_rate = rate;
         }
