@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import pickle
 import subprocess
 import sys
@@ -148,6 +149,8 @@ class Case:
             width = wide
             if self.chance(0.3):
                 layers.append(im.LayerNorm(width))
+            if self.chance(0.25):
+                layers.append(im.BatchNorm1d(width, momentum=self.pick([0.1, None])))
             layers.append(self.pick([im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]))
             if self.chance(0.3):
                 layers.append(im.Dropout(0.3))
@@ -193,7 +196,20 @@ class Case:
             self.draw_validation(fit)
         if isinstance(self.loss, im.CrossEntropy) and self.chance(0.3):
             fit["class_weight"] = "balanced"
+        if self.has_lone_row(fit):
+            fit["batch_size"] = None
         return fit
+
+    def has_lone_row(self, fit: dict[str, Any]) -> bool:
+        """Whether some batch has one row, of which a `BatchNorm1d` makes nothing."""
+        held = math.ceil(self.rows * fit.get("validation_split", 0.0))
+        rows = self.rows - held
+        # A split by classes may hold out other numbers.
+        counts = [rows - 1, rows, rows + 1] if held else [rows]
+        size = fit["batch_size"] or self.rows
+        return "BatchNorm1d" in repr(self.layers) and any(
+            n % size == 1 or size == 1 for n in counts
+        )
 
     def draw_validation(self, fit: dict[str, Any]) -> None:
         if self.chance(0.6):

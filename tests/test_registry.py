@@ -16,6 +16,7 @@ import pytest
 import gradients
 import ironmlp as im
 import scheduled
+import test_batch_norm
 import test_convolution
 import test_nodes
 import test_optimizers
@@ -114,7 +115,7 @@ def in_torch(made: Any) -> set[str]:
 
 GOLDEN_LAYERS = {
     name
-    for case in (*test_convolution.CASES, *test_nodes.CASES)
+    for case in (*test_convolution.CASES, *test_nodes.CASES, *test_batch_norm.CASES)
     for name in in_torch(case["layers"])
 }
 

@@ -133,9 +133,19 @@ impl<T: Float> Typed<T> {
         Ok(Found { loss, gradients, by_input, statistics })
     }
 
-    /// Which plan a call for X takes.
-    pub fn key(&self, task: Task, x: &Samples) -> Key {
-        Key::new(task, (x.source().rows(), x.image()), self.route())
+    /// Which plan a call for X takes, in training or not.
+    pub fn key(&self, task: Task, x: &Samples, training: bool) -> Key {
+        let rows = x.source().rows();
+        let key = Key::new(task, (rows, x.image()), self.route());
+        if training { self.training_key(key, rows) } else { key }
+    }
+
+    /// The same in training on batches of so many rows.
+    pub fn training_key(&self, key: Key, rows: usize) -> Key {
+        match self.plans.spec.tracked().next() {
+            Some(_) => key.of_one_slab(rows),
+            None => key,
+        }
     }
 }
 

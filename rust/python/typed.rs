@@ -176,7 +176,7 @@ impl<T: Float> Network for Typed<T> {
         let batch = batch::<T>(x, self.standards_for(&state, x)?);
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, x);
+            let key = self.key(Task::Forward, x, training);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
             })?;
@@ -197,7 +197,7 @@ impl<T: Float> Network for Typed<T> {
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, &inputs.x);
+            let key = self.key(Task::Forward, &inputs.x, false);
             let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
                 let (batch, score) = (data.all(), Some(score));
                 evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
@@ -221,7 +221,7 @@ impl<T: Float> Network for Typed<T> {
         let found = compute(py, || {
             let data = self.finite_data(threads, inputs, &state)?;
             let (batch, head) = (data.all(), (Head::Loss, training));
-            let key = self.key(Task::Gradients { input_grad }, &inputs.x);
+            let key = self.key(Task::Gradients { input_grad }, &inputs.x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, input_grad)
             })
@@ -252,7 +252,7 @@ impl<T: Float> Network for Typed<T> {
                 y.by_standardized(&mut values, outputs);
             }
             let head = (Head::Gradient(&values), training);
-            let key = self.key(Task::Gradients { input_grad }, x);
+            let key = self.key(Task::Gradients { input_grad }, x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, input_grad)
             })
@@ -300,7 +300,7 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let rows = data.rows();
-            self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Train, &inputs.x, true), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
                 state.check_finite(self.plans.isa, threads, state.epoch, 0)?;
@@ -319,7 +319,7 @@ impl<T: Float> Network for Typed<T> {
         let (tensors, loss) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let rows = data.rows();
-            self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Trace, &inputs.x, false), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;

@@ -62,6 +62,8 @@ def model(draw: Draw) -> Model:
         layers += [linear(draw, width, wider), draw.one(ACTIVATIONS)]
         if draw.maybe(0.15):
             layers.append(layer_norm(draw, wider))
+        if draw.maybe(0.12):
+            layers.append(batch_norm(draw, wider))
         if draw.maybe(0.15):
             layers.append(residual(draw, wider))
         if draw.maybe(0.15):
@@ -103,6 +105,13 @@ def layer_norm(draw: Draw, width: int) -> str:
         affine=False if draw.maybe(0.2) else None,
         trainable=False if draw.maybe(0.1) else None,
         lr_scale=draw.one([0.0, 0.5]) if draw.maybe(0.1) else None,
+    )
+
+
+def batch_norm(draw: Draw, width: int) -> str:
+    options = {"momentum": draw.one(["None", 0.0, 0.5, 1.0])} if draw.maybe(0.4) else {}
+    return layer_norm(draw, width).replace("LayerNorm", "BatchNorm1d", 1)[:-1] + "".join(
+        [*(f", {name}={value}" for name, value in options.items()), ")"]
     )
 
 

@@ -191,16 +191,19 @@ class Writer:
         return self.call("backward", arguments, not wrong)
 
     def state(self, name: str, wrong_values: list[str]) -> Arguments:
-        """A dict like `state_dict`."""
-        each = "for k, v in model.state_dict().items()"
+        """A dict like `state_dict`, or like that of gradients."""
+        each = "for k, v in parameters(model).items()"
         if not self.draw.maybe(0.25):
             factor = self.draw.one(["0.5", "-1.0", "2.0"])
-            return {name: f"{{k: {factor} * v {each}}}"}, True
+            # Running values are not any numbers.
+            running = "**model.state_dict(), " if name == "state_dict" else ""
+            changed = f"{{k: {factor} * v {each}}}"
+            return {name: f"{{{running}**{changed}}}" if running else changed}, True
         wrong = ["None", "3", "{}", f"{{k + 'x': v {each}}}", *wrong_values]
         return {name: self.draw.one(wrong)}, False
 
     def apply_gradients(self) -> Line:
-        each = "for k, v in model.state_dict().items()"
+        each = "for k, v in parameters(model).items()"
         wrong = [f"{{k: v[..., None] {each}}}", f"{{k: 'text' {each}}}"]
         self.used = True
         return self.call("apply_gradients", *self.state("grads", wrong))

@@ -40,7 +40,10 @@ class Sequential(Network):
         reduction = getattr(self.loss, "reduction", "mean")
         loss, dy = reduced(tensors[-1], targets, weight, self.loss, reduction)
         outputs = {f"{node[0]}.output": y for node, y in zip(self.nodes, tensors[1:], strict=True)}
-        return {**outputs, "loss": loss, **self._gradients(tensors, dy, training)}
+        gradients = self._gradients(tensors, dy, training)
+        if training and math.isfinite(loss):
+            self._track(tensors)
+        return {**outputs, "loss": loss, **gradients}
 
     def loss_and_grad(
         self, X: Any, y: Any, *, sample_weight: Any = None, training: bool = False,
@@ -100,6 +103,8 @@ class Sequential(Network):
             weight[trained] *= factors
         shares = None if weight is None else relative(weight)
         size = len(trained) if batch_size is None else min(batch_size, len(trained))
+        if self.running:  # has the shortest batch a variance? asked before any step
+            self._tensors(X[trained[: len(trained) % size or size]], True)
 
         def epoch() -> dict[str, float]:
             order = trained
