@@ -57,7 +57,19 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
+from ironmlp.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Loss,
+    PoissonNLL,
+    Quantile,
+)
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
@@ -87,6 +99,8 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Flatten",
+    "Focal",
+    "GaussianNLL",
     "History",
     "Huber",
     "Identity",
@@ -103,7 +117,9 @@ __all__ = [
     "Metric",
     "Mish",
     "Optimizer",
+    "PoissonNLL",
     "ProgressBar",
+    "Quantile",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",
