@@ -11,7 +11,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
@@ -43,6 +43,7 @@ fn relu_network(widths: &[usize], momentum: f64) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     }
 }
@@ -283,12 +284,13 @@ fn trained<T: Elementary>(
     let mut state = State::<T>::new(spec, 0.05, 7, isa).unwrap();
     let mut workspace = plan.workspace(batch.rows).unwrap();
     let mut losses = Vec::new();
-    let mut each = |loss: StepLoss| losses.push(loss.reduced.to_bits());
+    let mut each = |_: &mut State<T>, loss: StepLoss| losses.push(loss.reduced.to_bits());
     if one_call {
         plan.train_again(1, &mut state, &mut workspace, batch, 3, &mut each).unwrap();
     } else {
         for _ in 0..3 {
-            each(plan.train(1, &mut state, &mut workspace, batch).unwrap());
+            let loss = plan.train(1, &mut state, &mut workspace, batch).unwrap();
+            each(&mut state, loss);
         }
     }
     assert_eq!(state.clock.steps, 3);
@@ -436,7 +438,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
-            let mut each = |loss: StepLoss| {
+            let mut each = |_: &mut State<f32>, loss: StepLoss| {
                 assert!(loss.is_finite());
                 told += 1;
             };

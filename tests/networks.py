@@ -54,6 +54,10 @@ def drawn(number: int) -> Network:
     losses.append(im.Quantile([(place + 0.5) / outputs for place in range(outputs)]))
     optimizers = [im.SGD(lr=0.05), im.SGD(lr=0.02, momentum=0.9), im.Adam(lr=0.01)]
     optimizers += [im.AdamW(lr=0.02, weight_decay=0.1), im.Lion(lr=1e-3)]
+    optimizers += [
+        im.SGD(lr=im.LinearWarmup(im.CosineAnnealingLR(0.05, 20), 3)),
+        im.Adam(lr=im.ExponentialLR(0.01, 0.9)),
+    ]
     return Network(
         dense(
             [width() for _ in range(pick((1, 2, 3)))] + [outputs],

@@ -29,6 +29,7 @@ import ironmlp as im
 from ironmlp._engine.architecture import STANDARDIZED
 from ironmlp.losses import Loss
 from ironmlp.optimizers import Optimizer
+from ironmlp.schedules import Schedule
 from states import everything
 
 CASES_OF_A_SEED = 1_000_000
@@ -79,6 +80,9 @@ class Case:
         self.image = self.chance(0.2)
         self.loss = self.drawn_loss()
         self.optimizer = self.drawn_optimizer()
+        if number % 2:
+            schedule = self.drawn_schedule(number, self.optimizer.lr)
+            self.optimizer = self.optimizer._with_lr(schedule)
         self.layers = self.drawn_layers()
         self.settings = self.drawn_settings()
         self.X, self.y = self.drawn_rows()
@@ -122,6 +126,21 @@ class Case:
                 im.Lion(lr=1e-3, weight_decay=0.1),
             ]
         )
+
+    def drawn_schedule(self, number: int, lr: Any) -> Schedule:
+        """One after the other, so that a few cases have them all."""
+        by = self.pick(["epoch", "step"])
+        schedules = [
+            im.StepLR(lr, 3, 0.5, by=by),
+            im.MultiStepLR(lr, [2, 5, 6], 0.3, by=by),
+            im.ExponentialLR(lr, 0.9, by=by),
+            im.CosineAnnealingLR(lr, 8, lr / 50, by=by),
+            im.CosineAnnealingWarmRestarts(lr, 3, 2, lr / 10, by=by),
+            im.OneCycleLR(lr, 30),
+            im.PolynomialLR(lr, 12, 0.9, by=by),
+        ]
+        found = schedules[number // 2 % len(schedules)]
+        return found if number % 5 else im.LinearWarmup(found, 4, 0.1)
 
     def drawn_layers(self) -> list[im.Layer]:
         layers: list[im.Layer] = []

@@ -1,5 +1,5 @@
-"""Every public layer, activation, loss and optimizer has all that belongs to one: CONTRIBUTING.md
-says where each is.
+"""Every public layer, activation, loss, optimizer and schedule has all that belongs to one:
+CONTRIBUTING.md says where each is.
 
 `KINDS` has the kinds of members, and for each what a complete one has: a name, and whether the
 member of that name has it. Another kind is another entry.
@@ -15,23 +15,29 @@ import pytest
 
 import gradients
 import ironmlp as im
+import scheduled
 import test_convolution
 import test_nodes
 import test_optimizers
 import test_rounding
 from fuzzing import networks as fuzzed
-from golden import golden
-from ironmlp import layers, losses, optimizers, reference
+from golden import golden, read
+from ironmlp import layers, losses, optimizers, reference, schedules
 from ironmlp._commands.selfcheck_networks import NETWORKS
 from ironmlp._engine.network import nodes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+
 
 Parts = Mapping[str, Callable[[str], bool]]
 
 
 def text(page: str) -> str:
     return (DOCS / page).read_text("utf-8")
+
+
+def source_of(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text("utf-8")
 
 
 def rounded_options(name: str) -> set[str]:
@@ -164,11 +170,26 @@ LOSS: Parts = {
     ),
 }
 
+SCHEDULE: Parts = {
+    "public": lambda name: name in im.__all__,
+    "reference": lambda name: (
+        name in reference.schedules.SCHEDULES and name in reference.specs.DEFAULTS
+    ),
+    "golden": lambda name: name in {case["name"] for case in read("torch_schedules.json")["cases"]},
+    "cases": lambda name: name in scheduled.CASES,
+    "fuzzer": lambda name: name in fuzzed.SCHEDULES or f'"im.{name}"' in source_of(fuzzed),
+    "row in docs/schedules.md": has_row("schedules.md", {}),
+    "docs/numerics.md": lambda name: (
+        re.search(rf"^ +{name} +\S", text("numerics.md"), re.MULTILINE) is not None
+    ),
+}
+
 KINDS: dict[str, tuple[list[str], Parts]] = {
     "layer": (LAYERS, LAYER),
     "activation": (ACTIVATIONS, ACTIVATION),
     "loss": (members(losses, losses.Loss), LOSS),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
+    "schedule": (members(schedules, schedules.Schedule), SCHEDULE),
 }
 
 MEMBERS = [(kind, name) for kind, (names, _) in KINDS.items() for name in names]

@@ -210,6 +210,7 @@ class Sequential(Engine):
         mean or deviation. X must not be changed while training.
         """
         resume = flag("resume", resume)
+        self._check_rate()
         data: TrainingData | Stream
         validating = (validation_data, validation_split, validation_freq, metrics, shuffle)
         if y is None:
@@ -257,6 +258,7 @@ class Sequential(Engine):
         learning rate that the optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
+        self._tabulate_next()
         self._reading = reading
         self._history = self._past = None
         self._image_shape = self._feature_names = None

@@ -45,8 +45,12 @@ class Peer:
         """The state of the model as it is now."""
         self.model.load_state_dict(model.state_dict())
         self.model.seed, self.model.epoch = model.seed, model.epoch
-        self.model.learning_rate = model.learning_rate
         self.model.steps = model._core.optimizer_state()["steps"]
+        factor = model._core.rates.factor
+        if factor is None:
+            self.model.learning_rate = model.learning_rate
+        else:
+            self.model.factor = factor
 
     def samples(self, X: Any) -> Any:
         """X as the network meets it, (n, in) or (n, C, H, W)."""

@@ -21,7 +21,25 @@ LOSSES = {"MSE": 3, "MAE": 1, "Huber": 1, "LogCosh": 1}
 LOSSES |= {"BinaryCrossEntropy": 3, "CrossEntropy": 4, "own": 1}
 LOSSES |= {"Quantile": 1, "PoissonNLL": 1, "GaussianNLL": 1, "Focal": 1}
 
+# The options of each schedule but for its rate; `LinearWarmup` has one of them in it.
+SCHEDULES: dict[str, dict[str, object]] = {
+    "StepLR": {"step_size": 2, "gamma": 0.5},
+    "MultiStepLR": {"milestones": [1, 2, 2, 9]},
+    "ExponentialLR": {"gamma": 0.75},
+    "CosineAnnealingLR": {"T_max": 5, "eta_min": 0.0625},
+    "CosineAnnealingWarmRestarts": {"T_0": 2, "T_mult": 2},
+    "OneCycleLR": {"total_steps": 12, "pct_start": 0.25},
+    "PolynomialLR": {"total_iters": 7, "power": 1.5},
+}
+
 INITIALIZERS = ("torch_linear", "glorot_uniform", "he_normal", "normal", "zeros")
+
+
+class Written(str):
+    """Source that is shown in a call as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass(frozen=True)
@@ -188,8 +206,20 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
     return call(f"im.{kind}", delta=delta, reduction=reduction), "numbers", None
 
 
+def schedule(draw: Draw, rate: object) -> str:
+    """The source of a schedule whose first rate, or largest, is this one."""
+    kind = draw.one(sorted(SCHEDULES))
+    by = draw.one([None, "step"]) if kind != "OneCycleLR" else None
+    source = call(f"im.{kind}", str(rate), **SCHEDULES[kind], by=by)
+    if not draw.maybe(0.2):
+        return source
+    return call("im.LinearWarmup", source, str(draw.one([1, 3, 40])), start=draw.one([None, 0.5]))
+
+
 def optimizer(draw: Draw) -> str:
-    rate = draw.weighted({0.0625: 4, 0.0: 0.3, 1e-3: 2, 1e6: 0.3, 1e30: 0.2})
+    rate: object = draw.weighted({0.0625: 4, 0.0: 0.3, 1e-3: 2, 1e6: 0.3, 1e30: 0.2})
+    if draw.maybe(0.2):
+        rate = Written(schedule(draw, rate))
     decay = 0.25 if draw.maybe(0.2) else None
     if draw.maybe(0.5):
         momentum = draw.one([None, None, 0.5, 0.75])

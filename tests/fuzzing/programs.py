@@ -222,7 +222,9 @@ class Writer:
         return self.call("reset", {"seed": str(self.draw.seed())} if self.draw.maybe(0.5) else {})
 
     def rate(self) -> Line:
-        return Line("", value=f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}")
+        value = f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}"
+        # The rate of a schedule may be 0, and no factor makes it another.
+        return Line("", value=value, right=None if "LR(" in self.model.source else True)
 
     def through(self) -> Line:
         ways = ["pickled(model)", "copy.deepcopy(model)", "model.copy()"]

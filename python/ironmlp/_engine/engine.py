@@ -235,6 +235,7 @@ class Engine(Inputs):
         parameters or moments are not finite after the update, which the model then keeps.
         """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
+        self._tabulate_next()
         self._core.apply_gradients(list(named.values()))
 
     @explains_keywords
@@ -249,6 +250,7 @@ class Engine(Inputs):
         are not finite after the update, which the model then keeps.
         """
         X, reading = self._samples(X), self._reading
+        self._tabulate_next()
         if classes is None:
             targets = reading.encode(y, len(X))
         else:

@@ -23,6 +23,7 @@ from .layers import (
 )
 from .losses import wanted
 from .optimizers import updated
+from .schedules import rate
 from .silent import silent
 from .specs import Array, kind, spec
 from .standard import Standard, learned, restored, spread, standardized
@@ -72,8 +73,10 @@ class Network:
     def reset(self, seed: int | None = None) -> None:
         """Start anew, with the same seed unless another is given."""
         self.seed: int = self.seed if seed is None else seed
-        self.learning_rate: float = self.optimizer.lr
         self.epoch = self.steps = 0
+        self.factor = 1.0  # on the rates of a schedule
+        self._lr = self.optimizer.lr
+        self._last_rate = self.learning_rate  # of the last update
         self.standards: dict[str, Standard] = {}  # of "X" and "y", once they are known
         self.parameters: dict[str, Array] = {}
         for k, (name, layer, _) in enumerate(self.nodes):
@@ -92,6 +95,20 @@ class Network:
                     self.parameters[f"{name}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return rate(self._lr, self.epoch, self.steps) * self.factor
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        if isinstance(self._lr, float | int):
+            self._lr = self._last_rate = value
+        elif (plain := rate(self._lr, self.epoch, self.steps)) == 0.0:
+            raise ValueError(f"the schedule's rate is 0, which no factor makes {value}")
+        else:
+            self.factor = value / plain
 
     def __repr__(self) -> str:
         layers = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -116,7 +133,8 @@ class Network:
 
     def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
-        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
+        names = ("epoch", "steps", "factor", "_lr", "_last_rate")
+        counters = {name: getattr(self, name) for name in names}
         return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
@@ -254,13 +272,15 @@ class Network:
 
     @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
+        self._last_rate = self.learning_rate
         self.steps += 1
         layers = {name: layer for name, layer, _ in self.nodes}
         for key, w in self.parameters.items():
             layer = layers[key.rpartition(".")[0]]
             if layer.trainable:
-                lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
-                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
+                lr, g = self._last_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
+                decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
+                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
                 self.parameters[key], self.memory[key] = new
 
     def is_finite(self) -> bool:
