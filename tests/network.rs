@@ -318,7 +318,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     spec.check().unwrap();
     let (inputs, outputs) = (spec.in_features(), spec.out_features());
     let x = noise::<T>(1, ROWS * inputs);
-    let y: Vec<T> = (0..ROWS * outputs).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
+    let y: Vec<T> = (0..ROWS * spec.targets()).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
     let classes: Vec<i32> =
         (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
     let weights = RowWeights::new((0..ROWS).map(|i| (i % 4) as f64).collect());
@@ -383,6 +383,9 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         ignore_index: None,
     };
     let logistic = Loss::SigmoidCrossEntropy { pos_weight: vec![1.5] };
+    let quantiles = |quantiles: &[f64]| Loss::Quantile { quantiles: quantiles.to_vec() };
+    let poisson = Loss::PoissonOfLogRate { full: 1.0 };
+    let focal = Loss::Focal { gamma: 1.5, positive: 0.3, negative: 0.7 };
     // More than 256 rows meet in the tree of sums, whatever the loss: two networks show it. Plain Rust
     // takes most of the time.
     let (few, blocks) = (&[1, 3, 4, 5, 8, 16, 17, 31][..], &[64, 256, 259, 600][..]);
@@ -394,6 +397,12 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[16, 5, 1], Activation::Relu, &Loss::Huber { delta: 0.3 }, few),
         (&[3, 7, 6], Activation::Silu, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Mish, &Loss::LogCosh, few),
+        (&[4, 9, 3], Activation::Tanh, &quantiles(&[0.1, 0.5, 0.8]), few),
+        (&[4, 9, 1], Activation::Tanh, &quantiles(&[0.7]), few),
+        (&[4, 9, 1], Activation::Tanh, &poisson, few),
+        (&[4, 9, 2], Activation::Tanh, &Loss::GaussianNll, few),
+        (&[4, 9, 6], Activation::Tanh, &Loss::GaussianNll, few),
+        (&[4, 9, 1], Activation::Tanh, &focal, few),
         (&[4, 16, 3], Activation::Relu, &softmax(&[0.5, 0.0, 2.0], 0.0), few),
         (&[3, 5, 16], Activation::Tanh, &softmax(&[], 0.0), few),
         (&[6, 3, 5], Activation::Sigmoid, &softmax(&[], 0.1), few),

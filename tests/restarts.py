@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
+from ironmlp._engine.architecture import STANDARDIZED
 from ironmlp.losses import Loss
 from ironmlp.optimizers import Optimizer
 from ironmlp.schedules import Schedule
@@ -104,7 +105,12 @@ class Case:
             im.Huber(0.5),
             im.LogCosh(),
             im.BinaryCrossEntropy(),
+            im.PoissonNLL(),
+            im.Focal(),
+            im.Quantile([(place + 0.5) / self.outputs for place in range(self.outputs)]),
         ]
+        if self.outputs % 2 == 0:
+            losses += [im.GaussianNLL()] * 3
         if self.outputs > 1:
             losses += [im.CrossEntropy(), im.CrossEntropy(label_smoothing=0.1)] * 2
         return self.pick(losses)  # type: ignore[no-any-return]
@@ -162,7 +168,7 @@ class Case:
         settings = {"dtype": self.pick(["float32", "float64"])}
         if self.chance(0.3):
             settings["standardize"] = True
-        if not isinstance(self.loss, im.CrossEntropy | im.BinaryCrossEntropy) and self.chance(0.3):
+        if isinstance(self.loss, STANDARDIZED) and self.chance(0.3):
             settings["standardize_y"] = True
         return settings
 
@@ -178,10 +184,13 @@ class Case:
                 self.classes = names
                 return X, names[y]
             return X, y
-        y = self.rng.normal(size=(self.rows, self.outputs))
-        if isinstance(self.loss, im.BinaryCrossEntropy):
+        columns = {im.Quantile: 1, im.GaussianNLL: self.outputs // 2}
+        y = self.rng.normal(size=(self.rows, columns.get(type(self.loss), self.outputs)))
+        if isinstance(self.loss, im.BinaryCrossEntropy | im.Focal):
             y = (y > 0) * 1.0
-        return X, y[:, 0] if self.outputs == 1 and self.chance(0.5) else y
+        if isinstance(self.loss, im.PoissonNLL):
+            y = np.floor(np.exp(y))
+        return X, y[:, 0] if y.shape[1] == 1 and self.chance(0.5) else y
 
     def drawn_fit(self) -> dict[str, Any]:
         fit: dict[str, Any] = {
@@ -224,7 +233,7 @@ class Case:
         metrics: list[Any] = ["auto", [im.Metric(lowest, mode="max", takes="outputs")]]
         if isinstance(self.loss, im.CrossEntropy):
             metrics += [["accuracy", "log_loss", "balanced_accuracy"]] * 2
-        elif not isinstance(self.loss, im.BinaryCrossEntropy):
+        elif not isinstance(self.loss, im.BinaryCrossEntropy | im.Focal):
             metrics += [["r2", "mae", "rmse"]] * 2
         fit["metrics"] = self.pick(metrics)
 

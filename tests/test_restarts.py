@@ -38,6 +38,8 @@ def test_the_cases_have_everything_in_them() -> None:
         "'shuffle': False",
     ):
         assert word in text, word
+    for word in ("Quantile", "PoissonNLL", "GaussianNLL", "Focal"):
+        assert word in text, word
     for word in ("'standardize'", "'standardize_y'", "'classes': True", "'sample_weight': True"):
         assert word in text, word
     for word in ("'validation_split'", "'validation_data'", "'validation_freq': 3", "lowest"):

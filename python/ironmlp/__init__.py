@@ -59,7 +59,19 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
+from ironmlp.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Loss,
+    PoissonNLL,
+    Quantile,
+)
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
@@ -104,6 +116,8 @@ __all__ = [
     "EarlyStopping",
     "ExponentialLR",
     "Flatten",
+    "Focal",
+    "GaussianNLL",
     "History",
     "Huber",
     "Identity",
@@ -123,8 +137,10 @@ __all__ = [
     "MultiStepLR",
     "OneCycleLR",
     "Optimizer",
+    "PoissonNLL",
     "PolynomialLR",
     "ProgressBar",
+    "Quantile",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",

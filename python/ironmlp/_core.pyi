@@ -87,6 +87,9 @@ def split_order(seed: int, rows: int) -> NDArray[np.uint32]:
 def sigmoid(x: _Float) -> _Float:
     """1 / (1 + exp(-x)) of a float32 or float64 array of any shape."""
 
+def exp(x: _Float) -> _Float:
+    """e^x of a float32 or float64 array of any shape."""
+
 def softmax(x: _Float) -> _Float:
     """exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array."""
 

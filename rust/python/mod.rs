@@ -60,8 +60,8 @@ mod _core {
     use super::environment::Environment;
     #[pymodule_export]
     use super::functional::{
-        binary_cross_entropy, matmul, sigmoid, sigmoid_backward, sigmoid_cross_entropy_with_logits,
-        softmax, softmax_cross_entropy_with_logits,
+        binary_cross_entropy, exp, matmul, sigmoid, sigmoid_backward,
+        sigmoid_cross_entropy_with_logits, softmax, softmax_cross_entropy_with_logits,
     };
     #[pymodule_export]
     use super::model::Model;

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::kernels::gather;
 use crate::network::{Head, LearningRate, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::{Score, evaluate};
+use crate::training::{Estimate, Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -192,7 +192,8 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
+        let score =
+            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;

@@ -144,8 +144,9 @@ class Peer:
         )
 
     def is_saturated(self, exact: dict[str, Any]) -> bool:
-        """Whether the loss takes logarithms of probabilities that are nearly 0 or 1."""
-        if getattr(self.model.loss, "from_logits", True):
+        """Whether the loss takes logarithms of rates or probabilities that are nearly 0, or 1."""
+        loss = self.model.loss
+        if getattr(loss, "from_logits", True) and getattr(loss, "log_input", True):
             return False
         p = exact[f"{len(self.model.layers) - 1}.output"]
         nearest = np.minimum(p, 1.0 - p).min(initial=1.0)

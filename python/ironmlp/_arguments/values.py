@@ -119,8 +119,9 @@ def is_number(value: Any) -> TypeGuard[float]:
     )
 
 
-def reals(name: str, value: Any) -> tuple[float, ...]:
-    """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
+def reals(name: str, value: Any, **limits: float) -> tuple[float, ...]:
+    """A sequence or 1-D array as a tuple of at least one finite float, each within `real`'s limits:
+    at least 0 unless there are others."""
     listed = value
     if hasattr(value, "__array__"):
         import numpy as np  # no other check here needs it
@@ -132,7 +133,8 @@ def reals(name: str, value: Any) -> tuple[float, ...]:
         )
     if not listed:
         raise ValueError(f"{name} has 0 entries, it must have at least 1")
-    return tuple(real(f"{name}[{i}]", entry, at_least=0.0) for i, entry in enumerate(listed))
+    limits = limits or {"at_least": 0.0}
+    return tuple(real(f"{name}[{i}]", entry, **limits) for i, entry in enumerate(listed))
 
 
 def counts(name: str, value: Any) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from .layers import (
     nodes,
     weight_shape,
 )
+from .losses import wanted
 from .normalization import (
     NORMS,
     OVER_BATCHES,
@@ -33,6 +34,9 @@ from .schedules import rate
 from .silent import silent
 from .specs import Array, kind, spec
 from .standard import Standard, learned, restored, spread, standardized
+
+# Losses of a difference, which mean the same on another scale of y.
+STANDARDIZED = ("MSE", "MAE", "Huber", "LogCosh", "Quantile")
 
 
 class Network:
@@ -50,7 +54,7 @@ class Network:
         # Samples that are flattened at once have no channels.
         self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
-        if standardize_y and kind(self.loss) not in ("MSE", "MAE", "Huber", "LogCosh"):
+        if standardize_y and kind(self.loss) not in STANDARDIZED:
             raise ValueError(f"{kind(self.loss)} has no y to standardize")
         weighted = [layer for _, layer, _ in self.nodes if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
@@ -180,7 +184,7 @@ class Network:
         if self.standardize:
             found["X"] = learned(self._samples(X).astype(np.float64) / (self.scale or 1.0))
         if self.standardize_y:
-            found["y"] = learned(np.asarray(y).reshape(-1, self.n_out))
+            found["y"] = learned(np.asarray(y).reshape(-1, wanted(self.loss, self.n_out)))
         self.standards = found
 
     def adapt(self, X: Any, y: Any = None) -> None:
