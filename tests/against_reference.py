@@ -30,6 +30,29 @@ def window(layer: Any) -> int:
     return int(np.prod(getattr(layer, "kernel_size", 1)))
 
 
+def poisson_terms(x: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    """The sizes of the terms of value and gradient."""
+    rate = np.exp(x) if loss.log_input else x + loss.eps
+    logs = 1.0 + abs(np.log(rate)) + loss.full * abs(np.log(np.maximum(t, 1.0)))
+    return rate + t * logs, rate + t if loss.log_input else abs(grad)
+
+
+def gaussian_terms(y: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    log_variance, by_mean = y[:, t.shape[1] :], abs(grad[:, : t.shape[1]])
+    squares = abs(2.0 * value - log_variance)
+    return abs(log_variance) + squares, np.hstack([by_mean, 1.0 + squares])
+
+
+def focal_terms(x: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    """The gradient's at a soft target are those at 0 and 1 and that of the power."""
+    p = reference.activations.sigmoid(x)
+    terms = (1.0 - t) * p + t * (1.0 - p)
+    return abs(value), abs(grad) + 2.0 * terms ** (loss.gamma + 1.0)
+
+
+TERMS = {"PoissonNLL": poisson_terms, "GaussianNLL": gaussian_terms, "Focal": focal_terms}
+
+
 class Bounds:
     """The bounds of one step of a reference model in float64, for arithmetic with `eps`."""
 
@@ -100,7 +123,7 @@ class Bounds:
         loss, kind = self.model.loss, reference.specs.kind(self.model.loss)
         times = tolerances.SOFTMAX_EPS if kind == "CrossEntropy" else tolerances.BINARY_EPS
         # What a row's loss and gradient are multiplied by, (n, 1).
-        _, grad, divisors = reference.losses.LOSSES[kind](y, targets, loss)
+        values, grad, divisors = reference.losses.LOSSES[kind](y, targets, loss)
         scale = np.ones(len(y)) if weight is None else weight
         if loss.reduction == "mean":
             scale = scale / np.sum(scale * divisors)
@@ -117,6 +140,9 @@ class Bounds:
                 reference.losses.LOSSES[kind](y, 0 * targets + t, loss)[1] for t in (1.0, 0.0)
             )
             size = targets * abs(one) + (1.0 - targets) * abs(zero)
+        elif kind in TERMS:  # relative to the sizes of the terms
+            of_value, size = TERMS[kind](y, targets, loss, values, grad)
+            value = float(np.sum(scale * of_value))
         by_outputs = sum(
             change(at, y, error * (np.arange(y.shape[1]) == column)) for column in range(y.shape[1])
         )

@@ -24,6 +24,7 @@ mod pooling;
 mod random;
 mod reduce;
 mod runtime;
+mod schedule;
 mod simd;
 mod stages;
 mod stages_batch_norm;

@@ -35,6 +35,8 @@ TOO_LARGE: dict[str, Any] = {
         "loss": im.CrossEntropy(class_weight=[1, v], reduction="sum")
     },
     "delta of Huber": lambda v: {"loss": im.Huber(v)},
+    "eps of PoissonNLL": lambda v: {"loss": im.PoissonNLL(eps=v)},
+    "gamma of Focal": lambda v: {"loss": im.Focal(v)},
     "lr of SGD": lambda v: {"optimizer": im.SGD(v)},
     "momentum of SGD": lambda v: {"optimizer": im.SGD(momentum=v)},
     "weight_decay of SGD": lambda v: {"optimizer": im.SGD(weight_decay=v)},
@@ -80,7 +82,7 @@ def test_too_small_for_float32(name: str) -> None:
 @pytest.mark.parametrize("name", MAY_BE_0)
 def test_a_harmless_0_is_taken_and_trains(name: str) -> None:
     made = model(**TOO_LARGE[name](1e-50))
-    y = (Y > 0) * 1 if hasattr(made, "classes_") else Y
+    y = (Y > 0) * 1 if hasattr(made, "classes_") else np.abs(Y)
     made.fit(X, y, epochs=2)
     assert all(np.isfinite(value).all() for value in made.state_dict().values())
 

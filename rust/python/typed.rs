@@ -23,9 +23,9 @@ use super::typed_run::TypedRun;
 use super::validation::Watching;
 use crate::error::Error;
 use crate::kernels::gather;
-use crate::network::{Head, Spec, State, Task, initial_parameters};
+use crate::network::{Head, LearningRate, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::{Score, evaluate};
+use crate::training::{Estimate, Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -38,13 +38,25 @@ impl<T: Float> Network for Typed<T> {
 
     fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
         let state = self.access.read(py)?;
-        let State { seed, epoch, clock, learning_rate, .. } = *state;
-        Ok(Counters { seed, epoch, steps: clock.steps, learning_rate })
+        let State { seed, epoch, clock, learning_rate: last_rate, .. } = *state;
+        let rate_factor = state.scheduled.as_ref().map(|scheduled| scheduled.factor);
+        let (steps, next_rate) = (clock.steps, state.next_rate());
+        Ok(Counters { seed, epoch, steps, next_rate, last_rate, rate_factor })
     }
 
-    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
-        let learning_rate = state::checked_learning_rate(learning_rate)?;
-        self.access.write(py)?.learning_rate = learning_rate;
+    fn set_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
+        Ok(self.access.write(py)?.set_next_rate(rate)?)
+    }
+
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()> {
+        let mut state = self.access.write(py)?;
+        self.access.check_idle()?;
+        state.follow(rate, keep_factor, self.plans.isa);
+        Ok(())
+    }
+
+    fn tabulate(&self, py: Python<'_>, first: u64, rates: Vec<f64>) -> PyResult<()> {
+        self.access.write(py)?.tabulate(first, rates);
         Ok(())
     }
 
@@ -113,7 +125,6 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             state.reset(seed, &parameters, *isa);
-            state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
     }
@@ -122,7 +133,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let twin = compute(py, || state.duplicate(self.plans.isa))?;
         let plans = Arc::clone(&self.plans);
-        Ok(Arc::new(Self::of(plans, twin, self.first_learning_rate, self.n_threads)))
+        Ok(Arc::new(Self::of(plans, twin, self.n_threads)))
     }
 
     fn set_route(&self, route: Route) {
@@ -181,7 +192,8 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
+        let score =
+            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;

@@ -171,11 +171,18 @@ class Writer:
         return self.one_x("forward")
 
     def predict(self) -> Line:
-        return self.one_x("predict")
+        line = self.one_x("predict")
+        named = {"Quantile": "sort", "GaussianNLL": "return_std"}
+        for loss, option in named.items():
+            if self.draw.maybe(0.2):
+                fits = f"im.{loss}(" in self.model.source
+                arguments = {**line.arguments, option: "True"}
+                line = replace(line, arguments=arguments, right=line.right if fits else False)
+        return line
 
     def predict_proba(self) -> Line:
         line = self.one_x("predict_proba")
-        numbers = self.model.targets == "numbers"
+        numbers = self.model.targets in ("numbers", "rates")
         return replace(line, right=False) if numbers else line
 
     def backward(self) -> Line:
@@ -218,7 +225,9 @@ class Writer:
         return self.call("reset", {"seed": str(self.draw.seed())} if self.draw.maybe(0.5) else {})
 
     def rate(self) -> Line:
-        return Line("", value=f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}")
+        value = f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}"
+        # The rate of a schedule may be 0, and no factor makes it another.
+        return Line("", value=value, right=None if "LR(" in self.model.source else True)
 
     def through(self) -> Line:
         ways = ["pickled(model)", "copy.deepcopy(model)", "model.copy()"]

@@ -19,6 +19,7 @@ from .layers import (
     nodes,
     weight_shape,
 )
+from .losses import wanted
 from .normalization import (
     NORMS,
     OVER_BATCHES,
@@ -29,9 +30,13 @@ from .normalization import (
     normalized_backward,
 )
 from .optimizers import updated
+from .schedules import rate
 from .silent import silent
 from .specs import Array, kind, spec
 from .standard import Standard, learned, restored, spread, standardized
+
+# Losses of a difference, which mean the same on another scale of y.
+STANDARDIZED = ("MSE", "MAE", "Huber", "LogCosh", "Quantile")
 
 
 class Network:
@@ -49,7 +54,7 @@ class Network:
         # Samples that are flattened at once have no channels.
         self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
-        if standardize_y and kind(self.loss) not in ("MSE", "MAE", "Huber", "LogCosh"):
+        if standardize_y and kind(self.loss) not in STANDARDIZED:
             raise ValueError(f"{kind(self.loss)} has no y to standardize")
         weighted = [layer for _, layer, _ in self.nodes if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
@@ -75,8 +80,10 @@ class Network:
     def reset(self, seed: int | None = None) -> None:
         """Start anew, with the same seed unless another is given."""
         self.seed: int = self.seed if seed is None else seed
-        self.learning_rate: float = self.optimizer.lr
         self.epoch = self.steps = 0
+        self.factor = 1.0  # on the rates of a schedule
+        self._lr = self.optimizer.lr
+        self._last_rate = self.learning_rate  # of the last update
         self.standards: dict[str, Standard] = {}  # of "X" and "y", once they are known
         self.parameters: dict[str, Array] = {}
         for k, (name, layer, _) in enumerate(self.nodes):
@@ -98,6 +105,20 @@ class Network:
         norms = [(name, layer) for name, layer, _ in self.nodes if kind(layer) in OVER_BATCHES]
         self.running = {name: fresh(layer, self.dtype) for name, layer in norms}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return rate(self._lr, self.epoch, self.steps) * self.factor
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        if isinstance(self._lr, float | int):
+            self._lr = self._last_rate = value
+        elif (plain := rate(self._lr, self.epoch, self.steps)) == 0.0:
+            raise ValueError(f"the schedule's rate is 0, which no factor makes {value}")
+        else:
+            self.factor = value / plain
 
     def __repr__(self) -> str:
         layers = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -134,7 +155,8 @@ class Network:
 
     def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
-        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
+        names = ("epoch", "steps", "factor", "_lr", "_last_rate")
+        counters = {name: getattr(self, name) for name in names}
         kept = {name: dict(vars(self)[name]) for name in ("parameters", "running", "memory")}
         return counters | kept
 
@@ -162,7 +184,7 @@ class Network:
         if self.standardize:
             found["X"] = learned(self._samples(X).astype(np.float64) / (self.scale or 1.0))
         if self.standardize_y:
-            found["y"] = learned(np.asarray(y).reshape(-1, self.n_out))
+            found["y"] = learned(np.asarray(y).reshape(-1, wanted(self.loss, self.n_out)))
         self.standards = found
 
     def adapt(self, X: Any, y: Any = None) -> None:
@@ -295,12 +317,13 @@ class Network:
 
     @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
+        self._last_rate = self.learning_rate
         self.steps += 1
         layers = {name: layer for name, layer, _ in self.nodes}
         for key, w in self.parameters.items():
             layer = layers[key.rpartition(".")[0]]
             if layer.trainable:
-                lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
+                lr, g = self._last_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
                 decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
                 new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
                 self.parameters[key], self.memory[key] = new

@@ -1,7 +1,8 @@
 //! Where the numbers of a model and of its steps lie.
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
-//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step.
+//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step;
+//!   `rate.rs`: [`LearningRate`], the rates of its updates.
 //! - `running.rs`: the statistics of batches that normalizations keep beside their parameters.
 //! - `block_sums.rs`: sums over pixels, on their way to the statistics of a batch of images.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
@@ -12,6 +13,7 @@ mod block_sums;
 mod buffers;
 mod finite;
 mod layout;
+mod rate;
 mod running;
 mod state;
 mod view;
@@ -21,6 +23,7 @@ pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
+pub use rate::LearningRate;
 pub(super) use running::RunningPlace;
 pub use running::{NodeStatistics, Statistics};
 pub use state::State;
