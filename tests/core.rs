@@ -18,6 +18,7 @@ mod normalization;
 mod optimizer;
 mod own_loss;
 mod pooling;
+mod quotient;
 mod random;
 mod reduce;
 mod runtime;

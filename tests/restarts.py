@@ -114,6 +114,12 @@ class Case:
                 im.Adam(lr=0.01, weight_decay=0.01),
                 im.AdamW(lr=0.01, weight_decay=0.1),
                 im.Lion(lr=1e-3, weight_decay=0.1),
+                im.SGD(lr=0.02, momentum=0.9, dampening=0.5),
+                im.Adam(lr=0.01, amsgrad=True),
+                im.NAdam(lr=0.01),
+                im.RAdam(lr=0.01),
+                im.RMSprop(lr=2e-3, momentum=0.5, centered=True),
+                im.Adagrad(lr=0.02, lr_decay=0.01),
             ]
         )
 

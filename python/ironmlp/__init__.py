@@ -61,7 +61,17 @@ from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Lo
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
+from ironmlp.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference
@@ -75,6 +85,7 @@ __all__ = [
     "MLP",
     "MSE",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AvgPool2d",
@@ -102,8 +113,11 @@ __all__ = [
     "MaxPool2d",
     "Metric",
     "Mish",
+    "NAdam",
     "Optimizer",
     "ProgressBar",
+    "RAdam",
+    "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",

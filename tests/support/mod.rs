@@ -4,3 +4,4 @@ pub mod elementary;
 pub mod images;
 pub mod losses;
 pub mod matrix;
+pub mod optimizers;

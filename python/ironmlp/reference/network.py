@@ -87,7 +87,7 @@ class Network:
                     bias = draw_bias(shape[:1], spread(i, o), self.seed, BIAS, k)
                     self.parameters[f"{name}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
-        self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+        self.memory = {key: (0 * w, 0 * w, 0 * w) for key, w in self.parameters.items()}
 
     def __repr__(self) -> str:
         layers = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -261,5 +261,5 @@ class Network:
 
     def is_finite(self) -> bool:
         """Whether parameters and the optimizer's memory are."""
-        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        tensors = [*self.parameters.values(), *(m for kept in self.memory.values() for m in kept)]
         return all(bool(np.isfinite(tensor).all()) for tensor in tensors)
