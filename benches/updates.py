@@ -4,8 +4,8 @@
                               [--peers torch,jax] [--require jax,torch] [--rounds 7] [--window 0.15]
 
 Three networks as they are in peers.py, and each with one of these. Of an average the loss of the
-averaged parameters is compared too. comparison.py says how; `report.py FILE --print` makes a table of
-the rows.
+averaged parameters is compared too. comparison.py says how; `report.py FILE --print` makes a table
+of the rows.
 
 Exit codes: 0; 1 if a peer failed, disagreed, or is required and not installed.
 """

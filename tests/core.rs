@@ -5,6 +5,8 @@
 
 mod activation;
 mod allocations;
+mod batch_norm;
+mod batch_normalization;
 mod convolution;
 mod elementary;
 mod elementwise;

@@ -11,7 +11,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, RmsProp, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, RmsProp, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
@@ -43,6 +43,7 @@ fn relu_network(widths: &[usize], momentum: f64) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     }
 }

@@ -34,6 +34,7 @@ mod plans;
 mod predictor;
 mod route;
 mod run;
+mod running;
 mod samples;
 mod shared;
 mod spec;

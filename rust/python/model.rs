@@ -151,12 +151,12 @@ impl Model {
         entry(|| self.0.set_learning_rate(py, learning_rate))
     }
 
-    /// Copies of all parameters.
+    /// Copies of all parameters, then of all running statistics.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         entry(|| self.0.parameters(py))
     }
 
-    /// Replace all parameters. Shapes and, with `check_finite`, values are checked before the first is
+    /// Replace all of these. Shapes and, with `check_finite`, values are checked before the first is
     /// written.
     #[pyo3(signature = (parameters, check_finite=true))]
     fn set_parameters(

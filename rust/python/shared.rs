@@ -15,7 +15,7 @@ use super::samples::Samples;
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
 use crate::network::{
-    Batch, Head, Plan, Spec, Standards, State, StepLoss, Targets, Task, Workspace,
+    Batch, Head, Plan, Spec, Standards, State, Statistics, StepLoss, Targets, Task, Workspace,
 };
 use crate::runtime::{memory, threads};
 use crate::simd::Isa;
@@ -117,7 +117,7 @@ impl<T: Float> Typed<T> {
         batch: &Batch<'_, T>,
         head: (Head<'_, T>, bool),
         input_grad: bool,
-    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+    ) -> Result<Found<T>> {
         let (threads, rows) = (self.threads()?, batch.rows);
         let mut by_input = match input_grad {
             true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
@@ -129,13 +129,32 @@ impl<T: Float> Typed<T> {
             }
             None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
         }?;
-        Ok((loss, state.layout.export(workspace.gradient())?, by_input))
+        let gradients = state.layout.export(workspace.gradient())?;
+        let statistics = match head.1 && loss.is_finite() {
+            true => workspace.take_statistics().filter(|_| are_finite(&gradients)),
+            false => None,
+        };
+        Ok(Found { loss, gradients, by_input, statistics })
     }
 
     /// Which plan a call for X takes.
     pub fn key(&self, task: Task, x: &Samples) -> Key {
         Key::new(task, (x.source().rows(), x.image()), self.route())
     }
+}
+
+/// What a pass over a batch has found.
+pub struct Found<T> {
+    pub loss: StepLoss,
+    pub gradients: Tensors<T>,
+    /// The gradient with respect to X, if it was wanted.
+    pub by_input: Option<Vec<T>>,
+    /// What running statistics are to move towards: none where there are none, or no step could be made.
+    pub statistics: Option<Statistics>,
+}
+
+fn are_finite<T: Float>(tensors: &Tensors<T>) -> bool {
+    tensors.iter().all(|tensor| tensor.iter().all(|value| value.is_finite()))
 }
 
 /// Tensors in canonical order, each row-major.

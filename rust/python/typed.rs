@@ -14,8 +14,9 @@ use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
 use super::route::Route;
+use super::running;
 use super::samples::Samples;
-use super::shared::{Typed, batch};
+use super::shared::{Found, Typed, batch};
 use super::state;
 use super::stream::TypedStream;
 use super::typed_run::TypedRun;
@@ -50,9 +51,14 @@ impl<T: Float> Network for Typed<T> {
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
         let shapes = state.layout.shapes();
-        let tensors = compute(py, || state.layout.export(&state.parameters))?;
+        let (tensors, nodes) = compute(py, || {
+            let nodes = state.running.export(&state.layout.running)?;
+            Ok((state.layout.export(&state.parameters)?, nodes))
+        })?;
         drop(state);
-        list(py, tensors, &shapes)
+        let list = list(py, tensors, &shapes)?;
+        running::append(&list, nodes)?;
+        Ok(list)
     }
 
     fn set_parameters(
@@ -66,7 +72,12 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let check = check_finite.then_some(isa);
+            let of_running = running::arrays(&state.layout);
+            let (parameters, running) =
+                parameters.split_at(parameters.len().saturating_sub(of_running));
             let tensors = tensors("state_dict", parameters, &state.layout, check)?;
+            let nodes = running::read("state_dict", running, &state.layout, check)?;
+            state.running.import(&state.layout.running, &nodes)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
@@ -196,7 +207,7 @@ impl<T: Float> Network for Typed<T> {
     ) -> PyResult<(f64, Gradients<'py>)> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
-        let (loss, gradients, by_input) = compute(py, || {
+        let found = compute(py, || {
             let data = self.finite_data(threads, inputs, &state)?;
             let (batch, head) = (data.all(), (Head::Loss, training));
             let key = self.key(Task::Gradients { input_grad }, &inputs.x);
@@ -206,7 +217,8 @@ impl<T: Float> Network for Typed<T> {
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        Ok((loss.reduced, lists(py, &shapes, inputs.x.shape(), gradients, by_input)?))
+        let loss = found.loss.reduced;
+        Ok((loss, self.given(py, &shapes, inputs.x.shape(), found)?))
     }
 
     fn backward<'py>(
@@ -222,7 +234,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let standards = self.standards_for(&state, x)?;
         let batch = batch::<T>(x, standards);
-        let (_, gradients, by_input) = compute(py, || {
+        let found = compute(py, || {
             let mut values = gather::to_vec(&grad_output.elements())?;
             finite("grad_output", isa, &values, outputs)?;
             if let Some(y) = standards.and_then(|standards| standards.y.as_ref()) {
@@ -236,7 +248,7 @@ impl<T: Float> Network for Typed<T> {
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        lists(py, &shapes, x.shape(), gradients, by_input)
+        self.given(py, &shapes, x.shape(), found)
     }
 
     fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>> {
@@ -250,9 +262,9 @@ impl<T: Float> Network for Typed<T> {
         flags: (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Gradients<'py>)> {
-        let (loss, gradients, by_input) = self.gradients_with(py, x, flags, function)?;
+        let (loss, found) = self.gradients_with(py, x, flags, function)?;
         let shapes = self.access.read(py)?.layout.shapes();
-        Ok((loss, lists(py, &shapes, x.shape(), gradients, by_input)?))
+        Ok((loss, self.given(py, &shapes, x.shape(), found)?))
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -352,14 +364,22 @@ fn list<'py, T: Float>(
     Ok(list)
 }
 
-fn lists<'py, T: Float>(
-    py: Python<'py>,
-    shapes: &[Vec<usize>],
-    x: &[usize],
-    gradients: Vec<Vec<T>>,
-    by_input: Option<Vec<T>>,
-) -> PyResult<Gradients<'py>> {
-    let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
-    let gradients = list(py, gradients, shapes)?;
-    Ok((gradients, by_input))
+impl<T: Float> Typed<T> {
+    /// Gradients as arrays, after the running statistics have moved.
+    fn given<'py>(
+        &self,
+        py: Python<'py>,
+        shapes: &[Vec<usize>],
+        x: &[usize],
+        found: Found<T>,
+    ) -> PyResult<Gradients<'py>> {
+        let by_input = found.by_input.map(|values| array(py, values, x)).transpose()?;
+        let gradients = list(py, found.gradients, shapes)?;
+        if let Some(statistics) = found.statistics {
+            let mut state = self.access.write(py)?;
+            let state: &mut State<T> = &mut state;
+            change(py, || state.track_finite(&statistics))?;
+        }
+        Ok((gradients, by_input))
+    }
 }

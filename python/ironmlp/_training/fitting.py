@@ -206,7 +206,10 @@ class Training:
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The history's, so far."""
-        return self.record.columns({"loss": self.run.losses(0), **self.run.validation(0)})
+        computed = {"loss": self.run.losses(0)}
+        if self.validation is not None:
+            computed |= self.run.validation(0)
+        return self.record.columns(computed)
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

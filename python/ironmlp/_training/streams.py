@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ironmlp._arguments.arrays import plural, row_weights
 from ironmlp._arguments.values import Default, size
 from ironmlp._core import Run
@@ -222,6 +224,9 @@ def is_array(X: Any) -> bool:
 
 def refuse_stream(X: Any) -> None:
     """TypeError for an X that is a stream, where y was given."""
+    # Most X are arrays, and the look at an abstract class takes longer than all else here.
+    if isinstance(X, np.ndarray):
+        return
     if isinstance(X, Iterable) and not (hasattr(X, "__getitem__") or is_array(X)):
         raise TypeError(
             f"X is of type {type(X).__name__}, a stream, and y was given: its items hold both, "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 from ironmlp._arguments.values import flag, real
 from ironmlp.optimizers.base import Optimizer, two_betas
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class Adam(Optimizer):
@@ -34,8 +35,13 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         *,
         amsgrad: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay), amsgrad=flag("amsgrad", amsgrad))
+        self._set(
+            **checked_adam(lr, betas, eps, weight_decay),
+            amsgrad=flag("amsgrad", amsgrad),
+            **checked_options(self, options),
+        )
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -58,8 +64,9 @@ class AdamW(Optimizer):
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -88,10 +95,12 @@ class NAdam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
             **checked_adam(lr, betas, eps, weight_decay),
             momentum_decay=real("momentum_decay", momentum_decay, at_least=0.0),
+            **checked_options(self, options),
         )
 
     def _rounded(self) -> tuple[str, ...]:
@@ -119,8 +128,9 @@ class RAdam(Optimizer):
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")

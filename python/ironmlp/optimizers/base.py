@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from ironmlp._arguments.spec import Spec
 from ironmlp._arguments.values import real, reals
+from ironmlp.optimizers.options import DEFAULTS
 
 
 class Optimizer(Spec):
-    """The base of all optimizers."""
+    """The base of all optimizers; `options.py` has what all of them take."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ("decay_bias",)
     lr: float
+    decay_bias: bool
+
+    def _arguments(self) -> dict[str, Any]:
+        # Options that change nothing are left out: of repr, of files, and of what is compared.
+        options = {name: getattr(self, name) for name in DEFAULTS}
+        changed = {name: value for name, value in options.items() if value != DEFAULTS[name]}
+        return super()._arguments() | changed
 
     def _with_lr(self, lr: float) -> Self:
         """The same optimizer with this learning rate."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from ironmlp._arguments.values import flag, real
 from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class RMSprop(Optimizer):
@@ -30,6 +33,7 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
             lr=real("lr", lr, at_least=0.0),
@@ -38,6 +42,7 @@ class RMSprop(Optimizer):
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             momentum=real("momentum", momentum, at_least=0.0),
             centered=flag("centered", centered),
+            **checked_options(self, options),
         )
 
     def _rounded(self) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Unpack
 
 from ironmlp._arguments.values import flag, real
 from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class SGD(Optimizer):
@@ -31,6 +33,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         dampening: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
             lr=real("lr", lr, at_least=0.0),
@@ -38,6 +41,7 @@ class SGD(Optimizer):
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             nesterov=flag("nesterov", nesterov),
             dampening=real("dampening", dampening, at_least=0.0, at_most=1.0),
+            **checked_options(self, options),
         )
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")

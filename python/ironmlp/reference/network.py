@@ -256,7 +256,8 @@ class Network:
             layer = layers[key.rpartition(".")[0]]
             if layer.trainable:
                 lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
-                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
+                decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
+                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
                 self.parameters[key], self.memory[key] = new
 
     def is_finite(self) -> bool:

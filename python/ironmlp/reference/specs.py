@@ -41,6 +41,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Lion": {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
 }
 
+# What every optimizer takes.
+OPTIONS: dict[str, Any] = {"decay_bias": True}
+
 
 class Spec:
     """The base of what `spec` makes."""
@@ -60,7 +63,8 @@ def spec(what: Any, **values: Any) -> Any:
     plain = what.replace("_", "").lower().replace("logistic", "sigmoid")
     for name, defaults in DEFAULTS.items():
         if name.lower() == plain:
-            return type(name, (Spec,), defaults | values)()
+            options = OPTIONS if "lr" in defaults else {}
+            return type(name, (Spec,), options | defaults | values)()
     raise ValueError(f"{what!r} is unknown, known: {', '.join(DEFAULTS)}")
 
 

@@ -54,6 +54,18 @@ pub(super) fn wide<T: Real, S: Simd>(lanes: S::Lanes<T>) -> S::Lanes<f64> {
     unsafe { S::Lanes::<f64>::load(wide.as_ptr()) }
 }
 
+/// 16 lanes in f64, rounded.
+#[inline(always)]
+pub(super) fn narrow<T: Real, S: Simd>(lanes: S::Lanes<f64>) -> S::Lanes<T> {
+    let mut narrow = [T::ZERO; LANES];
+    let wide = each_row(lanes);
+    for i in 0..LANES {
+        narrow[i] = T::from_f64(wide[i]);
+    }
+    // SAFETY: the array holds 16 values.
+    unsafe { S::Lanes::<T>::load(narrow.as_ptr()) }
+}
+
 /// Sums over the features of 16 rows.
 pub(super) struct RowSums(Scratch<f64, { LANES * LANES }>);
 

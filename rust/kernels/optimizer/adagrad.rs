@@ -29,6 +29,10 @@ impl Settings for Adagrad {
         1
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> RmsPropFormula<T> {
         let before = clock.steps.saturating_sub(1) as f64;
         RmsPropFormula {

@@ -46,6 +46,10 @@ impl Settings for Adam {
         clock.scalars[1] *= self.betas.1;
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AdamFormula<T> {
         let [power1, power2, _] = clock.scalars;
         self.numbers(learning_rate / (1.0 - power1), power2)

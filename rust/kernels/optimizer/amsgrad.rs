@@ -35,6 +35,10 @@ impl Settings for Amsgrad {
         self.adam.advance(clock);
     }
 
+    fn without_decay(self) -> Self {
+        Self { adam: self.adam.without_decay() }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AmsgradFormula<T> {
         AmsgradFormula { adam: self.adam.formula(learning_rate, clock) }
     }

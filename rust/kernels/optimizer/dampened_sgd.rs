@@ -38,6 +38,10 @@ impl Settings for DampenedSgd {
         1
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> DampenedSgdFormula<T> {
         let share = if clock.steps > 1 { 1.0 - self.dampening } else { 1.0 };
         DampenedSgdFormula {

@@ -4,6 +4,7 @@
 //!   what it counts from update to update.
 //! - One optimizer a file, its settings and its formula (N5 has them all): `sgd.rs`, `dampened_sgd.rs`;
 //!   `adam.rs`, `amsgrad.rs`, `adamw.rs`, `nadam.rs`, `radam.rs`; `rmsprop.rs`, `adagrad.rs`; `lion.rs`.
+//! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together.
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
 //! - `rules.rs`: what weights and biases of a layer are updated by.
 //! - `update.rs`: [`FormulaWork`], what is done with a formula: [`Update`], and that of small networks.
@@ -20,6 +21,7 @@ mod dampened_sgd;
 mod formula;
 mod lion;
 mod nadam;
+mod options;
 mod radam;
 mod registry;
 mod rmsprop;
@@ -36,6 +38,7 @@ pub use dampened_sgd::{DampenedSgd, DampenedSgdFormula};
 pub use formula::{Formula, MOMENTS, Settings};
 pub use lion::{Lion, LionFormula};
 pub use nadam::{NAdam, NAdamFormula};
+pub use options::{Method, Options};
 pub use radam::{RAdam, RAdamFormula};
 pub use registry::{Optimizer, Rule, Rules};
 pub use rmsprop::{RmsProp, RmsPropFormula};

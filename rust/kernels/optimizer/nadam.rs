@@ -65,6 +65,10 @@ impl Settings for NAdam {
         clock.scalars[2] *= self.betas.1;
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> NAdamFormula<T> {
         let [c, product, power2] = clock.scalars;
         let (now, next) = (self.momentum(c), self.momentum(c * self.shrinking));

@@ -58,6 +58,10 @@ impl Settings for RAdam {
         self.adam().advance(clock);
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> RAdamFormula<T> {
         let [power1, power2, _] = clock.scalars;
         let rectification = self.rectification(clock);

@@ -49,6 +49,10 @@ impl Settings for RmsProp {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, _: &Clock) -> RmsPropFormula<T> {
         RmsPropFormula {
             lr: T::from_f64(learning_rate),

@@ -2,6 +2,7 @@
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
 //! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step.
+//! - `running.rs`: the statistics of batches that normalizations keep beside their parameters.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
@@ -9,6 +10,7 @@
 mod buffers;
 mod finite;
 mod layout;
+mod running;
 mod state;
 mod view;
 mod workspace;
@@ -17,6 +19,7 @@ pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
+pub use running::{NodeStatistics, Statistics};
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;

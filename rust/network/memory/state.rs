@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::layout::{Layout, transpose};
+use super::running::{Running, Statistics};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::{Clock, Optimizer, Rules};
+use crate::kernels::optimizer::{Clock, Method, Optimizer, Rules};
 use crate::network::spec::{Spec, initial_parameters};
 use crate::network::standard::Standards;
 use crate::runtime::{Arena, memory};
@@ -22,6 +23,8 @@ pub struct State<T: Elementary> {
     pub backward: Arena<T>,
     /// What the optimizer keeps of each parameter.
     pub moments: Vec<Arena<T>>,
+    /// The statistics that normalizations over batches keep.
+    pub running: Running<T>,
     /// The learning rate.
     pub learning_rate: f64,
     /// The seed of initial values, shuffles and dropout.
@@ -49,6 +52,7 @@ impl<T: Elementary> State<T> {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
             moments: (0..moments).map(|_| layout.buffer()).collect::<Result<_>>()?,
+            running: Running::new(&layout.running)?,
             layout,
             learning_rate,
             seed,
@@ -61,13 +65,14 @@ impl<T: Elementary> State<T> {
     }
 
     /// Starts anew: initial values, which are made from `seed`, moments and counters zero, nothing learned
-    /// of X and y.
+    /// of X, of y and of batches.
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.clock = Clock::default();
         self.standards = None;
         self.moments.iter_mut().for_each(Arena::clear);
+        self.running.reset(&self.layout.running);
         self.set_parameters(parameters, isa);
     }
 
@@ -92,6 +97,7 @@ impl<T: Elementary> State<T> {
         self.layout.fingerprint == fingerprint
             && fits(&self.parameters)
             && self.moments.iter().all(fits)
+            && self.running.fits(&self.layout.running)
     }
 
     /// Counts one more update; call before the rules of that update are asked for.
@@ -99,11 +105,31 @@ impl<T: Elementary> State<T> {
         optimizer.tick(&mut self.clock);
     }
 
-    /// The rules of a layer with this factor on the learning rate, for the update that `begin_update`
-    /// counted.
+    /// The rules of a layer with this factor on the learning rate, and a weight that is a matrix or not, for
+    /// the update that `begin_update` counted.
     #[must_use]
-    pub fn rules(&self, optimizer: &Optimizer, lr_scale: f64) -> Rules<T> {
-        optimizer.rules(self.learning_rate, lr_scale, &self.clock)
+    pub fn rules(&self, method: &Method, layer: (f64, bool)) -> Rules<T> {
+        method.rules(self.learning_rate, layer, &self.clock)
+    }
+
+    /// Moves the running statistics towards those of a batch that has trained.
+    pub(in crate::network) fn track(&mut self, batch: &Statistics) {
+        self.running.track(&self.layout.running, batch);
+    }
+
+    /// The same after a pass that no update follows, which leaves them as they are if it fails.
+    ///
+    /// # Errors
+    /// `Error::Overflow` if they would not be finite, `Error::Memory` if there is no room to look.
+    pub fn track_finite(&mut self, batch: &Statistics) -> Result<()> {
+        let mut moved = self.running.duplicate()?;
+        moved.track(&self.layout.running, batch);
+        moved.check_finite(&self.layout.running).map_err(|name| {
+            let tensor = format!("'{name}'");
+            Error::Overflow { tensor, epoch: self.epoch, batch: 0 }
+        })?;
+        self.running = moved;
+        Ok(())
     }
 
     /// A copy with memory of its own.
@@ -118,6 +144,7 @@ impl<T: Elementary> State<T> {
             parameters: self.layout.buffer()?,
             backward: self.layout.backward_buffer()?,
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
+            running: self.running.duplicate()?,
             standards: self.standards.clone(),
             ..*self
         };

@@ -92,12 +92,14 @@ impl<'a> RowBuilder<'a> {
 
     fn place(&self, node: usize) -> Place {
         let weighted = self.weighted.partition_point(|layer| layer.layer < node);
+        let tracked = self.spec.tracked().filter(|tracked| tracked.layer < node).count();
         let own = self.weighted.get(weighted).filter(|layer| layer.layer == node);
         // Updates keep the copy where training reads it; what none changes is up to date.
         let kept = self.trainable_below(node) || own.is_some_and(|layer| !layer.trainable);
         Place {
             node,
             weighted,
+            tracked,
             reads_images: self.on_images && node == self.first,
             wanted_below: self.wanted_below(node),
             second_copy: kept && self.spec.is_copied(node) && !self.tiny,

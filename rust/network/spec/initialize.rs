@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::kernels::loss::Loss;
-    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::kernels::optimizer::{Optimizer, Options, Sgd};
     use crate::network::{Input, Layer, Linear, Reduction};
     use crate::runtime::watch::watched;
 
@@ -74,6 +74,7 @@ mod tests {
             layers: vec![Layer::Linear(linear)],
             loss: Some((Loss::Mse, Reduction::Mean)),
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+            options: Options::default(),
             input: Input::default(),
         }
     }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
-use crate::kernels::optimizer::{MOMENTS, Optimizer, Rules};
+use crate::kernels::optimizer::{MOMENTS, Method, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
@@ -22,7 +22,7 @@ pub(in crate::network) struct TinySteps<'a, T> {
     isa: Isa,
     loss: &'a LossHead,
     divisors: Divisors,
-    optimizer: &'a Optimizer,
+    method: &'a Method,
     /// What X is divided by.
     scale: Option<T>,
 }
@@ -34,7 +34,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch: &'a Batch<'a, T>,
         isa: Isa,
         loss: &'a LossHead,
-        optimizer: &'a Optimizer,
+        method: &'a Method,
         scale: Option<T>,
         workspace: &Workspace<T>,
     ) -> Self {
@@ -43,7 +43,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch.gather_labels(0..rows, loss.outputs(), workspace.classes(), workspace.weights());
         let divisors = loss.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { isa.narrow() } else { isa };
-        Self { tiny, batch, isa, loss, divisors, optimizer, scale }
+        Self { tiny, batch, isa, loss, divisors, method, scale }
     }
 
     /// As [`Plan::train_again`](crate::network::Plan::train_again); the caller catches panics.
@@ -134,7 +134,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         tree.finish().for_each(|slot| workspace.merge_gradients(isa, slot));
         let loss = self.loss.total(workspace, batch.rows, &self.divisors);
         if loss.is_finite() {
-            state.begin_update(self.optimizer);
+            state.begin_update(&self.method.optimizer);
             for (lr_scale, layers) in &tiny.groups {
                 let layers = &tiny.layers[layers.clone()];
                 isa.run(self.update(layers, state, *lr_scale, whole(workspace.gradient())));
@@ -148,8 +148,8 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         if !loss.is_finite() {
             return Then::Stop;
         }
-        state.begin_update(self.optimizer);
-        *rules = state.rules(self.optimizer, self.tiny.groups[0].0);
+        state.begin_update(&self.method.optimizer);
+        *rules = state.rules(self.method, (self.tiny.groups[0].0, true));
         Then::Update
     }
 
@@ -203,7 +203,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
-        let rules = state.rules(self.optimizer, lr_scale);
+        let rules = state.rules(self.method, (lr_scale, true));
         TinyUpdate { layers, rules, parameters: whole(&state.parameters), gradient, moments }
     }
 }

@@ -14,10 +14,12 @@ pub fn model(
     optimizer: &Bound<'_, PyAny>,
     input: Input,
 ) -> PyResult<(Spec, f64)> {
+    let options = optimizers::options(optimizer)?;
     let (optimizer, learning_rate) = optimizers::optimizer(optimizer)?;
     let mut nodes = Vec::new();
     layers.iter().try_for_each(|layer| layers::add(layer, &mut nodes))?;
-    let spec = Spec { layers: nodes, loss: loss.map(losses::loss).transpose()?, optimizer, input };
+    let loss = loss.map(losses::loss).transpose()?;
+    let spec = Spec { layers: nodes, loss, optimizer, options, input };
     spec.check()?;
     Ok((spec, learning_rate))
 }

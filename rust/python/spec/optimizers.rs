@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 
 use super::values::{class, get, no_such};
 use crate::kernels::optimizer::{
-    Adagrad, Adam, AdamW, Amsgrad, DampenedSgd, Lion, NAdam, Optimizer, RAdam, RmsProp, Sgd,
+    Adagrad, Adam, AdamW, Amsgrad, DampenedSgd, Lion, NAdam, Optimizer, Options, RAdam, RmsProp,
+    Sgd,
 };
 
 /// An optimizer and its learning rate.
@@ -64,4 +65,9 @@ fn sgd(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     } else {
         Optimizer::DampenedSgd(DampenedSgd { momentum, dampening, weight_decay })
     })
+}
+
+/// What every optimizer takes.
+pub(super) fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
+    Ok(Options { decay_bias: get(object, "decay_bias")? })
 }
