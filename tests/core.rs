@@ -24,6 +24,7 @@ mod quotient;
 mod random;
 mod reduce;
 mod runtime;
+mod schedule;
 mod simd;
 mod stages;
 mod standard;

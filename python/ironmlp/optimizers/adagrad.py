@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from ironmlp._arguments.values import real
-from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.base import Optimizer, Rate, rate
 from ironmlp.optimizers.options import Options, checked_options
 
 
@@ -24,14 +24,14 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-2,
+        lr: Rate = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         eps: float = 1e-10,
         **options: Unpack[Options],
     ) -> None:
         self._set(
-            lr=real("lr", lr, at_least=0.0),
+            lr=rate("lr", lr),
             lr_decay=real("lr_decay", lr_decay, at_least=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             eps=real("eps", eps, above=0.0),

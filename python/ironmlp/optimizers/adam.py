@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Unpack
 
 from ironmlp._arguments.values import flag, real
-from ironmlp.optimizers.base import Optimizer, two_betas
+from ironmlp.optimizers.base import Optimizer, Rate, rate, two_betas
 from ironmlp.optimizers.options import Options, checked_options
 
 
@@ -29,7 +29,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -60,7 +60,7 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -90,7 +90,7 @@ class NAdam(Optimizer):
 
     def __init__(
         self,
-        lr: float = 2e-3,
+        lr: Rate = 2e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -124,7 +124,7 @@ class RAdam(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -137,11 +137,11 @@ class RAdam(Optimizer):
 
 
 def checked_adam(
-    lr: float, betas: Sequence[float], eps: float, weight_decay: float
+    lr: Rate, betas: Sequence[float], eps: float, weight_decay: float
 ) -> dict[str, Any]:
     """The arguments that Adam and its relatives have in common."""
     return {
-        "lr": real("lr", lr, at_least=0.0),
+        "lr": rate("lr", lr),
         "betas": two_betas(betas),
         "eps": real("eps", eps, above=0.0),
         "weight_decay": real("weight_decay", weight_decay, at_least=0.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from ironmlp._arguments.values import flag, real
-from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.base import Optimizer, Rate, rate
 from ironmlp.optimizers.options import Options, checked_options
 
 
@@ -27,7 +27,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-2,
+        lr: Rate = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -36,7 +36,7 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         self._set(
-            lr=real("lr", lr, at_least=0.0),
+            lr=rate("lr", lr),
             alpha=real("alpha", alpha, at_least=0.0, below=1.0),
             eps=real("eps", eps, above=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),

@@ -15,6 +15,9 @@ use crate::network::memory::{State, Workspace, whole};
 use crate::network::tuning::NARROW_ROWS;
 use crate::simd::{Isa, LANES};
 
+/// Counts an update that has begun, by the state that it changes and its loss.
+pub(in crate::network) type Each<'a, T> = dyn FnMut(&mut State<T>, StepLoss) + 'a;
+
 /// What all steps on a batch share.
 pub(in crate::network) struct TinySteps<'a, T> {
     tiny: &'a Tiny,
@@ -52,7 +55,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         if self.batch.rows <= LANES && self.tiny.groups.len() == 1 {
             return self.steps_of_chunk(state, workspace, times, each);
@@ -63,7 +66,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             if !last.is_finite() {
                 break;
             }
-            each(last);
+            each(state, last);
         }
         Ok(last)
     }
@@ -74,7 +77,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         let count = self.batch.rows;
         workspace.reserve_gradients(&state.layout, 1)?;
@@ -84,7 +87,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
             if last.is_finite() {
-                each(last);
+                each(state, last);
             }
             self.then_update(state, &last, rules)
         };

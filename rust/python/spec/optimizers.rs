@@ -8,8 +8,8 @@ use crate::kernels::optimizer::{
     Sgd,
 };
 
-/// An optimizer and its learning rate.
-pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
+/// An optimizer but for its learning rate.
+pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     let weight_decay = || get(object, "weight_decay");
     let adam = || -> PyResult<Adam> {
         Ok(Adam {
@@ -18,7 +18,7 @@ pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)>
             weight_decay: weight_decay()?,
         })
     };
-    let optimizer = match class(object)?.as_str() {
+    Ok(match class(object)?.as_str() {
         "SGD" => sgd(object)?,
         "Adam" if get(object, "amsgrad")? => Optimizer::Amsgrad(Amsgrad { adam: adam()? }),
         "Adam" => Optimizer::Adam(adam()?),
@@ -51,8 +51,7 @@ pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)>
             Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay: weight_decay()? })
         }
         other => return Err(no_such("optimizer", other)),
-    };
-    Ok((optimizer, get(object, "lr")?))
+    })
 }
 
 /// SGD: without momentum there is nothing to dampen.
