@@ -5,7 +5,7 @@ use crate::support::columns::{is_padded, numbers, span, sub, tree};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::normalization::{AffineGradient, Normalize, NormalizeBackward, TrainAffine};
 use ironmlp::kernels::optimizer::{Clock, Optimizer, Sgd};
-use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::kernels::panels::Panels;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::kernels::weight::{ApplyBlock, Block, LinearState, Parameter};
 use ironmlp::simd::{Isa, LANES, Real};
