@@ -17,7 +17,8 @@ fn column<T: Real>(x: &Matrix<T>, col: usize) -> Vec<T> {
 /// The mean over rows (N2) in f64, each added to its chain by `add`.
 fn mean(rows: usize, mut add: impl FnMut(f64, usize) -> f64) -> f64 {
     let all: Vec<usize> = (0..rows).collect();
-    let chains = all.chunks(BLOCK_ROWS).map(|rows| rows.iter().fold(0.0, |sum, &row| add(sum, row)));
+    let chains =
+        all.chunks(BLOCK_ROWS).map(|rows| rows.iter().fold(0.0, |sum, &row| add(sum, row)));
     tree(&chains.collect::<Vec<f64>>()) / rows as f64
 }
 
@@ -41,9 +42,8 @@ fn flushed<T: Real>(x: T) -> T {
 fn defined_gradient<T: Real>(dy: &[T], xhat: &[T], scale: T) -> Vec<T> {
     let a = T::from_f64(mean(dy.len(), |sum, i| sum + dy[i].to_f64()));
     let c = T::from_f64(mean(dy.len(), |sum, i| dy[i].to_f64().mul_add(xhat[i].to_f64(), sum)));
-    let dx = |(&dy, &xhat): (&T, &T)| {
-        flushed(scale.mul(T::from_f64(-xhat.to_f64()).fma(c, sub(dy, a))))
-    };
+    let dx =
+        |(&dy, &xhat): (&T, &T)| flushed(scale.mul(T::from_f64(-xhat.to_f64()).fma(c, sub(dy, a))));
     dy.iter().zip(xhat).map(dx).collect()
 }
 

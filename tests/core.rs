@@ -28,4 +28,5 @@ mod stages;
 mod standard;
 mod support;
 mod tables;
+mod terms;
 mod validation;

@@ -9,21 +9,27 @@ from collections.abc import Collection
 
 # What an argument of another library is called here.
 ARGUMENTS = {
-    "alpha": ("negative_slope", "weight_decay"),
+    "alpha": ("negative_slope", "l2"),
+    "averaging": ("ema",),
     "batchsize": ("batch_size",),
     "beta1": ("betas",),
     "beta2": ("betas",),
     "beta_1": ("betas",),
     "beta_2": ("betas",),
+    "clipnorm": ("clip_norm",),
+    "clipvalue": ("clip_value",),
     "criterion": ("loss",),
     "data_format": ("channels_last",),
     "decay": ("weight_decay",),
     "dilation_rate": ("dilation",),
     "epoch": ("epochs",),
     "epsilon": ("eps",),
+    "ema_decay": ("ema",),
+    "ema_momentum": ("ema",),
     "filename": ("path",),
     "filepath": ("path",),
     "filters": ("out_channels",),
+    "global_clipnorm": ("clip_norm",),
     "hidden": ("layer_sizes",),
     "hidden_layer_sizes": ("layer_sizes",),
     "hidden_layers": ("layer_sizes",),
@@ -34,14 +40,16 @@ ARGUMENTS = {
     "input_dim": ("in_features", "layer_sizes"),
     "input_size": ("in_features", "layer_sizes"),
     "kernel_initializer": ("init",),
-    "kernel_regularizer": ("weight_decay",),
-    "l2": ("weight_decay",),
+    "kernel_regularizer": ("l2",),
+    "l2_regularization": ("l2",),
     "layers": ("layer_sizes",),
     "learning_rate": ("lr",),
     "learning_rate_init": ("lr",),
     "loss_fn": ("loss",),
     "loss_function": ("loss",),
     "max_epochs": ("epochs",),
+    "max_grad_norm": ("clip_norm",),
+    "max_norm": ("clip_norm",),
     "max_iter": ("epochs",),
     "min_delta": ("threshold",),
     "n_epochs": ("epochs",),
@@ -69,6 +77,7 @@ ARGUMENTS = {
     "threads": ("n_threads",),
     "units": ("out_features", "layer_sizes"),
     "use_bias": ("bias",),
+    "use_ema": ("ema",),
     "weight": ("class_weight", "sample_weight"),
     "validation_fraction": ("validation_split",),
     "weight_initializer": ("init",),
@@ -79,12 +88,13 @@ FIT = "it belongs to fit: model.fit(X, y, {})"
 MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
 OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
 DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
+PENALTY = "it belongs to the optimizer, and is called l2: optimizer=im.Adam(l2=1e-4)"
 STOPPING = "a callback does it: fit(..., callbacks=[im.EarlyStopping('loss', patience=10)])"
 NOTHING = "there is nothing of that kind, leave it out"
 
 # Where an argument belongs that the function has under no name.
 PLACES = {
-    "alpha": DECAY,
+    "alpha": PENALTY,
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
     "append": "fit(..., resume=True) goes on with the file, any other fit begins it anew",
@@ -92,11 +102,14 @@ PLACES = {
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
     "callbacks": FIT.format("callbacks=[...]"),
+    "clip_norm": "it belongs to the optimizer: optimizer=im.Adam(clip_norm=1.0)",
+    "clip_value": "it belongs to the optimizer: optimizer=im.Adam(clip_value=0.5)",
     "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
     "loss=im.CrossEntropy(class_weight=[...])",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
+    "ema": "it belongs to the optimizer: optimizer=im.Adam(ema=0.999)",
     "epochs": FIT.format("epochs=20"),
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
@@ -105,6 +118,8 @@ PLACES = {
     "trains up to 100 in all",
     "inplace": NOTHING,
     "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
+    "l1": "it belongs to the optimizer: optimizer=im.Adam(l1=1e-4)",
+    "l2": "it belongs to the optimizer: optimizer=im.Adam(l2=1e-4)",
     "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
     "im.MLP([inputs, hidden, outputs])",
     "loss": MODEL.format("loss='cross_entropy'"),

@@ -17,11 +17,12 @@ from ironmlp._arguments.keywords import explains_keywords
 class Spec:
     """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
 
-    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
-    not become 0 there (`rounding.py`).
+    `_rounded` and `_always_rounded`, a base's own, are those that a model rounds to its dtype, and
+    `_positive` those of them that may not become 0 there (`rounding.py`).
     """
 
     __slots__: tuple[str, ...] = ()
+    _always_rounded: tuple[str, ...] = ()
     _positive: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:

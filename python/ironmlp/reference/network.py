@@ -2,11 +2,12 @@
 # n_threads is there for the signature alone.
 # ruff: noqa: ARG002
 
+import copy
 import math
 import secrets
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .layers import (
     weight_shape,
 )
 from .optimizers import updated
+from .options import clipped, moved
 from .silent import silent
 from .specs import Array, kind, spec
 from .standard import Standard, learned, restored, spread, standardized
@@ -88,6 +90,21 @@ class Network:
                     self.parameters[f"{name}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        """An average starts as the parameters are."""
+        averages = self.optimizer.ema is not None
+        self.average: dict[str, Array] = dict(self.parameters) if averages else {}
+
+    def averaged(self) -> Self:
+        """A copy whose parameters are their average."""
+        if not self.average:
+            raise ValueError("the optimizer has no ema")
+        twin = copy.copy(self)
+        twin.parameters, twin.average = dict(self.average), dict(self.average)
+        twin.memory = dict(self.memory)
+        return twin
 
     def __repr__(self) -> str:
         layers = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -109,11 +126,13 @@ class Network:
         if old != got:
             raise ValueError(f"the model has {old}, the state has {got}")
         self.parameters = {key: new[key] for key in have}
+        self._begin_average()
 
     def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
         counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
-        return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
+        arrays = {name: dict(getattr(self, name)) for name in ("parameters", "memory", "average")}
+        return counters | arrays
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
@@ -251,14 +270,19 @@ class Network:
     @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         self.steps += 1
+        scales, o = self._trained_keys(), self.optimizer
+        for key, g in clipped(o, {k: np.asarray(grads[k], self.dtype) for k in scales}).items():
+            w, lr = self.parameters[key], self.learning_rate * scales[key]
+            decays = o.decay_bias or w.ndim > 1  # no bias, no normalization's
+            new = updated(o, lr, w, g, self.memory[key], self.steps, decays)
+            self.parameters[key], self.memory[key] = new
+        self.average = moved(o, self.average, self.parameters)
+
+    def _trained_keys(self) -> dict[str, float]:
+        """The parameters that updates change, each with its factor on the learning rate."""
         layers = {name: layer for name, layer, _ in self.nodes}
-        for key, w in self.parameters.items():
-            layer = layers[key.rpartition(".")[0]]
-            if layer.trainable:
-                lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
-                decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
-                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
-                self.parameters[key], self.memory[key] = new
+        of = {key: layers[key.rpartition(".")[0]] for key in self.parameters}
+        return {key: layer.lr_scale for key, layer in of.items() if layer.trainable}
 
     def is_finite(self) -> bool:
         """Whether parameters and the optimizer's memory are."""

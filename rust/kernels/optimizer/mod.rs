@@ -3,7 +3,8 @@
 //! - `formula.rs`: [`Formula`], what one is, and the terms that several share; `clock.rs`: [`Clock`],
 //!   what it counts from update to update.
 //! - `sgd.rs`, `adam.rs`, `adamw.rs`, `lion.rs`: one optimizer a file, its settings and its formula (N5 has them all).
-//! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together.
+//! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together; `terms.rs`:
+//!   [`Terms`], what becomes of a gradient before the formula.
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
 //! - `rules.rs`: what weights and biases of a layer are updated by.
 //! - `update.rs`: [`FormulaWork`], what is done with a formula: [`Update`], and that of small networks.
@@ -20,6 +21,7 @@ mod options;
 mod registry;
 mod rules;
 mod sgd;
+mod terms;
 mod update;
 
 pub use adam::{Adam, AdamFormula, quotient};
@@ -27,7 +29,8 @@ pub use adamw::{AdamW, AdamWFormula};
 pub use clock::Clock;
 pub use formula::{Formula, MOMENTS, Settings};
 pub use lion::{Lion, LionFormula};
-pub use options::{Method, Options};
+pub use options::{BatchWeight, Method, Options};
 pub use registry::{Optimizer, Rule, Rules};
 pub use sgd::{Sgd, SgdFormula, plain_sgd};
+pub use terms::{Terms, moved_average};
 pub use update::{FormulaWork, Update};

@@ -51,6 +51,8 @@ pub struct Workspace<T: Elementary> {
     tiles: Vec<TileMemory<T>>,
     /// Those of the batch, where a normalization wants them.
     statistics: Option<Statistics>,
+    /// Entries of sums over blocks of parameters, where updates want them.
+    sums: Option<Arena<f64>>,
     /// How training steps here go best.
     pub(in crate::network) pace: Pace,
     batch_rows: usize,
@@ -70,6 +72,7 @@ impl<T: Elementary> Workspace<T> {
             image_gradients: Vec::new(),
             tiles: Vec::new(),
             statistics: None,
+            sums: None,
             pace: Pace::default(),
             batch_rows,
         })
@@ -85,9 +88,10 @@ impl<T: Elementary> Workspace<T> {
     pub fn bytes(&self) -> usize {
         let tiles = self.tiles.iter().map(|tile| &tile.memory);
         let arenas = self.gradients.iter().chain(&self.image_gradients).chain(tiles);
+        let sums = self.sums.as_ref().map_or(0, Arena::len);
         let elements: usize = arenas.chain([&self.memory]).map(Arena::len).sum();
         elements * size_of::<T>()
-            + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
+            + (self.row_loss.len() + self.weights.len() + sums) * size_of::<f64>()
             + self.classes.len() * size_of::<i32>()
             + self.statistics.as_ref().map_or(0, Statistics::bytes)
     }
@@ -223,6 +227,19 @@ impl<T: Elementary> Workspace<T> {
             }
             std::hint::spin_loop();
         }
+    }
+
+    /// The table of sums over blocks of parameters, once it is reserved.
+    pub(in crate::network) fn sums(&self) -> Option<&Arena<f64>> {
+        self.sums.as_ref()
+    }
+
+    /// Makes sure of that table.
+    pub(in crate::network) fn reserve_sums(&mut self, layout: &Layout) -> Result<()> {
+        if self.sums.is_none() {
+            self.sums = Some(layout.sums_table()?);
+        }
+        Ok(())
     }
 
     /// Makes sure of `count` buffers for gradients.

@@ -30,8 +30,8 @@ mod shape;
 mod sum;
 mod tracked;
 
-pub(super) use builder::{Builder, Gradient, Place, Trail};
 pub use batch_norm::BatchNorm;
+pub(super) use builder::{Builder, Gradient, Place, Trail};
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use layer::Layer;

@@ -14,8 +14,8 @@ pub fn model(
     optimizer: &Bound<'_, PyAny>,
     input: Input,
 ) -> PyResult<(Spec, f64)> {
-    let options = optimizers::options(optimizer)?;
-    let (optimizer, learning_rate) = optimizers::optimizer(optimizer)?;
+    let ((optimizer, learning_rate), options) =
+        (optimizers::optimizer(optimizer)?, optimizers::options(optimizer)?);
     let mut nodes = Vec::new();
     layers.iter().try_for_each(|layer| layers::add(layer, &mut nodes))?;
     let loss = loss.map(losses::loss).transpose()?;
