@@ -139,7 +139,7 @@ fn every_route_and_instruction_set_gives_the_same_bits() {
 fn what_a_pass_keeps_for_a_loss_of_the_callers_is_what_another_makes() {
     fn check<T: Elementary>(rows: usize) {
         let (spec, data) = (mixed(), Rows::<T>::new(rows, 5, 3));
-        let isa = Isa::all().last().unwrap();
+        let isa = *Isa::all().last().unwrap();
         let state = State::<T>::new(&spec, RATE, 3, isa).unwrap();
         let plan = Plan::<T>::with_slab(&spec, Task::Train, rows, isa).unwrap();
         check_kept(&plan, &state, &data.batch(), 1);
@@ -255,7 +255,7 @@ fn check_naive<T: Elementary>(rows: usize, widths: [usize; 3], tolerance: f64) {
     let [inputs, width, outs] = widths;
     let tanh = Layer::Activation(Activation::Tanh);
     let spec = spec(vec![linear(inputs, width), norm(width, true), tanh, linear(width, outs)]);
-    let (data, isa) = (Rows::<T>::new(rows, inputs, outs), Isa::all().last().unwrap());
+    let (data, isa) = (Rows::<T>::new(rows, inputs, outs), *Isa::all().last().unwrap());
     let mut state = State::<T>::new(&spec, RATE, 7, isa).unwrap();
     let plan = |task| Plan::<T>::new(&spec, task, rows, isa).unwrap();
     let (train, gradients) = (plan(Task::Train), plan(Task::Gradients { input_grad: true }));
@@ -329,7 +329,7 @@ fn a_step_that_is_not_applied_moves_nothing() {
 fn weights_of_rows_do_not_change_the_statistics() {
     use ironmlp::kernels::loss::RowWeights;
     let (spec, data) = (mixed(), Rows::<f64>::new(40, 5, 3));
-    let isa = Isa::all().last().unwrap();
+    let isa = *Isa::all().last().unwrap();
     let moved = |weights: Option<&RowWeights>| {
         let mut state = State::<f64>::new(&spec, 0.0, 3, isa).unwrap();
         let plan = Plan::<f64>::new(&spec, Task::Train, 40, isa).unwrap();

@@ -23,6 +23,7 @@ mod pooling;
 mod random;
 mod reduce;
 mod runtime;
+mod schedule;
 mod simd;
 mod stages;
 mod standard;

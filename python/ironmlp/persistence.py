@@ -97,7 +97,8 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
         return [read_tensor(file, header.tensors[name]) for name in names]
 
     trained = {"parameters": arrays([*keys, *running]), "standards": standards}
-    state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "scalars")}
+    counted = ("epoch", "steps", "learning_rate", "factor", "scalars")
+    state = {name: found[name] for name in counted if name in found}
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
     if averages:
         state["average"] = arrays(average_keys(keys))
@@ -138,6 +139,8 @@ def read_metadata(header: Header) -> dict[str, Any]:
             raise ValueError(f"{key} is {found[key]}, it must be at least 0 and below 2**63")
     found["scalars"] = read_scalars(names["scalars"], found["scalars"])
     found["learning_rate"] = real("learning_rate", found["learning_rate"])
+    if "factor" in text:  # of a schedule's rates
+        found["factor"] = real("factor", parsed(text["factor"]))
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "

@@ -27,6 +27,7 @@ pub mod panels;
 pub mod pooling;
 pub mod random;
 pub mod reduce;
+pub mod schedule;
 mod scratch;
 pub mod standard;
 pub mod tiny;

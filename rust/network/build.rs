@@ -119,7 +119,7 @@ impl<T: Elementary> Plan<T> {
             None => builder.rows.buffer(spec.in_features()),
         };
         let output = builder.forward(input);
-        let targets = builder.rows.buffer(spec.out_features());
+        let targets = builder.rows.buffer(spec.targets());
         let output_grad = builder.rows.buffer(spec.out_features());
         let mut input_grad =
             if task == Task::Forward { None } else { builder.backward(output_grad) };

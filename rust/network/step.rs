@@ -8,7 +8,7 @@ use super::memory::{State, Workspace};
 use super::plan::Plan;
 use super::prepare::Preparation;
 use super::row_phase::Pass;
-use super::tiny::{Tiny, TinySteps};
+use super::tiny::{Each, Tiny, TinySteps};
 use super::trace::{Recorder, Tensor};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
@@ -124,7 +124,7 @@ impl<T: Elementary> Plan<T> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| {
-                self.tiny_steps(tiny, workspace, batch).train(state, workspace, 1, &mut |_| {})
+                self.tiny_steps(tiny, workspace, batch).train(state, workspace, 1, &mut |_, _| {})
             })?;
         }
         let teams = [
@@ -144,8 +144,8 @@ impl<T: Elementary> Plan<T> {
         Ok(loss)
     }
 
-    /// Updates from one batch, `times` of them, and `each` is told the loss of each. Gives the last loss;
-    /// one that is not finite ends it, and nothing is applied.
+    /// Updates from one batch, `times` of them; when one has been counted, `each` is told its loss and may
+    /// count too. Gives the last loss; one that is not finite ends it, and nothing is applied.
     ///
     /// # Errors
     /// As [`Self::train`].
@@ -156,7 +156,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
@@ -170,7 +170,7 @@ impl<T: Elementary> Plan<T> {
             if !last.is_finite() {
                 break;
             }
-            each(last);
+            each(state, last);
         }
         Ok(last)
     }

@@ -68,7 +68,8 @@ impl Inputs {
                 Ok(OwnedTargets::Classes(classes))
             }
             _ => {
-                y.check_shape("y", &[self.rows(), outputs])?;
+                let cols = spec.targets();
+                y.check_shape("y", &[self.rows(), cols])?;
                 let values = match standardizer {
                     Some(standardizer) => {
                         let source = Source::Matrix(elements);
@@ -80,7 +81,7 @@ impl Inputs {
                     }
                     None => gather::to_vec(&elements)?,
                 };
-                finite("y", isa, &values, outputs)?;
+                finite("y", isa, &values, cols)?;
                 Ok(OwnedTargets::Values(values))
             }
         }

@@ -62,7 +62,7 @@ impl<T: Float> Typed<T> {
     ) -> PyResult<(f64, Found<T>)> {
         let (isa, threads, x) = (self.plans.isa, self.threads()?, &inputs.x);
         let shape = [x.source().rows(), self.plans.spec.out_features()];
-        let key = self.key(Task::Gradients { input_grad }, x);
+        let key = self.key(Task::Gradients { input_grad }, x, training);
         let state = self.access.read(py)?;
         let standards = self.standards_for(&state, x)?;
         let weights = compute(py, || inputs.weights())?;

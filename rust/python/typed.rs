@@ -23,9 +23,9 @@ use super::typed_run::TypedRun;
 use super::validation::Watching;
 use crate::error::Error;
 use crate::kernels::gather;
-use crate::network::{Head, Spec, State, Task, initial_parameters};
+use crate::network::{Head, LearningRate, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::{Score, evaluate};
+use crate::training::{Estimate, Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -38,13 +38,25 @@ impl<T: Float> Network for Typed<T> {
 
     fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
         let state = self.access.read(py)?;
-        let State { seed, epoch, clock, learning_rate, .. } = *state;
-        Ok(Counters { seed, epoch, steps: clock.steps, learning_rate })
+        let State { seed, epoch, clock, learning_rate: last_rate, .. } = *state;
+        let rate_factor = state.scheduled.as_ref().map(|scheduled| scheduled.factor);
+        let (steps, next_rate) = (clock.steps, state.next_rate());
+        Ok(Counters { seed, epoch, steps, next_rate, last_rate, rate_factor })
     }
 
-    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
-        let learning_rate = state::checked_learning_rate(learning_rate)?;
-        self.access.write(py)?.learning_rate = learning_rate;
+    fn set_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
+        Ok(self.access.write(py)?.set_next_rate(rate)?)
+    }
+
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()> {
+        let mut state = self.access.write(py)?;
+        self.access.check_idle()?;
+        state.follow(rate, keep_factor, self.plans.isa);
+        Ok(())
+    }
+
+    fn tabulate(&self, py: Python<'_>, first: u64, rates: Vec<f64>) -> PyResult<()> {
+        self.access.write(py)?.tabulate(first, rates);
         Ok(())
     }
 
@@ -113,7 +125,6 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             state.reset(seed, &parameters, *isa);
-            state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
     }
@@ -122,7 +133,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let twin = compute(py, || state.duplicate(self.plans.isa))?;
         let plans = Arc::clone(&self.plans);
-        Ok(Arc::new(Self::of(plans, twin, self.first_learning_rate, self.n_threads)))
+        Ok(Arc::new(Self::of(plans, twin, self.n_threads)))
     }
 
     fn set_route(&self, route: Route) {
@@ -165,7 +176,7 @@ impl<T: Float> Network for Typed<T> {
         let batch = batch::<T>(x, self.standards_for(&state, x)?);
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, x);
+            let key = self.key(Task::Forward, x, training);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
             })?;
@@ -181,12 +192,13 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
+        let score =
+            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, &inputs.x);
+            let key = self.key(Task::Forward, &inputs.x, false);
             let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
                 let (batch, score) = (data.all(), Some(score));
                 evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
@@ -210,7 +222,7 @@ impl<T: Float> Network for Typed<T> {
         let found = compute(py, || {
             let data = self.finite_data(threads, inputs, &state)?;
             let (batch, head) = (data.all(), (Head::Loss, training));
-            let key = self.key(Task::Gradients { input_grad }, &inputs.x);
+            let key = self.key(Task::Gradients { input_grad }, &inputs.x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, (input_grad, true))
             })
@@ -241,7 +253,7 @@ impl<T: Float> Network for Typed<T> {
                 y.by_standardized(&mut values, outputs);
             }
             let head = (Head::Gradient(&values), training);
-            let key = self.key(Task::Gradients { input_grad }, x);
+            let key = self.key(Task::Gradients { input_grad }, x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, (input_grad, false))
             })
@@ -289,7 +301,7 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let rows = data.rows();
-            self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Train, &inputs.x, true), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
                 state.check_finite(self.plans.isa, threads, state.epoch, 0)?;
@@ -308,7 +320,7 @@ impl<T: Float> Network for Typed<T> {
         let (tensors, loss) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let rows = data.rows();
-            self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Trace, &inputs.x, false), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;

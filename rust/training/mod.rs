@@ -22,7 +22,7 @@ mod validation;
 pub use data::{Data, OwnedTargets};
 pub use run::{Pause, TrainingRun};
 pub use sampler::Sampler;
-pub use score::{Prediction, Score, evaluate};
+pub use score::{Estimate, Prediction, Score, evaluate};
 pub use stream::StreamRun;
 pub use tally::Found;
 pub use validation::{Column, Columns, Validation, Watched};

@@ -194,14 +194,14 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
         self.tally.reserve(times)?;
-        let before = self.tally.losses().len();
         let tally = &mut self.tally;
-        let mut each = |loss: StepLoss| tally.count_epoch(Means::of(&loss), loss.weight);
+        let mut each = |state: &mut State<T>, loss: StepLoss| {
+            tally.count_epoch(Means::of(&loss), loss.weight);
+            state.epoch += 1;
+        };
         let (plan, workspace) = (&self.plan, &mut self.workspace);
-        let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each);
-        // Also of those before an error.
-        state.epoch += (self.tally.losses().len() - before) as u64;
-        if last?.is_finite() { Ok(()) } else { Err(self.tally.diverged(state)) }
+        let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each)?;
+        if last.is_finite() { Ok(()) } else { Err(self.tally.diverged(state)) }
     }
 
     /// Counts a finished batch with the sum of its rows' weights.

@@ -134,7 +134,7 @@ impl<'x, T: Elementary> Validation<'x, T> {
         }
         let state = match &mut self.averaged {
             Some(averaged) => {
-                averaged.follow(state);
+                averaged.take_average(state);
                 &*averaged
             }
             None => state,

@@ -19,7 +19,15 @@ from ironmlp.layers import (
     Sigmoid,
 )
 from ironmlp.layers.residual import layer_list
-from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ironmlp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Loss,
+    LossFunction,
+    Quantile,
+)
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -168,6 +176,18 @@ def check_head(layers: tuple[Layer, ...], loss: Loss | LossFunction) -> None:
                 f"pos_weight has {len(weight)} entries, the network has {plural(outputs, 'output')}"
                 + (": one number, for the label that sorts second" if outputs == 1 else "")
             )
+    if isinstance(loss, Focal) and isinstance(head, Sigmoid):
+        raise ValueError("the network ends in Sigmoid and Focal takes logits: drop the last layer")
+    if isinstance(loss, GaussianNLL) and outputs % 2:
+        raise ValueError(
+            f"the network has {plural(outputs, 'output')}, GaussianNLL needs two for each number "
+            "of y: the means, then the logarithms of the variances"
+        )
+    if isinstance(loss, Quantile) and len(loss.quantiles) != outputs:
+        raise ValueError(
+            f"quantiles has {plural(len(loss.quantiles), 'number')}, "
+            f"the network has {plural(outputs, 'output')}: it needs one for each quantile"
+        )
     if isinstance(loss, CrossEntropy):
         if isinstance(head, Sigmoid):
             raise ValueError(

@@ -9,17 +9,16 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arguments.rounding import rounded
-from ironmlp._arguments.values import checked_seed, flag, real, size
-from ironmlp._engine.architecture import Architecture
+from ironmlp._arguments.values import checked_seed, flag, size
 from ironmlp._engine.named import named_arrays
 from ironmlp._engine.network import parameter_shapes, running_shapes, state_shapes
+from ironmlp._engine.rates import Rated
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
 
 
-class Trained(Architecture):
+class Trained(Rated):
     """The base of the models with their state, all of which the core holds: to see, to copy and to
     take over."""
 
@@ -43,6 +42,7 @@ class Trained(Architecture):
             int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
             None if n_threads is None else size("n_threads", n_threads),
         )
+        self._tabulate(1)
 
     def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
         loss = self._loss if isinstance(self._loss, Loss) else None
@@ -73,21 +73,6 @@ class Trained(Architecture):
     def epoch(self) -> int:
         """The number of finished epochs, of all calls of `fit`."""
         return self._core.epoch
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer, with the present `learning_rate`."""
-        return self._optimizer._with_lr(self.learning_rate)
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate; assign to change it, in callbacks too."""
-        return self._core.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        rate = real("learning_rate", value, at_least=0.0)
-        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copies of the parameters, weights as (out, in), and of a `BatchNorm1d`'s running values,

@@ -97,6 +97,9 @@ class Stream(ByStep):
         )
         return self, begin
 
+    def prepare(self, tabulate: Callable[[int], None], run: Run) -> None:
+        """Nobody may know how many steps there are: each asks for its own rate."""
+
     def step(self, run: Run) -> float | None:
         if self._ended or run.done:
             self._ended = False
@@ -159,6 +162,7 @@ class Stream(ByStep):
     def _train(self, run: Run, X: Any, y: Any, weight: Any) -> float | None:
         """One step on these rows; its mean loss."""
         model = self._model
+        model._tabulate_next()
         X = model._samples(X)
         rows, reading = len(X), model._reading
         if self._begun or (self._classes is None and isinstance(reading, Choice)):

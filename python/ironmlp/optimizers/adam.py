@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from ironmlp._arguments.values import real
-from ironmlp.optimizers.base import Optimizer, two_betas
+from ironmlp.optimizers.base import Optimizer, Rate, rate, two_betas
 from ironmlp.optimizers.options import Options, checked_options
 
 
@@ -24,7 +24,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -49,7 +49,7 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -62,11 +62,11 @@ class AdamW(Optimizer):
 
 
 def checked_adam(
-    lr: float, betas: Sequence[float], eps: float, weight_decay: float
+    lr: Rate, betas: Sequence[float], eps: float, weight_decay: float
 ) -> dict[str, Any]:
     """The arguments that Adam and its relatives have in common."""
     return {
-        "lr": real("lr", lr, at_least=0.0),
+        "lr": rate("lr", lr),
         "betas": two_betas(betas),
         "eps": real("eps", eps, above=0.0),
         "weight_decay": real("weight_decay", weight_decay, at_least=0.0),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from ironmlp._arguments.spec import Spec
-from ironmlp._arguments.values import real, reals
+from ironmlp._arguments.values import is_number, real, reals
 from ironmlp.optimizers.options import DEFAULTS, Options, checked_options
 
 if TYPE_CHECKING:
     import inspect
+
+    from ironmlp.schedules import Schedule
+
+# What an optimizer takes as its learning rate; a function is one of the step.
+Rate: TypeAlias = "float | Schedule | Callable[[int], float]"
 
 
 class Signature:
@@ -35,7 +40,7 @@ class Optimizer(Spec):
     __signature__ = Signature()
     _always_rounded = ("clip_value", "l1", "l2")
     _positive = ("clip_value",)
-    lr: float
+    lr: Rate
     clip_norm: float | None
     clip_value: float | None
     l1: float
@@ -55,9 +60,19 @@ class Optimizer(Spec):
         options = {name: getattr(self, name) for name in DEFAULTS}
         return {name: value for name, value in options.items() if value != DEFAULTS[name]}
 
-    def _with_lr(self, lr: float) -> Self:
+    def _with_lr(self, lr: Rate) -> Self:
         """The same optimizer with this learning rate."""
         return self if lr == self.lr else type(self)(**{**self._arguments(), "lr": lr})
+
+
+def rate(name: str, value: Any) -> Rate:
+    """A learning rate: a number of at least 0, a schedule, or a function of the step."""
+    if is_number(value):
+        return real(name, value, at_least=0.0)
+    from ironmlp.schedules import schedule_or_function  # which many programs never use
+
+    checked: Rate = schedule_or_function(name, value)
+    return checked
 
 
 def two_betas(betas: Sequence[float]) -> tuple[float, ...]:

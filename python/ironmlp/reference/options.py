@@ -51,6 +51,6 @@ def clipped(o: Any, grads: Tensors) -> Tensors:
 
 
 @silent
-def moved(o: Any, average: Tensors, parameters: Mapping[str, Array]) -> Tensors:
+def moved_average(o: Any, average: Tensors, parameters: Mapping[str, Array]) -> Tensors:
     """The average of the parameters after an update of them; nothing without `ema`."""
     return {key: a + (1.0 - o.ema) * (parameters[key] - a) for key, a in average.items()}

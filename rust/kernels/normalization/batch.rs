@@ -10,9 +10,19 @@ use crate::simd::{LANES, Real, Simd, Vector};
 #[derive(Clone, Copy)]
 pub enum Population<T> {
     /// All rows of the batch; the forward pass writes both.
-    Batch { means: Span<f64>, variances: Span<f64> },
+    Batch {
+        /// Of each column.
+        means: Span<f64>,
+        /// Of each column.
+        variances: Span<f64>,
+    },
     /// The rows of past batches.
-    Past { means: Span<T>, variances: Span<T> },
+    Past {
+        /// Of each column.
+        means: Span<T>,
+        /// Of each column.
+        variances: Span<T>,
+    },
 }
 
 /// How 16 columns become normal: their mean as two numbers of the element type, of which the first is the

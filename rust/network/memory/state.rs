@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::layout::{Layout, transpose};
+use super::rate::{LearningRate, Scheduled};
 use super::running::{Running, Statistics};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
@@ -27,8 +28,12 @@ pub struct State<T: Elementary> {
     pub average: Option<Arena<T>>,
     /// The statistics that normalizations over batches keep.
     pub running: Running<T>,
-    /// The learning rate.
+    /// The learning rate; with a schedule that of the last update.
     pub learning_rate: f64,
+    /// Where the rates of updates come from, unless it is the same for all.
+    pub scheduled: Option<Box<Scheduled>>,
+    /// The rate in the beginning, and after each `reset`, unless a schedule says another.
+    first_rate: f64,
     /// The seed of initial values, shuffles and dropout.
     pub seed: u64,
     /// Finished epochs.
@@ -59,6 +64,8 @@ impl<T: Elementary> State<T> {
             running: Running::new(&layout.running)?,
             layout,
             learning_rate,
+            scheduled: None,
+            first_rate: learning_rate,
             seed,
             epoch: 0,
             clock: Clock::default(),
@@ -68,12 +75,17 @@ impl<T: Elementary> State<T> {
         Ok(state)
     }
 
-    /// Starts anew: initial values, which are made from `seed`, moments and counters zero, nothing learned
-    /// of X, of y and of batches.
+    /// Starts anew: initial values, which are made from `seed`, moments and counters zero, the first learning
+    /// rate, nothing learned of X, of y and of batches.
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.clock = Clock::default();
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.reset();
+        }
+        self.learning_rate = self.first_rate;
+        self.learning_rate = self.next_rate().unwrap_or(self.first_rate);
         self.standards = None;
         self.moments.iter_mut().for_each(Arena::clear);
         self.running.reset(&self.layout.running);
@@ -107,8 +119,54 @@ impl<T: Elementary> State<T> {
             && self.running.fits(&self.layout.running)
     }
 
+    /// Takes its learning rates from here on, as if the model had been made with them; `keep_factor` keeps
+    /// the factor on those before.
+    pub fn follow(&mut self, rate: &LearningRate, keep_factor: bool, isa: Isa) {
+        let before = self.scheduled.take().filter(|_| keep_factor);
+        let factor = before.map_or(1.0, |before| before.factor);
+        self.scheduled = Scheduled::new(rate, factor, isa).map(Box::new);
+        if let LearningRate::Constant(rate) = *rate {
+            self.learning_rate = rate;
+        }
+        self.first_rate = self.next_rate().unwrap_or(self.learning_rate);
+    }
+
+    /// The learning rate of the next update; none if it is not in the table that it is to come from.
+    #[must_use]
+    pub fn next_rate(&self) -> Option<f64> {
+        match &self.scheduled {
+            None => Some(self.learning_rate),
+            Some(scheduled) => scheduled.rate(self.epoch, self.clock.steps),
+        }
+    }
+
+    /// Makes this the learning rate of the next update, with a schedule by a factor on all that follow.
+    ///
+    /// # Errors
+    /// `Error::Value` if the schedule's rate is 0.
+    pub fn set_next_rate(&mut self, rate: f64) -> Result<()> {
+        match &mut self.scheduled {
+            None => self.learning_rate = rate,
+            Some(scheduled) => scheduled.set(rate, self.epoch, self.clock.steps)?,
+        }
+        Ok(())
+    }
+
+    /// Puts the learning rates of the updates from number `first` on, 0 is the model's first, into the table
+    /// that they come from.
+    pub fn tabulate(&mut self, first: u64, rates: Vec<f64>) {
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.tabulate(first, rates);
+        }
+    }
+
     /// Counts one more update; call before the rules of that update are asked for.
     pub fn begin_update(&mut self, optimizer: &Optimizer) {
+        if let Some(scheduled) = &mut self.scheduled
+            && let Some(rate) = scheduled.advance(self.epoch, self.clock.steps)
+        {
+            self.learning_rate = rate;
+        }
         optimizer.tick(&mut self.clock);
     }
 
@@ -153,6 +211,10 @@ impl<T: Elementary> State<T> {
             backward: self.layout.backward_buffer()?,
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
             average: self.average.as_ref().map(|_| self.layout.buffer()).transpose()?,
+            scheduled: match &self.scheduled {
+                None => None,
+                Some(scheduled) => Some(Box::new(scheduled.duplicate()?)),
+            },
             running: self.running.duplicate()?,
             standards: self.standards.clone(),
             ..*self
@@ -167,7 +229,7 @@ impl<T: Elementary> State<T> {
     }
 
     /// A state for forward passes, whose parameters are to be the average, if there is one: see
-    /// [`Self::follow`].
+    /// [`Self::take_average`].
     ///
     /// # Errors
     /// `Error::Memory` if there is no room.
@@ -182,6 +244,7 @@ impl<T: Elementary> State<T> {
             backward: self.layout.backward_buffer()?,
             moments: Vec::new(),
             average: None,
+            scheduled: None,
             running: self.running.duplicate()?,
             standards: self.standards.clone(),
             ..*self
@@ -190,7 +253,7 @@ impl<T: Elementary> State<T> {
 
     /// Takes over the average of another state of the network as parameters, and its running statistics; no
     /// second copies are made, which forward passes do not read.
-    pub fn follow(&mut self, state: &Self) {
+    pub fn take_average(&mut self, state: &Self) {
         if let Some(average) = &state.average {
             self.parameters.copy_from(average);
         }

@@ -133,7 +133,7 @@ impl<'a> RowBuilder<'a> {
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
-        // the row phase by columns (`share.rs`). Inputs that no cache has kept come first instead: all
+        // the row phase by columns (`segments.rs`). Inputs that no cache has kept come first instead: all
         // outputs of some after each other, so that memory is read once.
         let reader = layers.iter().find(|layer| self.on_images && layer.layer == self.first);
         let far = reader.is_some_and(|layer| is_far::<T>(layer.inputs, self.slab_rows));

@@ -117,6 +117,13 @@ impl Spec {
         self.weighted().last().map_or(0, |last| last.outputs)
     }
 
+    /// How many numbers the targets of a row are, where they are no class.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        let outputs = self.out_features();
+        self.loss.as_ref().map_or(outputs, |(loss, _)| loss.targets(outputs))
+    }
+
     /// Parameters, weights and biases.
     ///
     /// # Errors

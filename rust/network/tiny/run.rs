@@ -16,6 +16,9 @@ use crate::network::tuning::NARROW_ROWS;
 use crate::network::update::Updates;
 use crate::simd::{Isa, LANES};
 
+/// Counts an update that has begun, by the state that it changes and its loss.
+pub(in crate::network) type Each<'a, T> = dyn FnMut(&mut State<T>, StepLoss) + 'a;
+
 /// What all steps on a batch share.
 pub(in crate::network) struct TinySteps<'a, T> {
     tiny: &'a Tiny,
@@ -53,7 +56,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         self.updates.reserve(state, workspace)?;
         if self.batch.rows <= LANES && self.is_fused() {
@@ -65,7 +68,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             if !last.is_finite() {
                 break;
             }
-            each(last);
+            each(state, last);
         }
         Ok(last)
     }
@@ -76,7 +79,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         let count = self.batch.rows;
         workspace.reserve_gradients(&state.layout, 1)?;
@@ -86,7 +89,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
             if last.is_finite() {
-                each(last);
+                each(state, last);
             }
             self.then_update(state, &last, rules)
         };
