@@ -39,7 +39,7 @@ impl<T: Elementary> Plan<T> {
         }
         assert_eq!(Some(out.len()), rows.checked_mul(cols));
         let (head, reach, divisor) = (Head::Nothing, Reach::Kept, Divisor::ONE);
-        self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+        self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
         let pass = Pass { state, workspace, batch, head, reach, training, divisor };
         self.row_phase.run(threads, &pass, 0, rows)?;
         unpack(workspace.buffer(self.row_phase.output()).slice(0, rows), out, cols, 1);

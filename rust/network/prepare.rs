@@ -5,7 +5,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::optimizer::{BatchWeight, Method, Options, Terms};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::sum_rows;
-use crate::kernels::weight::BlockSums;
+use crate::kernels::weight::ParameterSums;
 use crate::runtime::Arena;
 
 /// What is done in one update.
@@ -65,13 +65,13 @@ impl<'a, T: Elementary> Preparation<'a, T> {
     }
 
     /// Where the entries of a layer's sums go.
-    pub(super) fn sums(&self, layout: &LayerLayout) -> BlockSums {
+    pub(super) fn sums(&self, layout: &LayerLayout) -> ParameterSums {
         let [penalty, squares] = self.sums.map(|sum| match sum.is_empty() {
             true => sum,
             false => layout.entries(sum),
         });
         let penalty = if layout.matrix { penalty } else { Span::empty() };
-        BlockSums { penalty, squares, options: self.method.options }
+        ParameterSums { penalty, squares, options: self.method.options }
     }
 }
 

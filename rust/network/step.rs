@@ -84,7 +84,7 @@ impl<T: Elementary> Plan<T> {
             self.row_phase.check_values(batch.rows)?;
         }
         for (start, rows) in self.slabs(batch.rows) {
-            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
             let pass =
                 Pass { state, workspace, batch, head, reach, training, divisor: Divisor::ONE };
             self.row_phase.run(threads, &pass, start, rows)?;
@@ -212,7 +212,7 @@ impl<T: Elementary> Plan<T> {
         let clips = updates.method.options.clip_norm.is_some();
         let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         let (reach, rows) = (head.reach(), batch.rows);
-        self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+        self.row_phase.reserve(threads, state, workspace, (reach, true), rows)?;
         if self.row_phase.takes_images() || clips {
             workspace.reserve_gradients(&state.layout, 1)?;
         }
@@ -288,7 +288,7 @@ impl<T: Elementary> Plan<T> {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let reach = head.reach();
-            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
             let divisor = self.row_phase.loss().reduction(&divisors);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
             self.row_phase.run(threads, &pass, start, rows)?;

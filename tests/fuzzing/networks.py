@@ -241,8 +241,18 @@ def optimizer(draw: Draw) -> str:
     if draw.maybe(0.5):
         momentum = draw.one([None, None, 0.5, 0.75])
         nesterov = True if momentum and draw.maybe(0.3) else None
-        return call("im.SGD", lr=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov)
+        dampening = 0.5 if momentum and not nesterov and draw.maybe(0.3) else None
+        settings = {"momentum": momentum, "nesterov": nesterov, "dampening": dampening}
+        return call("im.SGD", lr=rate, weight_decay=decay, **settings)
+    kind = draw.one(["Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad", "Lion"])
+    if kind == "RMSprop":
+        centered = True if draw.maybe(0.5) else None
+        momentum = 0.5 if draw.maybe(0.5) else None
+        settings = {"alpha": 0.75, "momentum": momentum, "centered": centered}
+        return call("im.RMSprop", lr=rate, weight_decay=decay, **settings)
+    if kind == "Adagrad":
+        lr_decay = 0.25 if draw.maybe(0.5) else None
+        return call("im.Adagrad", lr=rate, lr_decay=lr_decay, weight_decay=decay)
     betas = (0.5, 0.75) if draw.maybe(0.3) else None
-    if draw.maybe(0.2):
-        return call("im.Lion", lr=rate, betas=betas, weight_decay=decay)
-    return call(draw.one(["im.Adam", "im.AdamW"]), lr=rate, betas=betas, weight_decay=decay)
+    amsgrad = True if kind == "Adam" and draw.maybe(0.3) else None
+    return call(f"im.{kind}", lr=rate, betas=betas, weight_decay=decay, amsgrad=amsgrad)

@@ -80,6 +80,7 @@ ARGUMENTS = {
     "random_seed": ("seed",),
     "random_state": ("seed",),
     "rate": ("p",),
+    "rho": ("alpha",),
     "sample_weights": ("sample_weight",),
     "save_freq": ("every",),
     "size_average": ("reduction",),
@@ -119,6 +120,7 @@ NOTHING = "there is nothing of that kind, leave it out"
 # Where an argument belongs that the function has under no name.
 PLACES = {
     "alpha": PENALTY,
+    "amsgrad": "it belongs to Adam: optimizer=im.Adam(amsgrad=True)",
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
     "anneal_strategy": "it is the cosine's, leave it out",
@@ -127,11 +129,14 @@ PLACES = {
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
     "callbacks": FIT.format("callbacks=[...]"),
+    "centered": "it belongs to RMSprop: optimizer=im.RMSprop(centered=True)",
     "clip_norm": "it belongs to the optimizer: optimizer=im.Adam(clip_norm=1.0)",
     "clip_value": "it belongs to the optimizer: optimizer=im.Adam(clip_value=0.5)",
     "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
     "loss=im.CrossEntropy(class_weight=[...])",
     "cycle_momentum": "the momentum stays as it is, leave it out",
+    "dampening": "it belongs to SGD: optimizer=im.SGD(momentum=0.9, dampening=0.1)",
+    "decoupled_weight_decay": "im.AdamW has it",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
@@ -140,6 +145,7 @@ PLACES = {
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
     "cross_entropy takes logits always",
+    "initial_accumulator_value": "sums begin at 0, leave it out",
     "initial_epoch": "epochs count from the model's birth, and fit(..., epochs=100, resume=True) "
     "trains up to 100 in all",
     "inplace": NOTHING,

@@ -1,8 +1,8 @@
 """Optimizers as data: how a gradient g changes a parameter w. The formulas are PyTorch's, Lion's
 is its paper's.
 
-`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of SGD and
-Adam, c, adds c * w to the gradient (L2); that of AdamW and Lion is decoupled: it moves w alone.
+`lr` is the learning rate, at least 0. `weight_decay` is for weights and biases. That of AdamW and
+Lion is decoupled: it moves w alone; that of all others, c, adds c * w to the gradient (L2).
 
 Every optimizer also takes, by keyword:
 
@@ -21,14 +21,16 @@ Constructors raise TypeError for a value of the wrong kind and ValueError for on
 message names the argument and what it must be.
 """
 
-from ironmlp.optimizers.adam import Adam, AdamW
+from ironmlp.optimizers.adagrad import Adagrad
+from ironmlp.optimizers.adam import Adam, AdamW, NAdam, RAdam
 from ironmlp.optimizers.base import Optimizer
 from ironmlp.optimizers.lion import Lion
 from ironmlp.optimizers.resolve import OPTIMIZERS as OPTIMIZERS
 from ironmlp.optimizers.resolve import resolve_optimizer as resolve_optimizer
+from ironmlp.optimizers.rmsprop import RMSprop
 from ironmlp.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Lion", "Optimizer"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RAdam", "RMSprop"]
 
 
 def __dir__() -> list[str]:

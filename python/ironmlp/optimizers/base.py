@@ -52,7 +52,8 @@ class Optimizer(Spec):
         self._set(**checked_options(self, options))
 
     def _arguments(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in self.__slots__ if name not in DEFAULTS}
+        named = super()._arguments()
+        own = {name: value for name, value in named.items() if name not in DEFAULTS}
         return own | self._options()
 
     def _options(self) -> dict[str, Any]:

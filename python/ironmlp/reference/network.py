@@ -106,7 +106,7 @@ class Network:
         # Of the batches that trained, by the layer's name.
         norms = [(name, layer) for name, layer, _ in self.nodes if kind(layer) in OVER_BATCHES]
         self.running = {name: fresh(layer, self.dtype) for name, layer in norms}
-        self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+        self.memory = {key: (0 * w, 0 * w, 0 * w) for key, w in self.parameters.items()}
         self._begin_average()
 
     def _begin_average(self) -> None:
@@ -353,6 +353,6 @@ class Network:
 
     def is_finite(self) -> bool:
         """Whether parameters, running values and the optimizer's memory are."""
-        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        tensors = [*self.parameters.values(), *(m for kept in self.memory.values() for m in kept)]
         tensors += [w for own in self.running.values() for w in own.values()]
         return all(bool(np.isfinite(tensor).all()) for tensor in tensors)

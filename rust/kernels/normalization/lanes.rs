@@ -82,8 +82,8 @@ impl RowSums {
 
 /// A number of each of 16 rows.
 #[inline(always)]
-pub(super) fn each_row<V: Vector<f64>>(lanes: V) -> [f64; LANES] {
-    let mut rows = [0.0; LANES];
+pub(super) fn each_row<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
+    let mut rows = [T::ZERO; LANES];
     // SAFETY: the array holds 16 values.
     unsafe { lanes.store(rows.as_mut_ptr()) };
     rows

@@ -1,6 +1,6 @@
 //! A block of a weight, and what its update reads and writes.
 
-use super::sums::{BlockSums, Prepared};
+use super::sums::{ParameterSums, Prepared};
 use crate::kernels::optimizer::{MOMENTS, Rule, Terms};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::tuning::FAR;
@@ -47,7 +47,7 @@ pub struct LinearState<T: Real> {
     /// The bias, one row, if there is one.
     pub bias: Option<Parameter<T>>,
     /// Where the entries of sums over its blocks go.
-    pub sums: BlockSums,
+    pub sums: ParameterSums,
     /// What gradients are multiplied by, if they are.
     pub factor: Option<T>,
 }

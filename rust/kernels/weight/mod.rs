@@ -21,5 +21,5 @@ pub use block::{Average, Block, LinearState, Parameter, is_far};
 pub use gradient::GradientBlock;
 pub use lanes::{LanesGradient, TrainLanes};
 pub use prepare::PrepareBlock;
-pub use sums::BlockSums;
+pub use sums::ParameterSums;
 pub use train::TrainBlock;

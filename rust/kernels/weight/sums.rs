@@ -9,7 +9,7 @@ use crate::simd::LANES;
 
 /// Where the entries of a layer's sums go.
 #[derive(Clone, Copy)]
-pub struct BlockSums {
+pub struct ParameterSums {
     /// Of the penalty on the weight; empty if there is none, or it has none.
     pub penalty: Span<f64>,
     /// Of the squares of gradients; empty if nobody wants them.
@@ -18,7 +18,7 @@ pub struct BlockSums {
     pub options: Options,
 }
 
-impl BlockSums {
+impl ParameterSums {
     /// How many entries a layer has: its weight's come first, by panels of outputs, in each by blocks of
     /// inputs, then its bias's.
     #[must_use]
@@ -37,5 +37,5 @@ impl BlockSums {
 #[derive(Clone, Copy)]
 pub(super) struct Prepared<T> {
     pub(super) terms: Option<Terms<T>>,
-    pub(super) sums: BlockSums,
+    pub(super) sums: ParameterSums,
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::{Transpose, pack, unpack};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::weight::BlockSums;
+use crate::kernels::weight::ParameterSums;
 use crate::network::nodes::Weighted;
 use crate::network::spec::Spec;
 use crate::runtime::{Arena, memory};
@@ -59,8 +59,8 @@ pub struct Layout {
     pub(in crate::network) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
-    /// Elements of the convolutions' part, which comes first.
-    convolutions_len: usize,
+    /// Elements of the part of the layers on images, which comes first.
+    images_len: usize,
     /// Elements of the buffer of weights for the input gradients.
     backward_len: usize,
     /// Entries of a table of sums over blocks of parameters (N3).
@@ -81,14 +81,14 @@ impl Layout {
             memory::check(parameters.saturating_mul(size_of::<T>() as u64))?;
             return Err(too_large());
         }
-        let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
+        let (mut len, mut backward_len, mut images_len) = (0usize, 0usize, 0usize);
         let mut sums_len = 0;
         let mut layers = Vec::new();
         let names = spec.names();
         for weighted in spec.weighted() {
             let matrix = weighted.is_matrix();
             let Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } = weighted;
-            let is_convolution = shape.len() == 4;
+            let on_images = spec.works_on_images(layer);
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
@@ -115,20 +115,20 @@ impl Layout {
                 bias_at,
                 backward_at: backward_len,
                 backward_stride,
-                sums: (sums_len, BlockSums::count(inputs, outputs)),
+                sums: (sums_len, ParameterSums::count(inputs, outputs)),
             });
-            sums_len += BlockSums::count(inputs, outputs);
+            sums_len += ParameterSums::count(inputs, outputs);
             len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
             backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
-            if is_convolution {
-                convolutions_len = len;
+            if on_images {
+                images_len = len;
             }
         }
         // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
         let tracked = spec.tracked().map(|tracked| (names[tracked.layer].clone(), tracked));
         let (running, fingerprint) = (RunningLayout::new(tracked)?, spec.fingerprint());
-        Ok(Self { layers, running, fingerprint, len, convolutions_len, backward_len, sums_len })
+        Ok(Self { layers, running, fingerprint, len, images_len, backward_len, sums_len })
     }
 
     /// How many layers have parameters.
@@ -145,12 +145,12 @@ impl Layout {
         Arena::zeroed(self.len)
     }
 
-    /// A zeroed buffer for the gradients of the convolutions alone.
+    /// A zeroed buffer for the gradients of the layers on images alone.
     ///
     /// # Errors
     /// `Error::Memory` if there is no room.
-    pub fn convolutions_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
-        Arena::zeroed(self.convolutions_len)
+    pub fn images_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.images_len)
     }
 
     /// A zeroed table for two sums over blocks of parameters: see [`Self::sums`].
