@@ -76,7 +76,17 @@ from ironmlp.losses import (
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
+from ironmlp.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference, schedules
@@ -101,6 +111,7 @@ __all__ = [
     "MLP",
     "MSE",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AvgPool2d",
@@ -137,12 +148,15 @@ __all__ = [
     "Metric",
     "Mish",
     "MultiStepLR",
+    "NAdam",
     "OneCycleLR",
     "Optimizer",
     "PoissonNLL",
     "PolynomialLR",
     "ProgressBar",
     "Quantile",
+    "RAdam",
+    "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",
