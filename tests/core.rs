@@ -32,4 +32,5 @@ mod stages_batch_norm;
 mod standard;
 mod support;
 mod tables;
+mod terms;
 mod validation;

@@ -46,7 +46,7 @@ impl<T: Elementary> Plan<T> {
         Ok(true)
     }
 
-    /// One update from the caller's gradient at the outputs of a batch, with dropout.
+    /// One update from the caller's gradient at the outputs of a batch, with dropout; the penalty on weights.
     ///
     /// # Errors
     /// As [`Plan::train`].
@@ -57,9 +57,9 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
         head: Head<'_, T>,
-    ) -> Result<()> {
+    ) -> Result<f64> {
         self.check(state, workspace);
-        self.train_on(threads, state, workspace, batch, head, None).map(|_| ())
+        self.train_on(threads, state, workspace, batch, head, None).map(|loss| loss.penalty)
     }
 }
 

@@ -89,7 +89,7 @@ def model(draw: Draw) -> Model:
         "im.Sequential",
         f"[{', '.join(layers)}]",
         f"loss={loss}",
-        f"optimizer={optimizer(draw)}",
+        f"optimizer={with_options(optimizer(draw), draw)}",
         dtype=draw.one(["float32", "float64"]),
         seed=draw.seed(),
         n_threads=draw.weighted({None: 4, 1: 2, 2: 1, 3: 1}),
@@ -213,6 +213,14 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
         return call("im.Quantile", levels, reduction=reduction), "numbers", None
     delta = draw.one([None, 0.25]) if kind == "Huber" else None
     return call(f"im.{kind}", delta=delta, reduction=reduction), "numbers", None
+
+
+def with_options(made: str, draw: Draw) -> str:
+    """An optimizer with some of what every one takes, but for penalties, which a trace and
+    `backward` know nothing of."""
+    options = {"clip_norm": 0.5, "clip_value": 0.125, "decay_bias": False, "ema": 0.75}
+    drawn = [f", {name}={value}" for name, value in options.items() if draw.maybe(0.1)]
+    return made.removesuffix(")") + "".join(drawn) + ")"
 
 
 def schedule(draw: Draw, rate: object) -> str:

@@ -18,12 +18,14 @@ from ironmlp._arguments.keywords import explains_keywords
 class Spec:
     """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
 
-    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
-    not become 0 there (`rounding.py`). `_later` are those, with their defaults, that a class got
-    after files held it: with the default they are not named, so that files stay as they were.
+    `_rounded` and `_always_rounded`, a base's own, are those that a model rounds to its dtype, and
+    `_positive` those of them that may not become 0 there (`rounding.py`). `_later` are those, with
+    their defaults, that a class got after files held it: with the default they are not named, so
+    that files stay as they were.
     """
 
     __slots__: tuple[str, ...] = ()
+    _always_rounded: tuple[str, ...] = ()
     _positive: tuple[str, ...] = ()
     _later: Mapping[str, Any] = MappingProxyType({})
 

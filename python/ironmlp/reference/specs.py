@@ -57,7 +57,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 # What every optimizer takes.
-OPTIONS: dict[str, Any] = {"decay_bias": True}
+OPTIONS: dict[str, Any] = {"clip_norm": None, "clip_value": None, "l1": 0.0, "l2": 0.0} | {
+    "decay_bias": True,
+    "ema": None,
+}
 
 
 class Spec:

@@ -4,7 +4,8 @@
 //!   what it counts from update to update.
 //! - One optimizer a file, its settings and its formula (N5 has them all): `sgd.rs`, `dampened_sgd.rs`;
 //!   `adam.rs`, `amsgrad.rs`, `adamw.rs`, `nadam.rs`, `radam.rs`; `rmsprop.rs`, `adagrad.rs`; `lion.rs`.
-//! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together.
+//! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together; `terms.rs`:
+//!   [`Terms`], what becomes of a gradient before the formula.
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
 //! - `rules.rs`: what weights and biases of a layer are updated by.
 //! - `update.rs`: [`FormulaWork`], what is done with a formula: [`Update`], and that of small networks.
@@ -27,6 +28,7 @@ mod registry;
 mod rmsprop;
 mod rules;
 mod sgd;
+mod terms;
 mod update;
 
 pub use adagrad::Adagrad;
@@ -38,9 +40,10 @@ pub use dampened_sgd::{DampenedSgd, DampenedSgdFormula};
 pub use formula::{Formula, MOMENTS, Settings};
 pub use lion::{Lion, LionFormula};
 pub use nadam::{NAdam, NAdamFormula};
-pub use options::{Method, Options};
+pub use options::{BatchWeight, Method, Options};
 pub use radam::{RAdam, RAdamFormula};
 pub use registry::{Optimizer, Rule, Rules};
 pub use rmsprop::{RmsProp, RmsPropFormula};
 pub use sgd::{Sgd, SgdFormula, plain_sgd};
+pub use terms::{Terms, moved_average};
 pub use update::{FormulaWork, Update};

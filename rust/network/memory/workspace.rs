@@ -52,6 +52,8 @@ pub struct Workspace<T: Elementary> {
     tiles: Vec<TileMemory<T>>,
     /// Those of the batch, where a normalization wants them.
     statistics: Option<Statistics>,
+    /// Entries of sums over blocks of parameters, where updates want them.
+    sums: Option<Arena<f64>>,
     /// On their way from images to these.
     pub(in crate::network) block_sums: BlockSums,
     /// How training steps here go best.
@@ -73,6 +75,7 @@ impl<T: Elementary> Workspace<T> {
             image_gradients: Vec::new(),
             tiles: Vec::new(),
             statistics: None,
+            sums: None,
             block_sums: BlockSums::default(),
             pace: Pace::default(),
             batch_rows,
@@ -89,9 +92,10 @@ impl<T: Elementary> Workspace<T> {
     pub fn bytes(&self) -> usize {
         let tiles = self.tiles.iter().map(|tile| &tile.memory);
         let arenas = self.gradients.iter().chain(&self.image_gradients).chain(tiles);
+        let sums = self.sums.as_ref().map_or(0, Arena::len);
         let elements: usize = arenas.chain([&self.memory]).map(Arena::len).sum();
         elements * size_of::<T>()
-            + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
+            + (self.row_loss.len() + self.weights.len() + sums) * size_of::<f64>()
             + self.classes.len() * size_of::<i32>()
             + self.block_sums.bytes()
             + self.statistics.as_ref().map_or(0, Statistics::bytes)
@@ -238,6 +242,19 @@ impl<T: Elementary> Workspace<T> {
             }
             std::hint::spin_loop();
         }
+    }
+
+    /// The table of sums over blocks of parameters, once it is reserved.
+    pub(in crate::network) fn sums(&self) -> Option<&Arena<f64>> {
+        self.sums.as_ref()
+    }
+
+    /// Makes sure of that table.
+    pub(in crate::network) fn reserve_sums(&mut self, layout: &Layout) -> Result<()> {
+        if self.sums.is_none() {
+            self.sums = Some(layout.sums_table()?);
+        }
+        Ok(())
     }
 
     /// Makes sure of `count` buffers for gradients.

@@ -114,7 +114,7 @@ impl Spec {
     /// updated in the same way, and its running statistics: by it a plan knows the states that it may work on.
     pub(in crate::network) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.optimizer.moments().hash(&mut hasher);
+        (self.optimizer.moments(), self.options.ema.is_some()).hash(&mut hasher);
         for Weighted { layer, inputs, outputs, shape, bias, trainable, .. } in self.weighted() {
             let copied = self.is_copied(layer);
             (layer, inputs, outputs, shape, bias, trainable, copied).hash(&mut hasher);

@@ -68,5 +68,12 @@ fn sgd(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
 
 /// What every optimizer takes.
 pub(super) fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
-    Ok(Options { decay_bias: get(object, "decay_bias")? })
+    Ok(Options {
+        clip_norm: get(object, "clip_norm")?,
+        clip_value: get(object, "clip_value")?,
+        l1: get(object, "l1")?,
+        l2: get(object, "l2")?,
+        decay_bias: get(object, "decay_bias")?,
+        ema: get(object, "ema")?,
+    })
 }
