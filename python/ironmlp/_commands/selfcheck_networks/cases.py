@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from . import layers, losses, optimizers, routes
+from . import layers, losses, optimizers, routes, schedules
 from .network import DTYPES
 
-NETWORKS = {**routes.NETWORKS, **layers.NETWORKS, **losses.NETWORKS, **optimizers.NETWORKS}
+NETWORKS = {
+    **routes.NETWORKS,
+    **layers.NETWORKS,
+    **losses.NETWORKS,
+    **optimizers.NETWORKS,
+    **schedules.NETWORKS,
+}
 
 # Every network in both dtypes, by the name that its hash is kept under.
 CASES = {
