@@ -4,7 +4,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Optimizer, Options, Sgd};
 use ironmlp::network::{
     Batch, BatchNorm, Dropout, Head, Init, Input, Layer, Linear, NodeStatistics, Plan, Reduction,
     Spec, State, Sum, Targets, Task,
@@ -22,8 +22,16 @@ fn linear(in_features: usize, out_features: usize) -> Layer {
 }
 
 fn norm(features: usize, affine: bool) -> Layer {
-    let (momentum, trainable, lr_scale) = (Some(0.25), true, 1.0);
-    Layer::BatchNorm(BatchNorm { features, eps: EPS, momentum, affine, trainable, lr_scale })
+    let (momentum, images, trainable, lr_scale) = (Some(0.25), false, true, 1.0);
+    Layer::BatchNorm(BatchNorm {
+        features,
+        eps: EPS,
+        momentum,
+        affine,
+        images,
+        trainable,
+        lr_scale,
+    })
 }
 
 fn spec(layers: Vec<Layer>) -> Spec {
@@ -31,6 +39,7 @@ fn spec(layers: Vec<Layer>) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     }
 }

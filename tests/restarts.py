@@ -124,7 +124,15 @@ class Case:
                 im.Adam(lr=0.01),
                 im.Adam(lr=0.01, weight_decay=0.01),
                 im.AdamW(lr=0.01, weight_decay=0.1),
+                im.AdamW(lr=0.01, clip_norm=0.5, decay_bias=False, ema=0.9),
+                im.SGD(lr=0.05, l1=0.01, l2=0.1, clip_value=0.1, ema=0.95),
                 im.Lion(lr=1e-3, weight_decay=0.1),
+                im.SGD(lr=0.02, momentum=0.9, dampening=0.5),
+                im.Adam(lr=0.01, amsgrad=True),
+                im.NAdam(lr=0.01),
+                im.RAdam(lr=0.01),
+                im.RMSprop(lr=2e-3, momentum=0.5, centered=True),
+                im.Adagrad(lr=0.02, lr_decay=0.01),
             ]
         )
 

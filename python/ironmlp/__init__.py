@@ -75,7 +75,17 @@ from ironmlp.losses import (
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
+from ironmlp.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference, schedules
@@ -100,6 +110,7 @@ __all__ = [
     "MLP",
     "MSE",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AvgPool2d",
@@ -135,12 +146,15 @@ __all__ = [
     "Metric",
     "Mish",
     "MultiStepLR",
+    "NAdam",
     "OneCycleLR",
     "Optimizer",
     "PoissonNLL",
     "PolynomialLR",
     "ProgressBar",
     "Quantile",
+    "RAdam",
+    "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",

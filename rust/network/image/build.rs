@@ -1,7 +1,8 @@
 //! From the layers before Flatten to ops on images.
 
 use super::memory::ImageMemory;
-use super::op::{Home, ImageBuffer, ImageMask, ImageOp, PoolGradientOp, PoolOp};
+use super::norm::NormTrail;
+use super::op::{Home, ImageBuffer, ImageMask, ImageOp, Meeting, PoolGradientOp, PoolOp};
 use super::program::{Convolution, ImageProgram};
 use super::stages::{Stages, band_rows, in_bands};
 use crate::error::Result;
@@ -24,30 +25,33 @@ enum ImageTrail {
     Activation { activation: Activation, saved: ImageBuffer },
     Dropout { mask: ImageBuffer },
     Pool(PoolOp),
+    BatchNorm(NormTrail),
     Nothing,
 }
 
 /// Makes an [`ImageProgram`]: the forward pass, then, when the rows' way back is known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
-    spec: &'a Spec,
-    task: Task,
+    pub(super) spec: &'a Spec,
+    pub(super) task: Task,
     isa: Isa,
     slab_rows: usize,
     tile_blocks: usize,
     /// The last pool, whose images a Linear layer takes as they are.
     last_pool: Option<usize>,
-    memory: ImageMemory,
+    pub(super) memory: ImageMemory,
     gathered: BufferId,
     input: ImageBuffer,
     output: ImageBuffer,
-    forward: Stages,
-    backward: Stages,
+    pub(super) forward: Stages,
+    pub(super) backward: Stages,
     convolutions: Vec<Convolution>,
     trails: Vec<ImageTrail>,
     scratch_len: usize,
     pub outputs: Vec<Traced>,
     pub grads: Vec<Traced>,
     pub weights: Vec<WeightOp>,
+    pub(super) forward_meetings: Vec<(usize, Meeting)>,
+    pub(super) backward_meetings: Vec<(usize, Meeting)>,
 }
 
 impl<'a> ImageBuilder<'a> {
@@ -63,7 +67,9 @@ impl<'a> ImageBuilder<'a> {
         let linear = spec.weighted().filter(|layer| layer.shape.len() == 2);
         let weights: usize = linear.map(|layer| layer.inputs * layer.outputs).sum();
         let slab_blocks = slab_rows.div_ceil(LANES);
-        let most = if weights * size_of::<T>() <= CACHED_WEIGHTS { 1 } else { TILE_BLOCKS };
+        let cached = weights * size_of::<T>() <= CACHED_WEIGHTS;
+        // Where blocks meet, the images of each stay on the way back too.
+        let most = if cached || spec.tracks_images() { 1 } else { TILE_BLOCKS };
         let tile_blocks = most.min(slab_blocks.max(1));
         let keeps_all = task == Task::Trace;
         let mut memory = ImageMemory { keeps_all, slab_blocks, tile: Buffers::default() };
@@ -92,6 +98,8 @@ impl<'a> ImageBuilder<'a> {
             outputs: Vec::new(),
             grads: Vec::new(),
             weights: Vec::new(),
+            forward_meetings: Vec::new(),
+            backward_meetings: Vec::new(),
         };
         builder.forward_pass::<T>(shapes, batch)?;
         Ok(builder)
@@ -130,6 +138,7 @@ impl<'a> ImageBuilder<'a> {
                     let (pool, size) = (self.pool_above(layer), size_of::<T>());
                     let band = band_rows(shape, size, pool, 0);
                     let index = self.convolutions.len();
+                    let weighted = self.weighted_below(layer);
                     // The way back reads all of it, or of what activations make of it in place.
                     let whole = training || pool.is_none();
                     let output = if whole {
@@ -144,7 +153,7 @@ impl<'a> ImageBuilder<'a> {
                     }
                     self.convolutions.push(Convolution::new::<T>(
                         conv,
-                        (layer, index),
+                        (layer, weighted),
                         at.shape,
                         shape,
                     )?);
@@ -186,11 +195,14 @@ impl<'a> ImageBuilder<'a> {
                     (at, needed) = (output, false);
                     ImageTrail::Dropout { mask: images }
                 }
-                Layer::Flatten
-                | Layer::Linear(_)
-                | Layer::LayerNorm(_)
-                | Layer::BatchNorm(_)
-                | Layer::Sum(_) => break,
+                Layer::BatchNorm(ref norm) => {
+                    let trail = self.normalize::<T>((layer, norm), at, needed, batch);
+                    at = trail.output;
+                    // Without w and b these are xhat.
+                    needed = training && !norm.affine;
+                    ImageTrail::BatchNorm(trail)
+                }
+                Layer::Flatten | Layer::Linear(_) | Layer::LayerNorm(_) | Layer::Sum(_) => break,
             };
             self.trails.push(trail);
             self.outputs.push(Traced::Images(at));
@@ -228,10 +240,12 @@ impl<'a> ImageBuilder<'a> {
             gathered: self.gathered,
             input: self.input,
             forward: self.forward.finish(),
+            forward_meetings: self.forward_meetings,
             output: self.output,
             output_grad,
             flat: (!joins).then(|| (flat, flat_grad.unwrap_or(flat))),
             backward: self.backward.finish(),
+            backward_meetings: self.backward_meetings,
             input_grad,
             convolutions: self.convolutions,
             scratch,
@@ -287,6 +301,11 @@ impl<'a> ImageBuilder<'a> {
                     }
                     (at, flushed) = (target, false);
                 }
+                ImageTrail::BatchNorm(trail) => {
+                    let wanted = wanted_below(layer);
+                    at = self.normalize_back::<T>(trail, at, wanted, batch)?;
+                    flushed = true;
+                }
                 ImageTrail::Convolution { conv, input } => {
                     let Layer::Conv2d(data) = &spec.layers[layer] else { continue };
                     if !flushed {
@@ -296,7 +315,7 @@ impl<'a> ImageBuilder<'a> {
                         let op = ImageOp::WeightGradient { conv, input, grad: at };
                         self.backward.push(op, None);
                         self.weights.push(WeightOp {
-                            index: conv,
+                            index: self.convolutions[conv].index,
                             source: WeightSource::Images,
                             keep_backward: false,
                         });

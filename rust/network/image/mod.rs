@@ -15,10 +15,12 @@
 //! - `op.rs`: the ops, as data; `program.rs`: [`ImageProgram`], the stages that they form.
 //! - `build.rs`: from layers to a program; `memory.rs`: where its images get their memory; `stages.rs`:
 //!   which ops go together, in bands of how many rows.
-//! - `run.rs`: the ops at work on one block.
+//! - `run.rs`: the ops at work on one block; `norm.rs`: those of a normalization over the batch, for which all
+//!   blocks meet.
 
 mod build;
 mod memory;
+mod norm;
 mod op;
 mod program;
 mod run;

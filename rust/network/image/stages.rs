@@ -22,6 +22,11 @@ impl Stages {
         Self { list: Vec::new(), joins, open: false }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     pub(super) fn finish(self) -> Vec<Stage> {
         self.list
     }
@@ -40,6 +45,10 @@ impl Stages {
             ImageOp::ActivationGradient { target, .. } => (target, false, false),
             ImageOp::WeightGradient { grad, .. } => (grad, false, false),
             ImageOp::InputGradient { grad, .. } => (grad, false, true),
+            ImageOp::ChannelSums { input, .. } => (input, true, true),
+            ImageOp::Normalize { output, .. } => (output, true, true),
+            ImageOp::ChannelGradientSums { grad, .. } => (grad, true, true),
+            ImageOp::NormalizeGradient { target, .. } => (target, true, true),
             ImageOp::Dropout { output, .. } => (output, true, true),
             ImageOp::DropoutGradient { target, .. } => (target, true, true),
             ImageOp::ActivatedPool { pool, .. } => (pool.input, false, true),

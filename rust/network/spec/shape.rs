@@ -31,7 +31,11 @@ impl Spec {
     /// Whether X holds images.
     #[must_use]
     pub fn takes_images(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Layer::Conv2d(_) | Layer::Pool(_)))
+        self.layers.iter().any(|layer| match layer {
+            Layer::Conv2d(_) | Layer::Pool(_) => true,
+            Layer::BatchNorm(norm) => norm.images,
+            _ => false,
+        })
     }
 
     /// The channels that images need to have; `None` if any number will do.
@@ -39,6 +43,7 @@ impl Spec {
     pub fn in_channels(&self) -> Option<usize> {
         self.layers.iter().find_map(|layer| match layer {
             Layer::Conv2d(conv) => Some(conv.in_channels),
+            Layer::BatchNorm(norm) if norm.images => Some(norm.features),
             _ => None,
         })
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import layers, losses, optimizers, routes, schedules
+from . import layers, losses, optimizers, options, routes, schedules
 from .network import DTYPES
 
 NETWORKS = {
@@ -10,6 +10,7 @@ NETWORKS = {
     **layers.NETWORKS,
     **losses.NETWORKS,
     **optimizers.NETWORKS,
+    **options.NETWORKS,
     **schedules.NETWORKS,
 }
 
