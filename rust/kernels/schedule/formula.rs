@@ -9,6 +9,7 @@ use crate::simd::Isa;
 
 /// What the rates at 16 counts are made of: formulas are compiled once, and for each instruction set only
 /// the functions in them.
+#[allow(clippy::large_enum_variant, reason = "it lives for one call, on the stack")]
 pub enum Parts {
     /// They are there.
     Rates(Rates),
