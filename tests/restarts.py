@@ -155,7 +155,9 @@ class Case:
         layers: list[im.Layer] = []
         width = 5
         if self.image:
-            layers = [im.Conv2d(2, 3, 3, padding=1), im.ReLU(), im.MaxPool2d(2), im.Flatten()]
+            norm = [im.BatchNorm2d(3)] if self.chance(0.4) else []
+            layers = [im.Conv2d(2, 3, 3, padding=1), *norm, im.ReLU(), im.MaxPool2d(2)]
+            layers.append(im.Flatten())
             width = 3 * 2 * 2
         for _ in range(int(self.rng.integers(0, 3))):
             wide = int(self.rng.integers(1, self.pick([6, 20, 70])))

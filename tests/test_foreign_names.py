@@ -189,6 +189,12 @@ def test_strings_without_a_counterpart(argument: str, given: str) -> None:
     assert "called" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ["quantile", "Pinball loss"])
+def test_what_needs_arguments_has_no_string(given: str) -> None:
+    with pytest.raises(ValueError, match=rf"; '{given}' needs arguments: im.Quantile\(\["):
+        mlp(loss=given)
+
+
 def test_strings_with_a_slip() -> None:
     with pytest.raises(ValueError, match=r"'softplus'; did you mean 'relu'\?$"):
         mlp(activation="rleu")

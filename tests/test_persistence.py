@@ -170,6 +170,7 @@ SPECS: list[Any] = [
     layers.Dropout(0.25),
     layers.LayerNorm(3, 0.1, False, lr_scale=0.5),
     layers.BatchNorm1d(3, 0.1, None, lr_scale=0.5),
+    layers.BatchNorm2d(3, 0.1, None, affine=False),
     layers.Residual([layers.LayerNorm(3), layers.Residual([layers.ReLU()])]),
     layers.Identity(),
     layers.Sigmoid(),

@@ -32,6 +32,7 @@ def test_the_cases_have_everything_in_them() -> None:
         "Dropout",
         "LayerNorm",
         "BatchNorm1d",
+        "BatchNorm2d",
         "Residual",
         "Conv2d",
         "CrossEntropy",

@@ -16,6 +16,7 @@ from ironmlp.layers import (
     GELU,
     AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -97,6 +98,14 @@ FULL: dict[type[Spec], dict[str, Any]] = {
         "trainable": False,
         "lr_scale": 0.5,
     },
+    BatchNorm2d: {
+        "n": 3,
+        "eps": 0.25,
+        "momentum": 0.5,
+        "affine": False,
+        "trainable": False,
+        "lr_scale": 0.5,
+    },
     LayerNorm: {"n": 3, "eps": 0.25, "affine": False, "trainable": False, "lr_scale": 0.5},
     Residual: {"layers": (Linear(2, 3), ReLU(), Linear(3, 2))},
     Identity: {},
@@ -168,9 +177,9 @@ DEFAULTS = [
     (Flatten(), ""),
     (Dropout(), "p=0.5"),
     (LayerNorm(3), "n=3, eps=1e-05, affine=True, trainable=True, lr_scale=1.0"),
-    (
-        BatchNorm1d(3),
-        "n=3, eps=1e-05, momentum=0.1, affine=True, trainable=True, lr_scale=1.0",
+    *(
+        (norm, "n=3, eps=1e-05, momentum=0.1, affine=True, trainable=True, lr_scale=1.0")
+        for norm in (BatchNorm1d(3), BatchNorm2d(3))
     ),
     (Residual([ReLU()]), "layers=(ReLU(),)"),
     (LeakyReLU(), "negative_slope=0.01"),
@@ -343,7 +352,7 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (LayerNorm, {"n": 0}, "n is 0, it must be at least 1"),
     *((LayerNorm, {"n": 2, "eps": eps}, f"eps is {eps}, it must be") for eps in (-1e-9, NAN)),
     (LayerNorm, {"n": 2, "lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
-    (BatchNorm1d, {"n": 0}, "n is 0, it must be at least 1"),
+    *((norm, {"n": 0}, "n is 0, it must be at least 1") for norm in (BatchNorm1d, BatchNorm2d)),
     *((BatchNorm1d, {"n": 2, "eps": eps}, f"eps is {eps}, it must be") for eps in (-1e-9, NAN)),
     *(
         (BatchNorm1d, {"n": 2, "momentum": m}, f"momentum is {m}, it must")

@@ -169,6 +169,8 @@ def image_layers(draw: Draw) -> tuple[list[str], tuple[int, ...], int]:
             layers.append(call("im.Conv2d", f"{channels}, {more}, {kernel}", **options))
             channels = more
             height, width = (side + 2 * padding - kernel + 1 for side in (height, width))
+            if draw.maybe(0.15):
+                layers.append(batch_norm(draw, channels).replace("1d", "2d", 1))
             layers.append(draw.one(ACTIVATIONS))
         else:
             kernel, stride = 2, draw.one([1, 2])

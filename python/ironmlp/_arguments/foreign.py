@@ -272,6 +272,12 @@ STRINGS = {
 }
 
 
+QUANTILES = "im.Quantile([0.05, 0.5, 0.95])"
+MADE = {
+    "loss": dict.fromkeys(("pinball", "pinball_loss", "quantile", "quantile_loss"), QUANTILES),
+}
+
+
 def keyword(word: str, known: Collection[str]) -> str:
     """What to write instead of an argument that a function does not have."""
     ours = ARGUMENTS.get(word, (word,))
@@ -290,15 +296,24 @@ def keyword(word: str, known: Collection[str]) -> str:
     return f"did you mean {like!r}?" if (like := nearest(word, known)) else "it is unknown"
 
 
+def made(argument: str, word: str) -> str | None:
+    """What has no string, since it cannot be made without arguments."""
+    return MADE.get(argument, {}).get(plain(word))
+
+
 def string(argument: str, word: str, known: Collection[str]) -> str | None:
     """The string of `known` that another library spells like this, if there is one."""
-    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    word = plain(word)
     for table in (dict.fromkeys(known), STRINGS.get(argument, {})):
         for spelt, ours in table.items():
-            if plain in (spelt, spelt.replace("_", "")):
+            if word in (spelt, spelt.replace("_", "")):
                 found = ours or spelt
                 return found if found in known else None
     return None
+
+
+def plain(word: str) -> str:
+    return word.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:

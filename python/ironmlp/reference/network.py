@@ -67,6 +67,8 @@ class Network:
         taking = {*WEIGHTED, *SHAPING, *NORMS}
         first = next(layer for _, layer, _ in self.nodes if kind(layer) in taking)
         self.n_in: Any = getattr(weighted[0], "in_channels", None)
+        if kind(first) == "BatchNorm2d":
+            self.n_in = first.n
         self.takes = f"(n, {self.n_in or 'C'}, H, W)"
         if kind(first) in ("Linear", "LayerNorm", "BatchNorm1d"):
             self.n_in = weight_shape(first)[-1]
@@ -146,7 +148,7 @@ class Network:
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
         of a Conv2d, (n,) of a norm; "0.bias" is (out,). "1.0.weight" is in a Residual. After those
-        of a BatchNorm1d come its running values."""
+        of a norm over batches come its running values."""
         running = {
             f"{name}.{key}": w for name, own in self.running.items() for key, w in own.items()
         }

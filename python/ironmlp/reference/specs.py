@@ -16,8 +16,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Flatten": {},
     "Dropout": {"p": 0.5},
     "LayerNorm": {"eps": 1e-5, "affine": True, "trainable": True, "lr_scale": 1.0},
-    "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True}
-    | {"trainable": True, "lr_scale": 1.0},
+    **{
+        name: {"eps": 1e-5, "momentum": 0.1, "affine": True, "trainable": True, "lr_scale": 1.0}
+        for name in ("BatchNorm1d", "BatchNorm2d")
+    },
     "Residual": {},
     **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU", "Mish")},
     "LeakyReLU": {"negative_slope": 0.01},

@@ -2,7 +2,7 @@
 
 use super::memory::ImageMemory;
 use super::norm::NormTrail;
-use super::op::{Home, ImageBuffer, ImageMask, ImageOp, Meeting, PoolGradientOp, PoolOp};
+use super::op::{Home, ImageBuffer, ImageMask, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{Convolution, ImageProgram};
 use super::stages::{Stages, band_rows, in_bands};
 use crate::error::Result;
@@ -31,27 +31,25 @@ enum ImageTrail {
 
 /// Makes an [`ImageProgram`]: the forward pass, then, when the rows' way back is known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
-    pub(super) spec: &'a Spec,
-    pub(super) task: Task,
+    spec: &'a Spec,
+    task: Task,
     isa: Isa,
     slab_rows: usize,
     tile_blocks: usize,
     /// The last pool, whose images a Linear layer takes as they are.
     last_pool: Option<usize>,
-    pub(super) memory: ImageMemory,
+    memory: ImageMemory,
     gathered: BufferId,
     input: ImageBuffer,
     output: ImageBuffer,
-    pub(super) forward: Stages,
-    pub(super) backward: Stages,
+    forward: Stages,
+    backward: Stages,
     convolutions: Vec<Convolution>,
     trails: Vec<ImageTrail>,
     scratch_len: usize,
     pub outputs: Vec<Traced>,
     pub grads: Vec<Traced>,
     pub weights: Vec<WeightOp>,
-    pub(super) forward_meetings: Vec<(usize, Meeting)>,
-    pub(super) backward_meetings: Vec<(usize, Meeting)>,
 }
 
 impl<'a> ImageBuilder<'a> {
@@ -98,8 +96,6 @@ impl<'a> ImageBuilder<'a> {
             outputs: Vec::new(),
             grads: Vec::new(),
             weights: Vec::new(),
-            forward_meetings: Vec::new(),
-            backward_meetings: Vec::new(),
         };
         builder.forward_pass::<T>(shapes, batch)?;
         Ok(builder)
@@ -196,7 +192,14 @@ impl<'a> ImageBuilder<'a> {
                     ImageTrail::Dropout { mask: images }
                 }
                 Layer::BatchNorm(ref norm) => {
-                    let trail = self.normalize::<T>((layer, norm), at, needed, batch);
+                    let trail = NormTrail::forward::<T>(
+                        norm,
+                        (self.tracked_below(layer), self.weighted_below(layer)),
+                        self.task,
+                        (at, needed),
+                        &mut self.forward,
+                        (&mut self.memory, batch),
+                    );
                     at = trail.output;
                     // Without w and b these are xhat.
                     needed = training && !norm.affine;
@@ -233,19 +236,21 @@ impl<'a> ImageBuilder<'a> {
         let input_grad =
             input_grad.map(|images| (images, batch.add::<T>(self.slab_rows, features)));
         let scratch = (self.memory.tile.reserve(self.scratch_len), self.scratch_len);
+        let (forward, forward_meetings) = self.forward.finish();
+        let (backward, backward_meetings) = self.backward.finish();
         let plan = ImageProgram {
             blocks: self.tile_blocks,
             order: self.spec.input.order,
             tile: self.memory.tile,
             gathered: self.gathered,
             input: self.input,
-            forward: self.forward.finish(),
-            forward_meetings: self.forward_meetings,
+            forward,
+            forward_meetings,
             output: self.output,
             output_grad,
             flat: (!joins).then(|| (flat, flat_grad.unwrap_or(flat))),
-            backward: self.backward.finish(),
-            backward_meetings: self.backward_meetings,
+            backward,
+            backward_meetings,
             input_grad,
             convolutions: self.convolutions,
             scratch,
@@ -302,8 +307,12 @@ impl<'a> ImageBuilder<'a> {
                     (at, flushed) = (target, false);
                 }
                 ImageTrail::BatchNorm(trail) => {
-                    let wanted = wanted_below(layer);
-                    at = self.normalize_back::<T>(trail, at, wanted, batch)?;
+                    at = trail.backward::<T>(
+                        self.task,
+                        (at, wanted_below(layer)),
+                        (&mut self.backward, &mut self.weights),
+                        (&mut self.memory, batch),
+                    )?;
                     flushed = true;
                 }
                 ImageTrail::Convolution { conv, input } => {
@@ -335,6 +344,16 @@ impl<'a> ImageBuilder<'a> {
             }
         }
         Some(at)
+    }
+
+    /// How many layers before this one have parameters.
+    fn weighted_below(&self, layer: usize) -> usize {
+        self.spec.weighted().take_while(|weighted| weighted.layer < layer).count()
+    }
+
+    /// The same of those that keep statistics of their batches.
+    fn tracked_below(&self, layer: usize) -> usize {
+        self.spec.tracked().take_while(|tracked| tracked.layer < layer).count()
     }
 
     /// The pool that a convolution's stage ends with.

@@ -1,9 +1,10 @@
 //! Batch normalization of images: its ops, and where the sums of all blocks meet.
 
-use super::build::ImageBuilder;
+use super::memory::ImageMemory;
 use super::op::{ImageBuffer, ImageOp, Meeting};
 use super::program::ImageProgram;
 use super::run::ImageContext;
+use super::stages::Stages;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::normalization::{
     ChannelGradientSums, ChannelNormalize, ChannelNormalizeBackward, ChannelSums, Population,
@@ -25,65 +26,58 @@ pub(super) struct NormTrail {
     pub output: ImageBuffer,
 }
 
-impl ImageBuilder<'_> {
-    /// How many layers before this one have parameters.
-    pub(super) fn weighted_below(&self, layer: usize) -> usize {
-        self.spec.weighted().take_while(|weighted| weighted.layer < layer).count()
-    }
-
-    /// The forward pass from what is at `input`, which something may still need.
-    pub(super) fn normalize<T: Elementary>(
-        &mut self,
-        (layer, norm): (usize, &BatchNorm),
-        input: ImageBuffer,
-        needed: bool,
-        batch: &mut Buffers,
-    ) -> NormTrail {
-        let tracked = self.spec.tracked().take_while(|tracked| tracked.layer < layer).count();
-        let affine = norm.affine.then(|| self.weighted_below(layer));
-        let normalized = self.memory.place::<T>(input, needed, 1, batch);
+impl NormTrail {
+    /// The forward pass from what is at `input`, which something may still need; of the layer that is the
+    /// `tracked`-th with statistics and the `weighted`-th with parameters.
+    pub(super) fn forward<T: Elementary>(
+        norm: &BatchNorm,
+        (tracked, weighted): (usize, usize),
+        task: Task,
+        (input, needed): (ImageBuffer, bool),
+        stages: &mut Stages,
+        (memory, batch): (&mut ImageMemory, &mut Buffers),
+    ) -> Self {
+        let (eps, trainable) = (norm.eps, norm.trainable);
+        let affine = norm.affine.then_some(weighted);
+        let normalized = memory.place::<T>(input, needed, 1, batch);
         // The way back reads xhat.
-        let kept = norm.affine && self.task != Task::Forward;
-        let output = if kept || norm.affine && self.memory.keeps_all {
-            self.memory.images::<T>(input.shape, 1, batch)
-        } else {
-            normalized
+        let output = match norm.affine && task != Task::Forward {
+            true => memory.images::<T>(input.shape, 1, batch),
+            false => normalized,
         };
-        let eps = norm.eps;
-        self.forward.push(ImageOp::ChannelSums { tracked, input, squares: false }, None);
-        self.forward_meetings.push((self.forward.count(), Meeting::Means(tracked)));
-        self.forward.push(ImageOp::ChannelSums { tracked, input, squares: true }, None);
-        self.forward_meetings.push((self.forward.count(), Meeting::Variances(tracked)));
-        let op = ImageOp::Normalize { tracked, affine, eps, input, normalized, output };
-        self.forward.push(op, None);
-        NormTrail { tracked, affine, trainable: norm.trainable, eps, normalized, output }
+        stages.push(ImageOp::ChannelSums { tracked, input, squares: false }, None);
+        stages.meet(Meeting::Means(tracked));
+        stages.push(ImageOp::ChannelSums { tracked, input, squares: true }, None);
+        stages.meet(Meeting::Variances(tracked));
+        stages.push(ImageOp::Normalize { tracked, affine, eps, input, normalized, output }, None);
+        Self { tracked, affine, trainable, eps, normalized, output }
     }
 
-    /// The way back from the gradient at `grad`, if it is wanted below.
-    pub(super) fn normalize_back<T: Elementary>(
-        &mut self,
-        trail: NormTrail,
-        grad: ImageBuffer,
-        wanted: bool,
-        batch: &mut Buffers,
+    /// The way back from the gradient at `grad`, if it is wanted below, and to those of w and b.
+    pub(super) fn backward<T: Elementary>(
+        self,
+        task: Task,
+        (grad, wanted): (ImageBuffer, bool),
+        (stages, weights): (&mut Stages, &mut Vec<WeightOp>),
+        (memory, batch): (&mut ImageMemory, &mut Buffers),
     ) -> Option<ImageBuffer> {
-        let NormTrail { tracked, affine, trainable, eps, normalized, .. } = trail;
-        let weighed = affine.filter(|_| trainable || self.task != Task::Train);
+        let Self { tracked, affine, trainable, eps, normalized, .. } = self;
+        let weighed = affine.filter(|_| trainable || task != Task::Train);
         if weighed.is_some() || wanted {
             let op = ImageOp::ChannelGradientSums { tracked, affine: weighed, normalized, grad };
-            self.backward.push(op, None);
+            stages.push(op, None);
         }
         if let Some(index) = weighed {
             let source = WeightSource::Images;
-            self.weights.push(WeightOp { index, source, keep_backward: false });
+            weights.push(WeightOp { index, source, keep_backward: false });
         }
         if !wanted {
             return None;
         }
-        self.backward_meetings.push((self.backward.count(), Meeting::Gradients(tracked)));
-        let target = self.memory.place::<T>(grad, false, 1, batch);
+        stages.meet(Meeting::Gradients(tracked));
+        let target = memory.place::<T>(grad, false, 1, batch);
         let op = ImageOp::NormalizeGradient { tracked, affine, eps, normalized, grad, target };
-        self.backward.push(op, None);
+        stages.push(op, None);
         Some(target)
     }
 }

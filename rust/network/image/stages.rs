@@ -1,6 +1,6 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::op::{ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
+use super::op::{ImageBuffer, ImageOp, Meeting, PoolGradientOp, PoolOp};
 use super::program::Stage;
 use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
@@ -11,6 +11,7 @@ use crate::simd::LANES;
 /// Stages in the making.
 pub(super) struct Stages {
     list: Vec<Stage>,
+    meetings: Vec<(usize, Meeting)>,
     /// Whether ops may go together; else each has a stage of its own, over all rows at once.
     joins: bool,
     /// Whether the next op may join the last stage.
@@ -19,16 +20,18 @@ pub(super) struct Stages {
 
 impl Stages {
     pub(super) fn new(joins: bool) -> Self {
-        Self { list: Vec::new(), joins, open: false }
+        Self { list: Vec::new(), meetings: Vec::new(), joins, open: false }
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.list.len()
+    /// The stages, and what meets before which of them.
+    pub(super) fn finish(self) -> (Vec<Stage>, Vec<(usize, Meeting)>) {
+        (self.list, self.meetings)
     }
 
-    pub(super) fn finish(self) -> Vec<Stage> {
-        self.list
+    /// The sums of all blocks meet here.
+    pub(super) fn meet(&mut self, meeting: Meeting) {
+        self.meetings.push((self.list.len(), meeting));
+        self.open = false;
     }
 
     /// One more op, in a stage with the one before or in its own; that then has bands of so many

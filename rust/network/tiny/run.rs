@@ -88,10 +88,11 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut last = StepLoss::NONE;
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
+            let then = self.then_update(state, &last, rules);
             if last.is_finite() {
                 each(state, last);
             }
-            self.then_update(state, &last, rules)
+            then
         };
         self.isa.run(Steps { rows, update, fresh: true, then: &mut then, times });
         Ok(last)
