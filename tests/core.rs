@@ -18,6 +18,7 @@ mod normalization;
 mod optimizer;
 mod own_loss;
 mod pooling;
+mod prelu;
 mod random;
 mod reduce;
 mod runtime;

@@ -392,6 +392,8 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[16, 5, 1], Activation::Relu, &Loss::Huber { delta: 0.3 }, few),
         (&[3, 7, 6], Activation::Silu, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Mish, &Loss::LogCosh, few),
+        (&[5, 12, 2], Activation::Selu, &Loss::Mse, few),
+        (&[6, 10, 3], Activation::Hardswish, &Loss::Mae, few),
         (&[4, 16, 3], Activation::Relu, &softmax(&[0.5, 0.0, 2.0], 0.0), few),
         (&[3, 5, 16], Activation::Tanh, &softmax(&[], 0.0), few),
         (&[6, 3, 5], Activation::Sigmoid, &softmax(&[], 0.1), few),

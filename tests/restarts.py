@@ -121,7 +121,7 @@ class Case:
         layers: list[im.Layer] = []
         width = 5
         if self.image:
-            layers = [im.Conv2d(2, 3, 3, padding=1), im.ReLU(), im.MaxPool2d(2), im.Flatten()]
+            layers = [im.Conv2d(2, 3, 3, padding=1), im.PReLU(3), im.MaxPool2d(2), im.Flatten()]
             width = 3 * 2 * 2
         for _ in range(int(self.rng.integers(0, 3))):
             wide = int(self.rng.integers(1, self.pick([6, 20, 70])))
@@ -129,7 +129,9 @@ class Case:
             width = wide
             if self.chance(0.3):
                 layers.append(im.LayerNorm(width))
-            layers.append(self.pick([im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]))
+            activations = [im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]
+            activations += [im.SELU(), im.Hardswish(), im.PReLU(), im.PReLU(width)]
+            layers.append(self.pick(activations))
             if self.chance(0.3):
                 layers.append(im.Dropout(0.3))
             if self.chance(0.2):

@@ -14,16 +14,19 @@ from ironmlp._arguments.spec import Spec
 from ironmlp.layers import (
     ELU,
     GELU,
+    SELU,
     AvgPool2d,
     Conv2d,
     Dropout,
     Flatten,
+    Hardswish,
     Identity,
     LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
     Mish,
+    PReLU,
     ReLU,
     Residual,
     Sigmoid,
@@ -84,6 +87,9 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     GELU: {"approximate": "tanh"},
     SiLU: {},
     Mish: {},
+    SELU: {},
+    PReLU: {"num_parameters": 3, "init": 0.75, "trainable": False, "lr_scale": 0.5},
+    Hardswish: {},
     Softplus: {"beta": 2.0, "threshold": 10.0},
     BinaryCrossEntropy: {"from_logits": True, "pos_weight": (1.0, 2.0), "reduction": "sum"},
     CrossEntropy: {
@@ -120,6 +126,7 @@ DEFAULTS = [
     (Residual([ReLU()]), "layers=(ReLU(),)"),
     (LeakyReLU(), "negative_slope=0.01"),
     (ELU(), "alpha=1.0"),
+    (PReLU(), "num_parameters=1, init=0.25, trainable=True, lr_scale=1.0"),
     (GELU(), "approximate='none'"),
     (Softplus(), "beta=1.0, threshold=20.0"),
     (BinaryCrossEntropy(), "from_logits=True, pos_weight=None, reduction='mean'"),
@@ -188,6 +195,7 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
         "in_features": 7,
         "out_features": 7,
         "n": 7,
+        "num_parameters": 7,
         "layers": (ReLU(),),
         "affine": True,
         "in_channels": 6,
@@ -211,8 +219,8 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
     value = made(**FULL[made])
     for name in made.__slots__:
         arguments = {**FULL[made], name: changes.get(name, 0.125)}
-        if name == "eps":
-            arguments["eps"] = 0.5
+        if name == "eps" or (made is PReLU and name == "init"):
+            arguments[name] = 0.5
         if name == "from_logits":
             arguments |= {"from_logits": False, "pos_weight": None}
         assert made(**arguments) != value
@@ -274,6 +282,9 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (LayerNorm, {"n": 2, "lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
     (Residual, {"layers": ()}, "layers has 0 layers, a Residual needs at least one"),
     (LeakyReLU, {"negative_slope": -0.1}, "negative_slope is -0.1"),
+    (PReLU, {"num_parameters": 0}, "num_parameters is 0, it must be at least 1"),
+    *((PReLU, {"init": x}, f"init is {x}, it must be finite") for x in (NAN, -INF)),
+    (PReLU, {"lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
     (ELU, {"alpha": INF}, "alpha is inf, it must be finite"),
     (GELU, {"approximate": "sigmoid"}, "it must be one of 'none', 'tanh'"),
     (Softplus, {"beta": 0.0}, "beta is 0.0, it must be finite and above 0"),

@@ -40,7 +40,7 @@ mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
 pub use memory::{Layout, State, Workspace};
-pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Weighted};
+pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Shape, Sum, Weighted};
 pub use op::Task;
 pub use plan::Plan;
 pub use spec::{Input, Reduction, Spec, initial_parameters};

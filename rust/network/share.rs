@@ -201,6 +201,7 @@ impl Segments {
             // Rows have to be whole.
             RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(open),
             RowOp::Activation { .. }
+            | RowOp::Prelu { .. }
             | RowOp::Add { .. }
             | RowOp::ActivationGradient { .. }
             | RowOp::DropoutGradient { .. } => {}

@@ -14,6 +14,7 @@ from ironmlp.layers import (
     Layer,
     LayerNorm,
     Linear,
+    PReLU,
     Residual,
     Sigmoid,
 )
@@ -87,6 +88,11 @@ def check_widths(layers: Iterable[Layer], width: int | None, prefix: str = "") -
                     f"gets {width}"
                 )
             width = layer.out_features if isinstance(layer, Linear) else takes
+        elif isinstance(layer, PReLU) and width is not None:
+            if layer.num_parameters not in (1, width):
+                raise ValueError(
+                    f"layer {name}: PReLU takes {layer.num_parameters} features, gets {width}"
+                )
         elif isinstance(layer, Conv2d | Flatten):
             width = None
     return width
@@ -114,6 +120,8 @@ def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
             bias = layer.bias
         elif isinstance(layer, LayerNorm) and layer.affine:
             weight = (layer.n,)
+        elif isinstance(layer, PReLU):
+            weight, bias = (layer.num_parameters,), False
         else:
             continue
         shapes[f"{name}.weight"] = weight

@@ -51,8 +51,8 @@ pub struct Layout {
     pub(in crate::network) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
-    /// Elements of the convolutions' part, which comes first.
-    convolutions_len: usize,
+    /// Elements of the part of the layers of images, which comes first.
+    images_len: usize,
     /// Elements of the buffer of weights for the input gradients.
     backward_len: usize,
 }
@@ -71,11 +71,10 @@ impl Layout {
             memory::check(parameters.saturating_mul(size_of::<T>() as u64))?;
             return Err(too_large());
         }
-        let (mut len, mut backward_len, mut convolutions_len) = (0usize, 0usize, 0usize);
+        let (mut len, mut backward_len, mut images_len) = (0usize, 0usize, 0usize);
         let mut layers = Vec::new();
         let names = spec.names();
         for Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } in spec.weighted() {
-            let is_convolution = shape.len() == 4;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
@@ -104,14 +103,14 @@ impl Layout {
             });
             len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
             backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
-            if is_convolution {
-                convolutions_len = len;
+            if layer < spec.image_layers() {
+                images_len = len;
             }
         }
         // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
         let fingerprint = spec.fingerprint();
-        Ok(Self { layers, fingerprint, len, convolutions_len, backward_len })
+        Ok(Self { layers, fingerprint, len, images_len, backward_len })
     }
 
     /// How many layers have parameters.
@@ -128,12 +127,12 @@ impl Layout {
         Arena::zeroed(self.len)
     }
 
-    /// A zeroed buffer for the gradients of the convolutions alone.
+    /// A zeroed buffer for the gradients of the layers of images alone.
     ///
     /// # Errors
     /// `Error::Memory` if there is no room.
-    pub fn convolutions_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
-        Arena::zeroed(self.convolutions_len)
+    pub fn images_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.images_len)
     }
 
     /// A zeroed buffer for the weights as the input gradients read them.

@@ -45,7 +45,7 @@ pub struct Workspace<T: Elementary> {
     weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     gradients: Vec<Arena<T>>,
-    /// The convolutions' gradients of each block of 16 rows of a slab.
+    /// The gradients of the layers of images of each block of 16 rows of a slab.
     image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
     /// How training steps here go best.
@@ -144,7 +144,7 @@ impl<T: Elementary> Workspace<T> {
         isa.run(Accumulate { sum, term });
     }
 
-    /// What the first `blocks` blocks of 16 rows of a slab leave of the convolutions' gradients.
+    /// What the first `blocks` blocks of 16 rows of a slab leave of the gradients of layers of images.
     pub(in crate::network) fn image_gradients(&self, blocks: usize) -> &[Arena<T>] {
         &self.image_gradients[..blocks]
     }
@@ -154,8 +154,8 @@ impl<T: Elementary> Workspace<T> {
         &self.image_gradients[block]
     }
 
-    /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'
-    /// gradients of `blocks` blocks of rows.
+    /// Makes sure of memory for the images of `tiles` tiles at a time, and for the
+    /// gradients that `blocks` blocks of rows leave.
     pub(in crate::network) fn reserve_images(
         &mut self,
         buffers: &Buffers,
@@ -169,7 +169,7 @@ impl<T: Elementary> Workspace<T> {
         }
         while self.image_gradients.len() < blocks {
             memory::reserve(&mut self.image_gradients, 1)?;
-            self.image_gradients.push(layout.convolutions_buffer()?);
+            self.image_gradients.push(layout.images_buffer()?);
         }
         Ok(())
     }

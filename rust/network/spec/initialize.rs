@@ -50,6 +50,7 @@ fn tensor<T: Elementary>(
             }
             Init::HeNormal if !bias => normal(isa, words, (2.0 / inputs).sqrt(), target),
             Init::Ones if !bias => target.fill(T::ONE),
+            Init::Constant(value) => target.fill(T::from_f64(value)),
             Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Ones => {}
         }
         Ok(())

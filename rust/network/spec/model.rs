@@ -101,10 +101,14 @@ impl Spec {
         hasher.finish()
     }
 
-    /// Columns of the output.
+    /// Columns of the output: those of the last Linear layer, which what comes after it keeps.
     #[must_use]
     pub fn out_features(&self) -> usize {
-        self.weighted().last().map_or(0, |last| last.outputs)
+        let of = |layer: &Layer| match layer {
+            Layer::Linear(linear) => Some(linear.out_features),
+            _ => None,
+        };
+        self.layers.iter().rev().find_map(of).unwrap_or(0)
     }
 
     /// Parameters, weights and biases.

@@ -34,6 +34,13 @@ impl Spec {
         self.layers.iter().any(|layer| matches!(layer, Layer::Conv2d(_) | Layer::Pool(_)))
     }
 
+    /// How many layers work on images, Flatten not counted.
+    #[must_use]
+    pub fn image_layers(&self) -> usize {
+        let flatten = self.layers.iter().position(|layer| matches!(layer, Layer::Flatten));
+        if self.takes_images() { flatten.unwrap_or(self.layers.len()) } else { 0 }
+    }
+
     /// The channels that images need to have; `None` if any number will do.
     #[must_use]
     pub fn in_channels(&self) -> Option<usize> {
