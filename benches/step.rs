@@ -10,7 +10,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Options, Sgd};
 use ironmlp::network::{
     Batch, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, Targets, Task,
 };
@@ -80,7 +80,7 @@ fn spec(network: &Network) -> Spec {
         Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false })
     };
     let loss = Some((loss, Reduction::Mean));
-    Spec { layers, loss, optimizer, input: Input::default() }
+    Spec { layers, loss, optimizer, options: Options::default(), input: Input::default() }
 }
 
 fn bench<T: Elementary>(isa: Isa, network: &Network, peak: f64) {

@@ -13,6 +13,7 @@ import numpy as np
 
 import tolerances
 from ironmlp import reference
+from ironmlp.reference.normalization import NORMS
 
 Array = np.ndarray[Any, Any]
 
@@ -27,6 +28,29 @@ def change(f: Any, x: Array, error: Array) -> Array:
 def window(layer: Any) -> int:
     """The pixels of a pool's window; 1 for Flatten."""
     return int(np.prod(getattr(layer, "kernel_size", 1)))
+
+
+def poisson_terms(x: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    """The sizes of the terms of value and gradient."""
+    rate = np.exp(x) if loss.log_input else x + loss.eps
+    logs = 1.0 + abs(np.log(rate)) + loss.full * abs(np.log(np.maximum(t, 1.0)))
+    return rate + t * logs, rate + t if loss.log_input else abs(grad)
+
+
+def gaussian_terms(y: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    log_variance, by_mean = y[:, t.shape[1] :], abs(grad[:, : t.shape[1]])
+    squares = abs(2.0 * value - log_variance)
+    return abs(log_variance) + squares, np.hstack([by_mean, 1.0 + squares])
+
+
+def focal_terms(x: Array, t: Array, loss: Any, value: Array, grad: Array) -> Any:
+    """The gradient's at a soft target are those at 0 and 1 and that of the power."""
+    p = reference.activations.sigmoid(x)
+    terms = (1.0 - t) * p + t * (1.0 - p)
+    return abs(value), abs(grad) + 2.0 * terms ** (loss.gamma + 1.0)
+
+
+TERMS = {"PoissonNLL": poisson_terms, "GaussianNLL": gaussian_terms, "Focal": focal_terms}
 
 
 class Bounds:
@@ -72,7 +96,7 @@ class Bounds:
         name, layer, _ = self.model.nodes[k]
         if reference.specs.kind(layer) == "Residual":
             return error
-        if reference.specs.kind(layer) == "LayerNorm":
+        if reference.specs.kind(layer) in NORMS:
             by_xhat: Array = abs(self.scale(k, x)) * self.normalized(k, x, error)[1]
             return by_xhat + self.eps * np.maximum(abs(y), abs(y - self.shift(k, x)))
         if reference.specs.kind(layer) in reference.layers.WEIGHTED:
@@ -100,7 +124,7 @@ class Bounds:
         loss, kind = self.model.loss, reference.specs.kind(self.model.loss)
         times = tolerances.SOFTMAX_EPS if kind == "CrossEntropy" else tolerances.BINARY_EPS
         # What a row's loss and gradient are multiplied by, (n, 1).
-        _, grad, divisors = reference.losses.LOSSES[kind](y, targets, loss)
+        values, grad, divisors = reference.losses.LOSSES[kind](y, targets, loss)
         scale = np.ones(len(y)) if weight is None else weight
         if loss.reduction == "mean":
             scale = scale / np.sum(scale * divisors)
@@ -117,6 +141,9 @@ class Bounds:
                 reference.losses.LOSSES[kind](y, 0 * targets + t, loss)[1] for t in (1.0, 0.0)
             )
             size = targets * abs(one) + (1.0 - targets) * abs(zero)
+        elif kind in TERMS:  # relative to the sizes of the terms
+            of_value, size = TERMS[kind](y, targets, loss, values, grad)
+            value = float(np.sum(scale * of_value))
         by_outputs = sum(
             change(at, y, error * (np.arange(y.shape[1]) == column)) for column in range(y.shape[1])
         )
@@ -132,9 +159,10 @@ class Bounds:
         name, layer, _ = self.model.nodes[k]
         W = self.model.parameters[f"{name}.weight"]
         own = self.sum_of(dy.size // dy.shape[1])  # a term for each row and place
-        if reference.specs.kind(layer) == "LayerNorm":
+        if reference.specs.kind(layer) in NORMS:
             xhat, xhat_error = self.normalized(k, x, error)
-            weight = (dy_error * abs(xhat) + abs(dy) * (xhat_error + own * abs(xhat))).sum(axis=0)
+            weight = dy_error * abs(xhat) + abs(dy) * (xhat_error + own * abs(xhat))
+            weight = weight.sum(axis=(0, *range(2, dy.ndim)))
         elif reference.specs.kind(layer) == "PReLU":
             own = self.sum_of(dy.size // len(W))
             terms = -(dy_error * abs(x) + abs(dy) * (error + own * abs(x)))
@@ -153,7 +181,7 @@ class Bounds:
     def backward(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
         """The error of dloss/dx, by those of layer k's input x and of dy."""
         name, layer, _ = self.model.nodes[k]
-        if reference.specs.kind(layer) == "LayerNorm":
+        if reference.specs.kind(layer) in NORMS:
             return self.denormalized(k, x, error, dy, dy_error)
         if reference.specs.kind(layer) in reference.layers.WEIGHTED:
             product = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
@@ -177,30 +205,43 @@ class Bounds:
         own = tolerances.DERIVATIVE_EPS * self.eps
         return dy_error * abs(slope(x)) + abs(dy) * (change(slope, x, error) + own)
 
+    def norm(self, k: int, x: Array) -> tuple[Array, Array, tuple[int, ...] | None]:
+        """xhat of norm k, what it was divided by, and the axes of its means, if x has any."""
+        name, layer, _ = self.model.nodes[k]
+        past = self.model._past(name, self.training)
+        over = reference.normalization.axes(layer, x) if past is None else None
+        return *reference.normalization.normalized(x, layer, past), over
+
     def normalized(self, k: int, x: Array, error: Array) -> tuple[Array, Array]:
-        """xhat of LayerNorm k and its error: x's, that of the mean, and that of the variance, to
-        which each unit adds as much as it differs from the mean; and the own roundings."""
-        xhat, deviation = reference.layers.normalized(x, self.model.nodes[k][1])
-        relative = error / deviation
-        mean, spread = (
-            (relative * factor).mean(axis=1, keepdims=True) for factor in (1.0, abs(xhat))
-        )
-        own = self.eps * (3.0 * abs(xhat) + abs(x).max(axis=1, keepdims=True) / deviation)
-        return xhat, relative + mean + abs(xhat) * spread + own
+        """xhat of norm k and its error: x's, that of the mean, and that of the variance, to
+        which each element adds as much as it differs from the mean; and the own roundings."""
+        xhat, deviation, over = self.norm(k, x)
+        relative, largest = error / deviation, abs(x)
+        if over is not None:
+            mean, spread = (
+                (relative * factor).mean(axis=over, keepdims=True) for factor in (1.0, abs(xhat))
+            )
+            relative = relative + mean + abs(xhat) * spread
+            largest = largest.max(axis=over, keepdims=True)
+        own = self.eps * (3.0 * abs(xhat) + largest / deviation)
+        return xhat, relative + own
 
     def denormalized(self, k: int, x: Array, error: Array, dy: Array, dy_error: Array) -> Array:
-        """The error of dloss/dx of LayerNorm k: of the way back, which is linear in dy, that of dy;
+        """The error of dloss/dx of norm k: of the way back, which is linear in dy, that of dy;
         then those of xhat and of the deviation that it is made with; and the own roundings."""
-        xhat, deviation = reference.layers.normalized(x, self.model.nodes[k][1])
+        xhat, deviation, over = self.norm(k, x)
         xhat_error, size = self.normalized(k, x, error)[1], abs(xhat)
         g, g_error = dy * self.scale(k, x), dy_error * abs(self.scale(k, x))
         g_error = g_error + self.eps * abs(g)
+        if over is None:  # a constant factor
+            constant: Array = (g_error + 3.0 * self.eps * abs(g)) / deviation
+            return constant
 
         def mean(values: Array) -> Array:
-            found: Array = values.mean(axis=1, keepdims=True)
+            found: Array = values.mean(axis=over, keepdims=True)
             return found
 
-        exact = abs(reference.layers.normalized_backward(xhat, deviation, g))
+        exact = abs(reference.normalization.normalized_backward(xhat, deviation, g, over))
         linear = g_error + mean(g_error) + size * mean(g_error * size)
         by_xhat = xhat_error * abs(mean(g * xhat)) + size * mean(abs(g) * xhat_error)
         terms = abs(g) + mean(abs(g)) + size * mean(abs(g) * size)
@@ -209,14 +250,14 @@ class Bounds:
         return found
 
     def scale(self, k: int, x: Array) -> Array:
-        """The weight of LayerNorm k, or ones."""
-        name = f"{self.model.nodes[k][0]}.weight"
-        return self.model.parameters.get(name, np.ones(x.shape[1]))
+        """The weight of norm k, or ones."""
+        weight = self.model.parameters.get(f"{self.model.nodes[k][0]}.weight", np.ones(x.shape[1]))
+        return reference.layers.by_channel(weight, x.ndim)
 
     def shift(self, k: int, x: Array) -> Array:
-        """The bias of LayerNorm k, or zeros."""
-        name = f"{self.model.nodes[k][0]}.bias"
-        return self.model.parameters.get(name, np.zeros(x.shape[1]))
+        """The bias of norm k, or zeros."""
+        bias = self.model.parameters.get(f"{self.model.nodes[k][0]}.bias", np.zeros(x.shape[1]))
+        return reference.layers.by_channel(bias, x.ndim)
 
     def mask(self, k: int, x: Array) -> Array:
         """What dropout layer k multiplies by."""

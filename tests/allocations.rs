@@ -16,7 +16,7 @@ use ironmlp::kernels::gather::{Matrix, RowOrder, Source, to_i64, to_vec};
 use ironmlp::kernels::gemm::matmul;
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Adam, Optimizer};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Options};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, Targets, Task,
@@ -136,6 +136,7 @@ fn spec(layers: Vec<Layer>, outputs: usize) -> Spec {
             Reduction::Mean,
         )),
         optimizer: Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }),
+        options: Options::default(),
         input: Input::default(),
     }
 }

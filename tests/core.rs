@@ -5,6 +5,8 @@
 
 mod activation;
 mod allocations;
+mod batch_norm;
+mod batch_normalization;
 mod convolution;
 mod elementary;
 mod elementwise;
@@ -22,6 +24,7 @@ mod prelu;
 mod random;
 mod reduce;
 mod runtime;
+mod schedule;
 mod simd;
 mod stages;
 mod standard;

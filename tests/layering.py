@@ -34,7 +34,7 @@ SIDEWAYS = {("runtime", "simd::environment"), ("runtime", "simd::Real")}
 # The floors of python/ironmlp, from the ground up: files, or folders when they end in "/".
 PYTHON_FLOORS = {
     "arguments": ("_environment.py", "_html.py", "_arguments/"),
-    "specs": ("layers/", "losses/", "optimizers/"),
+    "specs": ("layers/", "losses/", "optimizers/", "schedules.py"),
     "data": (
         *("_configuration.py", "_labels/", "functional.py", "datasets.py", "_datasets/"),
         *("metrics.py", "_metrics/"),

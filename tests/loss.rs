@@ -20,7 +20,7 @@ fn all_losses(outputs: usize) -> Vec<Loss> {
     let softmax = |class_weight: Vec<f64>, label_smoothing, ignore_index| {
         Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, ignore_index }
     };
-    let all = vec![
+    let mut all = vec![
         Loss::SigmoidCrossEntropy { pos_weight: vec![] },
         Loss::SigmoidCrossEntropy { pos_weight: vec![2.5] },
         Loss::SigmoidCrossEntropy { pos_weight: columns.clone() },
@@ -35,7 +35,18 @@ fn all_losses(outputs: usize) -> Vec<Loss> {
         Loss::Huber { delta: 1.0 },
         Loss::Huber { delta: 0.25 },
         Loss::LogCosh,
+        Loss::Quantile { quantiles: (0..outputs).map(|c| column(c) / 2.0).collect() },
+        Loss::PoissonOfLogRate { full: 0.0 },
+        Loss::PoissonOfLogRate { full: 1.0 },
+        Loss::PoissonOfRate { full: 0.0, eps: 1e-8 },
+        Loss::PoissonOfRate { full: 1.0, eps: 0.25 },
+        Loss::Focal { gamma: 2.0, positive: 1.0, negative: 1.0 },
+        Loss::Focal { gamma: 0.0, positive: 0.25, negative: 0.75 },
+        Loss::Focal { gamma: 3.5, positive: 0.25, negative: 0.75 },
     ];
+    if outputs.is_multiple_of(2) {
+        all.push(Loss::GaussianNll);
+    }
     for loss in &all {
         match loss {
             Loss::SigmoidCrossEntropy { .. }
@@ -44,7 +55,12 @@ fn all_losses(outputs: usize) -> Vec<Loss> {
             | Loss::Mse
             | Loss::Mae
             | Loss::Huber { .. }
-            | Loss::LogCosh => {}
+            | Loss::LogCosh
+            | Loss::Quantile { .. }
+            | Loss::PoissonOfLogRate { .. }
+            | Loss::PoissonOfRate { .. }
+            | Loss::Focal { .. }
+            | Loss::GaussianNll => {}
         }
     }
     all
@@ -72,6 +88,18 @@ const LOGITS: [f64; 13] =
     [0.0, -0.0, 1e30, -1e30, 40.0, -40.0, 100.0, -100.0, 1e-30, -1e-30, 17.0, -800.0, 3e4];
 const PROBABILITIES: [f64; 9] = [0.0, 1.0, 1e-38, 1e-13, 1e-12, 0.5, 0.999_999, 1e-3, 1e-7];
 
+const RATES: [f64; 9] = [0.0, 1e-38, 1e-9, 1e-3, 0.5, 1.0, 17.0, 3e4, 1e30];
+const COUNTS: [f64; 8] = [0.0, 1.0, 2.0, 5.0, 17.0, 100.0, 3e4, 1e6];
+
+/// Whether targets lie from 0 to 1.
+fn is_of_unit_interval(loss: &Loss) -> bool {
+    is_softmax(loss)
+        || matches!(
+            loss,
+            Loss::SigmoidCrossEntropy { .. } | Loss::BinaryCrossEntropy | Loss::Focal { .. }
+        )
+}
+
 fn is_softmax(loss: &Loss) -> bool {
     matches!(loss, Loss::SoftmaxCrossEntropy { .. })
 }
@@ -87,6 +115,8 @@ impl<T: Elementary> Batch<T> {
             T::from_f64(match (loss, kind) {
                 (Loss::BinaryCrossEntropy, Kind::Usual) => 0.05 + 0.9 * uniform(8, r, c),
                 (Loss::BinaryCrossEntropy, Kind::Extreme) => pick(&PROBABILITIES, r, c),
+                (Loss::PoissonOfRate { .. }, Kind::Usual) => 0.05 + 4.0 * uniform(8, r, c),
+                (Loss::PoissonOfRate { .. }, Kind::Extreme) => pick(&RATES, r, c),
                 (_, Kind::Usual) => 4.0 * noise::<f64>(8, r, c),
                 (_, Kind::Extreme) => pick(&LOGITS, r, c),
             })
@@ -100,13 +130,19 @@ impl<T: Elementary> Batch<T> {
                 if ignored { IGNORED } else { (uniform(9, r, 0) * cols as f64) as i32 }
             })
             .collect();
-        let values = Matrix::new(rows, cols, |r, c| {
-            let regression =
-                matches!(loss, Loss::Mse | Loss::Mae | Loss::Huber { .. } | Loss::LogCosh);
-            T::from_f64(match (regression, hard) {
-                (true, _) => 3.0 * noise::<f64>(10, r, c),
-                (false, true) => f64::from(u8::from(uniform(10, r, c) < 0.5)),
-                (false, false) => uniform(10, r, c),
+        let values = Matrix::new(rows, loss.targets(cols), |r, c| {
+            T::from_f64(match (loss, hard) {
+                (Loss::PoissonOfLogRate { .. } | Loss::PoissonOfRate { .. }, true) => {
+                    pick(&COUNTS, r, c)
+                }
+                (Loss::PoissonOfLogRate { .. } | Loss::PoissonOfRate { .. }, false) => {
+                    6.0 * uniform(10, r, c)
+                }
+                (loss, true) if is_of_unit_interval(loss) => {
+                    f64::from(u8::from(uniform(10, r, c) < 0.5))
+                }
+                (loss, false) if is_of_unit_interval(loss) => uniform(10, r, c),
+                _ => 3.0 * noise::<f64>(10, r, c),
             })
         });
         let weights = (0..if weighted { rows } else { 0 })
@@ -196,7 +232,7 @@ impl<T: Elementary> Batch<T> {
         match self.classes.get(row) {
             Some(class) => Target::Class(*class),
             None => Target::Values(
-                (0..self.outputs.cols).map(|c| self.values.at(row, c).to_f64()).collect(),
+                (0..self.values.cols).map(|c| self.values.at(row, c).to_f64()).collect(),
             ),
         }
     }
@@ -211,6 +247,10 @@ impl<T: Elementary> Batch<T> {
         match &self.loss {
             Loss::SigmoidCrossEntropy { pos_weight } => {
                 Loss::SigmoidCrossEntropy { pos_weight: round(pos_weight) }
+            }
+            Loss::Quantile { quantiles } => Loss::Quantile { quantiles: round(quantiles) },
+            Loss::PoissonOfRate { full, eps } => {
+                Loss::PoissonOfRate { full: *full, eps: T::from_f64(*eps).to_f64() }
             }
             other => other.clone(),
         }
@@ -322,12 +362,13 @@ proptest! {
     fn any_size(
         rows in 1usize..50,
         cols in 1usize..70,
-        member in 0usize..13,
+        member in 0usize..64,
         extreme: bool,
         hard: bool,
         weighted: bool,
     ) {
-        let loss = &all_losses(cols)[member];
+        let all = all_losses(cols);
+        let loss = &all[member % all.len()];
         let kind = if extreme { Kind::Extreme } else { Kind::Usual };
         check::<f32>(loss, (rows, cols), kind, hard, weighted);
         check::<f64>(loss, (rows, cols), kind, hard, weighted);
@@ -410,7 +451,7 @@ fn gradients_equal_central_differences() {
             }
         }
     }
-    assert_eq!(count, (9 + 14) * 8);
+    assert_eq!(count, (17 + 23) * 8);
 }
 
 #[test]
@@ -537,11 +578,14 @@ fn log_cosh_does_not_cancel() {
 /// Squares of f32 overflow to infinity; nothing is NaN.
 #[test]
 fn huge_differences_overflow_to_infinity() {
-    for loss in [Loss::Mse, Loss::Mae, Loss::Huber { delta: 2.0 }, Loss::LogCosh] {
+    let quantiles = vec![0.25, 0.5, 0.75];
+    let quantile = Loss::Quantile { quantiles };
+    for loss in [Loss::Mse, Loss::Mae, Loss::Huber { delta: 2.0 }, Loss::LogCosh, quantile] {
         for isa in Isa::all() {
             let mut batch = Batch::<f32>::new(&loss, 2, 3, Kind::Usual, true, false);
+            let wanted = batch.values.cols;
             batch.outputs = Matrix::new(2, 3, |_, c| [3e38, -3e38, 0.0][c]);
-            batch.values = Matrix::new(2, 3, |_, c| [-3e38, 3e38, 0.0][c]);
+            batch.values = Matrix::new(2, wanted, |_, c| [-3e38, 3e38, 0.0][c]);
             let (row_loss, grad) = batch.whole(isa, 6.0);
             assert!(row_loss.iter().all(|loss| *loss == f64::INFINITY));
             for col in 0..3 {

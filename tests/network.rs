@@ -11,7 +11,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
@@ -43,6 +43,7 @@ fn relu_network(widths: &[usize], momentum: f64) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     }
 }
@@ -283,12 +284,13 @@ fn trained<T: Elementary>(
     let mut state = State::<T>::new(spec, 0.05, 7, isa).unwrap();
     let mut workspace = plan.workspace(batch.rows).unwrap();
     let mut losses = Vec::new();
-    let mut each = |loss: StepLoss| losses.push(loss.reduced.to_bits());
+    let mut each = |_: &mut State<T>, loss: StepLoss| losses.push(loss.reduced.to_bits());
     if one_call {
         plan.train_again(1, &mut state, &mut workspace, batch, 3, &mut each).unwrap();
     } else {
         for _ in 0..3 {
-            each(plan.train(1, &mut state, &mut workspace, batch).unwrap());
+            let loss = plan.train(1, &mut state, &mut workspace, batch).unwrap();
+            each(&mut state, loss);
         }
     }
     assert_eq!(state.clock.steps, 3);
@@ -316,7 +318,7 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     spec.check().unwrap();
     let (inputs, outputs) = (spec.in_features(), spec.out_features());
     let x = noise::<T>(1, ROWS * inputs);
-    let y: Vec<T> = (0..ROWS * outputs).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
+    let y: Vec<T> = (0..ROWS * spec.targets()).map(|i| T::from_f64((i % 3) as f64 / 2.0)).collect();
     let classes: Vec<i32> =
         (0..ROWS).map(|i| if i % 11 == 5 { -1 } else { (i % outputs) as i32 }).collect();
     let weights = RowWeights::new((0..ROWS).map(|i| (i % 4) as f64).collect());
@@ -381,6 +383,9 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         ignore_index: None,
     };
     let logistic = Loss::SigmoidCrossEntropy { pos_weight: vec![1.5] };
+    let quantiles = |quantiles: &[f64]| Loss::Quantile { quantiles: quantiles.to_vec() };
+    let poisson = Loss::PoissonOfLogRate { full: 1.0 };
+    let focal = Loss::Focal { gamma: 1.5, positive: 0.3, negative: 0.7 };
     // More than 256 rows meet in the tree of sums, whatever the loss: two networks show it. Plain Rust
     // takes most of the time.
     let (few, blocks) = (&[1, 3, 4, 5, 8, 16, 17, 31][..], &[64, 256, 259, 600][..]);
@@ -394,6 +399,12 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[4, 9, 3], Activation::Mish, &Loss::LogCosh, few),
         (&[5, 12, 2], Activation::Selu, &Loss::Mse, few),
         (&[6, 10, 3], Activation::Hardswish, &Loss::Mae, few),
+        (&[4, 9, 3], Activation::Tanh, &quantiles(&[0.1, 0.5, 0.8]), few),
+        (&[4, 9, 1], Activation::Tanh, &quantiles(&[0.7]), few),
+        (&[4, 9, 1], Activation::Tanh, &poisson, few),
+        (&[4, 9, 2], Activation::Tanh, &Loss::GaussianNll, few),
+        (&[4, 9, 6], Activation::Tanh, &Loss::GaussianNll, few),
+        (&[4, 9, 1], Activation::Tanh, &focal, few),
         (&[4, 16, 3], Activation::Relu, &softmax(&[0.5, 0.0, 2.0], 0.0), few),
         (&[3, 5, 16], Activation::Tanh, &softmax(&[], 0.0), few),
         (&[6, 3, 5], Activation::Sigmoid, &softmax(&[], 0.1), few),
@@ -429,7 +440,7 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
-            let mut each = |loss: StepLoss| {
+            let mut each = |_: &mut State<f32>, loss: StepLoss| {
                 assert!(loss.is_finite());
                 told += 1;
             };

@@ -51,8 +51,14 @@ def drawn(number: int) -> Network:
     rows = pick(range(1, pick((6, 40, 700))))
     losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE(), im.LogCosh()]
     losses += [im.CrossEntropy(label_smoothing=0.2)] * (outputs > 1)
+    losses += [im.PoissonNLL(), im.Focal(), *[im.GaussianNLL()] * (outputs % 2 == 0)]
+    losses.append(im.Quantile([(place + 0.5) / outputs for place in range(outputs)]))
     optimizers = [im.SGD(lr=0.05), im.SGD(lr=0.02, momentum=0.9), im.Adam(lr=0.01)]
     optimizers += [im.AdamW(lr=0.02, weight_decay=0.1), im.Lion(lr=1e-3)]
+    optimizers += [
+        im.SGD(lr=im.LinearWarmup(im.CosineAnnealingLR(0.05, 20), 3)),
+        im.Adam(lr=im.ExponentialLR(0.01, 0.9)),
+    ]
     return Network(
         dense(
             [width() for _ in range(pick((1, 2, 3)))] + [outputs],

@@ -5,7 +5,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Adam, Optimizer};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Options};
 use ironmlp::network::{
     Batch, Dropout, Head, Init, Input, Layer, LayerNorm, Linear, Plan, Prelu, Reduction, Spec,
     State, Sum, Targets, Task,
@@ -78,6 +78,7 @@ impl Draw {
             layers,
             loss: Some((Loss::Mse, Reduction::Mean)),
             optimizer: Optimizer::Adam(Adam { betas: (0.8, 0.9), eps: 1e-6, weight_decay: 0.0 }),
+            options: Options::default(),
             input: Input::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Layer normalization against its definition: the bits of the formula, one element after the other, and
 //! the mathematics in f64.
 
+use crate::support::columns::{is_padded, numbers, span, sub, tree};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::normalization::{AffineGradient, Normalize, NormalizeBackward, TrainAffine};
 use ironmlp::kernels::optimizer::{Clock, Optimizer, Sgd};
@@ -12,20 +13,6 @@ use ironmlp::simd::{Isa, LANES, Real};
 const EPS: f64 = 1e-5;
 const ROWS: [usize; 5] = [1, 2, 16, 17, 40];
 const COLS: [usize; 7] = [1, 2, 15, 16, 17, 33, 100];
-
-/// Numbers that go with columns, NaN past the last.
-fn numbers<T: Real>(seed: u64, cols: usize) -> Vec<T> {
-    let mut numbers = vec![T::from_f64(f64::NAN); cols.next_multiple_of(LANES)];
-    for (col, number) in numbers.iter_mut().enumerate().take(cols) {
-        *number = noise(seed, 0, col);
-    }
-    numbers
-}
-
-fn span<T>(numbers: &mut [T]) -> Span<T> {
-    // SAFETY: the view is used while the slice that it comes from lives, by one thread.
-    unsafe { Span::from_raw(numbers.as_mut_ptr(), numbers.len()) }
-}
 
 /// A row of `x`.
 fn row<T: Real>(x: &Matrix<T>, row: usize) -> Vec<T> {
@@ -44,11 +31,6 @@ fn mean(terms: usize, mut add: impl FnMut(f64, usize) -> f64) -> f64 {
         }
     }
     lanes[0] / terms as f64
-}
-
-/// a - b in the element type.
-fn sub<T: Real>(a: T, b: T) -> T {
-    a.add(T::from_f64(-b.to_f64()))
 }
 
 /// xhat and 1 / sqrt(variance + eps) of a row, by the formula.
@@ -72,19 +54,6 @@ fn defined_gradient<T: Real>(g: &[T], xhat: &[T], reciprocal: T) -> Vec<T> {
         if dx.to_f64().abs() < T::FLUSH.to_f64() { T::ZERO } else { dx }
     };
     g.iter().zip(xhat).map(dx).collect()
-}
-
-/// Whether the elements past the last column are +0.
-fn is_padded<T: Real>(matrix: &mut Matrix<T>) -> bool {
-    let view = matrix.view();
-    let last = view.panels() - 1;
-    (0..view.rows()).all(|row| {
-        (view.width(last)..LANES).all(|lane| {
-            // SAFETY: 16 elements of the matrix's memory.
-            let element = unsafe { *view.row(last, row).add(lane) };
-            element.to_f64().to_bits() == 0
-        })
-    })
 }
 
 struct Forward<T> {
@@ -244,18 +213,6 @@ fn affine_gradient<T: Real>(
     (weight, bias)
 }
 
-/// N2 by its definition.
-fn tree<T: Real>(sums: &[T]) -> T {
-    match sums {
-        [] => T::ZERO,
-        [one] => *one,
-        _ => {
-            let (left, right) = sums.split_at(sums.len().next_power_of_two() / 2);
-            tree(left).add(tree(right))
-        }
-    }
-}
-
 #[test]
 fn gradients_of_weight_and_bias_are_chains_and_trees_over_rows() {
     fn check<T: Real>(isa: Isa, rows: usize) {
@@ -313,7 +270,7 @@ fn training_applies_these_gradients() {
                 Optimizer::Sgd(Sgd { momentum: 0.5, weight_decay: 0.01, nesterov: false });
             let mut clock = Clock::default();
             optimizer.tick(&mut clock);
-            let rules = optimizer.rules(0.1, 1.0, &clock);
+            let rules = optimizer.rules(0.1, 1.0, [true; 2], &clock);
             let parameter = |rule, values: &mut [f32], moment: &mut [f32]| Parameter {
                 rule,
                 values: flat(values, cols),

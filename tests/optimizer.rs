@@ -199,7 +199,7 @@ impl<N: Number> Tensors<N> {
         let mut clock = case.clock();
         for _ in 0..2 {
             case.optimizer.tick(&mut clock);
-            let rule = case.optimizer.rules(case.rate, 1.0, &clock).weight;
+            let rule = case.optimizer.rules(case.rate, 1.0, [true; 2], &clock).weight;
             isa.run(Updated { rule, tensors: self });
         }
     }

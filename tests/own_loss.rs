@@ -3,7 +3,7 @@
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
-use ironmlp::kernels::optimizer::{Adam, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Options, Sgd};
 use ironmlp::network::{
     Batch, Dropout, Head, Init, Input, Layer, Linear, Plan, Spec, State, Targets, Task,
 };
@@ -62,7 +62,7 @@ fn network(widths: &[usize], optimizer: Optimizer) -> Spec {
             lr_scale,
         }));
     }
-    Spec { layers, loss: None, optimizer, input: Input::default() }
+    Spec { layers, loss: None, optimizer, options: Options::default(), input: Input::default() }
 }
 
 fn optimizers() -> [Optimizer; 2] {

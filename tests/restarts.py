@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import pickle
 import subprocess
 import sys
@@ -26,8 +27,10 @@ from typing import Any
 import numpy as np
 
 import ironmlp as im
+from ironmlp._engine.architecture import STANDARDIZED
 from ironmlp.losses import Loss
 from ironmlp.optimizers import Optimizer
+from ironmlp.schedules import Schedule
 from states import everything
 
 CASES_OF_A_SEED = 1_000_000
@@ -78,6 +81,9 @@ class Case:
         self.image = self.chance(0.2)
         self.loss = self.drawn_loss()
         self.optimizer = self.drawn_optimizer()
+        if number % 2:
+            schedule = self.drawn_schedule(number, self.optimizer.lr)
+            self.optimizer = self.optimizer._with_lr(schedule)
         self.layers = self.drawn_layers()
         self.settings = self.drawn_settings()
         self.X, self.y = self.drawn_rows()
@@ -99,7 +105,12 @@ class Case:
             im.Huber(0.5),
             im.LogCosh(),
             im.BinaryCrossEntropy(),
+            im.PoissonNLL(),
+            im.Focal(),
+            im.Quantile([(place + 0.5) / self.outputs for place in range(self.outputs)]),
         ]
+        if self.outputs % 2 == 0:
+            losses += [im.GaussianNLL()] * 3
         if self.outputs > 1:
             losses += [im.CrossEntropy(), im.CrossEntropy(label_smoothing=0.1)] * 2
         return self.pick(losses)  # type: ignore[no-any-return]
@@ -117,6 +128,21 @@ class Case:
             ]
         )
 
+    def drawn_schedule(self, number: int, lr: Any) -> Schedule:
+        """One after the other, so that a few cases have them all."""
+        by = self.pick(["epoch", "step"])
+        schedules = [
+            im.StepLR(lr, 3, 0.5, by=by),
+            im.MultiStepLR(lr, [2, 5, 6], 0.3, by=by),
+            im.ExponentialLR(lr, 0.9, by=by),
+            im.CosineAnnealingLR(lr, 8, lr / 50, by=by),
+            im.CosineAnnealingWarmRestarts(lr, 3, 2, lr / 10, by=by),
+            im.OneCycleLR(lr, 30),
+            im.PolynomialLR(lr, 12, 0.9, by=by),
+        ]
+        found = schedules[number // 2 % len(schedules)]
+        return found if number % 5 else im.LinearWarmup(found, 4, 0.1)
+
     def drawn_layers(self) -> list[im.Layer]:
         layers: list[im.Layer] = []
         width = 5
@@ -129,6 +155,8 @@ class Case:
             width = wide
             if self.chance(0.3):
                 layers.append(im.LayerNorm(width))
+            if self.chance(0.25):
+                layers.append(im.BatchNorm1d(width, momentum=self.pick([0.1, None])))
             activations = [im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]
             activations += [im.SELU(), im.Hardswish(), im.PReLU(), im.PReLU(width)]
             layers.append(self.pick(activations))
@@ -142,7 +170,7 @@ class Case:
         settings = {"dtype": self.pick(["float32", "float64"])}
         if self.chance(0.3):
             settings["standardize"] = True
-        if not isinstance(self.loss, im.CrossEntropy | im.BinaryCrossEntropy) and self.chance(0.3):
+        if isinstance(self.loss, STANDARDIZED) and self.chance(0.3):
             settings["standardize_y"] = True
         return settings
 
@@ -158,10 +186,13 @@ class Case:
                 self.classes = names
                 return X, names[y]
             return X, y
-        y = self.rng.normal(size=(self.rows, self.outputs))
-        if isinstance(self.loss, im.BinaryCrossEntropy):
+        columns = {im.Quantile: 1, im.GaussianNLL: self.outputs // 2}
+        y = self.rng.normal(size=(self.rows, columns.get(type(self.loss), self.outputs)))
+        if isinstance(self.loss, im.BinaryCrossEntropy | im.Focal):
             y = (y > 0) * 1.0
-        return X, y[:, 0] if self.outputs == 1 and self.chance(0.5) else y
+        if isinstance(self.loss, im.PoissonNLL):
+            y = np.floor(np.exp(y))
+        return X, y[:, 0] if y.shape[1] == 1 and self.chance(0.5) else y
 
     def drawn_fit(self) -> dict[str, Any]:
         fit: dict[str, Any] = {
@@ -176,7 +207,20 @@ class Case:
             self.draw_validation(fit)
         if isinstance(self.loss, im.CrossEntropy) and self.chance(0.3):
             fit["class_weight"] = "balanced"
+        if self.has_lone_row(fit):
+            fit["batch_size"] = None
         return fit
+
+    def has_lone_row(self, fit: dict[str, Any]) -> bool:
+        """Whether some batch has one row, of which a `BatchNorm1d` makes nothing."""
+        held = math.ceil(self.rows * fit.get("validation_split", 0.0))
+        rows = self.rows - held
+        # A split by classes may hold out other numbers.
+        counts = [rows - 1, rows, rows + 1] if held else [rows]
+        size = fit["batch_size"] or self.rows
+        return "BatchNorm1d" in repr(self.layers) and any(
+            n % size == 1 or size == 1 for n in counts
+        )
 
     def draw_validation(self, fit: dict[str, Any]) -> None:
         if self.chance(0.6):
@@ -191,7 +235,7 @@ class Case:
         metrics: list[Any] = ["auto", [im.Metric(lowest, mode="max", takes="outputs")]]
         if isinstance(self.loss, im.CrossEntropy):
             metrics += [["accuracy", "log_loss", "balanced_accuracy"]] * 2
-        elif not isinstance(self.loss, im.BinaryCrossEntropy):
+        elif not isinstance(self.loss, im.BinaryCrossEntropy | im.Focal):
             metrics += [["r2", "mae", "rmse"]] * 2
         fit["metrics"] = self.pick(metrics)
 

@@ -7,7 +7,7 @@ use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::images::ImageShape;
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
     Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Prelu, Reduction, Shape, Spec,
@@ -51,6 +51,7 @@ fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     };
     let shapes = spec.shapes(Some(image)).expect("layers that fit");

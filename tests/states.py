@@ -21,6 +21,11 @@ def everything(model: im.Sequential) -> dict[str, Any]:
     return kept
 
 
+def parameters(state: dict[str, Any]) -> dict[str, Any]:
+    """What updates change of a state_dict: all but running values."""
+    return {key: w for key, w in state.items() if key.endswith((".weight", ".bias"))}
+
+
 @contextlib.contextmanager
 def unchanged(model: im.Sequential) -> Iterator[None]:
     """Fail unless the model is the same after the block as before it."""

@@ -65,6 +65,7 @@ def test_page(page: Path) -> None:
         "backprop.md",
         "layers.md",
         "optimizers.md",
+        "schedules.md",
         "files.md",
         "callbacks.md",
         "lenet.md",

@@ -9,11 +9,13 @@ import pytest
 
 import ironmlp as im
 from hostile import X, Y, refused, regressor
-from ironmlp import layers, losses, optimizers
+from ironmlp import layers, losses, optimizers, schedules
 from ironmlp.layers.activations import ACTIVATIONS
 from ironmlp.layers.base import INITIALIZERS
 from ironmlp.losses import LOSSES, REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
+
+MODULES = (layers, losses, optimizers, schedules)
 
 
 def mlp(**settings: Any) -> im.MLP:
@@ -72,6 +74,18 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], list[str]]] = [
     (im.Adam, {"epsilon": 0.9}, ["called 'eps'"]),
     (im.Adam, {"momentum": 0.9}, ["im.SGD(lr=0.01, momentum=0.9)"]),
     (im.SGD, {"learning_rate": 0.1, "l2": 1.0}, ["'lr'", "no 'l2'", "'weight_decay'"]),
+    (im.Adam, {"scheduler": None}, ["im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"]),
+    (mlp, {"lr_scheduler": None}, ["im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"]),
+    (im.Adam, {"warmup_steps": 9}, ["im.LinearWarmup(schedule, steps)"]),
+    (im.CosineAnnealingLR, {"initial_learning_rate": 0.1, "decay_steps": 9}, ["'lr'", "'T_max'"]),
+    (im.CosineAnnealingWarmRestarts, {"first_decay_steps": 9, "t_mul": 2}, ["'T_0'", "'T_mult'"]),
+    (im.ExponentialLR, {"decay_rate": 0.9}, ["called 'gamma'"]),
+    (im.MultiStepLR, {"boundaries": [9]}, ["called 'milestones'"]),
+    (im.StepLR, {"learning_rate": 0.1, "last_epoch": -1}, ["'lr'", "the model counts"]),
+    (im.OneCycleLR, {"epochs": 9, "steps_per_epoch": 9}, ["'total_steps' is the number of epoch"]),
+    (im.OneCycleLR, {"lr": 0.1, "cycle_momentum": False}, ["'max_lr'", "leave it out"]),
+    (im.LinearWarmup, {"start_factor": 0.1, "total_iters": 9}, ["'start'", "called 'steps'"]),
+    (im.StepLR, {"lr": im.SGD(), "step_size": 9}, ["argument of the optimizer, SGD(lr=StepLR("]),
     (im.CrossEntropy, {"weight": [1, 2]}, ["called 'class_weight'"]),
     (im.CrossEntropy, {"from_logits": True}, ["cross_entropy takes logits always"]),
     (im.MSE, {"size_average": True}, ["MSE ", "called 'reduction'"]),
@@ -140,6 +154,11 @@ def test_other_methods(name: str) -> None:
         ("loss", "absolute_error", "mae"),
         ("loss", "smooth_l1", "huber"),
         ("loss", "LogCosh", "log_cosh"),
+        ("loss", "PoissonNLLLoss", "poisson_nll"),
+        ("loss", "poisson", "poisson_nll"),
+        ("loss", "GaussianNLLLoss", "gaussian_nll"),
+        ("loss", "sigmoid_focal_loss", "focal"),
+        ("loss", "BinaryFocalCrossentropy", "focal"),
         ("optimizer", "Adam", "adam"),
         ("optimizer", "SGD", "sgd"),
         ("activation", "linear", "identity"),
@@ -214,7 +233,7 @@ def test_strings_lead_to_what_exists() -> None:
 def test_arguments_lead_to_what_exists() -> None:
     from ironmlp._arguments import foreign
 
-    specs = [getattr(module, n) for module in (layers, losses, optimizers) for n in module.__all__]
+    specs = [getattr(module, n) for module in MODULES for n in module.__all__]
     public = [*specs, im.MLP, im.Sequential, im.Sequential.fit, im.LeNet5]
     public += [im.Checkpoint, im.EarlyStopping, im.ReduceLROnPlateau]
     names = {name for thing in public for name in inspect.signature(thing).parameters}

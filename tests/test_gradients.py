@@ -9,6 +9,7 @@ import pytest
 import gradients
 import ironmlp as im
 from gradients import Case
+from states import parameters
 
 # The page that quotes the number of cases.
 CONTRACT = Path(__file__).parents[1] / "docs" / "numerics.md"
@@ -60,6 +61,6 @@ def test_gradients_are_central_differences(group: str) -> None:
 def test_an_error_of_one_percent_is_caught(group: str) -> None:
     case = GROUPS[group][-1]
     model = gradients.model(im, case)
-    for name in [*model.state_dict(), "X"]:
+    for name in [*parameters(model.state_dict()), "X"]:
         with pytest.raises(AssertionError, match=name):
             check(case, Planted(model, name))

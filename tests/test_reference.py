@@ -103,7 +103,7 @@ def without_golden(cases: dict[str, Any]) -> set[str]:
     """The members of the API, and options of theirs, of which PyTorch's values say nothing."""
     found = set()
     members = {
-        "losses": losses.LOSSES.values(),
+        "losses": gradients.ALL_LOSSES,
         # One with parameters is among the networks of other golden files.
         "activations": {*layers.activations.ACTIVATIONS.values()} - {layers.PReLU},
         "optimizers": optimizers.OPTIMIZERS.values(),
@@ -126,7 +126,7 @@ def test_goldens_cover_every_member_and_option() -> None:
     reductions = {(case["name"], case["options"]["reduction"]) for case in golden()["losses"]}
     assert reductions == {
         (kind.__name__, reduction)
-        for kind in losses.LOSSES.values()
+        for kind in gradients.ALL_LOSSES
         for reduction in ("none", *losses.REDUCTIONS)
     }
 
@@ -416,8 +416,8 @@ def test_the_gradient_of_a_sure_logit_keeps_its_digits() -> None:
     [
         ((6, 2), (6, 3), "X has shape (6, 2), the network takes (n, 3)"),
         ((3,), (6, 3), "X has shape (3,), the network takes (n, 3)"),
-        ((6, 3), (6, 2), "y has shape (6, 2), the network gives (n, 3)"),
-        ((6, 3), (6,), "y has shape (6,), the network gives (n, 3)"),
+        ((6, 3), (6, 2), "y has shape (6, 2), the loss takes (n, 3)"),
+        ((6, 3), (6,), "y has shape (6,), the loss takes (n, 3)"),
     ],
 )
 def test_wrong_shapes(shape_x: tuple[int, ...], shape_y: tuple[int, ...], message: str) -> None:

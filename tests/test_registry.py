@@ -1,5 +1,5 @@
-"""Every public layer, activation, loss and optimizer has all that belongs to one: CONTRIBUTING.md
-says where each is.
+"""Every public layer, activation, loss, optimizer and schedule has all that belongs to one:
+CONTRIBUTING.md says where each is.
 
 `KINDS` has the kinds of members, and for each what a complete one has: a name, and whether the
 member of that name has it. Another kind is another entry.
@@ -15,23 +15,30 @@ import pytest
 
 import gradients
 import ironmlp as im
+import scheduled
+import test_batch_norm
 import test_convolution
 import test_nodes
 import test_optimizers
 import test_rounding
 from fuzzing import networks as fuzzed
-from golden import golden
-from ironmlp import layers, losses, optimizers, reference
+from golden import golden, read
+from ironmlp import layers, losses, optimizers, reference, schedules
 from ironmlp._commands.selfcheck_networks import NETWORKS
 from ironmlp._engine.network import nodes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+
 
 Parts = Mapping[str, Callable[[str], bool]]
 
 
 def text(page: str) -> str:
     return (DOCS / page).read_text("utf-8")
+
+
+def source_of(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text("utf-8")
 
 
 def rounded_options(name: str) -> set[str]:
@@ -45,7 +52,7 @@ def is_rounded_in_a_test(module: ModuleType, **options: str) -> Callable[[str], 
     rounds as many as there are."""
     return lambda name: (
         hasattr(module, name)
-        and {*getattr(module, name)(**options)._rounded()} <= rounded_options(name)
+        and {*gradients.usual(getattr(module, name), **options)._rounded()} <= rounded_options(name)
     )
 
 
@@ -58,6 +65,15 @@ def has_row(page: str, strings: Mapping[str, type]) -> Callable[[str], bool]:
         return row is not None and all(string in row[0] for string in wanted)
 
     return found
+
+
+def needs_an_argument(name: str) -> bool:
+    """Whether a loss cannot be made of its name alone."""
+    try:
+        getattr(losses, name, list)()
+    except TypeError:
+        return True
+    return False
 
 
 def members(module: ModuleType, base: type) -> list[str]:
@@ -115,7 +131,7 @@ def in_torch(made: Any) -> set[str]:
 
 GOLDEN_LAYERS = {
     name
-    for case in (*test_convolution.CASES, *test_nodes.CASES)
+    for case in (*test_convolution.CASES, *test_nodes.CASES, *test_batch_norm.CASES)
     for name in in_torch(case["layers"])
 }
 
@@ -145,7 +161,9 @@ ACTIVATION: Parts = {
 
 LOSS: Parts = {
     "public": lambda name: name in im.__all__,
-    "string": lambda name: name in {kind.__name__ for kind in losses.LOSSES.values()},
+    "string": lambda name: (
+        name in {kind.__name__ for kind in losses.LOSSES.values()} or needs_an_argument(name)
+    ),
     "reference": lambda name: name in reference.losses.LOSSES and name in reference.specs.DEFAULTS,
     "gradients": lambda name: name in {kind.__name__ for kind in gradients.LOSSES},
     "selfcheck": lambda name: (
@@ -160,11 +178,26 @@ LOSS: Parts = {
     ),
 }
 
+SCHEDULE: Parts = {
+    "public": lambda name: name in im.__all__,
+    "reference": lambda name: (
+        name in reference.schedules.SCHEDULES and name in reference.specs.DEFAULTS
+    ),
+    "golden": lambda name: name in {case["name"] for case in read("torch_schedules.json")["cases"]},
+    "cases": lambda name: name in scheduled.CASES,
+    "fuzzer": lambda name: name in fuzzed.SCHEDULES or f'"im.{name}"' in source_of(fuzzed),
+    "row in docs/schedules.md": has_row("schedules.md", {}),
+    "docs/numerics.md": lambda name: (
+        re.search(rf"^ +{name} +\S", text("numerics.md"), re.MULTILINE) is not None
+    ),
+}
+
 KINDS: dict[str, tuple[list[str], Parts]] = {
     "layer": (LAYERS, LAYER),
     "activation": (ACTIVATIONS, ACTIVATION),
     "loss": (members(losses, losses.Loss), LOSS),
     "optimizer": (members(optimizers, optimizers.Optimizer), OPTIMIZER),
+    "schedule": (members(schedules, schedules.Schedule), SCHEDULE),
 }
 
 MEMBERS = [(kind, name) for kind, (names, _) in KINDS.items() for name in names]

@@ -26,9 +26,22 @@ def test_the_cases_have_everything_in_them() -> None:
     optimizers = {type(case.optimizer).__name__ for case in cases}
     assert optimizers == {kind.__name__ for kind in im.optimizers.OPTIMIZERS.values()}
     text = "\n".join(map(repr, cases))
-    for word in ("Dropout", "LayerNorm", "PReLU(num_parameters=3", "Residual", "Conv2d"):
+    for word in im.schedules.__all__:
+        assert f"{word}(" in text or word == "Schedule", word
+    for word in (
+        "Dropout",
+        "LayerNorm",
+        "PReLU(num_parameters=3",
+        "SELU",
+        "Hardswish",
+        "BatchNorm1d",
+        "Residual",
+        "Conv2d",
+        "CrossEntropy",
+        "'shuffle': False",
+    ):
         assert word in text, word
-    for word in ("SELU", "Hardswish", "CrossEntropy", "'shuffle': False"):
+    for word in ("Quantile", "PoissonNLL", "GaussianNLL", "Focal"):
         assert word in text, word
     for word in ("'standardize'", "'standardize_y'", "'classes': True", "'sample_weight': True"):
         assert word in text, word

@@ -27,6 +27,7 @@ TOO_LARGE: dict[str, Any] = {
     "threshold of Softplus (layer 1)": lambda v: {"layer": im.Softplus(1.0, v)},
     "lr_scale of Linear (layer 1)": lambda v: {"layer": im.Linear(3, 3, lr_scale=v)},
     "lr_scale of LayerNorm (layer 1)": lambda v: {"layer": im.LayerNorm(3, lr_scale=v)},
+    "lr_scale of BatchNorm1d (layer 1)": lambda v: {"layer": im.BatchNorm1d(3, lr_scale=v)},
     "alpha of ELU (layer 1.0)": lambda v: {"layer": im.Residual([im.ELU(v)])},
     "pos_weight of BinaryCrossEntropy": lambda v: {"loss": im.BinaryCrossEntropy(pos_weight=v)},
     "pos_weight[0] of BinaryCrossEntropy": lambda v: {
@@ -36,6 +37,8 @@ TOO_LARGE: dict[str, Any] = {
         "loss": im.CrossEntropy(class_weight=[1, v], reduction="sum")
     },
     "delta of Huber": lambda v: {"loss": im.Huber(v)},
+    "eps of PoissonNLL": lambda v: {"loss": im.PoissonNLL(eps=v)},
+    "gamma of Focal": lambda v: {"loss": im.Focal(v)},
     "lr of SGD": lambda v: {"optimizer": im.SGD(v)},
     "momentum of SGD": lambda v: {"optimizer": im.SGD(momentum=v)},
     "weight_decay of SGD": lambda v: {"optimizer": im.SGD(weight_decay=v)},
@@ -81,7 +84,7 @@ def test_too_small_for_float32(name: str) -> None:
 @pytest.mark.parametrize("name", MAY_BE_0)
 def test_a_harmless_0_is_taken_and_trains(name: str) -> None:
     made = model(**TOO_LARGE[name](1e-50))
-    y = (Y > 0) * 1 if hasattr(made, "classes_") else Y
+    y = (Y > 0) * 1 if hasattr(made, "classes_") else np.abs(Y)
     made.fit(X, y, epochs=2)
     assert all(np.isfinite(value).all() for value in made.state_dict().values())
 

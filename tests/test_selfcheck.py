@@ -13,11 +13,12 @@ import pytest
 
 import ironmlp as im
 from golden import make_hashes
+from gradients import ALL_LOSSES
 from ironmlp._commands import selfcheck
 from ironmlp._commands.selfcheck_networks import CASES, NETWORKS, Network
 from ironmlp.layers.activations import ACTIVATIONS
 from ironmlp.layers.base import INITIALIZERS
-from ironmlp.losses import LOSSES, REDUCTIONS
+from ironmlp.losses import REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
 
 CONTRACT = Path(__file__).parents[1] / "docs" / "numerics.md"
@@ -159,7 +160,7 @@ def test_a_gradient_that_must_be_zero_is_held_to_it() -> None:
 
 def test_the_networks_have_every_member_and_option() -> None:
     specs = [spec for n in NETWORKS.values() for spec in (*n.layers, n.loss, n.optimizer)]
-    members = {*ACTIVATIONS.values(), im.Linear, im.Dropout, *LOSSES.values(), *OPTIMIZERS.values()}
+    members = {*ACTIVATIONS.values(), im.Linear, im.Dropout, *ALL_LOSSES, *OPTIMIZERS.values()}
     assert members <= {type(spec) for spec in specs}
     for kind in members:
         for name, option in inspect.signature(kind).parameters.items():

@@ -70,6 +70,10 @@ TORCH = 1e-14
 # from the one before.
 TORCH_STEPS = 1e-10
 
+# 200 learning rates against PyTorch's in float64, each relative to itself. PyTorch makes one from
+# the last, and cancels at the end of a cosine: 1 + cos of nearly half a turn.
+TORCH_RATES = 1e-10
+
 # Twenty updates with the same gradients against the reference, in eps of the largest parameter:
 # fused and separate multiply-adds differ by eps / 2 in a handful of places a step.
 UPDATES_EPS = 64

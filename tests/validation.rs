@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, Optimizer};
+use ironmlp::kernels::optimizer::{Adam, Optimizer, Options};
 use ironmlp::network::{
     Batch, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, Targets, Task,
 };
@@ -34,6 +34,7 @@ fn spec(hidden: usize) -> Spec {
         layers: vec![linear(COLS, hidden), Layer::Activation(Activation::Tanh), linear(hidden, 4)],
         loss: Some((loss, Reduction::Mean)),
         optimizer: Optimizer::Adam(adam),
+        options: Options::default(),
         input: Input::default(),
     }
 }

@@ -7,7 +7,8 @@
     model.predict(X)
 
 Models are made of values: layers, a loss and an optimizer, whose classes are `Layer`, `Loss` and
-`Optimizer`; `ironmlp.layers`, `ironmlp.losses` and `ironmlp.optimizers` say what each is.
+`Optimizer`; `ironmlp.layers`, `ironmlp.losses` and `ironmlp.optimizers` say what each is, and
+`ironmlp.schedules` what takes the place of a constant learning rate.
 `ironmlp.functional` holds array functions, `ironmlp.datasets` two small data sets,
 `ironmlp.callbacks` code of your own between epochs, and `ironmlp.reference` the same models in
 plain NumPy.
@@ -41,6 +42,7 @@ from ironmlp.layers import (
     GELU,
     SELU,
     AvgPool2d,
+    BatchNorm1d,
     Conv2d,
     Dropout,
     Flatten,
@@ -60,16 +62,39 @@ from ironmlp.layers import (
     Softplus,
     Tanh,
 )
-from ironmlp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, LogCosh, Loss
+from ironmlp.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Loss,
+    PoissonNLL,
+    Quantile,
+)
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
 from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
 
 if TYPE_CHECKING:
-    from ironmlp import datasets, functional, reference
+    from ironmlp import datasets, functional, reference, schedules
     from ironmlp.lenet import LeNet5
     from ironmlp.persistence import load
+    from ironmlp.schedules import (
+        CosineAnnealingLR,
+        CosineAnnealingWarmRestarts,
+        ExponentialLR,
+        LinearWarmup,
+        MultiStepLR,
+        OneCycleLR,
+        PolynomialLR,
+        Schedule,
+        StepLR,
+    )
 
 __all__ = [
     "ELU",
@@ -82,15 +107,21 @@ __all__ = [
     "Adam",
     "AdamW",
     "AvgPool2d",
+    "BatchNorm1d",
     "BinaryCrossEntropy",
     "CSVLogger",
     "Callback",
     "Checkpoint",
     "Conv2d",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
     "CrossEntropy",
     "Dropout",
     "EarlyStopping",
+    "ExponentialLR",
     "Flatten",
+    "Focal",
+    "GaussianNLL",
     "Hardswish",
     "History",
     "Huber",
@@ -101,22 +132,30 @@ __all__ = [
     "LeNet5",
     "LeakyReLU",
     "Linear",
+    "LinearWarmup",
     "Lion",
     "LogCosh",
     "Loss",
     "MaxPool2d",
     "Metric",
     "Mish",
+    "MultiStepLR",
+    "OneCycleLR",
     "Optimizer",
     "PReLU",
+    "PoissonNLL",
+    "PolynomialLR",
     "ProgressBar",
+    "Quantile",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",
+    "Schedule",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softplus",
+    "StepLR",
     "StopTraining",
     "Tanh",
     "__version__",
@@ -130,13 +169,26 @@ __all__ = [
     "losses",
     "optimizers",
     "reference",
+    "schedules",
     "set_num_threads",
     "show_config",
 ]
 
 # What many programs never use: modules, and names of modules, imported with their first use.
-LAZY = ("datasets", "functional", "lenet", "reference")
-LAZY_NAMES = {"LeNet5": "lenet", "load": "persistence"}
+LAZY = ("datasets", "functional", "lenet", "reference", "schedules")
+LAZY_NAMES = {
+    "LeNet5": "lenet",
+    "load": "persistence",
+    "CosineAnnealingLR": "schedules",
+    "CosineAnnealingWarmRestarts": "schedules",
+    "ExponentialLR": "schedules",
+    "LinearWarmup": "schedules",
+    "MultiStepLR": "schedules",
+    "OneCycleLR": "schedules",
+    "PolynomialLR": "schedules",
+    "Schedule": "schedules",
+    "StepLR": "schedules",
+}
 
 
 def __getattr__(name: str) -> Any:

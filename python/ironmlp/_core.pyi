@@ -87,6 +87,9 @@ def split_order(seed: int, rows: int) -> NDArray[np.uint32]:
 def sigmoid(x: _Float) -> _Float:
     """1 / (1 + exp(-x)) of a float32 or float64 array of any shape."""
 
+def exp(x: _Float) -> _Float:
+    """e^x of a float32 or float64 array of any shape."""
+
 def softmax(x: _Float) -> _Float:
     """exp(x) / sum(exp(x)) of each row of a 2-D float32 or float64 array."""
 
@@ -143,6 +146,34 @@ class Predictor:
         With `out`, a C-contiguous array of that shape and the model's dtype, it is written there
         and `out` is returned.
         """
+
+@final
+class Rates:
+    """The learning rates of a model: of its next update, its last one, and where they come from."""
+
+    @property
+    def next(self) -> float | None:
+        """Of the next update; None if it is to come from a table that lacks it."""
+
+    @property
+    def last(self) -> float:
+        """Of the last update; before the first one the first, without a schedule as `next`."""
+
+    @property
+    def factor(self) -> float | None:
+        """What a schedule's rates are multiplied by; None without one."""
+
+    def set(self, rate: float) -> None:
+        """Make this the rate of the next update, with a schedule by its factor; in a callback it
+        holds from the next batch on. ValueError if the schedule's rate is 0."""
+
+    def follow(self, optimizer: Any, keep_factor: bool) -> None:
+        """Take the rates of this optimizer from here on, and after each `reset`; `keep_factor`
+        keeps the factor on those before."""
+
+    def tabulate(self, first: int, rates: Sequence[float]) -> None:
+        """Put the rates of updates into the table that they come from: those from number `first`
+        on, 0 is the model's first."""
 
 @final
 class Table:
@@ -293,11 +324,8 @@ class Model:
         """Applied updates since the model was made or reset."""
 
     @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate at the next update."""
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Change `learning_rate`; in a callback it holds from the next batch on."""
+    def rates(self) -> Rates:
+        """The learning rates."""
 
     def parameters(self) -> list[_Float]:
         """Copies of all parameters."""
@@ -308,7 +336,8 @@ class Model:
 
     def optimizer_state(self) -> dict[str, Any]:
         """What, with `parameters`, lets training continue with the same bits: the counters `epoch`
-        and `steps`, the `learning_rate`, and the optimizer's `scalars` and `moments`, as copies."""
+        and `steps`, the `learning_rate`, with a schedule its `factor`, and the optimizer's
+        `scalars` and `moments`, as copies."""
 
     def set_optimizer_state(self, state: dict[str, Any], check_finite: bool = True) -> None:
         """Take over what `optimizer_state` returned; checked, as `set_parameters` does, before

@@ -44,12 +44,13 @@ class Sequential(Engine):
     """A network of layers, one after the other, with its loss and optimizer.
 
     `layers` are values of `ironmlp.layers`. `loss` is one of "binary_cross_entropy",
-    "cross_entropy", "mse", "mae", "huber", "log_cosh", a value of `ironmlp.losses`, or a function
-    of your own (see `ironmlp.losses`). `optimizer` is a value of
-    `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or "float64" is the type
-    of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial parameters, batches and
-    dropout masks; None draws one from the operating system. `n_threads` is the most threads this
-    model uses; None takes the number of `get_num_threads`. No result depends on it.
+    "cross_entropy", "mse", "mae", "huber", "log_cosh", "poisson_nll", "gaussian_nll", "focal",
+    a value of `ironmlp.losses`, or a function of your own (see `ironmlp.losses`). `optimizer`
+    is a value of `ironmlp.optimizers` or its name; None is `Adam()`. `dtype` "float32" or
+    "float64" is the type of parameters and outputs. `seed` (0 to 2**64 - 1) decides initial
+    parameters, batches and dropout masks; None draws one from the operating system. `n_threads`
+    is the most threads this model uses; None takes the number of `get_num_threads`. No result
+    depends on it.
 
     In all methods X is (n, in_features), of real numbers in any dtype and memory order: an array, a
     frame of pandas, polars or pyarrow, a sparse matrix of SciPy, tensors (docs/data.md). With a
@@ -63,16 +64,19 @@ class Sequential(Engine):
     - binary cross-entropy, K outputs: (n, K), numbers in [0, 1]
     - cross-entropy: (n,), class indices 0 to K - 1 or K labels of any type, or (n, K),
       probabilities
-    - the others: (n,) for one output, or (n, K)
+    - focal: as binary cross-entropy
+    - `Quantile`: (n,) or (n, 1), whatever the outputs
+    - gaussian_nll: (n,) for two outputs, or (n, K / 2)
+    - the others: (n,) for one output, or (n, K); for poisson_nll none below 0
     - a function of your own: any array of n rows, or a tuple of them
 
-    `standardize` brings each column of X (of images, each channel) to mean 0 and standard
-    deviation 1, `standardize_y` each output of y, for "mse", "mae", "huber" and "log_cosh". The
-    first `fit` takes mean and population standard deviation (1 of a constant column) of its
-    training rows and the model keeps them, in files and copies too; `adapt` takes them of rows of
-    your choice. Before either the model cannot be used (RuntimeError). x becomes (x / scale - mean)
-    / deviation in float64, rounded once. With `standardize_y` every loss stays on the standard
-    scale; outputs, metrics and the `grad_output` of `backward` are in the units of y.
+    `standardize` brings each column of X (of images, each channel) to mean 0 and standard deviation
+    1, `standardize_y` each column of y, for "mse", "mae", "huber", "log_cosh" and `Quantile`.
+    The first `fit` takes mean and population standard deviation (1 of a constant column) of its
+    training rows and the model keeps them, in files and copies too; `adapt` takes them of rows
+    of your choice. Before either the model cannot be used (RuntimeError). x becomes (x / scale
+    - mean) / deviation in float64, rounded once. With `standardize_y` every loss stays on the
+    standard scale; outputs, metrics and the `grad_output` of `backward` are in the units of y.
 
     Labels of other types than indices become known in the first `fit`, or by its `classes`. They
     keep their type and are compared by their values, integers without rounding. A missing one
@@ -206,6 +210,7 @@ class Sequential(Engine):
         mean or deviation. X must not be changed while training.
         """
         resume = flag("resume", resume)
+        self._check_rate()
         data: TrainingData | Stream
         validating = (validation_data, validation_split, validation_freq, metrics, shuffle)
         if y is None:
@@ -253,6 +258,7 @@ class Sequential(Engine):
         learning rate that the optimizer was made with."""
         reading = reading_of(self._loss, self._core.out_features)
         self._core.reset(self.seed if seed is None else checked_seed(seed))
+        self._tabulate_next()
         self._reading = reading
         self._history = self._past = None
         self._image_shape = self._feature_names = None

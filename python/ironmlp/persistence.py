@@ -1,7 +1,8 @@
 """Models out of files: `load` makes the model again that `Sequential.save` wrote.
 
-A file is in the safetensors format: parameters under the keys of `state_dict`, the optimizer's
-moments beside them, and the rest as strings. It is data alone; nothing of it is ever executed.
+A file is in the safetensors format: parameters and running values under the keys of `state_dict`,
+the optimizer's moments beside them, and the rest as strings. It is data alone; nothing of it is
+ever executed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from ironmlp._arguments.arrays import Array
 from ironmlp._arguments.values import checked_seed, integer, real, size
 from ironmlp._configuration import config
-from ironmlp._engine.network import checked_layers, parameter_shapes
+from ironmlp._engine.network import Shapes, checked_layers, parameter_shapes, running_shapes
 from ironmlp._engine.trained import scalars_of_powers
 from ironmlp._environment import computed
 from ironmlp._files.classes import classes_from_json
@@ -86,15 +87,17 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     name, arguments = read_arguments(found["model"])
     standards = read_standards(file, header)
     # Before a model is made, for its parameters must not take more memory than the file has bytes.
-    keys = parameter_shapes(read_layers(name, arguments, len(header.tensors)))
-    moments = check_tensors(header, keys, arguments.get("dtype"))
+    layers = read_layers(name, arguments, len(header.tensors))
+    keys, running = parameter_shapes(layers), running_shapes(layers)
+    moments = check_tensors(header, keys, running, arguments.get("dtype"))
     model = MODELS[name](**arguments, seed=checked_seed(found["seed"]), n_threads=n_threads)
 
     def arrays(names: Any) -> list[Any]:
         return [read_tensor(file, header.tensors[name]) for name in names]
 
-    trained = {"parameters": arrays(keys), "standards": standards}
-    state = {name: found[name] for name in ("epoch", "steps", "learning_rate", "scalars")}
+    trained = {"parameters": arrays([*keys, *running]), "standards": standards}
+    counted = ("epoch", "steps", "learning_rate", "factor", "scalars")
+    state = {name: found[name] for name in counted if name in found}
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
     model._set_trained({**trained, "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
@@ -131,6 +134,8 @@ def read_metadata(header: Header) -> dict[str, Any]:
             raise ValueError(f"{key} is {found[key]}, it must be at least 0 and below 2**63")
     found["scalars"] = read_scalars(names["scalars"], found["scalars"])
     found["learning_rate"] = real("learning_rate", found["learning_rate"])
+    if "factor" in text:  # of a schedule's rates
+        found["factor"] = real("factor", parsed(text["factor"]))
     if integer("numerics", found["numerics"]) != config()["numerics"]:
         warnings.warn(
             f"the file was written with numerics {found['numerics']}, this ironmlp computes with "
@@ -190,17 +195,18 @@ def read_layers(name: str, arguments: Mapping[str, Any], tensors: int) -> tuple[
     return checked_layers(dense_layers(checked_sizes(sizes), **given), "torch_linear")
 
 
-def check_tensors(header: Header, keys: Mapping[str, tuple[int, ...]], dtype: Any) -> int:
+def check_tensors(header: Header, keys: Shapes, running: Shapes, dtype: Any) -> int:
     """The number of moments, if the tensors are exactly the model's."""
-    moments = len(header.tensors) // len(keys) - 1
-    expected = dict(keys)
+    moments = (len(header.tensors) - len(running)) // len(keys) - 1
+    expected = keys | running
     for number in range(moments):
         expected |= zip(moment_keys(number, keys), keys.values(), strict=True)
     for name in {**expected, **header.tensors}:
         tensor = header.tensors.get(name)
-        if tensor is None or expected.get(name) != tensor.shape or tensor.dtype.name != dtype:
+        kind = "int64" if name in running and not running[name] else dtype
+        if tensor is None or expected.get(name) != tensor.shape or tensor.dtype.name != kind:
             got = "nothing" if tensor is None else f"{tensor.dtype.name} of shape {tensor.shape}"
-            must = f"{dtype} of shape {expected[name]}" if name in expected else "nothing"
+            must = f"{kind} of shape {expected[name]}" if name in expected else "nothing"
             raise ValueError(f"{name!r} is {got}, for the model it must be {must}")
     return moments
 

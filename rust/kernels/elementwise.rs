@@ -2,6 +2,7 @@
 //!
 //! What is done with one or two operands is an [`Operation`]; the passes are the same for all of them.
 
+use super::elementary::Elementary;
 use super::panels::Panels;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector, Wide};
 
@@ -47,6 +48,31 @@ impl<T: Real> Kernel for Add<T> {
     }
 }
 
+/// e^x, element by element.
+pub struct ExpElements<'a, T> {
+    /// Values.
+    pub input: &'a [T],
+    /// Takes the powers, of the same length.
+    pub output: &'a mut [T],
+}
+
+impl<T: Elementary> Kernel for ExpElements<'_, T> {
+    type Output = ();
+
+    /// # Panics
+    /// If the lengths differ.
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { input, output } = self;
+        assert_eq!(input.len(), output.len());
+        // SAFETY: both have as many elements.
+        unsafe {
+            let (x, y) = (input.as_ptr(), output.as_mut_ptr());
+            each::<T, S, _>(Power, x, x, y, output.len());
+        }
+    }
+}
+
 /// A function of one or two operands, lane by lane.
 pub(super) trait Operation<T: Real>: Copy {
     fn lanes<V: Vector<T>>(self, a: V, b: V) -> V;
@@ -69,6 +95,16 @@ impl<T: Real> Operation<T> for Plus {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, a: V, b: V) -> V {
         a.add(b)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Power;
+
+impl<T: Elementary> Operation<T> for Power {
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, x: V, _: V) -> V {
+        T::exp(x)
     }
 }
 

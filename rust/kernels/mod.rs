@@ -29,6 +29,7 @@ pub mod pooling;
 pub mod prelu;
 pub mod random;
 pub mod reduce;
+pub mod schedule;
 mod scratch;
 pub mod standard;
 pub mod tiny;

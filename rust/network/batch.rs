@@ -18,7 +18,7 @@ pub enum Targets<'a, T> {
     None,
     /// A class for each row; a negative one is `ignore_index`.
     Classes(&'a [i32]),
-    /// Row-major, as many columns as the network has outputs.
+    /// Row-major, as many columns as the spec's [`targets`](super::Spec::targets).
     Values(&'a [T]),
 }
 
@@ -117,9 +117,9 @@ impl<'a, T: Elementary> Batch<'a, T> {
     }
 
     /// The targets of all rows as a source to gather from, if they are numbers.
-    pub(super) fn values(&self, outputs: usize) -> Option<Source<'a>> {
+    pub(super) fn values(&self, cols: usize) -> Option<Source<'a>> {
         match self.targets {
-            Targets::Values(all) => Some(Source::of_slice(all, outputs)),
+            Targets::Values(all) => Some(Source::of_slice(all, cols)),
             Targets::None | Targets::Classes(_) => None,
         }
     }

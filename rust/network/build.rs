@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::image::ImageBuilder;
-use super::nodes::{Builder, Shape, Weighted};
+use super::nodes::{Builder, Shape, Tracked, Weighted};
 use super::op::{Task, Traced};
 use super::plan::Plan;
 use super::row_phase::RowPhase;
@@ -14,7 +14,7 @@ use super::trace::Traces;
 use super::tuning::{IMAGE_SLAB_ROWS, SLAB_ROWS};
 use super::update::Updates;
 use super::weight_phase::WeightPhase;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::images::ImageShape;
 use crate::kernels::reduce::BLOCK_ROWS;
@@ -25,7 +25,8 @@ use crate::simd::Isa;
 const MOST_SLAB_ROWS: usize = 1 << 24;
 
 impl<T: Elementary> Plan<T> {
-    /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab.
+    /// A plan for batches of any size, the fastest; `largest` rows or fewer fit into its slab. Where a layer
+    /// takes statistics of a batch that trains, `largest` is the largest of those.
     ///
     /// # Errors
     /// `Error::Memory` if there is no room for it; as [`Spec::check`] if the layers do not fit each other
@@ -36,20 +37,19 @@ impl<T: Elementary> Plan<T> {
         {
             return Ok(plan);
         }
-        let slab_rows = if largest < SLAB_ROWS { largest } else { SLAB_ROWS };
-        Self::with_slab(spec, task, slab_rows, isa)
+        Self::with_slab(spec, task, slab_of(spec, largest, SLAB_ROWS), isa)
     }
 
     /// A plan whose slabs have `slab_rows` rows: for tests that force slabs.
     ///
-    /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows;
-    /// [`Plan::gradients`] panics otherwise.
+    /// Gradients need, by N2, slabs that hold the whole batch or are a power of two of at least 256 rows, and
+    /// the whole batch where a layer takes statistics of it in training; [`Plan::gradients`] panics otherwise.
     ///
     /// # Errors
     /// As [`Self::new`].
     ///
     /// # Panics
-    /// If `slab_rows` is more than 2^24.
+    /// If `slab_rows` is more than 2^24; with statistics of batches that is an `Error::Value`.
     pub fn with_slab(spec: &Spec, task: Task, slab_rows: usize, isa: Isa) -> Result<Self> {
         Self::build(spec, None, task, slab_rows, isa)
     }
@@ -65,7 +65,7 @@ impl<T: Elementary> Plan<T> {
         largest: usize,
         isa: Isa,
     ) -> Result<Self> {
-        let slab_rows = if largest < IMAGE_SLAB_ROWS { largest } else { IMAGE_SLAB_ROWS };
+        let slab_rows = slab_of(spec, largest, IMAGE_SLAB_ROWS);
         Self::of_images_with_slab(spec, image, task, slab_rows, isa)
     }
 
@@ -93,6 +93,11 @@ impl<T: Elementary> Plan<T> {
         slab_rows: usize,
         isa: Isa,
     ) -> Result<Self> {
+        if slab_rows > MOST_SLAB_ROWS && spec.tracked().next().is_some() {
+            return Err(Error::Value(format!(
+                "a batch of {slab_rows} rows, the statistics of one take at most {MOST_SLAB_ROWS}"
+            )));
+        }
         assert!(slab_rows <= MOST_SLAB_ROWS, "a slab of {slab_rows} rows");
         memory::room(spec.layers.len())?;
         spec.check()?;
@@ -114,7 +119,7 @@ impl<T: Elementary> Plan<T> {
             None => builder.rows.buffer(spec.in_features()),
         };
         let output = builder.forward(input);
-        let targets = builder.rows.buffer(spec.out_features());
+        let targets = builder.rows.buffer(spec.targets());
         let output_grad = builder.rows.buffer(spec.out_features());
         let mut input_grad =
             if task == Task::Forward { None } else { builder.backward(output_grad) };
@@ -149,11 +154,23 @@ impl<T: Elementary> Plan<T> {
             input_grad,
         };
         let flops_per_row = 6.0 * multiply_adds(spec, &shapes);
+        let mut tracked = Vec::new();
+        tracked.extend(
+            spec.tracked()
+                .map(|Tracked { layer, .. }| (spec.names()[layer].clone(), places(shapes[layer]))),
+        );
         Ok(Self {
             isa,
             fingerprint: spec.fingerprint(),
             slab_rows,
-            row_phase: RowPhase::new(spec, isa, program, images, &buffers, flops_per_row)?,
+            row_phase: RowPhase::new(
+                spec,
+                isa,
+                program,
+                images,
+                &buffers,
+                (tracked, flops_per_row),
+            )?,
             weight_phase: WeightPhase::new(isa, weights, blocks),
             buffers: Arc::new(buffers),
             fused: true,
@@ -188,14 +205,22 @@ impl<T: Elementary> Plan<T> {
     }
 }
 
+/// Rows of a slab for batches of up to `largest` rows, of which `most` are in memory at a time unless a layer
+/// needs all.
+fn slab_of(spec: &Spec, largest: usize, most: usize) -> usize {
+    if largest < most || spec.tracked().next().is_some() { largest } else { most }
+}
+
 /// Multiply-adds of one sample's forward pass.
 fn multiply_adds(spec: &Spec, shapes: &[Shape]) -> f64 {
-    let of = |layer: Weighted| {
-        let places = match shapes[layer.layer] {
-            Shape::Row(_) => 1,
-            Shape::Image(shape) => shape.height * shape.width,
-        };
-        (layer.inputs * layer.outputs * places) as f64
-    };
+    let of = |layer: Weighted| (layer.inputs * layer.outputs * places(shapes[layer.layer])) as f64;
     spec.weighted().map(of).sum()
+}
+
+/// Pixels of an image, or 1 of a row.
+fn places(shape: Shape) -> usize {
+    match shape {
+        Shape::Row(_) => 1,
+        Shape::Image(shape) => shape.height * shape.width,
+    }
 }

@@ -18,13 +18,15 @@ pub(super) struct LossHead {
     loss: Option<(Loss, Reduction)>,
     /// Columns of the network's output.
     outputs: usize,
+    /// Columns of its targets.
+    targets: usize,
 }
 
 impl LossHead {
     pub(super) fn new(spec: &Spec) -> Result<Self> {
         let loss = spec.loss.as_ref();
         let loss = loss.map(|(loss, reduction)| Ok((loss.duplicate()?, *reduction)));
-        Ok(Self { loss: loss.transpose()?, outputs: spec.out_features() })
+        Ok(Self { loss: loss.transpose()?, outputs: spec.out_features(), targets: spec.targets() })
     }
 
     /// Columns of the network's output.
@@ -95,7 +97,7 @@ impl LossHead {
     ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
         let (loss, _) = self.loss.as_ref()?;
         let rows = batch.order.range(first, last);
-        let values = batch.values(outputs.cols()).map(|source| Gather { source, rows, target });
+        let values = batch.values(self.targets).map(|source| Gather { source, rows, target });
         let targets = match values {
             Some(_) => RowTargets::Values(target),
             None => RowTargets::Classes(workspace.classes().slice(first, last)),

@@ -12,7 +12,8 @@
 //!   standardized by; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
 //!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `trace.rs`: one step
 //!   with every tensor by name.
-//! - `share.rs`: who does which tiles; `tuning.rs`: the numbers that decide about speed alone.
+//! - `share.rs`: how many threads, and which rows a tile has; `segments.rs`: how the row phase falls into
+//!   parts with barriers between; `tuning.rs`: the numbers that decide about speed alone.
 //!
 //! Three objects, never one: a [`Plan`] is immutable and shared, a [`State`] is what training
 //! changes, a [`Workspace`] is the memory of one running step.
@@ -28,6 +29,7 @@ mod own_loss;
 mod plan;
 mod row_phase;
 mod rows;
+mod segments;
 mod share;
 mod spec;
 mod standard;
@@ -39,8 +41,11 @@ mod update;
 mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
-pub use memory::{Layout, State, Workspace};
-pub use nodes::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Shape, Sum, Weighted};
+pub use memory::{Layout, LearningRate, NodeStatistics, State, Statistics, Workspace};
+pub use nodes::{
+    BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Shape, Sum, Tracked,
+    Weighted,
+};
 pub use op::Task;
 pub use plan::Plan;
 pub use spec::{Input, Reduction, Spec, initial_parameters};

@@ -133,6 +133,37 @@ pub enum RowOp {
         /// Written: r = 1 / sqrt(variance + eps), 16 times for each row.
         reciprocals: BufferId,
     },
+    /// output = fma(xhat, w, b), with xhat = (input - mean) r over each column: over all rows of the batch in
+    /// training, else over those of past batches.
+    BatchNormalize {
+        /// Which of the layers with running statistics.
+        tracked: usize,
+        /// Which of the layers with parameters has w and b; without, output = xhat.
+        affine: Option<usize>,
+        /// Added to the variance.
+        eps: f64,
+        /// Read.
+        input: BufferId,
+        /// Written: xhat; may be the input.
+        normalized: BufferId,
+        /// Written; may be `normalized`, and then holds the output in the end.
+        output: BufferId,
+    },
+    /// target = flush(the gradient through `BatchNormalize`).
+    BatchNormalizeGradient {
+        /// As there.
+        tracked: usize,
+        /// As there.
+        affine: Option<usize>,
+        /// As there.
+        eps: f64,
+        /// xhat.
+        normalized: BufferId,
+        /// Read.
+        grad: BufferId,
+        /// Written; may be `grad`.
+        target: BufferId,
+    },
     /// sum = a + b, flushed on the way back.
     Add {
         /// Read.

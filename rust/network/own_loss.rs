@@ -34,6 +34,9 @@ impl<T: Elementary> Plan<T> {
             return Ok(false);
         }
         self.check(state, workspace);
+        if training {
+            self.row_phase.check_values(rows)?;
+        }
         assert_eq!(Some(out.len()), rows.checked_mul(cols));
         let (head, reach, divisor) = (Head::Nothing, Reach::Kept, Divisor::ONE);
         self.row_phase.reserve(threads, state, workspace, reach, rows)?;
@@ -66,7 +69,7 @@ mod tests {
     use crate::kernels::activation::Activation;
     use crate::kernels::convolution::Stencil;
     use crate::kernels::images::ImageShape;
-    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::kernels::optimizer::{Optimizer, Options, Sgd};
     use crate::network::op::Task;
     use crate::network::{Conv2d, Init, Input, Layer, Linear, Spec};
     use crate::simd::Isa;
@@ -95,6 +98,7 @@ mod tests {
             layers: vec![Layer::Conv2d(conv), activation, Layer::Flatten, Layer::Linear(linear)],
             loss: None,
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+            options: Options::default(),
             input: Input::default(),
         };
         let image = ImageShape { channels: 1, height: side, width: side };

@@ -7,10 +7,11 @@ use super::image::{ImageContext, ImageProgram};
 use super::loss::LossHead;
 use super::memory::{BufferId, Buffers, State, Workspace};
 use super::rows::{RowContext, RowKernels, RowProgram};
-use super::share::{ALL, Segment, Segments, Tiles, team};
+use super::segments::{ALL, Segment, Segments};
+use super::share::{Tiles, team};
 use super::spec::Spec;
 use super::tuning::KEPT_IMAGES;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::{Gather, RowOrder, Source};
@@ -29,6 +30,17 @@ pub(super) struct Pass<'a, T: Elementary> {
     pub divisor: Divisor,
 }
 
+/// What a tile of images does.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// Everything, the rows that they become included.
+    All,
+    /// The way to the rows, which then meet those of other tiles.
+    Forward,
+    /// The way back from them.
+    Backward,
+}
+
 /// What the row phase of a plan does.
 pub(super) struct RowPhase<T: Elementary> {
     isa: Isa,
@@ -40,6 +52,9 @@ pub(super) struct RowPhase<T: Elementary> {
     program: RowProgram,
     segments: Segments,
     loss: LossHead,
+    /// The layers that keep statistics of their batches, and how many values a sample has in each of their
+    /// channels.
+    tracked: Vec<(String, usize)>,
     /// Columns of all matrices between ops.
     cols: usize,
     /// An estimate of a training step's floating-point operations, for each row.
@@ -53,7 +68,7 @@ impl<T: Elementary> RowPhase<T> {
         program: RowProgram,
         images: Option<ImageProgram>,
         buffers: &Buffers,
-        flops_per_row: f64,
+        (tracked, flops_per_row): (Vec<(String, usize)>, f64),
     ) -> Result<Self> {
         Ok(Self {
             isa,
@@ -63,6 +78,7 @@ impl<T: Elementary> RowPhase<T> {
             images,
             program,
             loss: LossHead::new(spec)?,
+            tracked,
             cols: buffers.all_cols(),
             flops_per_row,
         })
@@ -131,7 +147,21 @@ impl<T: Elementary> RowPhase<T> {
         team::<T>(threads, multiply_adds, elements)
     }
 
-    /// Makes sure of memory for the images of a slab's `rows` rows.
+    /// Refuses a batch in training of so few rows that a channel has one value, of which there is no variance.
+    ///
+    /// # Errors
+    /// `Error::Value` names the layer.
+    pub(super) fn check_values(&self, rows: usize) -> Result<()> {
+        match self.tracked.iter().find(|(_, pixels)| rows.saturating_mul(*pixels) < 2) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::Value(format!(
+                "layer {name}: a batch of {rows} row gives each channel one value, training needs at \
+                 least 2: take another batch_size, or leave the row out"
+            ))),
+        }
+    }
+
+    /// Makes sure of memory for the images of a slab's `rows` rows, and for the statistics of these.
     pub(super) fn reserve(
         &self,
         threads: usize,
@@ -140,9 +170,13 @@ impl<T: Elementary> RowPhase<T> {
         reach: Reach,
         rows: usize,
     ) -> Result<()> {
+        workspace.reserve_statistics(
+            &state.layout,
+            self.tracked.iter().map(|(_, pixels)| pixels * rows),
+        )?;
         let Some(images) = &self.images else { return Ok(()) };
         let team = self.team(threads, reach, rows);
-        let tiles = if reach.is_half() {
+        let tiles = if self.keeps_images(reach) {
             self.image_tiles(images, team, rows).count()
         } else {
             team.threads()
@@ -157,6 +191,11 @@ impl<T: Elementary> RowPhase<T> {
         let Some(images) = &self.images else { return true };
         let tiles = self.image_tiles(images, self.team(threads, Reach::Kept, rows), rows);
         images.tile().elements().saturating_mul(tiles.count() * size_of::<T>()) <= KEPT_IMAGES
+    }
+
+    /// Whether each tile of images has memory of its own, in which they stay until the way back.
+    fn keeps_images(&self, reach: Reach) -> bool {
+        reach.is_half() || reach.is_backward() && !self.segments.by_rows().is_empty()
     }
 
     fn image_tiles(&self, images: &ImageProgram, team: Team, rows: usize) -> Tiles {
@@ -184,15 +223,40 @@ impl<T: Elementary> RowPhase<T> {
             watch::check()?;
         }
         let team = self.team(threads, pass.reach, rows);
-        if let Some(images) = &self.images {
-            let tiles = self.image_tiles(images, team, rows);
-            return watch::run(team, tiles.count(), &|tile| {
-                let memory = pass.workspace.take_tile(pass.reach.is_half().then_some(tile));
-                self.image_tile(images, pass, slab, (tiles.range(tile), rows), memory.memory());
-            });
+        let Some(images) = &self.images else {
+            let tiles = Tiles::of_rows(team, rows);
+            let choice = (tiles, pass.training);
+            let segments = self.segments.for_team(team, rows * self.cols, choice);
+            return self.run_segments(team, segments, pass, slab, (rows, tiles));
+        };
+        let tiles = self.image_tiles(images, team, rows);
+        let own = self.keeps_images(pass.reach);
+        let run = |part: Part| {
+            watch::run(team, tiles.count(), &|tile| {
+                let memory = pass.workspace.take_tile(own.then_some(tile));
+                let rows = (tiles.range(tile), rows);
+                self.image_tile(images, pass, slab, rows, part, memory.memory());
+            })
+        };
+        if !pass.training || self.segments.by_rows().is_empty() {
+            return run(Part::All);
         }
-        let tiles = Tiles::of_rows(team, rows);
-        let segments = self.segments.for_team(team, rows * self.cols);
+        if pass.reach.is_forward() {
+            run(Part::Forward)?;
+        }
+        self.run_segments(team, self.segments.by_rows(), pass, slab, (rows, tiles))?;
+        if pass.reach.is_backward() { run(Part::Backward) } else { Ok(()) }
+    }
+
+    /// The tiles of these segments; `tiles` are those of one by rows.
+    fn run_segments(
+        &self,
+        team: Team,
+        segments: &[Segment],
+        pass: &Pass<'_, T>,
+        slab: usize,
+        (rows, tiles): (usize, Tiles),
+    ) -> Result<()> {
         for segment in segments.iter().filter(|segment| segment.is_reached(pass.reach)) {
             let grid = self.segments.grid(team, segment, rows, tiles);
             watch::run(team, grid.count(), &|tile| {
@@ -210,6 +274,7 @@ impl<T: Elementary> RowPhase<T> {
         pass: &Pass<'_, T>,
         slab: usize,
         ((start, end), rows): ((usize, usize), usize),
+        part: Part,
         memory: &Arena<T>,
     ) {
         let Pass { state, workspace, batch, reach, training, .. } = *pass;
@@ -228,13 +293,15 @@ impl<T: Elementary> RowPhase<T> {
             slab,
             training,
         };
-        if reach.is_forward() {
+        if reach.is_forward() && part != Part::Backward {
             for block in blocks.clone() {
                 context(block).forward(batch, self.scale);
             }
         }
-        self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
-        if reach.is_backward() {
+        if part == Part::All {
+            self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
+        }
+        if reach.is_backward() && part != Part::Forward {
             for block in blocks {
                 context(block).backward();
             }

@@ -7,7 +7,7 @@ use super::batch::{Batch, Head, Reach, StepLoss};
 use super::memory::{State, Workspace};
 use super::plan::Plan;
 use super::row_phase::Pass;
-use super::tiny::{Tiny, TinySteps};
+use super::tiny::{Each, Tiny, TinySteps};
 use super::trace::{Recorder, Tensor};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
@@ -79,6 +79,9 @@ impl<T: Elementary> Plan<T> {
         self.check(state, workspace);
         let cols = self.outputs();
         assert_eq!(Some(out.len()), batch.rows.checked_mul(cols));
+        if training {
+            self.row_phase.check_values(batch.rows)?;
+        }
         for (start, rows) in self.slabs(batch.rows) {
             self.row_phase.reserve(threads, state, workspace, reach, rows)?;
             let pass =
@@ -120,7 +123,7 @@ impl<T: Elementary> Plan<T> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
             return caught(|| {
-                self.tiny_steps(tiny, workspace, batch).train(state, workspace, 1, &mut |_| {})
+                self.tiny_steps(tiny, workspace, batch).train(state, workspace, 1, &mut |_, _| {})
             })?;
         }
         let teams = [
@@ -140,8 +143,8 @@ impl<T: Elementary> Plan<T> {
         Ok(loss)
     }
 
-    /// Updates from one batch, `times` of them, and `each` is told the loss of each. Gives the last loss;
-    /// one that is not finite ends it, and nothing is applied.
+    /// Updates from one batch, `times` of them; when one has been counted, `each` is told its loss and may
+    /// count too. Gives the last loss; one that is not finite ends it, and nothing is applied.
     ///
     /// # Errors
     /// As [`Self::train`].
@@ -152,7 +155,7 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         self.check(state, workspace);
         if let Some(tiny) = &self.tiny {
@@ -166,7 +169,7 @@ impl<T: Elementary> Plan<T> {
             if !last.is_finite() {
                 break;
             }
-            each(last);
+            each(state, last);
         }
         Ok(last)
     }
@@ -179,7 +182,7 @@ impl<T: Elementary> Plan<T> {
         batch: &'a Batch<'a, T>,
     ) -> TinySteps<'a, T> {
         let (loss, scale) = (self.row_phase.loss(), self.row_phase.scale());
-        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.optimizer, scale, workspace)
+        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.method, scale, workspace)
     }
 
     /// One update; a head of the caller's has no loss here, which is finite.
@@ -196,9 +199,11 @@ impl<T: Elementary> Plan<T> {
             let loss = self.gradients(threads, state, workspace, batch, head, true)?;
             if loss.is_finite() {
                 self.apply(threads, state, workspace.gradient())?;
+                Self::track(state, workspace);
             }
             return Ok(loss);
         }
+        self.row_phase.check_values(batch.rows)?;
         let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         let (reach, rows) = (head.reach(), batch.rows);
         self.row_phase.reserve(threads, state, workspace, reach, rows)?;
@@ -211,12 +216,13 @@ impl<T: Elementary> Plan<T> {
         self.row_phase.run(threads, &pass, 0, rows)?;
         let loss = self.row_phase.total(workspace, rows, head, &divisors);
         if loss.is_finite() {
-            let optimizer = &self.updates.optimizer;
-            state.begin_update(optimizer);
+            let method = &self.updates.method;
+            state.begin_update(&method.optimizer);
             // Between images it costs what it saves (LeNet-5 at 28 x 28: 0.996x).
             let next = next.filter(|_| !self.row_phase.takes_images());
             let next = next.and_then(|next| Ahead::new(next.source, next.order, next.rows));
-            self.weight_phase.train(threads, state, workspace, optimizer, rows, next)?;
+            self.weight_phase.train(threads, state, workspace, method, rows, next)?;
+            Self::track(state, workspace);
         }
         Ok(loss)
     }
@@ -255,6 +261,9 @@ impl<T: Elementary> Plan<T> {
         self.check(state, workspace);
         let meet = self.slab_rows.is_power_of_two() && self.slab_rows >= BLOCK_ROWS;
         assert!(meet || batch.rows <= self.slab_rows, "slabs of {} rows break N2", self.slab_rows);
+        if training {
+            self.row_phase.check_values(batch.rows)?;
+        }
         let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         self.row_phase.copy_weights(state, workspace);
         workspace.reserve_gradients(&state.layout, 1)?;
@@ -274,6 +283,21 @@ impl<T: Elementary> Plan<T> {
         }
         tree.finish().for_each(|slot| workspace.merge_gradients(self.isa, slot));
         Ok(self.row_phase.total(workspace, batch.rows, head, &divisors))
+    }
+
+    /// Refuses a batch in training of so few rows that a normalization has nothing to work on.
+    ///
+    /// # Errors
+    /// `Error::Value` names the layer.
+    pub fn check_training(&self, rows: usize) -> Result<()> {
+        self.row_phase.check_values(rows)
+    }
+
+    /// Moves running statistics towards those of the batch that an update was made from.
+    fn track(state: &mut State<T>, workspace: &Workspace<T>) {
+        if let Some(statistics) = workspace.statistics() {
+            state.track(statistics);
+        }
     }
 
     /// The update from a gradient in the layout of the parameters.

@@ -6,7 +6,7 @@ use super::spec::Spec;
 use super::tiny;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::{MOMENTS, Optimizer};
+use crate::kernels::optimizer::{MOMENTS, Method};
 use crate::kernels::weight::{ApplyBlock, Block, LinearState, Parameter};
 use crate::runtime::pool::ThreadPool;
 use crate::runtime::{Arena, memory};
@@ -15,7 +15,7 @@ use crate::simd::{Isa, LANES};
 /// The updates of one network's trainable layers.
 pub struct Updates {
     isa: Isa,
-    pub(super) optimizer: Optimizer,
+    pub(super) method: Method,
     /// Of the network: [`Spec::fingerprint`].
     fingerprint: u64,
     layers: Vec<Updated>,
@@ -47,8 +47,9 @@ impl Updates {
                 layers.push(Updated { index, keep_backward: keeps_backward(spec, weighted.layer) });
             }
         }
-        let (optimizer, fingerprint) = (spec.optimizer, spec.fingerprint());
-        Ok(Self { isa, optimizer, fingerprint, layers, blocks })
+        let method = Method { optimizer: spec.optimizer, options: spec.options };
+        let fingerprint = spec.fingerprint();
+        Ok(Self { isa, method, fingerprint, layers, blocks })
     }
 
     /// The update from a gradient in the layout of the parameters.
@@ -65,11 +66,11 @@ impl Updates {
         gradient: &Arena<T>,
     ) -> Result<()> {
         assert!(state.is_of(self.fingerprint), "the state is another network's");
-        state.begin_update(&self.optimizer);
+        state.begin_update(&self.method.optimizer);
         let state = &*state;
         let of = |layer: &Updated| {
             let Updated { index, keep_backward } = *layer;
-            layer_state(state, &self.optimizer, index, keep_backward)
+            layer_state(state, &self.method, index, keep_backward)
         };
         let layers: Vec<_> = self.layers.iter().map(of).collect();
         let team = weight_team::<T>(threads, self.blocks.len(), 0);
@@ -125,12 +126,12 @@ pub(super) fn blocks_of(inputs: usize, outputs: usize) -> impl Iterator<Item = B
 /// What the update of a layer reads and writes.
 pub(super) fn layer_state<T: Elementary>(
     state: &State<T>,
-    optimizer: &Optimizer,
+    method: &Method,
     index: usize,
     keep_backward: bool,
 ) -> LinearState<T> {
     let layout = &state.layout.layers[index];
-    let rules = state.rules(optimizer, layout.lr_scale);
+    let rules = state.rules(method, (layout.lr_scale, layout.matrix));
     let (mut of_weight, mut of_bias) = ([None; MOMENTS], [None; MOMENTS]);
     for (k, moment) in state.moments.iter().enumerate() {
         of_weight[k] = Some(layout.weight(moment));

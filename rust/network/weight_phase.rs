@@ -9,7 +9,7 @@ use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::normalization::{AffineGradient, TrainAffine};
-use crate::kernels::optimizer::Optimizer;
+use crate::kernels::optimizer::Method;
 use crate::kernels::prelu::{SlopeGradient, TrainSlopes};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
@@ -48,11 +48,11 @@ impl WeightPhase {
         threads: usize,
         state: &State<T>,
         workspace: &Workspace<T>,
-        optimizer: &Optimizer,
+        method: &Method,
         rows: usize,
         next: Option<Ahead<'_>>,
     ) -> Result<()> {
-        let of = |op: &WeightOp| layer_state(state, optimizer, op.index, op.keep_backward);
+        let of = |op: &WeightOp| layer_state(state, method, op.index, op.keep_backward);
         let layers: Vec<_> = self.ops.iter().map(of).collect();
         let tiles = self.tiles.len();
         ThreadPool::run(self.team::<T>(threads, rows), tiles, &|tile| {

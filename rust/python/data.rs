@@ -68,7 +68,8 @@ impl Inputs {
                 Ok(OwnedTargets::Classes(classes))
             }
             _ => {
-                y.check_shape("y", &[self.rows(), outputs])?;
+                let cols = spec.targets();
+                y.check_shape("y", &[self.rows(), cols])?;
                 let values = match standardizer {
                     Some(standardizer) => {
                         let source = Source::Matrix(elements);
@@ -80,7 +81,7 @@ impl Inputs {
                     }
                     None => gather::to_vec(&elements)?,
                 };
-                finite("y", isa, &values, outputs)?;
+                finite("y", isa, &values, cols)?;
                 Ok(OwnedTargets::Values(values))
             }
         }
@@ -158,16 +159,25 @@ pub fn tensors<T: Float>(
     }
     let mut tensors = Vec::new();
     for ((view, key), shape) in views.iter().zip(&keys).zip(&shapes) {
-        view.check_shape(&format!("{name}['{key}']"), shape)?;
-        let values: Vec<T> = gather::to_vec(&view.elements())?;
-        let source = Source::of_slice(&values, 1);
-        let wrong = |isa| first_non_finite::<T>(isa, &source, 0..values.len()).is_some();
-        if check.is_some_and(wrong) {
-            return Err(Error::Value(format!(
-                "{name}['{key}'] has a NaN or infinite value, all must be finite"
-            )));
-        }
-        tensors.push(values);
+        tensors.push(tensor(&format!("{name}['{key}']"), view, shape, check)?);
     }
     Ok(tensors)
+}
+
+/// A tensor of this shape, finite if `check` is there.
+pub fn tensor<T: Float>(
+    name: &str,
+    view: &View,
+    shape: &[usize],
+    check: Option<Isa>,
+) -> Result<Vec<T>> {
+    view.check_shape(name, shape)?;
+    let values: Vec<T> = gather::to_vec(&view.elements())?;
+    let source = Source::of_slice(&values, 1);
+    let wrong = |isa| first_non_finite::<T>(isa, &source, 0..values.len()).is_some();
+    if check.is_some_and(wrong) {
+        let text = format!("{name} has a NaN or infinite value, all must be finite");
+        return Err(Error::Value(text));
+    }
+    Ok(values)
 }

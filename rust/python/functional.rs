@@ -8,6 +8,7 @@ use super::output::array;
 use super::tuning::PIECE;
 use crate::error::{Error, Result};
 use crate::kernels::activation::{SigmoidBackwardElements, SigmoidElements};
+use crate::kernels::elementwise::ExpElements;
 use crate::kernels::gather::{DType, to_i64, to_vec};
 use crate::kernels::gemm;
 use crate::kernels::loss::Loss;
@@ -68,19 +69,44 @@ pub fn sigmoid<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
     entry(|| {
         let x = View::flat("x", x)?;
         match precision("x", &x)? {
-            Precision::Single => sigmoid_of::<f32>(py, &x),
-            Precision::Double => sigmoid_of::<f64>(py, &x),
+            Precision::Single => each_of::<f32>(py, &x, sigmoids),
+            Precision::Double => each_of::<f64>(py, &x, sigmoids),
         }
     })
 }
 
-fn sigmoid_of<'py, T: Float>(py: Python<'py>, x: &View) -> PyResult<Any<'py>> {
+/// e^x of a float32 or float64 array of any shape.
+#[pyfunction]
+pub fn exp<'py>(py: Python<'py>, x: &Any<'py>) -> PyResult<Any<'py>> {
+    entry(|| {
+        let x = View::flat("x", x)?;
+        match precision("x", &x)? {
+            Precision::Single => each_of::<f32>(py, &x, powers),
+            Precision::Double => each_of::<f64>(py, &x, powers),
+        }
+    })
+}
+
+fn sigmoids<T: Float>(isa: Isa, input: &[T], output: &mut [T]) {
+    isa.run(SigmoidElements { input, output });
+}
+
+fn powers<T: Float>(isa: Isa, input: &[T], output: &mut [T]) {
+    isa.run(ExpElements { input, output });
+}
+
+/// A function of each element.
+fn each_of<'py, T: Float>(
+    py: Python<'py>,
+    x: &View,
+    function: fn(Isa, &[T], &mut [T]),
+) -> PyResult<Any<'py>> {
     let output = compute(py, || {
         let input = to_vec::<T>(&x.elements())?;
         let mut output = memory::filled(T::ZERO, input.len())?;
         let isa = Isa::chosen()?;
         watch::pieces(input.len(), PIECE, |piece| {
-            isa.run(SigmoidElements { input: &input[piece.clone()], output: &mut output[piece] });
+            function(isa, &input[piece.clone()], &mut output[piece]);
             Ok(())
         })?;
         Ok(output)

@@ -3,7 +3,7 @@
 //! - `entry.rs`: what every call from Python goes through, and what a long one does on its way.
 //!   `environment.rs`: `Environment`, the same for arithmetic in Python.
 //! - `model.rs`: `Model`, whose arguments become views, numbers and specs here. `run.rs`: `Run`, a fit in
-//!   progress. `predictor.rs`: `Predictor`.
+//!   progress. `predictor.rs`: `Predictor`. `rates.rs`: `Rates`.
 //! - `network.rs`: what models, runs and predictors of all element types have in common; `shared.rs`: what
 //!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does;
 //!   `typed_run.rs`: its fits over arrays, `stream.rs`: those over batches that come one by one.
@@ -11,7 +11,7 @@
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `samples.rs`: X; `table.rs`: `Table`, one that is no array.
 //!   `data.rs`: arguments as numbers, checked; `validation.rs`: those of a fit's validation.
-//!   `spec/`: layers, loss and optimizer. `state.rs`: the optimizer's state.
+//!   `spec/`: layers, loss, optimizer and schedule. `state.rs`: the optimizer's state.
 //!   `standard.rs`: what data are standardized by.
 //! - `access.rs`: who may use a model now. `route.rs`: which plan a call takes; `plans.rs`: plans and
 //!   workspaces; `kept.rs`: those that are kept for the next calls.
@@ -32,8 +32,10 @@ mod output;
 mod own_loss;
 mod plans;
 mod predictor;
+mod rates;
 mod route;
 mod run;
+mod running;
 mod samples;
 mod shared;
 mod spec;
@@ -58,13 +60,15 @@ mod _core {
     use super::environment::Environment;
     #[pymodule_export]
     use super::functional::{
-        binary_cross_entropy, matmul, sigmoid, sigmoid_backward, sigmoid_cross_entropy_with_logits,
-        softmax, softmax_cross_entropy_with_logits,
+        binary_cross_entropy, exp, matmul, sigmoid, sigmoid_backward,
+        sigmoid_cross_entropy_with_logits, softmax, softmax_cross_entropy_with_logits,
     };
     #[pymodule_export]
     use super::model::Model;
     #[pymodule_export]
     use super::predictor::Predictor;
+    #[pymodule_export]
+    use super::rates::Rates;
     #[pymodule_export]
     use super::run::Run;
     #[pymodule_export]

@@ -11,6 +11,7 @@ use super::entry::{entry, entry_calling};
 use super::network::{Course, Evaluation, Gradients, Network};
 use super::own_loss::called;
 use super::predictor::Predictor;
+use super::rates::Rates;
 use super::route::Route;
 use super::run::Run;
 use super::samples::Samples;
@@ -85,8 +86,8 @@ impl Model {
             let input = spec::input(scale, channels_last, (standardize, standardize_y))?;
             let (spec, rate) = spec::model(&layers, loss.as_ref(), optimizer, input)?;
             Ok(Self(match dtype {
-                "float32" => Arc::new(Typed::<f32>::new(py, spec, rate, seed, n_threads)?),
-                "float64" => Arc::new(Typed::<f64>::new(py, spec, rate, seed, n_threads)?),
+                "float32" => Arc::new(Typed::<f32>::new(py, spec, &rate, seed, n_threads)?),
+                "float64" => Arc::new(Typed::<f64>::new(py, spec, &rate, seed, n_threads)?),
                 other => {
                     let message = format!("dtype is {other:?}, known are float32, float64");
                     return Err(Error::Value(message).into());
@@ -140,23 +141,18 @@ impl Model {
         entry(|| Ok(self.0.counters(py)?.steps))
     }
 
-    /// The optimizer's learning rate at the next update.
+    /// The learning rates.
     #[getter]
-    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        entry(|| Ok(self.0.counters(py)?.learning_rate))
+    fn rates(&self) -> PyResult<Rates> {
+        entry(|| Ok(Rates::of(&self.0)))
     }
 
-    /// Change `learning_rate`; in a callback it holds from the next batch on.
-    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
-        entry(|| self.0.set_learning_rate(py, learning_rate))
-    }
-
-    /// Copies of all parameters.
+    /// Copies of all parameters, then of all running statistics.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         entry(|| self.0.parameters(py))
     }
 
-    /// Replace all parameters. Shapes and, with `check_finite`, values are checked before the first is
+    /// Replace all of these. Shapes and, with `check_finite`, values are checked before the first is
     /// written.
     #[pyo3(signature = (parameters, check_finite=true))]
     fn set_parameters(
@@ -169,7 +165,8 @@ impl Model {
     }
 
     /// What, with `parameters`, lets training continue with the same bits: the counters `epoch`
-    /// and `steps`, the `learning_rate`, and the optimizer's `scalars` and `moments`, as copies.
+    /// and `steps`, the `learning_rate`, with a schedule its `factor`, and the optimizer's `scalars` and
+    /// `moments`, as copies.
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         entry(|| self.0.optimizer_state(py))
     }

@@ -13,7 +13,7 @@ use super::data::Inputs;
 use super::route::Route;
 use super::samples::Samples;
 use super::validation::Watching;
-use crate::network::Spec;
+use crate::network::{LearningRate, Spec};
 use crate::training::{Column, Columns};
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
@@ -44,7 +44,9 @@ pub trait Network: Send + Sync {
     fn spec(&self) -> &Spec;
     fn n_threads(&self) -> Option<usize>;
     fn counters(&self, py: Python<'_>) -> PyResult<Counters>;
-    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()>;
+    fn set_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()>;
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()>;
+    fn tabulate(&self, py: Python<'_>, first: u64, rates: Vec<f64>) -> PyResult<()>;
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>>;
     /// Those that are not finite are refused, if that is asked for.
     fn set_parameters(
@@ -141,7 +143,9 @@ pub struct Counters {
     pub seed: u64,
     pub epoch: u64,
     pub steps: u64,
-    pub learning_rate: f64,
+    pub next_rate: Option<f64>,
+    pub last_rate: f64,
+    pub rate_factor: Option<f64>,
 }
 
 /// A run whose element type its caller does not know.

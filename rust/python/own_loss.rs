@@ -11,7 +11,7 @@ use super::entry::compute;
 use super::network::Call;
 use super::output::array;
 use super::samples::Samples;
-use super::shared::{Tensors, Typed, batch};
+use super::shared::{Found, Typed, batch};
 use crate::kernels::gather;
 use crate::network::{Head, Task};
 use crate::runtime::memory;
@@ -59,10 +59,10 @@ impl<T: Float> Typed<T> {
         x: &Samples,
         (training, input_grad): (bool, bool),
         function: &mut Call<'_, 'py>,
-    ) -> PyResult<(f64, Tensors<T>, Option<Vec<T>>)> {
+    ) -> PyResult<(f64, Found<T>)> {
         let (isa, threads) = (self.plans.isa, self.threads()?);
         let shape = [x.source().rows(), self.plans.spec.out_features()];
-        let key = self.key(Task::Gradients { input_grad }, x);
+        let key = self.key(Task::Gradients { input_grad }, x, training);
         let state = self.access.read(py)?;
         let standards = self.standards_for(&state, x)?;
         let batch = batch::<T>(x, standards);
@@ -77,7 +77,7 @@ impl<T: Float> Typed<T> {
         })?;
         let none = py.None().into_bound(py);
         let (loss, gradient) = call(py, isa, (outputs, &shape), none, function)?;
-        let (_, gradients, by_input) = compute(py, || {
+        let mut found = compute(py, || {
             if !loss.is_finite() {
                 finite(NAME, isa, &gradient, shape[1])?;
             }
@@ -92,6 +92,9 @@ impl<T: Float> Typed<T> {
             self.plans.keep(key, workspace);
             found
         })?;
-        Ok((loss, gradients, by_input))
+        if !loss.is_finite() {
+            found.statistics = None;
+        }
+        Ok((loss, found))
     }
 }

@@ -52,6 +52,17 @@ impl Key {
         Self { any: false, ..self }
     }
 
+    /// The same with all of so many rows in one slab, where a layer takes statistics of them. Numbers of rows
+    /// share plans here too; many are not rounded up to twice as many.
+    pub fn of_one_slab(self, rows: usize) -> Self {
+        if rows <= self.slab {
+            return self;
+        }
+        let few = rows < SLAB_ROWS;
+        let slab = if few { rows.next_power_of_two() } else { rows.next_multiple_of(SLAB_ROWS) };
+        Self { slab, ..self }
+    }
+
     /// The plan for many steps of so many rows or images of a size.
     pub fn exactly(task: Task, x: (usize, Option<ImageShape>), route: Route) -> Self {
         let shared = Self::new(task, x, route);

@@ -15,7 +15,8 @@ use super::samples::Samples;
 use crate::error::Result;
 use crate::kernels::gather::RowOrder;
 use crate::network::{
-    Batch, Head, Plan, Spec, Standards, State, StepLoss, Targets, Task, Workspace,
+    Batch, Head, LearningRate, Plan, Spec, Standards, State, Statistics, StepLoss, Targets, Task,
+    Workspace,
 };
 use crate::runtime::{memory, threads};
 use crate::simd::Isa;
@@ -25,7 +26,6 @@ use crate::training::Data;
 pub struct Typed<T: Float> {
     pub plans: Arc<Plans<T>>,
     pub access: Access<State<T>>,
-    pub first_learning_rate: f64,
     pub n_threads: Option<usize>,
     /// Of [`Route`]: 0 is `Auto`, 1 `Unfused`, 2 `General`, 3 `Columns`, others the rows of `Slabs`.
     route: AtomicUsize,
@@ -36,25 +36,21 @@ impl<T: Float> Typed<T> {
     pub fn new(
         py: Python<'_>,
         spec: Spec,
-        learning_rate: f64,
+        rate: &LearningRate,
         seed: u64,
         n_threads: Option<usize>,
     ) -> Result<Self> {
         let isa = Isa::chosen()?;
         compute(py, || {
-            let state = State::new(&spec, learning_rate, seed, isa)?;
-            Ok(Self::of(Plans::shared(spec, isa)?, state, learning_rate, n_threads))
+            let mut state = State::new(&spec, 0.0, seed, isa)?;
+            state.follow(rate, false, isa);
+            Ok(Self::of(Plans::shared(spec, isa)?, state, n_threads))
         })
     }
 
-    pub fn of(
-        plans: Arc<Plans<T>>,
-        state: State<T>,
-        first_learning_rate: f64,
-        n_threads: Option<usize>,
-    ) -> Self {
+    pub fn of(plans: Arc<Plans<T>>, state: State<T>, n_threads: Option<usize>) -> Self {
         let access = Access::new(state);
-        Self { plans, access, first_learning_rate, n_threads, route: AtomicUsize::new(0) }
+        Self { plans, access, n_threads, route: AtomicUsize::new(0) }
     }
 
     /// The most threads of a call.
@@ -117,7 +113,7 @@ impl<T: Float> Typed<T> {
         batch: &Batch<'_, T>,
         head: (Head<'_, T>, bool),
         input_grad: bool,
-    ) -> Result<(StepLoss, Tensors<T>, Option<Vec<T>>)> {
+    ) -> Result<Found<T>> {
         let (threads, rows) = (self.threads()?, batch.rows);
         let mut by_input = match input_grad {
             true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
@@ -129,13 +125,42 @@ impl<T: Float> Typed<T> {
             }
             None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
         }?;
-        Ok((loss, state.layout.export(workspace.gradient())?, by_input))
+        let gradients = state.layout.export(workspace.gradient())?;
+        let statistics = match head.1 && loss.is_finite() {
+            true => workspace.take_statistics().filter(|_| are_finite(&gradients)),
+            false => None,
+        };
+        Ok(Found { loss, gradients, by_input, statistics })
     }
 
-    /// Which plan a call for X takes.
-    pub fn key(&self, task: Task, x: &Samples) -> Key {
-        Key::new(task, (x.source().rows(), x.image()), self.route())
+    /// Which plan a call for X takes, in training or not.
+    pub fn key(&self, task: Task, x: &Samples, training: bool) -> Key {
+        let rows = x.source().rows();
+        let key = Key::new(task, (rows, x.image()), self.route());
+        if training { self.training_key(key, rows) } else { key }
     }
+
+    /// The same in training on batches of so many rows.
+    pub fn training_key(&self, key: Key, rows: usize) -> Key {
+        match self.plans.spec.tracked().next() {
+            Some(_) => key.of_one_slab(rows),
+            None => key,
+        }
+    }
+}
+
+/// What a pass over a batch has found.
+pub struct Found<T> {
+    pub loss: StepLoss,
+    pub gradients: Tensors<T>,
+    /// The gradient with respect to X, if it was wanted.
+    pub by_input: Option<Vec<T>>,
+    /// What running statistics are to move towards: none where there are none, or no step could be made.
+    pub statistics: Option<Statistics>,
+}
+
+fn are_finite<T: Float>(tensors: &Tensors<T>) -> bool {
+    tensors.iter().all(|tensor| tensor.iter().all(|value| value.is_finite()))
 }
 
 /// Tensors in canonical order, each row-major.

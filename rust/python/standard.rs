@@ -84,7 +84,7 @@ impl<T: Float> Typed<T> {
                 })?);
             }
             if let (true, Some(y)) = (of_y, y) {
-                y.check_shape("y", &[source.rows(), spec.out_features()])?;
+                y.check_shape("y", &[source.rows(), spec.targets()])?;
                 let source = Source::Matrix(y.elements());
                 let channels = (source.cols(), PixelOrder::ChannelsFirst);
                 let sample = Sample { name: "y", source, rows, divisor: 1.0, channels };
@@ -173,9 +173,9 @@ impl<T: Float> Typed<T> {
                 }
             }
         };
-        let (scale, outputs) = (spec.input.scale.unwrap_or(1.0), Some(spec.out_features()));
+        let (scale, targets) = (spec.input.scale.unwrap_or(1.0), Some(spec.targets()));
         let x = read("X", of_x, columns, scale, spec.input.order)?;
-        let y = read("y", of_y, outputs, 1.0, PixelOrder::ChannelsFirst)?;
+        let y = read("y", of_y, targets, 1.0, PixelOrder::ChannelsFirst)?;
         self.access.write(py)?.standards = Some(Arc::new(Standards { x, y }));
         Ok(())
     }

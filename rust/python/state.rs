@@ -16,6 +16,7 @@ use crate::simd::Isa;
 pub struct Exported<T> {
     epoch: u64,
     learning_rate: f64,
+    factor: Option<f64>,
     clock: Clock,
     moments: Vec<Vec<Vec<T>>>,
     shapes: Vec<Vec<usize>>,
@@ -23,11 +24,13 @@ pub struct Exported<T> {
 
 impl<T: Float> Exported<T> {
     pub fn new(state: &State<T>) -> Result<Self> {
-        let State { epoch, learning_rate, clock, .. } = *state;
+        let State { epoch, clock, .. } = *state;
+        let learning_rate = state.next_rate().unwrap_or(state.learning_rate);
+        let factor = state.scheduled.as_ref().map(|scheduled| scheduled.factor);
         let moments = state.moments.iter().map(|moment| state.layout.export(moment));
         let moments = moments.collect::<Result<_>>()?;
         let shapes = state.layout.shapes();
-        Ok(Self { epoch, learning_rate, clock, moments, shapes })
+        Ok(Self { epoch, learning_rate, factor, clock, moments, shapes })
     }
 
     pub fn dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -43,6 +46,9 @@ impl<T: Float> Exported<T> {
         dict.set_item("epoch", self.epoch)?;
         dict.set_item("steps", self.clock.steps)?;
         dict.set_item("learning_rate", self.learning_rate)?;
+        if let Some(factor) = self.factor {
+            dict.set_item("factor", factor)?;
+        }
         dict.set_item("scalars", self.clock.scalars)?;
         dict.set_item("moments", moments)?;
         Ok(dict)
@@ -53,6 +59,7 @@ impl<T: Float> Exported<T> {
 pub struct Parts {
     epoch: u64,
     learning_rate: f64,
+    factor: Option<f64>,
     clock: Clock,
     moments: Vec<Vec<View>>,
 }
@@ -70,7 +77,11 @@ impl Parts {
         }
         let parts = Self {
             epoch: get(dict, "epoch")?,
-            learning_rate: checked_learning_rate(get(dict, "learning_rate")?)?,
+            learning_rate: checked_rate("learning_rate", get(dict, "learning_rate")?)?,
+            factor: match dict.contains("factor")? {
+                true => Some(checked_rate("factor", get(dict, "factor")?)?),
+                false => None,
+            },
             clock: Clock { steps: get(dict, "steps")?, scalars: get(dict, "scalars")? },
             moments,
         };
@@ -89,18 +100,28 @@ impl Parts {
         for (index, views) in self.moments.iter().enumerate() {
             moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, check)?);
         }
+        if self.factor.is_some() != state.scheduled.is_some() {
+            let (has, has_not) = match self.factor {
+                Some(_) => ("optimizer state has a factor", "model no schedule"),
+                None => ("model has a schedule", "optimizer state no factor"),
+            };
+            return Err(Error::Value(format!("the {has}, the {has_not} for the learning rate")));
+        }
         state.set_optimizer_state(&moments, self.clock, self.epoch)?;
         state.learning_rate = self.learning_rate;
+        if let (Some(factor), Some(scheduled)) = (self.factor, &mut state.scheduled) {
+            scheduled.factor = factor;
+        }
         Ok(())
     }
 }
 
-pub fn checked_learning_rate(learning_rate: f64) -> Result<f64> {
-    if learning_rate.is_finite() && learning_rate >= 0.0 {
-        return Ok(learning_rate);
+/// A learning rate, or a factor on one.
+pub fn checked_rate(name: &str, rate: f64) -> Result<f64> {
+    if rate.is_finite() && rate >= 0.0 {
+        return Ok(rate);
     }
-    let message = format!("learning_rate is {learning_rate}, it must be finite and at least 0");
-    Err(Error::Value(message))
+    Err(Error::Value(format!("{name} is {rate}, it must be finite and at least 0")))
 }
 
 fn get<'py, V>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<V>

@@ -99,7 +99,7 @@ impl<T: Float> Training for TypedStream<T> {
         let inputs = self.taken()?;
         let data = self.data(py, &inputs)?;
         let (model, run) = (&self.trainer.0, &mut self.run);
-        let key = model.key(Task::Train, &inputs.x);
+        let key = model.key(Task::Train, &inputs.x, true);
         let mut held = model.access.write(py)?;
         let state: &mut State<T> = &mut held;
         let loss = change(py, || {
@@ -121,7 +121,7 @@ impl<T: Float> Training for TypedStream<T> {
         let data = self.data(py, &inputs)?;
         let (model, run) = (&self.trainer.0, &mut self.run);
         let shape = [data.rows(), model.plans.spec.out_features()];
-        let key = model.key(Task::Train, &inputs.x).general();
+        let key = model.key(Task::Train, &inputs.x, true).general();
         let state = model.access.read(py)?;
         let (plan, mut workspace, outputs, kept) = compute(py, || {
             let plan = model.plans.plan(key)?;

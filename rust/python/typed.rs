@@ -14,17 +14,18 @@ use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
 use super::route::Route;
+use super::running;
 use super::samples::Samples;
-use super::shared::{Typed, batch};
+use super::shared::{Found, Typed, batch};
 use super::state;
 use super::stream::TypedStream;
 use super::typed_run::TypedRun;
 use super::validation::Watching;
 use crate::error::Error;
 use crate::kernels::gather;
-use crate::network::{Head, Spec, State, Task, initial_parameters};
+use crate::network::{Head, LearningRate, Spec, State, Task, initial_parameters};
 use crate::runtime::memory;
-use crate::training::{Score, evaluate};
+use crate::training::{Estimate, Score, evaluate};
 
 impl<T: Float> Network for Typed<T> {
     fn spec(&self) -> &Spec {
@@ -37,22 +38,39 @@ impl<T: Float> Network for Typed<T> {
 
     fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
         let state = self.access.read(py)?;
-        let State { seed, epoch, clock, learning_rate, .. } = *state;
-        Ok(Counters { seed, epoch, steps: clock.steps, learning_rate })
+        let State { seed, epoch, clock, learning_rate: last_rate, .. } = *state;
+        let rate_factor = state.scheduled.as_ref().map(|scheduled| scheduled.factor);
+        let (steps, next_rate) = (clock.steps, state.next_rate());
+        Ok(Counters { seed, epoch, steps, next_rate, last_rate, rate_factor })
     }
 
-    fn set_learning_rate(&self, py: Python<'_>, learning_rate: f64) -> PyResult<()> {
-        let learning_rate = state::checked_learning_rate(learning_rate)?;
-        self.access.write(py)?.learning_rate = learning_rate;
+    fn set_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
+        Ok(self.access.write(py)?.set_next_rate(rate)?)
+    }
+
+    fn follow(&self, py: Python<'_>, rate: &LearningRate, keep_factor: bool) -> PyResult<()> {
+        let mut state = self.access.write(py)?;
+        self.access.check_idle()?;
+        state.follow(rate, keep_factor, self.plans.isa);
+        Ok(())
+    }
+
+    fn tabulate(&self, py: Python<'_>, first: u64, rates: Vec<f64>) -> PyResult<()> {
+        self.access.write(py)?.tabulate(first, rates);
         Ok(())
     }
 
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let state = self.access.read(py)?;
         let shapes = state.layout.shapes();
-        let tensors = compute(py, || state.layout.export(&state.parameters))?;
+        let (tensors, nodes) = compute(py, || {
+            let nodes = state.running.export(&state.layout.running)?;
+            Ok((state.layout.export(&state.parameters)?, nodes))
+        })?;
         drop(state);
-        list(py, tensors, &shapes)
+        let list = list(py, tensors, &shapes)?;
+        running::append(&list, nodes)?;
+        Ok(list)
     }
 
     fn set_parameters(
@@ -66,7 +84,12 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let check = check_finite.then_some(isa);
+            let of_running = running::arrays(&state.layout);
+            let (parameters, running) =
+                parameters.split_at(parameters.len().saturating_sub(of_running));
             let tensors = tensors("state_dict", parameters, &state.layout, check)?;
+            let nodes = running::read("state_dict", running, &state.layout, check)?;
+            state.running.import(&state.layout.running, &nodes)?;
             state.set_parameters(&tensors, isa);
             Ok(())
         })?)
@@ -102,7 +125,6 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             state.reset(seed, &parameters, *isa);
-            state.learning_rate = self.first_learning_rate;
             Ok(())
         })?)
     }
@@ -111,7 +133,7 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let twin = compute(py, || state.duplicate(self.plans.isa))?;
         let plans = Arc::clone(&self.plans);
-        Ok(Arc::new(Self::of(plans, twin, self.first_learning_rate, self.n_threads)))
+        Ok(Arc::new(Self::of(plans, twin, self.n_threads)))
     }
 
     fn set_route(&self, route: Route) {
@@ -154,7 +176,7 @@ impl<T: Float> Network for Typed<T> {
         let batch = batch::<T>(x, self.standards_for(&state, x)?);
         let values = compute(py, || {
             let mut values = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, x);
+            let key = self.key(Task::Forward, x, training);
             self.plans.run(key, 0, |plan, workspace| {
                 plan.forward(threads, &state, workspace, &batch, training, &mut values)
             })?;
@@ -170,12 +192,13 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score = spec.loss.as_ref().map_or(Score::R2, |(loss, _)| Score::of(loss));
+        let score =
+            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let mut outputs = memory::filled(T::ZERO, shape[0].saturating_mul(shape[1]))?;
-            let key = self.key(Task::Forward, &inputs.x);
+            let key = self.key(Task::Forward, &inputs.x, false);
             let (loss, number) = self.plans.run(key, shape[0], |plan, workspace| {
                 let (batch, score) = (data.all(), Some(score));
                 evaluate(plan, isa, threads, &state, workspace, &batch, score, &mut outputs)
@@ -196,17 +219,18 @@ impl<T: Float> Network for Typed<T> {
     ) -> PyResult<(f64, Gradients<'py>)> {
         let threads = self.threads()?;
         let state = self.access.read(py)?;
-        let (loss, gradients, by_input) = compute(py, || {
+        let found = compute(py, || {
             let data = self.finite_data(threads, inputs, &state)?;
             let (batch, head) = (data.all(), (Head::Loss, training));
-            let key = self.key(Task::Gradients { input_grad }, &inputs.x);
+            let key = self.key(Task::Gradients { input_grad }, &inputs.x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, input_grad)
             })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        Ok((loss.reduced, lists(py, &shapes, inputs.x.shape(), gradients, by_input)?))
+        let loss = found.loss.reduced;
+        Ok((loss, self.given(py, &shapes, inputs.x.shape(), found)?))
     }
 
     fn backward<'py>(
@@ -222,21 +246,21 @@ impl<T: Float> Network for Typed<T> {
         let state = self.access.read(py)?;
         let standards = self.standards_for(&state, x)?;
         let batch = batch::<T>(x, standards);
-        let (_, gradients, by_input) = compute(py, || {
+        let found = compute(py, || {
             let mut values = gather::to_vec(&grad_output.elements())?;
             finite("grad_output", isa, &values, outputs)?;
             if let Some(y) = standards.and_then(|standards| standards.y.as_ref()) {
                 y.by_standardized(&mut values, outputs);
             }
             let head = (Head::Gradient(&values), training);
-            let key = self.key(Task::Gradients { input_grad }, x);
+            let key = self.key(Task::Gradients { input_grad }, x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
                 self.gradients(&state, (plan, workspace), &batch, head, input_grad)
             })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        lists(py, &shapes, x.shape(), gradients, by_input)
+        self.given(py, &shapes, x.shape(), found)
     }
 
     fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>> {
@@ -250,9 +274,9 @@ impl<T: Float> Network for Typed<T> {
         flags: (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Gradients<'py>)> {
-        let (loss, gradients, by_input) = self.gradients_with(py, x, flags, function)?;
+        let (loss, found) = self.gradients_with(py, x, flags, function)?;
         let shapes = self.access.read(py)?.layout.shapes();
-        Ok((loss, lists(py, &shapes, x.shape(), gradients, by_input)?))
+        Ok((loss, self.given(py, &shapes, x.shape(), found)?))
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -277,7 +301,7 @@ impl<T: Float> Network for Typed<T> {
         let state: &mut State<T> = &mut state;
         Ok(change(py, || {
             let rows = data.rows();
-            self.plans.run(self.key(Task::Train, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Train, &inputs.x, true), rows, |plan, workspace| {
                 let loss = plan.train(threads, state, workspace, &data.all())?;
                 // What came before may be why the loss is not finite.
                 state.check_finite(self.plans.isa, threads, state.epoch, 0)?;
@@ -296,7 +320,7 @@ impl<T: Float> Network for Typed<T> {
         let (tensors, loss) = compute(py, || {
             let data = self.data(inputs, &state)?;
             let rows = data.rows();
-            self.plans.run(self.key(Task::Trace, &inputs.x), rows, |plan, workspace| {
+            self.plans.run(self.key(Task::Trace, &inputs.x, false), rows, |plan, workspace| {
                 plan.trace(threads, &state, workspace, &data.all())
             })
         })?;
@@ -352,14 +376,22 @@ fn list<'py, T: Float>(
     Ok(list)
 }
 
-fn lists<'py, T: Float>(
-    py: Python<'py>,
-    shapes: &[Vec<usize>],
-    x: &[usize],
-    gradients: Vec<Vec<T>>,
-    by_input: Option<Vec<T>>,
-) -> PyResult<Gradients<'py>> {
-    let by_input = by_input.map(|values| array(py, values, x)).transpose()?;
-    let gradients = list(py, gradients, shapes)?;
-    Ok((gradients, by_input))
+impl<T: Float> Typed<T> {
+    /// Gradients as arrays, after the running statistics have moved.
+    fn given<'py>(
+        &self,
+        py: Python<'py>,
+        shapes: &[Vec<usize>],
+        x: &[usize],
+        found: Found<T>,
+    ) -> PyResult<Gradients<'py>> {
+        let by_input = found.by_input.map(|values| array(py, values, x)).transpose()?;
+        let gradients = list(py, found.gradients, shapes)?;
+        if let Some(statistics) = found.statistics {
+            let mut state = self.access.write(py)?;
+            let state: &mut State<T> = &mut state;
+            change(py, || state.track_finite(&statistics))?;
+        }
+        Ok((gradients, by_input))
+    }
 }

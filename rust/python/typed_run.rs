@@ -70,7 +70,7 @@ impl<T: Float> TypedRun<T> {
             Some(size) if size < rows => size,
             _ => rows,
         };
-        let key = Key::exactly(Task::Train, (batch, x.1), route);
+        let key = model.training_key(Key::exactly(Task::Train, (batch, x.1), route), batch);
         let key = if inputs.targets.is_none() { key.general() } else { key };
         let standards = model.standards_for(&*model.access.read(py)?, &inputs.x)?.cloned();
         let (targets, weights) = compute(py, || {

@@ -91,7 +91,7 @@ impl Watching {
         let (state, threads) = (model.access.read(py)?, model.threads()?);
         Ok(compute(py, || match self.rows {
             Rows::Data(inputs) => {
-                let key = model.key(Task::Forward, &inputs.x);
+                let key = model.key(Task::Forward, &inputs.x, false);
                 let data = match check_finite {
                     true => model.finite_data(threads, &inputs, &state)?,
                     false => model.data(&inputs, &state)?,

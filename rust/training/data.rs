@@ -18,7 +18,7 @@ pub enum OwnedTargets<T> {
     None,
     /// A class for each row; a negative one is ignored.
     Classes(Vec<i32>),
-    /// Row-major, as many columns as the network has outputs.
+    /// Row-major, as many columns as the spec's [`targets`](crate::network::Spec::targets).
     Values(Vec<T>),
 }
 

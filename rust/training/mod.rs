@@ -22,6 +22,6 @@ mod validation;
 pub use data::{Data, OwnedTargets};
 pub use run::{Pause, TrainingRun};
 pub use sampler::Sampler;
-pub use score::{Prediction, Score, evaluate};
+pub use score::{Estimate, Prediction, Score, evaluate};
 pub use stream::StreamRun;
 pub use validation::{Column, Columns, Validation, Watched};

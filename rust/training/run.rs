@@ -33,7 +33,8 @@ pub struct TrainingRun<'x, T: Elementary> {
     epochs: usize,
     pub(super) threads: usize,
     pub(super) tally: Tally,
-    validation: Option<Validation<'x, T>>,
+    /// In a place of its own: it is as large as all else, and a run moves a few times.
+    validation: Option<Box<Validation<'x, T>>>,
     /// Whether the workspace has what the way back of the next batch reads.
     pub(super) kept: bool,
 }
@@ -42,7 +43,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// A run of `epochs` epochs in batches of `batch_rows`.
     ///
     /// # Errors
-    /// `Error::Memory` if there is no room for a workspace.
+    /// `Error::Memory` if there is no room for a workspace, `Error::Value` if the last batch of an epoch is
+    /// too small to train on.
     pub fn new(
         plan: Arc<Plan<T>>,
         workspace: Workspace<T>,
@@ -52,6 +54,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         threads: usize,
     ) -> Result<Self> {
         memory::room(0)?;
+        let (_, last) = sampler.batch(sampler.batches().saturating_sub(1));
+        plan.check_training(last)?;
         let tally = Tally::new(plan.isa(), threads, epochs)?;
         let (kept, validation) = (false, None);
         Ok(Self { plan, workspace, data, sampler, epochs, threads, tally, validation, kept })
@@ -60,7 +64,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// The same, which validates at the end of epochs.
     #[must_use]
     pub fn validated(self, validation: Validation<'x, T>) -> Self {
-        Self { validation: Some(validation), ..self }
+        Self { validation: Some(Box::new(validation)), ..self }
     }
 
     /// Trains until the deadline, or to the end of an epoch if `stop_at_epoch`; at least one step.
@@ -190,14 +194,14 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
         self.tally.reserve(times)?;
-        let before = self.tally.losses().len();
         let tally = &mut self.tally;
-        let mut each = |loss: StepLoss| tally.count_epoch(loss.mean, loss.weight);
+        let mut each = |state: &mut State<T>, loss: StepLoss| {
+            tally.count_epoch(loss.mean, loss.weight);
+            state.epoch += 1;
+        };
         let (plan, workspace) = (&self.plan, &mut self.workspace);
-        let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each);
-        // Also of those before an error.
-        state.epoch += (self.tally.losses().len() - before) as u64;
-        if last?.is_finite() { Ok(()) } else { Err(self.tally.diverged(state)) }
+        let last = plan.train_again(self.threads, state, workspace, &batch, times, &mut each)?;
+        if last.is_finite() { Ok(()) } else { Err(self.tally.diverged(state)) }
     }
 
     /// Counts a finished batch with the sum of its rows' weights.
@@ -224,7 +228,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// What validates, if anything does.
     #[must_use]
     pub fn validation(&self) -> Option<&Validation<'x, T>> {
-        self.validation.as_ref()
+        self.validation.as_deref()
     }
 
     /// Finished batches of the present epoch.
@@ -242,6 +246,6 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     /// The memory of a step, for the next run, the mean loss of each finished epoch, and what validated.
     #[must_use]
     pub fn into_parts(self) -> (Workspace<T>, Vec<f64>, Option<Validation<'x, T>>) {
-        (self.workspace, self.tally.into_losses(), self.validation)
+        (self.workspace, self.tally.into_losses(), self.validation.map(|validation| *validation))
     }
 }

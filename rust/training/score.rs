@@ -5,6 +5,7 @@
 use crate::error::Result;
 use crate::kernels::activation::SigmoidElements;
 use crate::kernels::elementary::Elementary;
+use crate::kernels::elementwise::ExpElements;
 use crate::kernels::loss::Loss;
 use crate::kernels::loss::functional::SoftmaxElements;
 use crate::network::{Batch, Plan, State, Targets, Workspace};
@@ -23,7 +24,21 @@ pub enum Score {
     /// The coefficient of determination, its mean over the outputs: 1 - sum w (y - t)^2 /
     /// sum w (t - m)^2, where m is the weighted mean of t. A constant target counts 1 if met exactly,
     /// else 0.
-    R2,
+    R2(Estimate),
+}
+
+/// Which of a network's outputs estimate its targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// That of the first target; those of the others follow.
+    pub first: usize,
+    /// Whether they are the logarithms of the estimates.
+    pub log: bool,
+}
+
+impl Estimate {
+    /// Every output that of its own target.
+    pub const OUTPUTS: Self = Self { first: 0, log: false };
 }
 
 /// How a network's outputs choose.
@@ -45,8 +60,13 @@ impl Score {
         match loss {
             Loss::SoftmaxCrossEntropy { .. } => Self::Accuracy(Prediction::Class),
             Loss::SigmoidCrossEntropy { .. } => Self::Accuracy(Prediction::Flag { logits: true }),
+            Loss::Focal { .. } => Self::Accuracy(Prediction::Flag { logits: true }),
             Loss::BinaryCrossEntropy => Self::Accuracy(Prediction::Flag { logits: false }),
-            _ => Self::R2,
+            Loss::PoissonOfLogRate { .. } => Self::R2(Estimate { first: 0, log: true }),
+            Loss::Quantile { quantiles } => {
+                Self::R2(Estimate { first: nearest_to_half(quantiles), log: false })
+            }
+            _ => Self::R2(Estimate::OUTPUTS),
         }
     }
 
@@ -55,7 +75,7 @@ impl Score {
     pub fn name(self) -> &'static str {
         match self {
             Self::Accuracy(_) => "accuracy",
-            Self::R2 => "r2",
+            Self::R2(_) => "r2",
         }
     }
 
@@ -63,7 +83,7 @@ impl Score {
     /// where no row counts.
     ///
     /// # Errors
-    /// `Error::Memory` if there is no room for a row.
+    /// `Error::Memory` if there is no room for a row, or for estimates beside the outputs.
     pub fn compute<T: Elementary>(
         self,
         isa: Isa,
@@ -73,7 +93,12 @@ impl Score {
         let cols = outputs.len() / batch.rows;
         match self {
             Self::Accuracy(prediction) => accuracy(isa, prediction, batch, outputs, cols),
-            Self::R2 => Ok(r2(batch, outputs, cols)),
+            Self::R2(Estimate { first, log: false }) => Ok(r2(batch, outputs, cols, first)),
+            Self::R2(Estimate { first, log: true }) => {
+                let mut powers = memory::filled(T::ZERO, outputs.len())?;
+                isa.run(ExpElements { input: outputs, output: &mut powers });
+                Ok(r2(batch, &powers, cols, first))
+            }
         }
     }
 }
@@ -99,6 +124,12 @@ pub fn evaluate<T: Elementary>(
     let score = score.map_or(Ok(f64::NAN), |score| score.compute(isa, batch, outputs))?;
     batch.restore(outputs);
     Ok((loss, score))
+}
+
+/// The first of the numbers that are nearest to 1/2.
+fn nearest_to_half(quantiles: &[f64]) -> usize {
+    let distance = |index: usize| (quantiles[index] - 0.5).abs();
+    (1..quantiles.len()).fold(0, |best, i| if distance(i) < distance(best) { i } else { best })
 }
 
 fn weight_of<T>(batch: &Batch<'_, T>, row: usize) -> f64 {
@@ -209,15 +240,17 @@ impl<T: Elementary> Chooser<T> {
     }
 }
 
-fn r2<T: Elementary>(batch: &Batch<'_, T>, outputs: &[T], cols: usize) -> f64 {
+/// Of estimates, `cols` in a row, that of the first target in column `first`.
+fn r2<T: Elementary>(batch: &Batch<'_, T>, outputs: &[T], cols: usize, first: usize) -> f64 {
     let Targets::Values(values) = batch.targets else { return f64::NAN };
+    let wanted = values.len() / batch.source.rows();
     let mut sum = 0.0;
-    for col in 0..cols {
+    for col in 0..wanted {
         let rows = || {
             (0..batch.rows).map(|position| {
                 let row = batch.order.at(position);
-                let output = outputs[position * cols + col].to_f64();
-                (weight_of(batch, row), values[row * cols + col].to_f64(), output)
+                let output = outputs[position * cols + first + col].to_f64();
+                (weight_of(batch, row), values[row * wanted + col].to_f64(), output)
             })
         };
         let (mut weights, mut targets) = (0.0, 0.0);
@@ -240,5 +273,5 @@ fn r2<T: Elementary>(batch: &Batch<'_, T>, outputs: &[T], cols: usize) -> f64 {
             (residual, total) => 1.0 - residual / total,
         };
     }
-    sum / cols as f64
+    sum / wanted as f64
 }

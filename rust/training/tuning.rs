@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-/// Bytes of a standardized X up to which a fit of several epochs keeps it beside the given one: more than an
-/// L2, and no more than a few workspaces. (2026-11-30.)
-pub(super) const COPIED: usize = 16 << 20;
+/// Bytes of a standardized X up to which a fit of several epochs keeps it beside the given one: as much as
+/// workspaces may keep between calls. (2026-11-30.)
+pub(super) const COPIED: usize = 64 << 20;
 
 /// A step of this many floating-point operations takes about 20 us on the slowest machine that we
 /// know of (1 GFLOP/s without FMA): the clock is read no more often than that. It takes 50 ns.

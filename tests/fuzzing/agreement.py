@@ -45,8 +45,12 @@ class Peer:
         """The state of the model as it is now."""
         self.model.load_state_dict(model.state_dict())
         self.model.seed, self.model.epoch = model.seed, model.epoch
-        self.model.learning_rate = model.learning_rate
         self.model.steps = model._core.optimizer_state()["steps"]
+        factor = model._core.rates.factor
+        if factor is None:
+            self.model.learning_rate = model.learning_rate
+        else:
+            self.model.factor = factor
 
     def samples(self, X: Any) -> Any:
         """X as the network meets it, (n, in) or (n, C, H, W)."""
@@ -140,8 +144,9 @@ class Peer:
         )
 
     def is_saturated(self, exact: dict[str, Any]) -> bool:
-        """Whether the loss takes logarithms of probabilities that are nearly 0 or 1."""
-        if getattr(self.model.loss, "from_logits", True):
+        """Whether the loss takes logarithms of rates or probabilities that are nearly 0, or 1."""
+        loss = self.model.loss
+        if getattr(loss, "from_logits", True) and getattr(loss, "log_input", True):
             return False
         p = exact[f"{len(self.model.layers) - 1}.output"]
         nearest = np.minimum(p, 1.0 - p).min(initial=1.0)

@@ -61,10 +61,12 @@ def wrong_x(draw: Draw, model: Model, rows: int) -> str:
 
 
 def right_y(draw: Draw, model: Model, rows: int) -> str:
-    k, seed = model.outputs, draw.seed()
-    shape = f"{rows}, {k}" if k > 1 or draw.maybe(0.4) else str(rows)
+    k, columns, seed = model.outputs, model.columns, draw.seed()
+    shape = f"{rows}, {columns}" if columns > 1 or draw.maybe(0.4) else str(rows)
     if model.targets == "numbers":
         source = f"normal({seed}, {shape})"
+    elif model.targets == "rates":
+        source = f"whole({seed}, 5, {shape})" + draw.one(["", " / 2"])
     elif model.targets == "share":
         source = f"whole({seed}, 5, {shape}) / 4"
     elif model.targets == "flags":
@@ -97,7 +99,7 @@ def named_y(draw: Draw, model: Model, rows: int) -> str | None:
 
 
 def wrong_y(draw: Draw, model: Model, rows: int) -> str:
-    k = model.outputs
+    k = model.columns
     return draw.one(
         [
             *("'text'", "None", "object()", "{}", "[]"),

@@ -19,8 +19,27 @@ ACTIVATIONS = (
 # How often each loss is drawn; "own" is a function of the user's.
 LOSSES = {"MSE": 3, "MAE": 1, "Huber": 1, "LogCosh": 1}
 LOSSES |= {"BinaryCrossEntropy": 3, "CrossEntropy": 4, "own": 1}
+LOSSES |= {"Quantile": 1, "PoissonNLL": 1, "GaussianNLL": 1, "Focal": 1}
+
+# The options of each schedule but for its rate; `LinearWarmup` has one of them in it.
+SCHEDULES: dict[str, dict[str, object]] = {
+    "StepLR": {"step_size": 2, "gamma": 0.5},
+    "MultiStepLR": {"milestones": [1, 2, 2, 9]},
+    "ExponentialLR": {"gamma": 0.75},
+    "CosineAnnealingLR": {"T_max": 5, "eta_min": 0.0625},
+    "CosineAnnealingWarmRestarts": {"T_0": 2, "T_mult": 2},
+    "OneCycleLR": {"total_steps": 12, "pct_start": 0.25},
+    "PolynomialLR": {"total_iters": 7, "power": 1.5},
+}
 
 INITIALIZERS = ("torch_linear", "glorot_uniform", "he_normal", "normal", "zeros")
+
+
+class Written(str):
+    """Source that is shown in a call as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass(frozen=True)
@@ -30,7 +49,8 @@ class Model:
     source: str
     sample: tuple[int, ...]  # the shape of one X
     outputs: int
-    targets: str  # "numbers", "share" (numbers in [0, 1]), "flags", "classes"
+    columns: int  # of y, if it has no classes
+    targets: str  # "numbers", "rates", "share" (numbers in [0, 1]), "flags", "classes"
     own_loss: bool  # a function of the user's
     ignore_index: int | None
 
@@ -44,6 +64,8 @@ def model(draw: Draw) -> Model:
         layers += [linear(draw, width, wider), activation(draw, wider)]
         if draw.maybe(0.15):
             layers.append(layer_norm(draw, wider))
+        if draw.maybe(0.12):
+            layers.append(batch_norm(draw, wider))
         if draw.maybe(0.15):
             layers.append(residual(draw, wider))
         if draw.maybe(0.15):
@@ -52,10 +74,14 @@ def model(draw: Draw) -> Model:
     kind = draw.weighted(LOSSES)
     outputs = draw.weighted({1: 3, 2: 2, 3: 2, 10: 1, 17: 0.5})
     outputs = max(outputs, 2) if kind == "CrossEntropy" else outputs
+    columns = 1 if kind == "Quantile" else outputs
+    outputs = 2 * outputs if kind == "GaussianNLL" else outputs
     layers.append(linear(draw, width, outputs))
     loss, targets, ignored = loss_of(draw, kind, outputs)
     if "from_logits=False" in loss:
         layers.append("im.Sigmoid()")
+    if "log_input=False" in loss:
+        layers.append("im.Softplus()")
     last = len(layers) > 0 and "2d" in "".join(layers) and draw.maybe(0.3)
     if sample and last:  # images of (H, W, C)
         sample = (*sample[1:], sample[0])
@@ -70,7 +96,8 @@ def model(draw: Draw) -> Model:
         scale=draw.weighted({None: 6, 2.0: 1, 255: 1}),
         channels_last=True if last else None,
     )
-    return Model(source, sample or (first,), outputs, targets, kind == "own", ignored)
+    sample = sample or (first,)
+    return Model(source, sample, outputs, columns, targets, kind == "own", ignored)
 
 
 def linear(draw: Draw, inputs: int, outputs: int) -> str:
@@ -98,6 +125,13 @@ def layer_norm(draw: Draw, width: int) -> str:
         affine=False if draw.maybe(0.2) else None,
         trainable=False if draw.maybe(0.1) else None,
         lr_scale=draw.one([0.0, 0.5]) if draw.maybe(0.1) else None,
+    )
+
+
+def batch_norm(draw: Draw, width: int) -> str:
+    options = {"momentum": draw.one(["None", 0.0, 0.5, 1.0])} if draw.maybe(0.4) else {}
+    return layer_norm(draw, width).replace("LayerNorm", "BatchNorm1d", 1)[:-1] + "".join(
+        [*(f", {name}={value}" for name, value in options.items()), ")"]
     )
 
 
@@ -178,12 +212,36 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
             reduction=reduction,
         )
         return source, "probabilities" if soft else "classes", ignored
+    if kind == "Focal":
+        options = {"gamma": draw.one([None, 0.5, 1.0]), "alpha": draw.one([None, 0.25])}
+        source = call("im.Focal", **options, reduction=reduction)
+        return source, draw.one(["share", "flags"]), None
+    if kind == "PoissonNLL":
+        of_rates = draw.maybe(0.3)
+        options = {"log_input": False if of_rates else None, "eps": 0.25 if of_rates else None}
+        full = True if draw.maybe(0.3) else None
+        return call("im.PoissonNLL", **options, full=full, reduction=reduction), "rates", None
+    if kind == "Quantile":
+        levels = f"[{', '.join(str((2 * i + 1) / (2 * outputs)) for i in range(outputs))}]"
+        return call("im.Quantile", levels, reduction=reduction), "numbers", None
     delta = draw.one([None, 0.25]) if kind == "Huber" else None
     return call(f"im.{kind}", delta=delta, reduction=reduction), "numbers", None
 
 
+def schedule(draw: Draw, rate: object) -> str:
+    """The source of a schedule whose first rate, or largest, is this one."""
+    kind = draw.one(sorted(SCHEDULES))
+    by = draw.one([None, "step"]) if kind != "OneCycleLR" else None
+    source = call(f"im.{kind}", str(rate), **SCHEDULES[kind], by=by)
+    if not draw.maybe(0.2):
+        return source
+    return call("im.LinearWarmup", source, str(draw.one([1, 3, 40])), start=draw.one([None, 0.5]))
+
+
 def optimizer(draw: Draw) -> str:
-    rate = draw.weighted({0.0625: 4, 0.0: 0.3, 1e-3: 2, 1e6: 0.3, 1e30: 0.2})
+    rate: object = draw.weighted({0.0625: 4, 0.0: 0.3, 1e-3: 2, 1e6: 0.3, 1e30: 0.2})
+    if draw.maybe(0.2):
+        rate = Written(schedule(draw, rate))
     decay = 0.25 if draw.maybe(0.2) else None
     if draw.maybe(0.5):
         momentum = draw.one([None, None, 0.5, 0.75])

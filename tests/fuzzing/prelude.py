@@ -16,7 +16,7 @@ import ironmlp as im
 import states
 
 __all__ = ["copy", "damaged", "force_threads", "im", "labels", "laid_out", "normal", "np"]
-__all__ += ["pickled", "saved", "squares", "whole"]
+__all__ += ["parameters", "pickled", "saved", "squares", "whole"]
 
 
 def normal(seed: int, *shape: int) -> Any:
@@ -77,6 +77,11 @@ def squares(outputs: Any, targets: Any) -> tuple[float, Any]:
 def force_threads() -> None:
     """All threads take part in every op from here on, however small it is."""
     im._core._force_threads(True)
+
+
+def parameters(model: Any) -> dict[str, Any]:
+    """What `state_dict` has but for running values."""
+    return states.parameters(model.state_dict())
 
 
 def pickled(model: Any) -> Any:

@@ -171,11 +171,18 @@ class Writer:
         return self.one_x("forward")
 
     def predict(self) -> Line:
-        return self.one_x("predict")
+        line = self.one_x("predict")
+        named = {"Quantile": "sort", "GaussianNLL": "return_std"}
+        for loss, option in named.items():
+            if self.draw.maybe(0.2):
+                fits = f"im.{loss}(" in self.model.source
+                arguments = {**line.arguments, option: "True"}
+                line = replace(line, arguments=arguments, right=line.right if fits else False)
+        return line
 
     def predict_proba(self) -> Line:
         line = self.one_x("predict_proba")
-        numbers = self.model.targets == "numbers"
+        numbers = self.model.targets in ("numbers", "rates")
         return replace(line, right=False) if numbers else line
 
     def backward(self) -> Line:
@@ -191,16 +198,19 @@ class Writer:
         return self.call("backward", arguments, not wrong)
 
     def state(self, name: str, wrong_values: list[str]) -> Arguments:
-        """A dict like `state_dict`."""
-        each = "for k, v in model.state_dict().items()"
+        """A dict like `state_dict`, or like that of gradients."""
+        each = "for k, v in parameters(model).items()"
         if not self.draw.maybe(0.25):
             factor = self.draw.one(["0.5", "-1.0", "2.0"])
-            return {name: f"{{k: {factor} * v {each}}}"}, True
+            # Running values are not any numbers.
+            running = "**model.state_dict(), " if name == "state_dict" else ""
+            changed = f"{{k: {factor} * v {each}}}"
+            return {name: f"{{{running}**{changed}}}" if running else changed}, True
         wrong = ["None", "3", "{}", f"{{k + 'x': v {each}}}", *wrong_values]
         return {name: self.draw.one(wrong)}, False
 
     def apply_gradients(self) -> Line:
-        each = "for k, v in model.state_dict().items()"
+        each = "for k, v in parameters(model).items()"
         wrong = [f"{{k: v[..., None] {each}}}", f"{{k: 'text' {each}}}"]
         self.used = True
         return self.call("apply_gradients", *self.state("grads", wrong))
@@ -215,7 +225,9 @@ class Writer:
         return self.call("reset", {"seed": str(self.draw.seed())} if self.draw.maybe(0.5) else {})
 
     def rate(self) -> Line:
-        return Line("", value=f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}")
+        value = f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}"
+        # The rate of a schedule may be 0, and no factor makes it another.
+        return Line("", value=value, right=None if "LR(" in self.model.source else True)
 
     def through(self) -> Line:
         ways = ["pickled(model)", "copy.deepcopy(model)", "model.copy()"]

@@ -96,6 +96,8 @@ def check_fit(twin: Any, model: Any, given: dict[str, Any], history: Any) -> Non
     size = n if given.get("batch_size", 32) is None else min(given.get("batch_size", 32), n)
     if epochs * math.ceil(n / size) > STEPS or not plain(model):
         return
+    if epochs > 1 and getattr(model.optimizer.lr, "by", "step") == "epoch":
+        return  # single steps count no epochs
     for epoch in range(epochs):
         ordered = size == n or not given.get("shuffle", True)
         order = np.arange(n) if ordered else shuffled(n, twin.seed, twin.epoch + epoch)

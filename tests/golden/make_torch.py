@@ -126,6 +126,79 @@ def losses(rng: np.random.Generator) -> list[Case]:
     return cases
 
 
+def quantile(levels: list[float], reduction: str) -> Any:
+    """PyTorch has no such loss: its maximum of both lines."""
+    reduce = {"none": lambda x: x, "mean": torch.mean, "sum": torch.sum}[reduction]
+    q = torch.tensor(levels, dtype=torch.float64)
+
+    def loss(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return reduce(torch.maximum(q * (t - x), (q - 1.0) * (t - x)))
+
+    return loss
+
+
+def focal(gamma: float, alpha: float | None, reduction: str) -> Any:
+    """The formula of torchvision's sigmoid_focal_loss."""
+    reduce = {"none": lambda x: x, "mean": torch.mean, "sum": torch.sum}[reduction]
+
+    def loss(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        p = torch.sigmoid(x)
+        entropy = functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+        p_t = p * t + (1.0 - p) * (1.0 - t)
+        value = entropy * (1.0 - p_t) ** gamma
+        if alpha is not None:
+            value = (alpha * t + (1.0 - alpha) * (1.0 - t)) * value
+        return reduce(value)
+
+    return loss
+
+
+def gaussian(reduction: str) -> Any:
+    """Of means and logarithms of variances, none of which is below the logarithm of its eps."""
+    loss = nn.GaussianNLLLoss(reduction=reduction)
+
+    def of_halves(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        mean, log_variance = x.chunk(2, dim=1)
+        return loss(mean, t, log_variance.exp())
+
+    return of_halves
+
+
+def further_losses(rng: np.random.Generator) -> list[Case]:
+    outputs = np.round(1.5 * rng.normal(size=(ROWS, OUTPUTS)), 3)
+    rates = np.round(rng.uniform(0.05, 12.0, outputs.shape), 3)
+    counts = np.round(rng.uniform(0.0, 6.0, outputs.shape), 1)
+    counts *= rng.uniform(size=outputs.shape) > 0.2
+    counts[0, :3] = [0.0, 1.0, 40.0]
+    soft = np.round(rng.uniform(size=outputs.shape), 3)
+    numbers = np.round(rng.normal(size=outputs.shape), 3)
+    cases = []
+    for log_input, full, eps, reduction in itertools.product(
+        (True, False), (False, True), (1e-8, 0.125), REDUCTIONS
+    ):
+        if log_input and eps != 1e-8:
+            continue
+        options = {"log_input": log_input, "full": full, "eps": eps, "reduction": reduction}
+        given = outputs if log_input else rates
+        f = nn.PoissonNLLLoss(**options)
+        cases.append(loss_case("PoissonNLL", options, given, counts, None, f))
+    for reduction in REDUCTIONS:
+        f = gaussian(reduction)
+        wanted, options = numbers[:, : OUTPUTS // 2], {"reduction": reduction}
+        cases.append(loss_case("GaussianNLL", options, outputs, wanted, None, f))
+        levels = [0.05, 0.75, 0.5, 0.9]
+        f = quantile(levels, reduction)
+        options = {"quantiles": levels, "reduction": reduction}
+        cases.append(loss_case("Quantile", options, outputs, numbers[:, :1], None, f))
+    for targets, gamma, alpha, reduction in itertools.product(
+        (soft, np.round(soft)), (2.0, 1.5, 0.0), (None, 0.25), REDUCTIONS
+    ):
+        options = {"gamma": gamma, "alpha": alpha, "reduction": reduction}
+        f = focal(gamma, alpha, reduction)
+        cases.append(loss_case("Focal", options, outputs, targets, None, f))
+    return cases
+
+
 def activations(rng: np.random.Generator) -> list[Case]:
     layers: list[tuple[str, Case, Any]] = [
         ("Identity", {}, nn.Identity()),
@@ -171,6 +244,7 @@ def activations(rng: np.random.Generator) -> list[Case]:
 def main() -> None:
     rng = np.random.default_rng(0)
     made = {"losses": losses(rng), "activations": activations(rng)}
+    made["losses"] += further_losses(np.random.default_rng(1))
     lines = [
         f'"{group}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
         for group, cases in made.items()

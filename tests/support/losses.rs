@@ -25,6 +25,9 @@ impl Expected {
     }
 
     pub fn times(self, factor: f64) -> Self {
+        if factor == 0.0 {
+            return Self::relative(0.0);
+        }
         Self { exact: self.exact * factor, size: self.size * factor }
     }
 
@@ -63,10 +66,32 @@ fn term(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
 }
 
-/// The loss of one output: value, gradient, the sum of the sizes of the gradient's terms.
-fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (f64, f64, f64) {
+/// The loss of one output and its gradient, each with the sum of the sizes of its terms.
+fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (Expected, Expected) {
+    let pair = |value, exact, size| (Expected::relative(value), Expected { exact, size });
     let d = y - t;
     match loss {
+        Loss::Quantile { quantiles } => {
+            let q = quantiles[column];
+            let gradient = [-q, 0.0, 1.0 - q][usize::from(d >= 0.0) + usize::from(d > 0.0)];
+            pair((q * -d).max((1.0 - q) * d), gradient, 1.0)
+        }
+        Loss::PoissonOfLogRate { full } => poisson_of_log(y, t, *full != 0.0),
+        Loss::PoissonOfRate { full, eps } => poisson_of_rate(y, t, *full != 0.0, *eps),
+        Loss::Focal { gamma, positive, negative } => {
+            let (p, q) = (sigmoid(y), sigmoid(-y));
+            let missing = (1.0 - t) * p + t * q;
+            let entropy = term(1.0 - t, softplus(y)) + term(t, softplus(-y));
+            let weight = (positive * t + negative * (1.0 - t)) * missing.powf(*gamma);
+            let share = if missing == 0.0 { 0.0 } else { p * q / missing };
+            let slope = gamma * share * (1.0 - 2.0 * t) * entropy;
+            let (up, down) = ((1.0 - t) * p, t * q);
+            // What is left of the power after whole ones is the exponential of a product.
+            let lost = 1.0 + if missing > 0.0 { gamma.fract() * missing.ln().abs() } else { 0.0 };
+            let size = weight * (up + down + slope.abs()) * lost;
+            let value = Expected { exact: weight * entropy, size: weight * entropy * lost };
+            (value, Expected { exact: weight * (up - down + slope), size })
+        }
         Loss::SigmoidCrossEntropy { pos_weight } => {
             let q = match pos_weight.len() {
                 0 => 1.0,
@@ -75,21 +100,21 @@ fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (f64, f64, f64) {
             };
             let value = term(1.0 - t, softplus(y)) + term(q * t, softplus(-y));
             let (up, down) = ((1.0 - t) * sigmoid(y), q * t * sigmoid(-y));
-            (value, up - down, up + down)
+            pair(value, up - down, up + down)
         }
         Loss::BinaryCrossEntropy => {
             let (log, log_rest) = (y.ln().max(-100.0), (-y).ln_1p().max(-100.0));
             let value = -(t * log + (1.0 - t) * log_rest);
             let (up, down) = ((1.0 - t) / (1.0 - y).max(1e-12), t / y.max(1e-12));
-            (value, up - down, up + down)
+            pair(value, up - down, up + down)
         }
-        Loss::Mse => (d * d, 2.0 * d, 2.0 * d.abs()),
-        Loss::Mae => (d.abs(), if d == 0.0 { 0.0 } else { d.signum() }, 1.0),
+        Loss::Mse => pair(d * d, 2.0 * d, 2.0 * d.abs()),
+        Loss::Mae => pair(d.abs(), if d == 0.0 { 0.0 } else { d.signum() }, 1.0),
         Loss::Huber { delta } => {
             if d.abs() <= *delta {
-                (d * d / 2.0, d, d.abs())
+                pair(d * d / 2.0, d, d.abs())
             } else {
-                (delta * (d.abs() - delta / 2.0), delta * d.signum(), *delta)
+                pair(delta * (d.abs() - delta / 2.0), delta * d.signum(), *delta)
             }
         }
         Loss::LogCosh => {
@@ -98,10 +123,61 @@ fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (f64, f64, f64) {
             } else {
                 d.abs() + (-2.0 * d.abs()).exp().ln_1p() - std::f64::consts::LN_2
             };
-            (value, d.tanh(), d.tanh().abs())
+            pair(value, d.tanh(), d.tanh().abs())
         }
-        Loss::SoftmaxCrossEntropy { .. } => unreachable!(),
+        Loss::SoftmaxCrossEntropy { .. } | Loss::GaussianNll => unreachable!(),
     }
+}
+
+/// As PyTorch has it; with `full` and t > 1 by the difference from log t.
+fn poisson_of_log(x: f64, t: f64, full: bool) -> (Expected, Expected) {
+    let rate = x.exp();
+    let mut value = Expected { exact: rate - term(t, x), size: rate + term(t, x).abs() };
+    if full && t > 1.0 {
+        let d = x - t.ln();
+        let (power, constant) = (d.exp_m1(), (std::f64::consts::TAU * t).ln() / 2.0);
+        let excess = t * (power - d);
+        let lost = t * power.abs() * (1.0 + t.ln() + d.abs());
+        value = Expected { exact: excess + constant, size: excess + lost + constant };
+    }
+    (value, Expected { exact: rate - t, size: rate + t })
+}
+
+/// The same of a rate; with `full` and t > 1 by the relative difference from t.
+fn poisson_of_rate(x: f64, t: f64, full: bool, eps: f64) -> (Expected, Expected) {
+    let log = (x + eps).ln();
+    // Where the sum rounds, its logarithm moves by as much relative to 1.
+    let mut value = Expected { exact: x - term(t, log), size: x + term(t, log.abs() + 1.0) };
+    if full && t > 1.0 {
+        let z = (x - t + eps) / t;
+        let (ratio, lost) = if z.abs() < 0.5 {
+            (z.ln_1p(), z.abs() + z.ln_1p().abs())
+        } else {
+            (log - t.ln(), z.abs() + log.abs() + t.ln() + 1.0)
+        };
+        let constant = (std::f64::consts::TAU * t).ln() / 2.0;
+        let exact = t * (z - ratio) - eps + constant;
+        value = Expected { exact, size: t * lost + constant };
+    }
+    let gradient = (x - t + eps) / (x + eps);
+    (value, Expected::relative(gradient))
+}
+
+/// Of means, then as many logarithms of variances.
+fn gaussian(x: &[f64], targets: &[f64]) -> Row {
+    let (means, log_variances) = x.split_at(targets.len());
+    let mut value = Expected::relative(0.0);
+    let (mut by_mean, mut by_variance) = (vec![], vec![]);
+    for ((m, s), t) in means.iter().zip(log_variances).zip(targets) {
+        let d = m - t;
+        // Both factors may be beyond f64 where their product is not.
+        let z = term(d, (-s / 2.0).exp());
+        value.exact += (s + z * z) / 2.0;
+        value.size += (s.abs() + z * z) / 2.0;
+        by_mean.push(Expected::relative(term(z, (-s / 2.0).exp())));
+        by_variance.push(Expected { exact: (1.0 - z * z) / 2.0, size: (1.0 + z * z) / 2.0 });
+    }
+    Row { value, gradient: [by_mean, by_variance].concat() }
 }
 
 /// As PyTorch defines it: the smoothed and weighted sum of -log softmax(x).
@@ -138,11 +214,14 @@ pub fn row(loss: &Loss, x: &[f64], target: &Target) -> Row {
             softmax(x, target, class_weight, *label_smoothing)
         }
         (_, Target::Class(_)) => unreachable!(),
+        (Loss::GaussianNll, Target::Values(t)) => gaussian(x, t),
         (_, Target::Values(t)) => {
-            let outputs = (0..x.len()).map(|c| pointwise(loss, x[c], t[c], c));
-            let value = outputs.clone().map(|(value, _, _)| value).sum();
-            let gradient = outputs.map(|(_, g, size)| Expected { exact: g, size });
-            Row { value: Expected::relative(value), gradient: gradient.collect() }
+            let target = |c: usize| if loss.targets(x.len()) == 1 { t[0] } else { t[c] };
+            let outputs = (0..x.len()).map(|c| pointwise(loss, x[c], target(c), c));
+            let (values, gradient): (Vec<_>, Vec<_>) = outputs.unzip();
+            let sum = |size: fn(&Expected) -> f64| values.iter().map(size).sum();
+            let value = Expected { exact: sum(|value| value.exact), size: sum(|value| value.size) };
+            Row { value, gradient }
         }
     }
 }
@@ -157,6 +236,7 @@ pub fn divisor(loss: &Loss, targets: &[Target], weights: &[f64], outputs: usize)
             }
         }
         (Loss::SoftmaxCrossEntropy { .. }, Target::Values(_)) => *weight,
+        (Loss::GaussianNll, _) => weight * (outputs / 2) as f64,
         _ => weight * outputs as f64,
     };
     targets.iter().zip(weights).map(row).sum()

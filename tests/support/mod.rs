@@ -1,5 +1,6 @@
 //! What the tests of the core share.
 
+pub mod columns;
 pub mod elementary;
 pub mod images;
 pub mod losses;

@@ -10,26 +10,34 @@ from collections.abc import Collection
 # What an argument of another library is called here.
 ARGUMENTS = {
     "alpha": ("negative_slope", "weight_decay"),
+    "base_lr": ("lr",),
     "batchsize": ("batch_size",),
     "beta1": ("betas",),
     "beta2": ("betas",),
     "beta_1": ("betas",),
     "beta_2": ("betas",),
+    "boundaries": ("milestones",),
     "criterion": ("loss",),
     "data_format": ("channels_last",),
     "decay": ("weight_decay",),
+    "decay_rate": ("gamma",),
+    "decay_steps": ("T_max", "total_iters", "step_size"),
     "dilation_rate": ("dilation",),
+    "elementwise_affine": ("affine",),
     "epoch": ("epochs",),
+    "epochs": ("total_steps",),
     "epsilon": ("eps",),
     "filename": ("path",),
     "filepath": ("path",),
     "filters": ("out_channels",),
+    "first_decay_steps": ("T_0",),
     "hidden": ("layer_sizes",),
     "hidden_layer_sizes": ("layer_sizes",),
     "hidden_layers": ("layer_sizes",),
     "hidden_sizes": ("layer_sizes",),
     "hidden_units": ("layer_sizes",),
     "init_method": ("init",),
+    "initial_learning_rate": ("lr",),
     "initializer": ("init",),
     "input_dim": ("in_features", "layer_sizes"),
     "input_size": ("in_features", "layer_sizes"),
@@ -37,10 +45,11 @@ ARGUMENTS = {
     "kernel_regularizer": ("weight_decay",),
     "l2": ("weight_decay",),
     "layers": ("layer_sizes",),
-    "learning_rate": ("lr",),
+    "learning_rate": ("lr", "max_lr"),
     "learning_rate_init": ("lr",),
     "loss_fn": ("loss",),
     "loss_function": ("loss",),
+    "lr": ("max_lr",),
     "max_epochs": ("epochs",),
     "max_iter": ("epochs",),
     "min_delta": ("threshold",),
@@ -50,12 +59,16 @@ ARGUMENTS = {
     "nb_epoch": ("epochs",),
     "nesterovs_momentum": ("nesterov",),
     "normalize": ("standardize",),
+    "normalized_shape": ("n",),
     "num_classes": ("n_classes",),
     "num_epochs": ("epochs",),
+    "num_features": ("n",),
     "num_threads": ("n_threads",),
+    "num_warmup_steps": ("steps",),
     "opt": ("optimizer",),
     "pool_size": ("kernel_size",),
     "prob": ("p",),
+    "quantile": ("quantiles",),
     "random_seed": ("seed",),
     "random_state": ("seed",),
     "rate": ("p",),
@@ -65,10 +78,15 @@ ARGUMENTS = {
     "sizes": ("layer_sizes",),
     "slope": ("negative_slope",),
     "solver": ("optimizer",),
+    "start_factor": ("start",),
+    "steps_per_epoch": ("total_steps",),
     "strides": ("stride",),
+    "t_mul": ("T_mult",),
     "threads": ("n_threads",),
+    "total_iters": ("steps",),
     "units": ("out_features", "layer_sizes"),
     "use_bias": ("bias",),
+    "warmup_steps": ("steps",),
     "weight": ("class_weight", "sample_weight"),
     "validation_fraction": ("validation_split",),
     "weight_initializer": ("init",),
@@ -79,6 +97,12 @@ FIT = "it belongs to fit: model.fit(X, y, {})"
 MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
 OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
 DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
+SCHEDULE = (
+    "a schedule takes the place of the number: im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"
+)
+WARMUP = (
+    "im.LinearWarmup(schedule, steps) begins a schedule with it: im.Adam(lr=im.LinearWarmup(...))"
+)
 STOPPING = "a callback does it: fit(..., callbacks=[im.EarlyStopping('loss', patience=10)])"
 NOTHING = "there is nothing of that kind, leave it out"
 
@@ -87,6 +111,7 @@ PLACES = {
     "alpha": DECAY,
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
+    "anneal_strategy": "it is the cosine's, leave it out",
     "append": "fit(..., resume=True) goes on with the file, any other fit begins it anew",
     "batch_size": FIT.format("batch_size=32"),
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
@@ -94,6 +119,7 @@ PLACES = {
     "callbacks": FIT.format("callbacks=[...]"),
     "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
     "loss=im.CrossEntropy(class_weight=[...])",
+    "cycle_momentum": "the momentum stays as it is, leave it out",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
@@ -105,10 +131,13 @@ PLACES = {
     "trains up to 100 in all",
     "inplace": NOTHING,
     "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
+    "last_epoch": "the model counts epochs and updates, and its files do",
     "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
     "im.MLP([inputs, hidden, outputs])",
     "loss": MODEL.format("loss='cross_entropy'"),
     "lr": OPTIMIZER.format("lr=1e-3"),
+    "lr_schedule": SCHEDULE,
+    "lr_scheduler": SCHEDULE,
     "metrics": FIT.format("validation_split=0.1, metrics=['accuracy']") + ", or to evaluate",
     "momentum": "it belongs to the optimizer: optimizer=im.SGD(lr=0.01, momentum=0.9)",
     "n_iter_no_change": STOPPING,
@@ -123,14 +152,20 @@ PLACES = {
     "save_best_only": "im.Checkpoint(path, monitor='val_loss') writes what is better alone",
     "save_weights_only": "a file holds all that goes on, and safetensors.numpy.load_file takes its "
     "tensors alone",
+    "schedule": SCHEDULE,
+    "scheduler": SCHEDULE,
     "seed": MODEL.format("seed=0"),
     "shuffle": FIT.format("shuffle=False"),
     "steps_per_epoch": FIT.format("steps_per_epoch=100"),
+    "three_phase": "there are two, leave it out",
     "tol": STOPPING,
+    "track_running_stats": "they always are; forward(X, training=True) takes those of its rows",
     "validation_data": FIT.format("validation_data=(X_val, y_val)"),
     "validation_freq": FIT.format("validation_freq=5"),
     "validation_split": FIT.format("validation_split=0.1"),
     "verbose": FIT.format("verbose=True"),
+    "num_warmup_steps": WARMUP,
+    "warmup_steps": WARMUP,
     "warm_start": "fit always goes on from the present parameters; model.reset() starts anew",
     "weight_decay": DECAY,
 }
@@ -173,11 +208,16 @@ STRINGS = {
         "bceloss": "binary_cross_entropy",
         "binary_crossentropy": "binary_cross_entropy",
         "binary_log_loss": "binary_cross_entropy",
+        "binary_focal_crossentropy": "focal",
+        "binaryfocalcrossentropy": "focal",
         "categorical_cross_entropy": "cross_entropy",
         "categorical_crossentropy": "cross_entropy",
         "ce": "cross_entropy",
         "crossentropy": "cross_entropy",
         "crossentropyloss": "cross_entropy",
+        "focal_loss": "focal",
+        "gaussian": "gaussian_nll",
+        "gaussian_nll_loss": "gaussian_nll",
         "huber_loss": "huber",
         "l1": "mae",
         "l1_loss": "mae",
@@ -194,7 +234,11 @@ STRINGS = {
         "nll": "cross_entropy",
         "nll_loss": "cross_entropy",
         "nllloss": "cross_entropy",
+        "poisson": "poisson_nll",
+        "poisson_loss": "poisson_nll",
+        "poisson_nll_loss": "poisson_nll",
         "sigmoid_cross_entropy": "binary_cross_entropy",
+        "sigmoid_focal_loss": "focal",
         "smooth_l1": "huber",
         "smooth_l1_loss": "huber",
         "softmax": "cross_entropy",
@@ -217,6 +261,8 @@ def keyword(word: str, known: Collection[str]) -> str:
             return "here 'layer_sizes' lists all of them, [inputs, *hidden, outputs]"
         if name in known and name == "betas":
             return "here 'betas' is the pair of both, (0.9, 0.999)"
+        if name in known and word in ("epochs", "steps_per_epoch"):
+            return "here 'total_steps' is the number of epochs times the steps of one"
         if name in known:
             return f"here it is called {name!r}"
     for name in (word, *ours):

@@ -6,7 +6,7 @@ Signatures stay as they are written; nothing is looked at before a call has fail
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -45,10 +45,16 @@ def unknown_keywords(function: Callable[..., Any], given: dict[str, Any]) -> lis
     return [name for name in given if name not in known]
 
 
-def explanation(function: Callable[..., Any], args: tuple[Any, ...], unknown: list[str]) -> str:
+def explanation(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    unknown: list[str],
+    others: Sequence[str] = (),
+) -> str:
+    """The message for unknown keywords; `others` are known beside the named ones."""
     from ironmlp._arguments import foreign  # which only errors need
 
-    name, known = function.__name__, keywords(function)
+    name, known = function.__name__, [*keywords(function), *others]
     if name == "__init__":
         name = type(args[0]).__name__
     words = [f"{word!r}: {foreign.keyword(word, known)}" for word in unknown]

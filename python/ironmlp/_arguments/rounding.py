@@ -17,7 +17,9 @@ def check_rounded(spec: Spec, dtype: str, layer: str | None = None) -> None:
     """ValueError for a setting of a layer, loss or optimizer that the dtype cannot hold."""
     for name in spec._rounded():
         value = getattr(spec, name)
-        if value is None:
+        if isinstance(value, Spec):
+            check_rounded(value, dtype)
+        if value is None or isinstance(value, Spec) or callable(value):
             continue
         owner = type(spec).__name__ if layer is None else f"{type(spec).__name__} (layer {layer})"
         if isinstance(value, tuple):

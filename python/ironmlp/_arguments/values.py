@@ -6,7 +6,7 @@ import math
 import numbers
 import operator
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 # One more than the largest size: sizes travel as signed 64-bit integers.
 SIZE_LIMIT = 2**63
@@ -92,10 +92,7 @@ def real(
     below: float | None = None,
 ) -> float:
     """`value` as a finite float within the given limits; -0.0 is 0.0."""
-    # To ask an abstract class takes longer than all the rest.
-    if type(value) is not float and (
-        isinstance(value, bool) or not isinstance(value, int | numbers.Real)
-    ):
+    if not is_number(value):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}), it must be a number")
     try:
         number = float(value)
@@ -114,8 +111,17 @@ def real(
     raise ValueError(f"{name} is {value!r}, it must be {' and '.join(['finite', *words])}")
 
 
-def reals(name: str, value: Any) -> tuple[float, ...]:
-    """A sequence or 1-D array as a tuple of at least one finite float, none negative."""
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a real number, and no bool."""
+    # To ask an abstract class takes longer than all the rest.
+    return type(value) is float or (
+        isinstance(value, int | numbers.Real) and not isinstance(value, bool)
+    )
+
+
+def reals(name: str, value: Any, **limits: float) -> tuple[float, ...]:
+    """A sequence or 1-D array as a tuple of at least one finite float, each within `real`'s limits:
+    at least 0 unless there are others."""
     listed = value
     if hasattr(value, "__array__"):
         import numpy as np  # no other check here needs it
@@ -127,7 +133,22 @@ def reals(name: str, value: Any) -> tuple[float, ...]:
         )
     if not listed:
         raise ValueError(f"{name} has 0 entries, it must have at least 1")
-    return tuple(real(f"{name}[{i}]", entry, at_least=0.0) for i, entry in enumerate(listed))
+    limits = limits or {"at_least": 0.0}
+    return tuple(real(f"{name}[{i}]", entry, **limits) for i, entry in enumerate(listed))
+
+
+def counts(name: str, value: Any) -> tuple[int, ...]:
+    """A sequence or 1-D array as a tuple of integers from 0 to below 2**63."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(listed, str) or not isinstance(listed, Sequence):
+        raise TypeError(
+            f"{name} is {value!r} ({type(value).__name__}), it must be a sequence of integers"
+        )
+    found = tuple(count(f"{name}[{i}]", entry) for i, entry in enumerate(listed))
+    for i, number in enumerate(found):
+        if number >= SIZE_LIMIT:
+            raise ValueError(f"{name}[{i}] is {number}, it must be below 2**63")
+    return found
 
 
 def flag(name: str, value: Any) -> bool:

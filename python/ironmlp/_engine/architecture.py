@@ -12,13 +12,22 @@ from ironmlp._arguments.rounding import check_rounded, rounded
 from ironmlp._arguments.values import choice, flag, real
 from ironmlp._engine.network import check_head, checked_layers, nodes
 from ironmlp.layers import Layer
-from ironmlp.losses import MAE, MSE, Huber, LogCosh, Loss, LossFunction, resolve_loss
+from ironmlp.losses import (
+    MAE,
+    MSE,
+    Huber,
+    LogCosh,
+    Loss,
+    LossFunction,
+    Quantile,
+    resolve_loss,
+)
 from ironmlp.optimizers import Optimizer, resolve_optimizer
 
 DTYPES = ("float32", "float64")
 
 # Losses of a difference, which mean the same on another scale of y.
-STANDARDIZED = (MSE, MAE, Huber, LogCosh)
+STANDARDIZED = (MSE, MAE, Huber, LogCosh, Quantile)
 
 
 class Architecture:

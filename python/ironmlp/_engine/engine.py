@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,20 +108,36 @@ class Engine(Inputs):
         """Probabilities of the `classes_`, (n, 2) or (n, K), or of each output's flag, (n, K).
 
         No row of them over K classes sums to more than 1, also in float64, so that samplers take
-        them. AttributeError for a model without a cross-entropy loss; ValueError, here and in
-        `predict` and `evaluate`, for a row of X whose outputs are NaN.
+        them. AttributeError for a model without a cross-entropy loss or `Focal`; ValueError, here
+        and in `predict` and `evaluate`, for a row of X whose outputs are NaN.
         """
         if not isinstance(self._reading, Classification):
             raise AttributeError(
-                f"predict_proba needs a cross-entropy loss, this model has {self._loss!r}"
+                f"predict_proba needs a cross-entropy or Focal, this model has {self._loss!r}"
             )
         return self._reading.probabilities(self.forward(X))
 
-    def predict(self, X: Any) -> Array:
+    @overload
+    def predict(
+        self, X: Any, *, sort: bool = ..., return_std: Literal[False] = ...
+    ) -> NDArray[Any]: ...
+    @overload
+    def predict(
+        self, X: Any, *, sort: bool = ..., return_std: Literal[True]
+    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def predict(self, X: Any, *, sort: bool = False, return_std: bool = False) -> Any:
         """The class of each row that `predict_proba` gives the largest probability (n,), of equal
-        ones the first; for flags, where it is above 1/2 (n, K); for other losses the output in the
-        shape of y."""
-        return self._reading.labels(self.forward(X))
+        ones the first; for flags, where it is above 1/2 (n, K); for other losses numbers in the
+        shape of y: the outputs, the rates of `PoissonNLL`, the means of `GaussianNLL`.
+
+        With `return_std` the predictions and their standard deviations, in the same shape, of a
+        model with `GaussianNLL`. A model with `Quantile` predicts all quantiles, (n, K); `sort`
+        sorts each row of them. ValueError for either with another loss.
+        """
+        if sort is False and return_std is False:
+            return self._reading.labels(self.forward(X))
+        answer = self._reading.answer(flag("sort", sort), flag("return_std", return_std))
+        return answer(self.forward(X))
 
     @explains_keywords
     def evaluate(
@@ -219,6 +235,7 @@ class Engine(Inputs):
         parameters or moments are not finite after the update, which the model then keeps.
         """
         named = named_arrays("grads", grads, parameter_shapes(self._layers))
+        self._tabulate_next()
         self._core.apply_gradients(list(named.values()))
 
     @explains_keywords
@@ -233,6 +250,7 @@ class Engine(Inputs):
         are not finite after the update, which the model then keeps.
         """
         X, reading = self._samples(X), self._reading
+        self._tabulate_next()
         if classes is None:
             targets = reading.encode(y, len(X))
         else:

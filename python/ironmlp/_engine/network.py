@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ironmlp._arguments.arrays import plural
 from ironmlp.layers import (
+    BatchNorm1d,
     Conv2d,
     Dropout,
     Flatten,
@@ -19,7 +20,17 @@ from ironmlp.layers import (
     Sigmoid,
 )
 from ironmlp.layers.residual import layer_list
-from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ironmlp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Loss,
+    LossFunction,
+    Quantile,
+)
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 def checked_layers(layers: Any, init: str) -> tuple[Layer, ...]:
@@ -60,7 +71,7 @@ def in_features(layer: Layer) -> int | None:
     """The features of the rows that a layer takes, if it takes no others."""
     if isinstance(layer, Linear):
         return layer.in_features
-    if isinstance(layer, LayerNorm):
+    if isinstance(layer, LayerNorm | BatchNorm1d):
         return layer.n
     within = layer.layers if isinstance(layer, Residual) else ()
     return next((width for inner in within if (width := in_features(inner))), None)
@@ -108,26 +119,47 @@ def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
 
     The names are those of the equal `torch.nn.Sequential`: activations are counted.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, layer in nodes(layers):
-        bias = True
-        if isinstance(layer, Linear):
-            weight: tuple[int, ...] = (layer.out_features, layer.in_features)
-            bias = layer.bias
-        elif isinstance(layer, Conv2d):
-            channels = layer.in_channels // layer.groups
-            weight = (layer.out_channels, channels, *layer.kernel_size)
-            bias = layer.bias
-        elif isinstance(layer, LayerNorm) and layer.affine:
-            weight = (layer.n,)
-        elif isinstance(layer, PReLU):
-            weight, bias = (layer.num_parameters,), False
-        else:
-            continue
-        shapes[f"{name}.weight"] = weight
-        if bias:
-            shapes[f"{name}.bias"] = weight[:1]
-    return shapes
+    return _named(layers, _parameters)
+
+
+def running_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
+    """The same of the running values of normalizations over batches, which are no parameters."""
+    return _named(layers, _running)
+
+
+def state_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
+    """The same of both, in PyTorch's order: all of a layer after each other."""
+    return _named(layers, lambda layer: _parameters(layer) | _running(layer))
+
+
+def _named(layers: tuple[Layer, ...], own: Callable[[Layer], Shapes]) -> Shapes:
+    return {
+        f"{name}.{key}": shape for name, layer in nodes(layers) for key, shape in own(layer).items()
+    }
+
+
+def _parameters(layer: Layer) -> Shapes:
+    bias = True
+    if isinstance(layer, Linear):
+        weight: tuple[int, ...] = (layer.out_features, layer.in_features)
+        bias = layer.bias
+    elif isinstance(layer, Conv2d):
+        channels = layer.in_channels // layer.groups
+        weight = (layer.out_channels, channels, *layer.kernel_size)
+        bias = layer.bias
+    elif isinstance(layer, LayerNorm | BatchNorm1d) and layer.affine:
+        weight = (layer.n,)
+    elif isinstance(layer, PReLU):
+        weight, bias = (layer.num_parameters,), False
+    else:
+        return {}
+    return {"weight": weight, "bias": weight[:1]} if bias else {"weight": weight}
+
+
+def _running(layer: Layer) -> Shapes:
+    if not isinstance(layer, BatchNorm1d):
+        return {}
+    return {"running_mean": (layer.n,), "running_var": (layer.n,), "num_batches_tracked": ()}
 
 
 def check_head(layers: tuple[Layer, ...], loss: Loss | LossFunction) -> None:
@@ -152,6 +184,18 @@ def check_head(layers: tuple[Layer, ...], loss: Loss | LossFunction) -> None:
                 f"pos_weight has {len(weight)} entries, the network has {plural(outputs, 'output')}"
                 + (": one number, for the label that sorts second" if outputs == 1 else "")
             )
+    if isinstance(loss, Focal) and isinstance(head, Sigmoid):
+        raise ValueError("the network ends in Sigmoid and Focal takes logits: drop the last layer")
+    if isinstance(loss, GaussianNLL) and outputs % 2:
+        raise ValueError(
+            f"the network has {plural(outputs, 'output')}, GaussianNLL needs two for each number "
+            "of y: the means, then the logarithms of the variances"
+        )
+    if isinstance(loss, Quantile) and len(loss.quantiles) != outputs:
+        raise ValueError(
+            f"quantiles has {plural(len(loss.quantiles), 'number')}, "
+            f"the network has {plural(outputs, 'output')}: it needs one for each quantile"
+        )
     if isinstance(loss, CrossEntropy):
         if isinstance(head, Sigmoid):
             raise ValueError(

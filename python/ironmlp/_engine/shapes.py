@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 from ironmlp._arguments.arrays import plural
 from ironmlp._arguments.values import size
 from ironmlp._engine.network import in_features, nodes
-from ironmlp.layers import AvgPool2d, Conv2d, Flatten, Layer, LayerNorm, Linear, MaxPool2d
+from ironmlp.layers import (
+    AvgPool2d,
+    BatchNorm1d,
+    Conv2d,
+    Flatten,
+    Layer,
+    LayerNorm,
+    Linear,
+    MaxPool2d,
+)
 
 # Of a row (n,), of an image (C, H, W); None for a size that is not known.
 Shape = tuple[int | None, ...]
@@ -60,7 +69,7 @@ def made(layers: tuple[Layer, ...], shape: Shape) -> Iterator[Made]:
     listed = list(nodes(layers))
     for place, (name, layer) in enumerate(listed):
         work: int | None = 0
-        if isinstance(layer, Linear | LayerNorm):
+        if isinstance(layer, Linear | LayerNorm | BatchNorm1d):
             takes = in_features(layer)
             if shape not in ((takes,), (None,)):
                 raise ValueError(

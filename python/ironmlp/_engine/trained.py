@@ -9,17 +9,16 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp._arguments.rounding import rounded
-from ironmlp._arguments.values import checked_seed, flag, real, size
-from ironmlp._engine.architecture import Architecture
+from ironmlp._arguments.values import checked_seed, flag, size
 from ironmlp._engine.named import named_arrays
-from ironmlp._engine.network import parameter_shapes
+from ironmlp._engine.network import parameter_shapes, running_shapes, state_shapes
+from ironmlp._engine.rates import Rated
 from ironmlp.layers import Layer
 from ironmlp.losses import Loss, LossFunction
 from ironmlp.optimizers import Optimizer
 
 
-class Trained(Architecture):
+class Trained(Rated):
     """The base of the models with their state, all of which the core holds: to see, to copy and to
     take over."""
 
@@ -43,6 +42,7 @@ class Trained(Architecture):
             int.from_bytes(os.urandom(8), "little") if seed is None else checked_seed(seed),
             None if n_threads is None else size("n_threads", n_threads),
         )
+        self._tabulate(1)
 
     def _make_core(self, seed: int, n_threads: int | None) -> _core.Model:
         loss = self._loss if isinstance(self._loss, Loss) else None
@@ -74,35 +74,24 @@ class Trained(Architecture):
         """The number of finished epochs, of all calls of `fit`."""
         return self._core.epoch
 
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer, with the present `learning_rate`."""
-        return self._optimizer._with_lr(self.learning_rate)
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate; assign to change it, in callbacks too."""
-        return self._core.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        rate = real("learning_rate", value, at_least=0.0)
-        self._core.set_learning_rate(rounded("learning_rate", rate, self._dtype))
-
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copies of the parameters, weights as (out, in), under the keys that the equal
-        `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight", ..."""
-        return self._named(self._core.parameters())
+        """Copies of the parameters, weights as (out, in), and of a `BatchNorm1d`'s running values,
+        under the keys that the equal `torch.nn.Sequential` has: "0.weight", "0.bias", "2.weight",
+        ..."""
+        named = dict(zip(self._tensor_names(), self._core.parameters(), strict=True))
+        return {key: named[key] for key in state_shapes(self._layers)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Take parameters from arrays or tensors; the optimizer's state stays as it is.
+        """Take what `state_dict` gives, from arrays or tensors; the optimizer's state stays.
 
         ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
-        False), for another shape, and for values that are not finite.
+        False), for another shape, for values that are not finite, for a negative running variance,
+        and for a number of batches that is negative or no whole number.
         """
-        shapes = parameter_shapes(self._layers)
+        shapes = state_shapes(self._layers)
         given = named_arrays("state_dict", state_dict, shapes, flag("strict", strict))
-        self._core.set_parameters(list({**self.state_dict(), **given}.values()))
+        state = {**self.state_dict(), **given}
+        self._core.set_parameters([state[name] for name in self._tensor_names()])
 
     def copy(self) -> Self:
         """An independent model in the same state."""
@@ -116,6 +105,10 @@ class Trained(Architecture):
 
     def _named(self, listed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return dict(zip(parameter_shapes(self._layers), listed, strict=True))
+
+    def _tensor_names(self) -> list[str]:
+        """The names of the core's tensors: parameters, then running values."""
+        return [*parameter_shapes(self._layers), *running_shapes(self._layers)]
 
     def _trained(self) -> dict[str, Any]:
         """What training changes, but for the labels: the part that files and pickles share.

@@ -1,8 +1,8 @@
 """Nested values as JSON, and the arrays in them as tensors beside it.
 
-A value is None, a bool, a number, a string, an array in float32 or float64, or a list or dict of
-values. In the JSON an array is {"$": "array"}, and a float that is not finite {"$": "inf"}; the
-tensor's name is the way to it, "training/callbacks/0/best_state/moments/1".
+A value is None, a bool, a number, a string, an array in float32, float64 or int64, or a list or
+dict of values. In the JSON an array is {"$": "array"}, and a float that is not finite {"$": "inf"};
+the tensor's name is the way to it, "training/callbacks/0/best_state/moments/1".
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def taken_apart(value: Any, name: str) -> tuple[Any, dict[str, Array]]:
             return {MARK: "array"}
         raise TypeError(
             f"a file cannot hold {value!r:.60} ({type(value).__name__}) as {way!r}: it takes "
-            "numbers, strings, bools, None, arrays in float32 and float64, lists and dicts with "
-            f"strings other than {MARK!r} as keys"
+            "numbers, strings, bools, None, arrays in float32, float64 and int64, lists and dicts "
+            f"with strings other than {MARK!r} as keys"
         )
 
     return plain(value, name), tensors

@@ -1,4 +1,4 @@
-"""The safetensors file format, for tensors in float32 and float64.
+"""The safetensors file format, for tensors in float32, float64 and int64.
 
 A file is the length of its header (8 bytes, little-endian), the header in JSON, and the values of
 all tensors without gaps. The header has for each tensor "dtype", "shape" and "data_offsets", and
@@ -21,8 +21,12 @@ import numpy as np
 from ironmlp._arguments.arrays import Array
 
 METADATA = "__metadata__"
-DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
-NAMES = {"float32": "F32", "float64": "F64"}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "I64": np.dtype("<i8"),
+}
+NAMES = {dtype.name: name for name, dtype in DTYPES.items()}
 
 # Parsing JSON takes some 30 times its bytes in the worst case. This is room for some thousand
 # layers; `chunks` writes nothing that `read_header` would refuse.
@@ -129,7 +133,7 @@ def checked_entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]
         raise ValueError(f"{name!r} must have exactly dtype, shape and data_offsets")
     shape, offsets = whole(name, entry["shape"]), whole(name, entry["data_offsets"])
     if len(offsets) != 2 or entry["dtype"] not in [*DTYPES]:
-        raise ValueError(f"{name!r} must have 2 data_offsets and one of the dtypes F32, F64")
+        raise ValueError(f"{name!r} must have 2 data_offsets and one of the dtypes F32, F64, I64")
     dtype = DTYPES[entry["dtype"]]
     return dtype, shape, (offsets[0], offsets[1])
 

@@ -1,5 +1,5 @@
-"""A model as a file: parameters under the keys of `state_dict`, the optimizer's moments beside
-them, and the rest as strings."""
+"""A model as a file: parameters and running values under the keys of `state_dict`, the optimizer's
+moments beside them, and the rest as strings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from ironmlp._arguments.arrays import Array
 from ironmlp._configuration import config
 from ironmlp._engine import Engine
-from ironmlp._engine.network import parameter_shapes
+from ironmlp._engine.network import parameter_shapes, running_shapes
 from ironmlp._environment import computed
 from ironmlp._files.atomic import write
 from ironmlp._files.classes import classes_to_json
@@ -22,9 +22,9 @@ from ironmlp._files.safetensors import chunks
 from ironmlp._files.specs import to_json
 
 # Raised when older versions could not read the file, or would make another model of it. In format 1
-# the scalars were two, under the name "beta_powers"; models of format 2 do not standardize, and are
-# still written in it.
-FORMAT_VERSION = 3
+# the scalars were two, under the name "beta_powers". Models of format 2 do not standardize, those
+# of format 3 have no running values; each model is written in the first format that has it.
+FORMAT_VERSION = 4
 
 # What the tensors that belong to no model begin with.
 TRAINING = "training"
@@ -39,16 +39,17 @@ def save(
     trained = model._trained()
     state = trained["optimizer_state"]
     keys = parameter_shapes(model.layers)
-    tensors = standard_tensors(trained["standards"])  # first, for all of float64 begin at 8 bytes
-    tensors |= zip(keys, trained["parameters"], strict=True)
+    tensors = standard_tensors(trained["standards"])
+    tensors |= zip(model._tensor_names(), trained["parameters"], strict=True)
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
     check_finite(tensors)
     found |= state
     if training is not None:
         found[TRAINING], beside = taken_apart(training, TRAINING)
-        # As above: of float64 first.
-        tensors = dict(sorted({**tensors, **beside}.items(), key=lambda item: -item[1].itemsize))
+        tensors |= beside
+    # What has 8 bytes comes first, and so begins at a multiple of them.
+    tensors = dict(sorted(tensors.items(), key=lambda item: -item[1].itemsize))
     metadata = {key: json.dumps(value, allow_nan=False) for key, value in found.items()}
     write(path, chunks(tensors, metadata))
 
@@ -64,7 +65,7 @@ def strings(model: Engine) -> dict[str, Any]:
     arguments = model._arguments()
     seed = arguments.pop("seed")
     found = {
-        "format_version": FORMAT_VERSION if model.standardize or model.standardize_y else 2,
+        "format_version": format_version(model),
         "version": config()["version"],
         "numerics": config()["numerics"],
         "model": {name: to_json(arguments)},
@@ -74,6 +75,13 @@ def strings(model: Engine) -> dict[str, Any]:
     if model._feature_names is not None:
         found["feature_names"] = list(model._feature_names)
     return found
+
+
+def format_version(model: Engine) -> int:
+    """The first format that has all that this model has."""
+    if running_shapes(model.layers):
+        return FORMAT_VERSION
+    return 3 if model.standardize or model.standardize_y else 2
 
 
 def check_finite(tensors: Mapping[str, Array]) -> None:

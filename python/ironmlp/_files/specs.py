@@ -1,27 +1,30 @@
-"""What a model is made of, as JSON and back: a layer, loss or optimizer by its class's name and
-arguments."""
+"""What a model is made of, as JSON and back: a layer, loss, optimizer or schedule by its class's
+name and arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ironmlp import layers, losses, optimizers
+from ironmlp import layers, losses, optimizers, schedules
 from ironmlp._arguments.spec import Spec
 
 # No model is made of these themselves.
-BASES = ("Layer", "Loss", "Optimizer")
+BASES = ("Layer", "Loss", "Optimizer", "Schedule")
 SPECS: dict[str, type[Spec]] = {
     name: getattr(module, name)
-    for module in (layers, losses, optimizers)
+    for module in (layers, losses, optimizers, schedules)
     for name in module.__all__
     if name not in BASES
 }
+SPECS["Forgotten"] = schedules.Forgotten
 
 
 def to_json(value: Any) -> Any:
-    """Arguments of a constructor in what JSON has; a layer, loss or optimizer is {class: {argument:
-    value}}."""
+    """Arguments of a constructor in what JSON has; a layer, loss, optimizer or schedule is {class:
+    {argument: value}}. Of a function that is a learning rate it is said that there was one."""
+    if isinstance(value, optimizers.Optimizer) and callable(value.lr):
+        value = value._with_lr(schedules.Forgotten())
     if isinstance(value, Spec) and SPECS.get(type(value).__name__) is type(value):
         return {type(value).__name__: to_json(value._arguments())}
     if isinstance(value, Mapping):

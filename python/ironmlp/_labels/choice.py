@@ -6,10 +6,20 @@ from typing import Any
 
 from ironmlp._labels.binary import Flags, TwoClasses
 from ironmlp._labels.crossentropy import Classes
+from ironmlp._labels.distributions import MeansAndVariances, Quantiles, Rates
 from ironmlp._labels.own import Own
 from ironmlp._labels.reading import Reading
 from ironmlp._labels.regression import Numbers
-from ironmlp.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossFunction
+from ironmlp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    GaussianNLL,
+    Loss,
+    LossFunction,
+    PoissonNLL,
+    Quantile,
+)
 
 
 def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> Reading:
@@ -20,5 +30,13 @@ def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> 
         if outputs == 1:
             return TwoClasses(loss.from_logits, learned)
         return Flags(outputs, loss.from_logits)
-    kind = Numbers if isinstance(loss, Loss) else Own
-    return kind(outputs, flat=bool(learned))
+    if isinstance(loss, Focal):
+        return TwoClasses(True, learned) if outputs == 1 else Flags(outputs, True)
+    flat = bool(learned)
+    if isinstance(loss, PoissonNLL):
+        return Rates(outputs, flat, loss.log_input)
+    if isinstance(loss, GaussianNLL):
+        return MeansAndVariances(outputs, flat)
+    if isinstance(loss, Quantile):
+        return Quantiles(outputs, flat, loss.quantiles)
+    return Numbers(outputs, flat) if isinstance(loss, Loss) else Own(outputs, flat)

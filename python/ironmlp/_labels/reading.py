@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,25 @@ class Reading(Computed, ABC):
     def labels(self, outputs: Array) -> Array:
         """What `predict` returns for the network's outputs (n, K)."""
 
+    def answer(self, sort: bool, return_std: bool) -> Callable[[Array], Any]:
+        """What makes of outputs (n, K) what `predict` returns with these arguments."""
+        if sort:
+            raise ValueError("sort is True, it is for models with the loss Quantile")
+        if return_std:
+            raise ValueError("return_std is True, it is for models with the loss GaussianNLL")
+        return self.labels
+
 
 def refuse_classes(classes: Any) -> None:
     if classes is not None:
         raise ValueError(
             "classes must be None for a model that does not choose between classes: it goes with "
-            "cross_entropy, or binary_cross_entropy and one output"
+            "cross_entropy, or binary_cross_entropy or focal and one output"
         )
 
 
 class Classification(Reading):
-    """The base of those for the cross-entropies."""
+    """The base of those for the cross-entropies and what is made of them."""
 
     def probabilities(self, outputs: Array) -> Array:
         """What `predict_proba` returns for the network's outputs (n, K)."""

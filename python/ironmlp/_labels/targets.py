@@ -23,13 +23,15 @@ def check_rows(values: Array, rows: int, name: str = "y") -> None:
         raise ValueError(f"{name} has {got}, X has {plural(rows, 'row')}")
 
 
-def columns(values: Array, rows: int, outputs: int) -> Array:
-    """`values` as (rows, outputs); (rows,) counts as one column."""
+def columns(values: Array, rows: int, count: int, outputs: int | None = None) -> Array:
+    """`values` as (rows, count); (rows,) counts as one column. The network has as many outputs,
+    unless these are another number."""
     check_rows(values, rows)
-    if values.ndim == 1 and outputs == 1:
+    if values.ndim == 1 and count == 1:
         return values[:, np.newaxis]
-    if values.shape != (rows, outputs):
-        must = f"({rows},) or ({rows}, 1)" if outputs == 1 else f"({rows}, {outputs})"
+    if values.shape != (rows, count):
+        outputs = outputs or count
+        must = f"({rows},) or ({rows}, 1)" if count == 1 else f"({rows}, {count})"
         raise ValueError(
             f"y has shape {values.shape}, the network has {plural(outputs, 'output')}: "
             f"y must have shape {must}"
@@ -44,9 +46,18 @@ def are_targets(values: Array) -> bool:
 
 def unit_interval(values: Array) -> Array:
     """`values`, if they all lie in [0, 1]."""
-    wrong = ~((values >= 0) & (values <= 1))
+    return without(values, ~((values >= 0) & (values <= 1)), "lie from 0 to 1")
+
+
+def not_negative(values: Array) -> Array:
+    """`values`, if none is below 0."""
+    return without(values, values < 0, "be at least 0")
+
+
+def without(values: Array, wrong: Array, must: str) -> Array:
+    """`values`, if none of them is wrong."""
     if wrong.any():
         row = first_row(wrong)
         value = values[row][wrong[row]].ravel()[0] if values.ndim > 1 else values[row]
-        raise ValueError(f"y has {value} in row {row}, targets must lie from 0 to 1")
+        raise ValueError(f"y has {value} in row {row}, targets must {must}")
     return values

@@ -137,7 +137,7 @@ def of_user(metric: Metric, task: Task) -> Compute:
     if metric.takes == "probabilities" and not isinstance(task.reading, Classification):
         raise ValueError(
             f"metric {metric.name!r} takes probabilities, which only models with a cross-entropy "
-            "have: takes='outputs' is what forward gives"
+            "or Focal have: takes='outputs' is what forward gives"
         )
 
     def compute(made: Prediction) -> float:

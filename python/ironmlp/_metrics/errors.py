@@ -10,7 +10,7 @@ from ironmlp._metrics.task import Prediction
 
 
 def differences(made: Prediction) -> Array:
-    found: Array = made.outputs.astype(np.float64) - made.task.targets
+    found: Array = made.estimates.astype(np.float64) - made.task.targets
     return found
 
 

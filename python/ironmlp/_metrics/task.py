@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ironmlp._arguments.arrays import Array
 from ironmlp._environment import computed
-from ironmlp._labels import Choice, Classification, Reading
+from ironmlp._labels import Choice, Classification, Numbers, Reading
 from ironmlp._labels.binary import Flags, TwoClasses
 
 # What can be predicted: one of two classes, one of several, flags, the probabilities of any of
@@ -44,8 +44,9 @@ class Task:
         elif isinstance(reading, Flags):
             whole = np.all((targets == 0) | (targets == 1))
             self.kind = "flags" if whole else "probabilities"
-        elif isinstance(targets, np.ndarray) and targets.shape[1:] == (reading.outputs,):
-            self.kind = "numbers" if targets.dtype.kind in "biuf" else "own"
+        elif isinstance(reading, Numbers) and isinstance(targets, np.ndarray):
+            fits = targets.shape[1:] == (reading.targets,) and targets.dtype.kind in "biuf"
+            self.kind = "numbers" if fits else "own"
         self.targets = self.counted(targets)
         self.weights = None if weights is None else self.counted(weights)
 
@@ -132,6 +133,13 @@ class Prediction:
     def outputs(self) -> Array:
         outputs: Array = self.task.counted(self._all)
         return outputs
+
+    @cached_property
+    def estimates(self) -> Array:
+        """What is compared with the numbers of y, (n, C)."""
+        reading = self.task.reading
+        assert isinstance(reading, Numbers)
+        return reading.estimates(self.outputs)
 
     @cached_property
     def probabilities(self) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from ironmlp._core import Run
 from ironmlp._engine.own_loss import LossOfRows
@@ -11,6 +12,11 @@ from ironmlp._engine.own_loss import LossOfRows
 
 class Advance(ABC):
     """The base: two ways to go on, of which a run goes one."""
+
+    def prepare(self, tabulate: Callable[[int], None], run: Run) -> None:
+        """Before an epoch: `tabulate` asks for the learning rates of so many steps, where those
+        come from a function."""
+        tabulate(run.batches_per_epoch)
 
     @abstractmethod
     def train(self, run: Run, seconds: float, stop_at_epoch: bool) -> bool:

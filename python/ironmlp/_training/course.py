@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ironmlp._arguments.values import SIZE_LIMIT, Default, flag, given, integer
 
@@ -12,8 +11,7 @@ BATCH_SIZE: Any = Default(32)
 SHUFFLE: Any = Default(True)
 
 
-@dataclass(frozen=True)
-class Course:
+class Course(NamedTuple):
     """The arguments of these names, checked."""
 
     epochs: int

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ from ironmlp._training.weights import checked_class_weight, classes_of, weighted
 from ironmlp.losses import Loss
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingData:
+class TrainingData(NamedTuple):
     """The rows of a `fit`."""
 
     X: Samples
@@ -53,7 +51,7 @@ class TrainingData:
             factors = checked_class_weight(class_weight, model._loss, self.reading)
             classes = classes_of(self.reading, self.targets)
             weights = weighted(factors, classes, weights, trained)
-        return replace(self, trained=trained, weights=weights)
+        return self._replace(trained=trained, weights=weights)
 
     @property
     def image_shape(self) -> tuple[int, ...] | None:

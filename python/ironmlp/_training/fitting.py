@@ -37,6 +37,11 @@ class Trainee(Protocol):
     @property
     def epoch(self) -> int: ...
 
+    @property
+    def _function(self) -> Callable[[int], float] | None: ...
+
+    def _tabulate(self, steps: int) -> None: ...
+
 
 class Training:
     """One `fit`: its run, its callbacks in the order of their calls, what they log, how it ends."""
@@ -57,7 +62,11 @@ class Training:
         self.callbacks = with_keeper(self, callbacks)
         self.validation = validation
         # Whether each epoch needs Python at its end.
-        self.by_epoch = bool(callbacks) or (validation is not None and validation.by_epoch)
+        self.by_epoch = (
+            bool(callbacks)
+            or model._function is not None
+            or (validation is not None and validation.by_epoch)
+        )
         self._advance = advance
         self.first = model.epoch
         self.record = Record(resumption.history)
@@ -110,6 +119,7 @@ class Training:
             self.call("on_epoch_begin", self.record.begin(self.model.epoch))
             if self.stops:
                 return
+            self._advance.prepare(self.model._tabulate, self.run)
             if self.listeners["on_train_batch_end"]:
                 self.batch_by_batch()
             else:
@@ -206,7 +216,10 @@ class Training:
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The history's, so far."""
-        return self.record.columns({"loss": self.run.losses(0), **self.run.validation(0)})
+        computed = {"loss": self.run.losses(0)}
+        if self.validation is not None:
+            computed |= self.run.validation(0)
+        return self.record.columns(computed)
 
 
 def note(error: BaseException, others: list[BaseException]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,25 @@ from ironmlp.history import History
 BROKEN_OFF = "interrupted"
 
 
-@dataclass(frozen=True, eq=False)
 class Past:
     """What is known of a training at the end of one of its epochs."""
 
-    # Of its `fit`: numbers, strings and bools by name.
-    settings: dict[str, Any]
-    # For each callback but displays, in the order of their calls: its "class", "arguments" and
-    # "state".
-    callbacks: list[dict[str, Any]]
-    # Of all its epochs so far.
-    history: History
-    # The model's count of updates then.
-    steps: int
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        callbacks: list[dict[str, Any]],
+        history: History,
+        steps: int,
+    ) -> None:
+        # Of its `fit`: numbers, strings and bools by name.
+        self.settings = settings
+        # For each callback but displays, in the order of their calls: its "class", "arguments" and
+        # "state".
+        self.callbacks = callbacks
+        # Of all its epochs so far.
+        self.history = history
+        # The model's count of updates then.
+        self.steps = steps
 
     def value(self) -> dict[str, Any]:
         """As what a file holds; the model's part of it has the steps."""

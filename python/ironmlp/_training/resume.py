@@ -4,9 +4,8 @@ of a `Checkpoint` tells for it."""
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,8 +34,7 @@ CALLED = {
 }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Resumption:
+class Resumption(NamedTuple):
     """What a training goes on with, and what one can go on with after it."""
 
     settings: Mapping[str, Any]
@@ -107,7 +105,7 @@ def resumed(
     past = None
     if resume:
         left = max(0, course.epochs - model.epoch)
-        course = dataclasses.replace(course, epochs=left)
+        course = course._replace(epochs=left)
         past = model._past or ended(model, left)
     keeps = any(isinstance(callback, Checkpoint) for callback in callbacks)
     settings = settings_of(course, data, validation) if keeps or past else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ Rows = NDArray[np.uint32]
 CURE = "a smaller share, or validation_data=(X, y), leaves more"
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
+class Split(NamedTuple):
     """Rows of X, both ascending."""
 
     trained: Rows

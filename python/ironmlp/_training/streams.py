@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ironmlp._arguments.arrays import plural, row_weights
 from ironmlp._arguments.values import Default, size
 from ironmlp._core import Run
@@ -95,6 +97,9 @@ class Stream(ByStep):
         )
         return self, begin
 
+    def prepare(self, tabulate: Callable[[int], None], run: Run) -> None:
+        """Nobody may know how many steps there are: each asks for its own rate."""
+
     def step(self, run: Run) -> float | None:
         if self._ended or run.done:
             self._ended = False
@@ -157,6 +162,7 @@ class Stream(ByStep):
     def _train(self, run: Run, X: Any, y: Any, weight: Any) -> float | None:
         """One step on these rows; its mean loss."""
         model = self._model
+        model._tabulate_next()
         X = model._samples(X)
         rows, reading = len(X), model._reading
         if self._begun or (self._classes is None and isinstance(reading, Choice)):
@@ -222,6 +228,9 @@ def is_array(X: Any) -> bool:
 
 def refuse_stream(X: Any) -> None:
     """TypeError for an X that is a stream, where y was given."""
+    # Most X are arrays, and the look at an abstract class takes longer than all else here.
+    if isinstance(X, np.ndarray):
+        return
     if isinstance(X, Iterable) and not (hasattr(X, "__getitem__") or is_array(X)):
         raise TypeError(
             f"X is of type {type(X).__name__}, a stream, and y was given: its items hold both, "

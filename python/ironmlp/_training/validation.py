@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 FORM = "a tuple (X, y) or (X, y, sample_weight)"
 
 
-@dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(NamedTuple):
     """The rows of a `fit` that validate, and what is computed of them."""
 
     # As the compiled part takes them: X, targets and weights, or the two parts of a split.

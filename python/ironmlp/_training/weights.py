@@ -33,7 +33,8 @@ def checked_class_weight(
         )
     if not isinstance(reading, Choice):
         raise ValueError(
-            "class_weight goes with classes: cross_entropy, or binary_cross_entropy and one output"
+            "class_weight goes with classes: cross_entropy, or binary_cross_entropy or focal and "
+            "one output"
         )
     if isinstance(class_weight, str):
         if class_weight == "balanced":

@@ -27,8 +27,9 @@ class ReduceLROnPlateau(Callback):
     `monitor` and `mode` are as in `EarlyStopping`. An epoch without a number, which is not logged
     or NaN, is skipped altogether.
 
-    The rate that each epoch was trained with is logged as "learning_rate", unless a callback has
-    logged something under this name.
+    The rate that each epoch was trained with, of one whose rate a schedule changes that of its last
+    step, is logged as "learning_rate", unless a callback has logged something under this name. Of a
+    schedule it cuts the factor, and all later rates with it.
     """
 
     _rank = READER
@@ -65,7 +66,7 @@ class ReduceLROnPlateau(Callback):
         self._monitor.begin(logs)
 
     def on_epoch_end(self, model: Model, logs: Logs) -> None:
-        logs.setdefault("learning_rate", model.learning_rate)
+        logs.setdefault("learning_rate", model._last_rate)
         value = self._monitor.read(logs)
         if value is None:
             return

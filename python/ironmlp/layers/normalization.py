@@ -40,3 +40,58 @@ class LayerNorm(Layer):
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr_scale",)
+
+
+class BatchNorm1d(Layer):
+    """y = w * (x - mean) / sqrt(variance + eps) + b over a batch's rows, for each of n features.
+
+    Rows (n_rows, n) stay of that shape. In training, mean and variance are those of the batch, the
+    variance divided by n_rows; weights of rows do not count in them. Otherwise (`predict`,
+    `evaluate`, `forward`, validation, `trace`) they are running values, which a model keeps beside
+    its parameters: "running_mean" and "running_var" (n,), which begin as 0 and 1, and
+    "num_batches_tracked", an int64, under PyTorch's keys in `state_dict`. Each batch in `fit` and
+    `train_on_batch`, and in `loss_and_grad` and `backward` with `training=True`, moves them,
+
+        running = (1 - momentum) * running + momentum * batch's,
+
+    with the batch's variance divided by n_rows - 1; `forward`, and a step whose loss is not finite,
+    do not. momentum is from 0 to 1; None weighs all batches alike. `trainable` does not hold the
+    running values.
+
+    A batch of 1 row has no variance: ValueError, in `fit` before the first step, also for a last
+    batch that is so short. A batch in training is in memory as a whole.
+
+    w and b have shape (n,) and begin as 1 and 0; without `affine` there are none. eps is at least
+    0. `trainable` and `lr_scale` are as in `Linear`. Ioffe and Szegedy, 2015; PyTorch's definition.
+    """
+
+    __slots__ = ("n", "eps", "momentum", "affine", "trainable", "lr_scale")  # noqa: RUF023
+    n: int
+    eps: float
+    momentum: float | None
+    affine: bool
+    trainable: bool
+    lr_scale: float
+
+    def __init__(
+        self,
+        n: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        *,
+        trainable: bool = True,
+        lr_scale: float = 1.0,
+    ) -> None:
+        share = None if momentum is None else real("momentum", momentum, at_least=0.0, at_most=1.0)
+        self._set(
+            n=size("n", n),
+            eps=real("eps", eps, at_least=0.0),
+            momentum=share,
+            affine=flag("affine", affine),
+            trainable=flag("trainable", trainable),
+            lr_scale=real("lr_scale", lr_scale, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("lr_scale",)

@@ -1,8 +1,9 @@
 """Losses as data. Each compares the network's output, shape (n, K), with the targets.
 
 `reduction` is "mean" or "sum". "mean" divides by the sum of the sample weights (without them: the
-rows) times K; `CrossEntropy` by the sum over the rows of sample weight times class weight. If every
-row is ignored or has weight 0, the loss and its gradient are 0.
+rows) times K, `GaussianNLL`, which has two outputs for each number, by K / 2 in place of K,
+`CrossEntropy` by the sum over the rows of sample weight times class weight. If every row is ignored
+or has weight 0, the loss and its gradient are 0.
 
 A loss function of your own is f(outputs, y[rows]) -> (loss, dloss / doutputs), for each batch: the
 outputs (n, K) in the model's dtype, the batch's rows of y, one number, and an array (n, K). With
@@ -19,12 +20,25 @@ message names the argument and what it must be.
 from ironmlp.losses.base import REDUCTIONS as REDUCTIONS
 from ironmlp.losses.base import Loss
 from ironmlp.losses.base import LossFunction as LossFunction
-from ironmlp.losses.classification import BinaryCrossEntropy, CrossEntropy
-from ironmlp.losses.regression import MAE, MSE, Huber, LogCosh
+from ironmlp.losses.classification import BinaryCrossEntropy, CrossEntropy, Focal
+from ironmlp.losses.likelihood import GaussianNLL, PoissonNLL
+from ironmlp.losses.regression import MAE, MSE, Huber, LogCosh, Quantile
 from ironmlp.losses.resolve import LOSSES as LOSSES
 from ironmlp.losses.resolve import resolve_loss as resolve_loss
 
-__all__ = ["MAE", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "LogCosh", "Loss"]
+__all__ = [
+    "MAE",
+    "MSE",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Focal",
+    "GaussianNLL",
+    "Huber",
+    "LogCosh",
+    "Loss",
+    "PoissonNLL",
+    "Quantile",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Cross-entropies, for classes and probabilities."""
+"""Cross-entropies and what is made of them, for classes and probabilities."""
 
 from __future__ import annotations
 
@@ -93,3 +93,35 @@ class CrossEntropy(Loss):
     def _rounded(self) -> tuple[str, ...]:
         # Under "mean" they are divided by their sum before they are rounded.
         return ("class_weight",) if self.reduction == "sum" else ()
+
+
+class Focal(Loss):
+    """The binary cross-entropy of logits x times (1 - p_t)^gamma, where p_t is the probability that
+    sigmoid(x) gives the target: what is well classified counts little.
+
+    Targets t are as those of `BinaryCrossEntropy`: with one output two labels or numbers in [0, 1],
+    with K outputs flags (n, K). For classes that exclude each other y is one-hot, (n, K), so that
+    each output is a class against all others. For t between 0 and 1, p_t is t p + (1 - t) (1 - p).
+    `alpha` in [0, 1] multiplies the loss by alpha t + (1 - alpha) (1 - t).
+
+    It is torchvision's `sigmoid_focal_loss` (Lin et al. 2017), whose alpha is 0.25 unless it is
+    given, and -1 where there is none.
+    """
+
+    __slots__ = ("gamma", "alpha", "reduction")  # noqa: RUF023
+    gamma: float
+    alpha: float | None
+
+    def __init__(
+        self, gamma: float = 2.0, alpha: float | None = None, *, reduction: Reduction = "mean"
+    ) -> None:
+        if alpha is not None:
+            alpha = real("alpha", alpha, at_least=0.0, at_most=1.0)
+        self._set(
+            gamma=real("gamma", gamma, at_least=0.0),
+            alpha=alpha,
+            reduction=choice("reduction", reduction, REDUCTIONS),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("gamma",)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from ironmlp._arguments.values import choice, real
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ironmlp._arguments.values import choice, real, reals
 from ironmlp.losses.base import REDUCTIONS, Loss, Reduction
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class MSE(Loss):
@@ -51,3 +57,31 @@ class LogCosh(Loss):
 
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         self._set(reduction=choice("reduction", reduction, REDUCTIONS))
+
+
+class Quantile(Loss):
+    """The pinball loss of K quantiles q of one number: (1 - q) (y - t) where y > t, else
+    q (t - y); its derivative at y = t is 0.
+
+    `quantiles` are numbers between 0 and 1, one for each output, in any order: `Quantile([0.05,
+    0.5, 0.95])` of a network with three outputs. y is (n,), `predict` gives (n, K); with
+    `sort=True` each row is sorted, so that no quantile crosses another (Chernozhukov, Fernández-Val
+    and Galichon 2010). "mean" is over rows and quantiles. Metrics of numbers take the quantile
+    nearest to 1/2, of two the first.
+
+    Source of the formula: Koenker and Bassett 1978.
+    """
+
+    __slots__ = ("quantiles", "reduction")
+    quantiles: tuple[float, ...]
+
+    def __init__(
+        self,
+        quantiles: Sequence[float] | np.ndarray[Any, Any],
+        *,
+        reduction: Reduction = "mean",
+    ) -> None:
+        levels = reals("quantiles", quantiles, above=0.0, below=1.0)
+        if len(set(levels)) < len(levels):
+            raise ValueError(f"quantiles is {quantiles!r}, they must be different")
+        self._set(quantiles=levels, reduction=choice("reduction", reduction, REDUCTIONS))

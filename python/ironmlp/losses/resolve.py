@@ -1,4 +1,4 @@
-"""The strings that name losses."""
+"""The strings that name losses: all that need no argument."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from ironmlp._arguments.spec import refusal
 from ironmlp._arguments.values import choice
 from ironmlp.losses.base import Loss, LossFunction
-from ironmlp.losses.classification import BinaryCrossEntropy, CrossEntropy
+from ironmlp.losses.classification import BinaryCrossEntropy, CrossEntropy, Focal
+from ironmlp.losses.likelihood import GaussianNLL, PoissonNLL
 from ironmlp.losses.regression import MAE, MSE, Huber, LogCosh
 
 LOSSES: dict[str, type[Loss]] = {
@@ -17,6 +18,9 @@ LOSSES: dict[str, type[Loss]] = {
     "mae": MAE,
     "huber": Huber,
     "log_cosh": LogCosh,
+    "poisson_nll": PoissonNLL,
+    "gaussian_nll": GaussianNLL,
+    "focal": Focal,
 }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ironmlp._arguments.values import real
-from ironmlp.optimizers.base import Optimizer, two_betas
+from ironmlp.optimizers.base import Optimizer, Rate, rate, two_betas
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class Adam(Optimizer):
@@ -23,12 +24,13 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
@@ -47,23 +49,24 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         betas: Sequence[float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        **options: Unpack[Options],
     ) -> None:
-        self._set(**checked_adam(lr, betas, eps, weight_decay))
+        self._set(**checked_adam(lr, betas, eps, weight_decay), **checked_options(self, options))
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "eps", "weight_decay")
 
 
 def checked_adam(
-    lr: float, betas: Sequence[float], eps: float, weight_decay: float
+    lr: Rate, betas: Sequence[float], eps: float, weight_decay: float
 ) -> dict[str, Any]:
     """The arguments that Adam and its relatives have in common."""
     return {
-        "lr": real("lr", lr, at_least=0.0),
+        "lr": rate("lr", lr),
         "betas": two_betas(betas),
         "eps": real("eps", eps, above=0.0),
         "weight_decay": real("weight_decay", weight_decay, at_least=0.0),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from ironmlp._arguments.values import real
-from ironmlp.optimizers.base import Optimizer, two_betas
+from ironmlp.optimizers.base import Optimizer, Rate, rate, two_betas
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class Lion(Optimizer):
@@ -22,14 +24,16 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-4,
+        lr: Rate = 1e-4,
         betas: Sequence[float] = (0.9, 0.99),
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
-            lr=real("lr", lr, at_least=0.0),
+            lr=rate("lr", lr),
             betas=two_betas(betas),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
+            **checked_options(self, options),
         )
 
     def _rounded(self) -> tuple[str, ...]:

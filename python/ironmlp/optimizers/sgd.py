@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from ironmlp._arguments.values import flag, real
-from ironmlp.optimizers.base import Optimizer
+from ironmlp.optimizers.base import Optimizer, Rate, rate
+from ironmlp.optimizers.options import Options, checked_options
 
 
 class SGD(Optimizer):
@@ -19,16 +22,18 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        **options: Unpack[Options],
     ) -> None:
         self._set(
-            lr=real("lr", lr, at_least=0.0),
+            lr=rate("lr", lr),
             momentum=real("momentum", momentum, at_least=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             nesterov=flag("nesterov", nesterov),
+            **checked_options(self, options),
         )
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")

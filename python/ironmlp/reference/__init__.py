@@ -13,8 +13,8 @@ In the comments n is the number of rows of a batch, K the number of outputs of t
 stands for dloss/dy, an array of y's shape. Images are (n, C, H, W): channels, height, width.
 
 To read it from below: `specs.py` (what layers, losses and optimizers are), `draws.py` (random
-numbers), `activations.py`, `layers.py`, `losses.py`, `optimizers.py`,
-`standard.py` (columns on one scale), then `network.py` (forward pass, gradients, updates),
+numbers), `activations.py`, `layers.py`, `losses.py`, `optimizers.py`, `schedules.py` (learning
+rates), `standard.py` (columns on one scale), then `network.py` (forward pass, gradients, updates),
 `labels.py`, `training.py` (epochs and callbacks), `model.py` (steps, predictions) and `mlp.py`.
 """
 

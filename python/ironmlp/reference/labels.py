@@ -5,27 +5,32 @@ from typing import Any
 import numpy as np
 
 from .activations import sigmoid
-from .losses import softmax
+from .losses import softmax, wanted
 from .silent import silent
 from .specs import Array, kind
+
+# Those with a probability for each output.
+BINARY = ("BinaryCrossEntropy", "Focal")
 
 
 @silent
 def read(
     y: Any, loss: Any, k: int, dtype: Any, known: Array | None, learn: bool, given: Any
 ) -> tuple[Array, Array | None]:
-    """What the loss takes, class indices (n,) or an array (n, k), and the classes if there are any.
+    """What the loss takes, class indices (n,) or an array (n, C), and the classes if there are any.
 
     `known` classes hold. Without them y may have others if `learn`, or those `given` in order.
     """
-    y = np.asarray(y)
+    y, c = np.asarray(y), wanted(loss, k)
     indices = kind(loss) == "CrossEntropy" and y.ndim == 1
-    if y.shape[1:] != (k,) and not (y.ndim == 1 and (indices or k == 1)):
-        raise ValueError(f"y has shape {y.shape}, the network gives (n, {k})")
-    if not (indices or (kind(loss) == "BinaryCrossEntropy" and k == 1)):
+    if y.shape[1:] != (c,) and not (y.ndim == 1 and (indices or c == 1)):
+        raise ValueError(f"y has shape {y.shape}, the loss takes (n, {c})")
+    if not (indices or (kind(loss) in BINARY and k == 1)):
         if given is not None:
             raise ValueError("classes goes with a y of labels")
-        return y.reshape(-1, k).astype(dtype), known
+        if kind(loss) == "PoissonNLL" and bool((y < 0).any()):
+            raise ValueError("y has a negative rate")
+        return y.reshape(-1, c).astype(dtype), known
     plain, y = np.arange(k if indices else 2), y.ravel()
     ignored = np.equal(y, loss.ignore_index) if indices else np.zeros(len(y), bool)
     classes = plain if known is None else known
@@ -63,9 +68,21 @@ def probabilities(outputs: Array, loss: Any) -> Array:
         p = exact.astype(outputs.dtype)
         return np.where(p > exact, np.nextafter(p, p.dtype.type(0)), p)
     p, q = outputs, 1.0 - outputs
-    if loss.from_logits:
+    if getattr(loss, "from_logits", True):
         p, q = sigmoid(outputs), sigmoid(-outputs)
     return (np.hstack([q, p]) if outputs.shape[1] == 1 else p).astype(outputs.dtype)
+
+
+@silent
+def estimates(outputs: Array, loss: Any) -> Array:
+    """What is compared with the numbers of y, (n, C)."""
+    if kind(loss) == "PoissonNLL" and loss.log_input:
+        return np.exp(outputs)
+    if kind(loss) == "GaussianNLL":
+        return outputs[:, : wanted(loss, outputs.shape[1])]
+    if kind(loss) == "Quantile":  # the one nearest to the median
+        return outputs[:, [int(np.argmin(np.abs(np.asarray(loss.quantiles) - 0.5)))]]
+    return outputs
 
 
 def numbers(answers: Array) -> Array:
@@ -79,7 +96,7 @@ def classes_of(targets: Array, loss: Any) -> Array:
     """The number of each row's class, (n,), -1 of an ignored one; 0 where there are no classes."""
     if kind(loss) == "CrossEntropy" and targets.ndim == 1:
         return np.where(np.equal(targets, loss.ignore_index), -1, targets)
-    two = kind(loss) == "BinaryCrossEntropy" and targets.shape[1] == 1
+    two = kind(loss) in BINARY and targets.shape[1] == 1
     if two and bool(np.all((targets == 0) | (targets == 1))):
         return targets[:, 0].astype(np.int64)
     return np.zeros(len(targets), np.int64)

@@ -1,4 +1,4 @@
-"""Layers with weights, pools, Flatten and LayerNorm, forward and backward."""
+"""Layers with weights, pools and Flatten, forward and backward."""
 # Functions of one table share one signature, whether they use all of it or not.
 # ruff: noqa: ARG001, ARG005
 
@@ -141,22 +141,6 @@ SHAPING: dict[str, tuple[Callable[[Array, Any], Any], Any]] = {
 }
 
 
-def normalized(x: Array, layer: Any) -> tuple[Array, Array]:
-    """xhat (n, features), each row of mean 0 and variance 1, and what it was divided by (n, 1)."""
-    wide = x.astype(np.float64)
-    centred = wide - wide.mean(axis=1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + layer.eps)
-    return centred / deviation, deviation
-
-
-def normalized_backward(xhat: Array, deviation: Array, dxhat: Array) -> Array:
-    """dx: of dxhat what the mean (constant) and the variance (along xhat) of a row took away."""
-    constant = dxhat.mean(axis=1, keepdims=True)
-    along = (dxhat * xhat).mean(axis=1, keepdims=True)
-    dx: Array = (dxhat - constant - xhat * along) / deviation
-    return dx
-
-
 def slopes_backward(x: Array, slopes: Array, dy: Array) -> Array:
     """The gradient of a PReLU's slopes: one for each feature or channel, or one for all."""
     terms = dy * np.minimum(x, 0.0)
@@ -183,7 +167,7 @@ def weight_shape(layer: Any) -> tuple[int, ...]:
     """(out, in) of a Linear, (out, in / groups, kh, kw) of a Conv2d; (n,) of the others."""
     if kind(layer) == "Linear":
         return layer.out_features, layer.in_features
-    if kind(layer) == "LayerNorm":
+    if hasattr(layer, "n"):
         return (layer.n,)
     if kind(layer) == "PReLU":
         return (layer.num_parameters,)

@@ -12,8 +12,8 @@ from .activations import sigmoid, softplus
 from .silent import silent
 from .specs import Array, kind
 
-# What a loss makes of outputs, (n, K), and targets: its value, (n, K), its derivative by the
-# outputs, (n, K), and what each row adds to the divisor of the mean, (n,).
+# What a loss makes of outputs, (n, K), and targets, (n, C): its value, a number for each term, its
+# derivative by the outputs, (n, K), and what each row adds to the divisor of the mean, (n,).
 Parts = tuple[Array, Array, Array]
 
 
@@ -68,6 +68,51 @@ def log_cosh(y: Array, t: Array) -> Parts:
     return elements(np.where(size < 1.0, near, far), np.tanh(d))
 
 
+def quantile(y: Array, t: Array, loss: Any) -> Parts:
+    q, d = np.asarray(loss.quantiles, y.dtype), y - t  # (K,), and (n, K) of y (n, K) and t (n, 1)
+    value = np.where(d > 0, 1.0 - q, q) * np.abs(d)
+    return elements(value, np.where(d > 0, 1.0 - q, np.where(d < 0, -q, d)))
+
+
+def poisson(x: Array, t: Array, loss: Any) -> Parts:
+    many = np.maximum(t, 1.0)
+    if loss.log_input:
+        rate, distance = np.exp(x), x - np.log(many)
+        value, grad = rate - np.where(t == 0, 0.0, t * x), rate - t
+        excess = many * (np.expm1(distance) - distance)
+    else:
+        rate = x + loss.eps
+        value, grad = x - np.where(t == 0, 0.0, t * np.log(rate)), (x - t + loss.eps) / rate
+        share = (x - many + loss.eps) / many
+        near = np.log1p(np.clip(share, -0.5, 0.5))
+        log_ratio = np.where(np.abs(share) < 0.5, near, np.log(rate) - np.log(many))
+        excess = many * (share - log_ratio) - loss.eps
+    if loss.full:  # where t > 1 with Stirling's log t!, most of which would cancel
+        value = np.where(t > 1, excess + 0.5 * np.log(2.0 * math.pi * many), value)
+    return elements(value, grad)
+
+
+def gaussian(y: Array, t: Array) -> Parts:
+    mean, log_variance = np.split(y, 2, axis=1)  # (n, K) each
+    h = np.exp(-0.5 * log_variance)
+    z = np.where(mean == t, 0.0, (mean - t) * h)
+    grad = np.hstack([np.where(z == 0, 0.0, z * h), 0.5 - 0.5 * z * z])
+    value = 0.5 * (log_variance + z * z)
+    return value, grad, np.full(len(t), float(t.shape[1]))
+
+
+def focal(x: Array, t: Array, loss: Any) -> Parts:
+    p, q = sigmoid(x), sigmoid(-x)
+    missing = (1.0 - t) * p + t * q  # to certainty
+    entropy = (1.0 - t) * softplus(x) + t * softplus(-x)
+    weight = missing**loss.gamma
+    if loss.alpha is not None:
+        weight = weight * (loss.alpha * t + (1.0 - loss.alpha) * (1.0 - t))
+    share = np.where(missing == 0, 0.0, p * q / np.where(missing == 0, 1.0, missing))
+    slope = (1.0 - t) * p - t * q + loss.gamma * share * (1.0 - 2.0 * t) * entropy
+    return elements(weight * entropy, weight * slope)
+
+
 LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
     "BinaryCrossEntropy": binary_cross_entropy,
     "CrossEntropy": cross_entropy,
@@ -75,7 +120,16 @@ LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
     "MAE": lambda y, t, loss: elements(np.abs(y - t), np.sign(y - t)),
     "Huber": huber,
     "LogCosh": lambda y, t, loss: log_cosh(y, t),
+    "Quantile": quantile,
+    "PoissonNLL": poisson,
+    "GaussianNLL": lambda y, t, loss: gaussian(y, t),
+    "Focal": focal,
 }
+
+
+def wanted(loss: Any, k: int) -> int:
+    """How many numbers of y a row has, for k outputs: C."""
+    return {"Quantile": 1, "GaussianNLL": k // 2}.get(kind(loss), k)
 
 
 def unit(weight: Array) -> float:

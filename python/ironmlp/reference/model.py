@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from .draws import held_out, shuffled
-from .labels import class_weights, classes_of, numbers, probabilities, read
-from .losses import LOSSES, accuracy, mean, r2, reduced, relative, row_weights
+from .labels import BINARY, class_weights, classes_of, estimates, numbers, probabilities, read
+from .losses import LOSSES, accuracy, mean, r2, reduced, relative, row_weights, wanted
 from .network import Network
+from .silent import silent
 from .specs import Array, kind
 from .standard import standardized
 from .training import Training
 
-CLASSIFYING = ("BinaryCrossEntropy", "CrossEntropy")
+CLASSIFYING = ("CrossEntropy", *BINARY)
 
 
 class Sequential(Network):
@@ -40,7 +41,10 @@ class Sequential(Network):
         reduction = getattr(self.loss, "reduction", "mean")
         loss, dy = reduced(tensors[-1], targets, weight, self.loss, reduction)
         outputs = {f"{node[0]}.output": y for node, y in zip(self.nodes, tensors[1:], strict=True)}
-        return {**outputs, "loss": loss, **self._gradients(tensors, dy, training)}
+        gradients = self._gradients(tensors, dy, training)
+        if training and math.isfinite(loss):
+            self._track(tensors)
+        return {**outputs, "loss": loss, **gradients}
 
     def loss_and_grad(
         self, X: Any, y: Any, *, sample_weight: Any = None, training: bool = False,
@@ -100,6 +104,8 @@ class Sequential(Network):
             weight[trained] *= factors
         shares = None if weight is None else relative(weight)
         size = len(trained) if batch_size is None else min(batch_size, len(trained))
+        if self.running:  # has the shortest batch a variance? asked before any step
+            self._tensors(X[trained[: len(trained) % size or size]], True)
 
         def epoch() -> dict[str, float]:
             order = trained
@@ -135,7 +141,8 @@ class Sequential(Network):
     def _targets(self, y: Any, learn: bool = False, classes: Any = None) -> Any:
         """What the loss takes: class indices, (n,), or an array (n, K), on its standard scale."""
         if self.standardize_y:
-            y = standardized(np.asarray(y).reshape(-1, self.n_out), self._standard("y"))
+            columns = np.asarray(y).reshape(-1, wanted(self.loss, self.n_out))
+            y = standardized(columns, self._standard("y"))
         targets, found = read(y, self.loss, self.n_out, self.dtype, self.classes_, learn, classes)
         self.classes_ = found if learn else self.classes_
         return targets
@@ -149,15 +156,26 @@ class Sequential(Network):
     def _chosen(self, X: Any) -> Array:
         """Class indices, (n,), of equally probable ones the first; of several flags 0 or 1."""
         p = self.predict_proba(X)
-        if kind(self.loss) == "BinaryCrossEntropy" and self.n_out > 1:
+        if kind(self.loss) in BINARY and self.n_out > 1:
             return np.where(p > 0.5, 1, 0)
         return np.asarray(p.argmax(axis=1))
 
-    def predict(self, X: Any) -> Any:
-        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else the outputs."""
-        if kind(self.loss) not in CLASSIFYING:
-            y = numbers(self(X))
-            return y.ravel() if self.flat else y
+    @silent
+    def predict(self, X: Any, *, sort: bool = False, return_std: bool = False) -> Any:
+        """Classes, (n,); 0 or 1 for several outputs of binary cross-entropy; else numbers in the
+        shape of y, with standard deviations if asked; quantiles, (n, K), sorted if asked."""
+        loss = kind(self.loss)
+        if (sort and loss != "Quantile") or (return_std and loss != "GaussianNLL"):
+            raise ValueError("sort is for Quantile, return_std for GaussianNLL")
+        if loss == "Quantile":
+            y, places = numbers(self(X)), np.argsort(self.loss.quantiles)
+            return np.sort(y, axis=1)[:, np.argsort(places)] if sort else y
+        if loss not in CLASSIFYING:
+            outputs = numbers(self(X))
+            y = estimates(outputs, self.loss)
+            deviations = np.exp(0.5 * outputs[:, y.shape[1] :])
+            both = [part.ravel() if self.flat else part for part in (y, deviations)]
+            return tuple(both) if return_std else both[0]
         chosen = self._chosen(X)
         return chosen if self.classes_ is None else self.classes_[chosen]
 
@@ -171,13 +189,13 @@ class Sequential(Network):
             kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
             right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
             return result | {"accuracy": accuracy(right[kept], at(sample_weight, kept))}
-        if kind(self.loss) == "BinaryCrossEntropy":
+        if kind(self.loss) in BINARY:
             right = self._chosen(X).reshape(t.shape) == (t > 0.5)
             return result | {"accuracy": accuracy(right, sample_weight)}
         if kind(self.loss) not in LOSSES:
             return result
-        wanted = np.asarray(y).reshape(outputs.shape)
-        return result | {"r2": r2(outputs, wanted, sample_weight)}
+        predicted = estimates(outputs, self.loss)
+        return result | {"r2": r2(predicted, np.asarray(y).reshape(predicted.shape), sample_weight)}
 
 
 def at(weight: Any, rows: Array) -> Any:

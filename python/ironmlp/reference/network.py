@@ -17,15 +17,27 @@ from .layers import (
     WEIGHTED,
     by_channel,
     nodes,
-    normalized,
-    normalized_backward,
     slopes_backward,
     weight_shape,
 )
+from .losses import wanted
+from .normalization import (
+    NORMS,
+    OVER_BATCHES,
+    axes,
+    fresh,
+    moved,
+    normalized,
+    normalized_backward,
+)
 from .optimizers import updated
+from .schedules import rate
 from .silent import silent
 from .specs import Array, kind, spec
 from .standard import Standard, learned, restored, spread, standardized
+
+# Losses of a difference, which mean the same on another scale of y.
+STANDARDIZED = ("MSE", "MAE", "Huber", "LogCosh", "Quantile")
 
 
 class Network:
@@ -43,7 +55,7 @@ class Network:
         # Samples that are flattened at once have no channels.
         self.swaps = channels_last and any("2d" in kind(layer) for layer in self.layers)
         self.optimizer, self.dtype = spec(optimizer or "Adam"), np.dtype(dtype)
-        if standardize_y and kind(self.loss) not in ("MSE", "MAE", "Huber", "LogCosh"):
+        if standardize_y and kind(self.loss) not in STANDARDIZED:
             raise ValueError(f"{kind(self.loss)} has no y to standardize")
         weighted = [layer for _, layer, _ in self.nodes if kind(layer) in WEIGHTED]
         for a, b in pairwise(weighted):
@@ -51,11 +63,11 @@ class Network:
             if kind(a) == kind(b) and gives != takes:
                 raise ValueError(f"a layer gives {gives}, the next takes {takes}")
         # Linear takes rows, all else of these images; of what size, the first X says.
-        taking = {*WEIGHTED, *SHAPING, "LayerNorm"}
+        taking = {*WEIGHTED, *SHAPING, *NORMS}
         first = next(layer for _, layer, _ in self.nodes if kind(layer) in taking)
         self.n_in: Any = getattr(weighted[0], "in_channels", None)
         self.takes = f"(n, {self.n_in or 'C'}, H, W)"
-        if kind(first) in ("Linear", "LayerNorm"):
+        if kind(first) in ("Linear", "LayerNorm", "BatchNorm1d"):
             self.n_in = weight_shape(first)[-1]
             self.takes = f"(n, {self.n_in})"
         self.n_axes = self.takes.count(",") + 1
@@ -69,12 +81,14 @@ class Network:
     def reset(self, seed: int | None = None) -> None:
         """Start anew, with the same seed unless another is given."""
         self.seed: int = self.seed if seed is None else seed
-        self.learning_rate: float = self.optimizer.lr
         self.epoch = self.steps = 0
+        self.factor = 1.0  # on the rates of a schedule
+        self._lr = self.optimizer.lr
+        self._last_rate = self.learning_rate  # of the last update
         self.standards: dict[str, Standard] = {}  # of "X" and "y", once they are known
         self.parameters: dict[str, Array] = {}
         for k, (name, layer, _) in enumerate(self.nodes):
-            if kind(layer) == "LayerNorm" and layer.affine:
+            if kind(layer) in NORMS and layer.affine:
                 self.parameters[f"{name}.weight"] = np.ones(weight_shape(layer))
                 self.parameters[f"{name}.bias"] = np.zeros(weight_shape(layer))
             if kind(layer) == "PReLU":
@@ -90,7 +104,24 @@ class Network:
                     bias = draw_bias(shape[:1], spread(i, o), self.seed, BIAS, k)
                     self.parameters[f"{name}.bias"] = bias
         self.parameters = {key: w.astype(self.dtype) for key, w in self.parameters.items()}
+        # Of the batches that trained, by the layer's name.
+        norms = [(name, layer) for name, layer, _ in self.nodes if kind(layer) in OVER_BATCHES]
+        self.running = {name: fresh(layer, self.dtype) for name, layer in norms}
         self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return rate(self._lr, self.epoch, self.steps) * self.factor
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        if isinstance(self._lr, float | int):
+            self._lr = self._last_rate = value
+        elif (plain := rate(self._lr, self.epoch, self.steps)) == 0.0:
+            raise ValueError(f"the schedule's rate is 0, which no factor makes {value}")
+        else:
+            self.factor = value / plain
 
     def __repr__(self) -> str:
         layers = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -100,23 +131,37 @@ class Network:
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
-        of a Conv2d, else (n,); "0.bias" is (out,). "1.0.weight" is in a Residual."""
-        return {key: w.copy() for key, w in self.parameters.items()}
+        of a Conv2d, else (n,); "0.bias" is (out,). "1.0.weight" is in a Residual. After those
+        of a BatchNorm1d come its running values."""
+        running = {
+            f"{name}.{key}": w for name, own in self.running.items() for key, w in own.items()
+        }
+        places = {name: place for place, (name, _, _) in enumerate(self.nodes)}
+        tensors = sorted(
+            (self.parameters | running).items(), key=lambda item: places[item[0].rpartition(".")[0]]
+        )
+        return {key: w.copy() for key, w in tensors}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take parameters over; unless `strict`, only those that the model has."""
-        have, new = self.parameters, {key: np.array(w, self.dtype) for key, w in state.items()}
+        """Take over what `state_dict` gave; unless `strict`, only what the model has."""
+        have, new = self.state_dict(), {key: np.asarray(w) for key, w in state.items()}
         if not strict:
             new = have | {key: w for key, w in new.items() if key in have}
         old, got = ({key: w.shape for key, w in tensors.items()} for tensors in (have, new))
         if old != got:
             raise ValueError(f"the model has {old}, the state has {got}")
-        self.parameters = {key: new[key] for key in have}
+        new = {key: np.array(w, have[key].dtype) for key, w in new.items()}
+        self.parameters = {key: new[key] for key in self.parameters}
+        self.running = {
+            name: {key: new[f"{name}.{key}"] for key in own} for name, own in self.running.items()
+        }
 
     def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
-        counters = {name: getattr(self, name) for name in ("epoch", "steps", "learning_rate")}
-        return counters | {"parameters": dict(self.parameters), "memory": dict(self.memory)}
+        names = ("epoch", "steps", "factor", "_lr", "_last_rate")
+        counters = {name: getattr(self, name) for name in names}
+        kept = {name: dict(vars(self)[name]) for name in ("parameters", "running", "memory")}
+        return counters | kept
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
@@ -142,7 +187,7 @@ class Network:
         if self.standardize:
             found["X"] = learned(self._samples(X).astype(np.float64) / (self.scale or 1.0))
         if self.standardize_y:
-            found["y"] = learned(np.asarray(y).reshape(-1, self.n_out))
+            found["y"] = learned(np.asarray(y).reshape(-1, wanted(self.loss, self.n_out)))
         self.standards = found
 
     def adapt(self, X: Any, y: Any = None) -> None:
@@ -163,14 +208,17 @@ class Network:
             tensors = [X if self.scale is None else X / self.dtype.type(self.scale)]
         for k, (name, layer, start) in enumerate(self.nodes):
             x = tensors[-1]  # (n, in), or (n, C, H, W)
+            if training and kind(layer) in OVER_BATCHES and x.size < 2 * layer.n:
+                raise ValueError(f"layer {name}: a channel has one value, which has no variance")
             if kind(layer) in WEIGHTED:
                 y = WEIGHTED[kind(layer)][0](x, self.parameters[f"{name}.weight"], layer)
                 if layer.bias:
                     y = y + by_channel(self.parameters[f"{name}.bias"], y.ndim)
-            elif kind(layer) == "LayerNorm":
-                y = normalized(x, layer)[0]
+            elif kind(layer) in NORMS:
+                y = normalized(x, layer, self._past(name, training))[0]
                 if layer.affine:
-                    y = y * self.parameters[f"{name}.weight"] + self.parameters[f"{name}.bias"]
+                    w, b = (self.parameters[f"{name}.{key}"] for key in ("weight", "bias"))
+                    y = y * by_channel(w, y.ndim) + by_channel(b, y.ndim)
             elif kind(layer) == "Residual":
                 y = x + tensors[start]  # what its layers gave, and what they took
             elif kind(layer) in SHAPING:
@@ -188,6 +236,19 @@ class Network:
         if kind(layer) != "PReLU":
             return layer
         return spec("PReLU", init=by_channel(self.parameters[f"{name}.weight"], ndim))
+
+    def _past(self, name: str, training: bool) -> tuple[Array, Array] | None:
+        """Mean and variance of past batches, for a layer that takes them in place of x's own."""
+        if training or name not in self.running:
+            return None
+        return self.running[name]["running_mean"], self.running[name]["running_var"]
+
+    @silent
+    def _track(self, tensors: list[Array]) -> None:
+        """Running values move towards those of a batch that trained."""
+        for x, (name, layer, _) in zip(tensors, self.nodes, strict=False):
+            if name in self.running:
+                self.running[name] = moved(self.running[name], x, layer)
 
     def _mask(self, k: int, x: Array) -> Array:
         rows = (len(x), math.prod(x.shape[1:]))  # images count unit by unit, as Flatten has them
@@ -210,13 +271,16 @@ class Network:
                 if layer.bias:  # over rows and places, (out,)
                     found[f"{name}.bias.grad"] = dy.sum(axis=(0, *range(2, dy.ndim)))
                 dy = dx
-            elif kind(layer) == "LayerNorm":
-                xhat, deviation = normalized(x, layer)
+            elif kind(layer) in NORMS:
+                past = self._past(name, training)
+                xhat, deviation = normalized(x, layer, past)
                 if layer.affine:
-                    found[f"{name}.weight.grad"] = (dy * xhat).sum(axis=0)
-                    found[f"{name}.bias.grad"] = dy.sum(axis=0)
-                    dy = dy * self.parameters[f"{name}.weight"]
-                dy = normalized_backward(xhat, deviation, dy)
+                    places = (0, *range(2, dy.ndim))
+                    found[f"{name}.weight.grad"] = (dy * xhat).sum(axis=places)
+                    found[f"{name}.bias.grad"] = dy.sum(axis=places)
+                    dy = dy * by_channel(self.parameters[f"{name}.weight"], dy.ndim)
+                over = axes(layer, x) if past is None else None
+                dy = normalized_backward(xhat, deviation, dy, over)
             elif kind(layer) == "Residual":
                 around.setdefault(start, []).append(dy)
             elif kind(layer) in SHAPING:
@@ -258,21 +322,27 @@ class Network:
         if self.standardize_y:  # y grows by a deviation where the last layer's output grows by 1
             deviation = self._standard("y").deviation
             grad_output = (grad_output.astype(self.dtype) * deviation).astype(self.dtype)
-        found = self._gradients(self._tensors(X, training), grad_output, training)
+        tensors = self._tensors(X, training)
+        found = self._gradients(tensors, grad_output, training)
+        if training:
+            self._track(tensors)
         return (self._keyed(found), found["input.grad"]) if input_grad else self._keyed(found)
 
     @silent
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
+        self._last_rate = self.learning_rate
         self.steps += 1
         layers = {name: layer for name, layer, _ in self.nodes}
         for key, w in self.parameters.items():
             layer = layers[key.rpartition(".")[0]]
             if layer.trainable:
-                lr, g = self.learning_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
-                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps)
+                lr, g = self._last_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
+                decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
+                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
                 self.parameters[key], self.memory[key] = new
 
     def is_finite(self) -> bool:
-        """Whether parameters and the optimizer's memory are."""
+        """Whether parameters, running values and the optimizer's memory are."""
         tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        tensors += [w for own in self.running.values() for w in own.values()]
         return all(bool(np.isfinite(tensor).all()) for tensor in tensors)

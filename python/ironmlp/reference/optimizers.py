@@ -10,12 +10,27 @@ import numpy as np
 from .specs import Array, kind
 
 
-def updated(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+def updated(
+    o: Any, lr: float, w: Array, g: Array, memory: Any, t: int, decays: bool = True
+) -> tuple[Array, Any]:
     """Update t = 1, 2, ... of a parameter w by its gradient g: the new w, and the new memory.
 
-    o is the optimizer; the memory of w holds two arrays of its shape, zero at first.
+    o is the optimizer; the memory of w holds two arrays of its shape, zero at first. `decays`:
+    whether its weight decay is for w.
     """
-    return OPTIMIZERS[kind(o)](o, lr, w, g, memory, t)
+    return OPTIMIZERS[kind(o)](o if decays else WithoutDecay(o), lr, w, g, memory, t)
+
+
+class WithoutDecay:
+    """An optimizer without its weight decay."""
+
+    weight_decay = 0.0
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._optimizer, name)
 
 
 def sgd(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:

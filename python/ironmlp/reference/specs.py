@@ -1,4 +1,5 @@
-"""Layers, losses and optimizers as data: ironmlp's own, or objects with the same attributes."""
+"""Layers, losses, optimizers and schedules as data: ironmlp's own, or objects with the same
+attributes."""
 
 from typing import Any
 
@@ -15,6 +16,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Flatten": {},
     "Dropout": {"p": 0.5},
     "LayerNorm": {"eps": 1e-5, "affine": True, "trainable": True, "lr_scale": 1.0},
+    "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True}
+    | {"trainable": True, "lr_scale": 1.0},
     "Residual": {},
     **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SELU", "SiLU", "Mish")},
     "Hardswish": {},
@@ -30,11 +33,26 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "MAE": {"reduction": "mean"},
     "Huber": {"delta": 1.0, "reduction": "mean"},
     "LogCosh": {"reduction": "mean"},
+    "Quantile": {"reduction": "mean"},
+    "PoissonNLL": {"log_input": True, "full": False, "eps": 1e-8, "reduction": "mean"},
+    "GaussianNLL": {"reduction": "mean"},
+    "Focal": {"gamma": 2.0, "alpha": None, "reduction": "mean"},
     "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False},
     "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
     "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2},
     "Lion": {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
+    "StepLR": {"gamma": 0.1, "by": "epoch"},
+    "MultiStepLR": {"gamma": 0.1, "by": "epoch"},
+    "ExponentialLR": {"by": "epoch"},
+    "CosineAnnealingLR": {"eta_min": 0.0, "by": "epoch"},
+    "CosineAnnealingWarmRestarts": {"T_mult": 1, "eta_min": 0.0, "by": "epoch"},
+    "OneCycleLR": {"pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4},
+    "PolynomialLR": {"total_iters": 5, "power": 1.0, "by": "epoch"},
+    "LinearWarmup": {"start": 0.0},
 }
+
+# What every optimizer takes.
+OPTIONS: dict[str, Any] = {"decay_bias": True}
 
 
 class Spec:
@@ -55,7 +73,8 @@ def spec(what: Any, **values: Any) -> Any:
     plain = what.replace("_", "").lower().replace("logistic", "sigmoid")
     for name, defaults in DEFAULTS.items():
         if name.lower() == plain:
-            return type(name, (Spec,), defaults | values)()
+            options = OPTIONS if "lr" in defaults else {}
+            return type(name, (Spec,), options | defaults | values)()
     raise ValueError(f"{what!r} is unknown, known: {', '.join(DEFAULTS)}")
 
 

@@ -1,7 +1,7 @@
 //! The binary cross-entropies, of logits and of probabilities.
 
 use super::pointwise::{LossFormula, Pair};
-use crate::kernels::elementary::Elementary;
+use crate::kernels::elementary::{Elementary, Logits};
 use crate::simd::Vector;
 
 /// Of a logit x with target t and positive weight q.
@@ -17,16 +17,23 @@ pub(super) struct OfLogits;
 impl<T: Elementary> LossFormula<T> for OfLogits {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, x: V, t: V, q: V) -> Pair<V> {
-        let logits = T::logits(x);
-        let zero = V::zero();
-        let negative = V::splat(T::ONE).sub(t);
-        let positive = q.mul(t);
-        let if_negative = V::select(negative.eq(zero), zero, negative.mul(logits.softplus));
-        let if_positive = V::select(positive.eq(zero), zero, positive.mul(logits.softplus_neg));
-        Pair {
-            value: if_negative.add(if_positive),
-            gradient: positive.neg().fma(logits.sigmoid_neg, negative.mul(logits.sigmoid)),
-        }
+        cross_entropy(T::logits(x), V::splat(T::ONE).sub(t), q.mul(t))
+    }
+}
+
+/// negative softplus(x) + positive softplus(-x) of a logit x, and the derivative.
+#[inline(always)]
+pub(super) fn cross_entropy<T: Elementary, V: Vector<T>>(
+    logits: Logits<V>,
+    negative: V,
+    positive: V,
+) -> Pair<V> {
+    let zero = V::zero();
+    let if_negative = V::select(negative.eq(zero), zero, negative.mul(logits.softplus));
+    let if_positive = V::select(positive.eq(zero), zero, positive.mul(logits.softplus_neg));
+    Pair {
+        value: if_negative.add(if_positive),
+        gradient: positive.neg().fma(logits.sigmoid_neg, negative.mul(logits.sigmoid)),
     }
 }
 

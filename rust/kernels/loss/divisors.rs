@@ -40,8 +40,14 @@ impl Divisors {
                 });
                 (sum, 1.0, unit_of(class_weight))
             }
-            _ if weights.is_empty() => (rows as f64, outputs as f64, 1.0),
-            _ => (sum_weights(rows, |row| row_weight(weights, row)), outputs as f64, 1.0),
+            _ => {
+                let sum = if weights.is_empty() {
+                    rows as f64
+                } else {
+                    sum_weights(rows, |row| row_weight(weights, row))
+                };
+                (sum, loss.terms(outputs) as f64, 1.0)
+            }
         };
         // Of classes the divisor has their weights' unit, too; of probabilities it has not.
         let kept = if classes.is_some() { 1.0 } else { class_unit };

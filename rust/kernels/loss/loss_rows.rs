@@ -3,7 +3,7 @@
 use super::registry::Loss;
 use super::rows::rows_of;
 use super::weights::{ClassWeights, Divisor, Scales};
-use super::{classes, pointwise, softmax};
+use super::{classes, gaussian, pointwise, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Simd};
@@ -13,7 +13,7 @@ use crate::simd::{Kernel, LANES, Simd};
 pub enum RowTargets<T> {
     /// The class of each row, for softmax cross-entropy; a negative one is ignored.
     Classes(Span<i32>),
-    /// A number for each output.
+    /// Numbers, as many columns as [`Loss::targets`] says.
     Values(Panels<T>),
 }
 
@@ -26,7 +26,7 @@ pub struct LossRows<'a, T> {
     pub loss: &'a Loss,
     /// The network's outputs (rows, K).
     pub outputs: Panels<T>,
-    /// As many rows; values with K columns.
+    /// As many rows.
     pub targets: RowTargets<T>,
     /// The weight of each row, in units; empty if all are one.
     pub weights: Span<f64>,
@@ -101,11 +101,16 @@ impl<T: Elementary> LossRows<'_, T> {
             };
             return batch.run::<S>();
         }
+        if let (Loss::GaussianNll, RowTargets::Values(targets)) = (loss, targets) {
+            let scales = Scales::new(weights, divisor);
+            let batch = gaussian::GaussianLosses { outputs, targets, scales, row_loss, grad };
+            return batch.run::<S::Register<T>>();
+        }
         self.pointwise::<S>(false);
     }
 
     /// Whether [`Self::run_turned`] can do it: up to 16 logits and a class for each row, or one
-    /// output.
+    /// output and a short formula.
     #[inline(always)]
     #[must_use]
     pub fn can_turn(&self) -> bool {
@@ -115,7 +120,7 @@ impl<T: Elementary> LossRows<'_, T> {
                 cols <= LANES && *label_smoothing == 0.0
             }
             (Loss::SoftmaxCrossEntropy { .. }, _) | (_, RowTargets::Classes(_)) => false,
-            (_, RowTargets::Values(_)) => cols == 1,
+            (loss, RowTargets::Values(_)) => cols == 1 && loss.is_short(),
         }
     }
 
@@ -152,12 +157,13 @@ impl<T: Elementary> LossRows<'_, T> {
         let scales = Scales::new(weights, divisor);
         // Classes go with softmax cross-entropy alone: the callers' checks see to that.
         let RowTargets::Values(targets) = targets else { return };
-        let pos_weight: &[f64] = match loss {
+        let of_columns: &[f64] = match loss {
             Loss::SigmoidCrossEntropy { pos_weight } => pos_weight,
+            Loss::Quantile { quantiles } => quantiles,
             _ => &[],
         };
         let batch =
-            pointwise::PointwiseLosses { outputs, targets, scales, pos_weight, row_loss, grad };
+            pointwise::PointwiseLosses { outputs, targets, scales, of_columns, row_loss, grad };
         batch.of::<S>(loss, turned);
     }
 }

@@ -3,8 +3,9 @@
 //! - `registry.rs`: [`Loss`], the losses as data; a new sum over outputs is a line there.
 //! - `loss_rows.rs`: [`LossRows`], their computation.
 //! - `pointwise.rs`: the rows of losses that are a sum over outputs. Their formulas: `binary.rs` the
-//!   cross-entropies of logits and of probabilities, `regression.rs` squared, absolute, Huber,
-//!   log cosh.
+//!   cross-entropies of logits and of probabilities, `focal.rs` the focal loss, `regression.rs` squared,
+//!   absolute, of quantiles, Huber, log cosh, `poisson.rs` Poisson's likelihood.
+//! - `gaussian.rs`: the likelihood of a normal distribution, of two outputs for each target.
 //! - `softmax.rs`: softmax cross-entropy, and softmax itself.
 //! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.
@@ -19,9 +20,12 @@
 mod binary;
 mod classes;
 mod divisors;
+mod focal;
 pub mod functional;
+mod gaussian;
 mod loss_rows;
 mod pointwise;
+mod poisson;
 mod registry;
 mod regression;
 mod rows;

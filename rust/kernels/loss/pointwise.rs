@@ -18,8 +18,13 @@ pub(super) struct Pair<V> {
 ///
 /// What a caller does not use of the pair is not computed: everything is inlined.
 pub(super) trait LossFormula<T: Elementary>: Copy {
-    /// Outputs, targets and positive weights (which only [`super::binary::OfLogits`] has).
-    fn lanes<V: Vector<T>>(self, output: V, target: V, positive_weight: V) -> Pair<V>;
+    /// Whether all outputs of a row have the same target, the only one.
+    const ONE_TARGET: bool = false;
+    /// Whether it is so little code that the kernels of small networks have copies of their own.
+    const SHORT: bool = true;
+
+    /// Outputs, targets and the numbers of their columns, 1 where the loss has none.
+    fn lanes<V: Vector<T>>(self, output: V, target: V, of_column: V) -> Pair<V>;
 }
 
 /// The rows of a batch, in panels.
@@ -27,7 +32,8 @@ pub(super) struct PointwiseLosses<'a, T> {
     pub(super) outputs: Panels<T>,
     pub(super) targets: Panels<T>,
     pub(super) scales: Scales<T>,
-    pub(super) pos_weight: &'a [f64],
+    /// A number for each column, one for all, or none.
+    pub(super) of_columns: &'a [f64],
     pub(super) row_loss: Span<f64>,
     pub(super) grad: Option<Panels<T>>,
 }
@@ -35,7 +41,7 @@ pub(super) struct PointwiseLosses<'a, T> {
 impl<T: Elementary> PointwiseLosses<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, F: LossFormula<T>>(&self, formula: F, turned: bool) {
-        if turned {
+        if turned && F::SHORT {
             self.turned::<S::Register<T>, F>(formula);
         } else if self.outputs.cols() == 1 {
             self.one_column::<S::Register<T>, F>(formula);
@@ -52,12 +58,16 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
         let mut sums = [0.0; LANES];
         for block in 0..self.outputs.blocks() {
             let width = self.outputs.width(block);
-            let q = match *self.pos_weight {
+            let q = match *self.of_columns {
                 [q] => V::constant(q),
-                _ => column_lanes(self.pos_weight, 1.0, block),
+                _ => column_lanes(self.of_columns, 1.0, block),
             };
-            let pair =
-                formula.lanes::<V>(self.outputs.load(row, block), self.targets.load(row, block), q);
+            let target = if F::ONE_TARGET {
+                V::splat(self.targets.get(row, 0))
+            } else {
+                self.targets.load(row, block)
+            };
+            let pair = formula.lanes::<V>(self.outputs.load(row, block), target, q);
             accumulate(&mut sums, keep(pair.value, width));
             if let Some(grad) = self.grad {
                 let lanes = scale.apply(keep(pair.gradient, width)).flush();
@@ -72,7 +82,7 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
     /// One register of rows at a time: a batch of four has no use for 16 lanes of logarithms.
     #[inline(always)]
     fn one_column<V: Vector<T>, F: LossFormula<T>>(&self, formula: F) {
-        let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        let q = V::constant(self.of_columns.first().copied().unwrap_or(1.0));
         let mut first = 0;
         while first < self.outputs.rows() {
             let left = self.outputs.rows() - first;
@@ -103,7 +113,7 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
     /// The rows of one output, in matrices that lie turned: rows side by side, in whole registers.
     #[inline(always)]
     pub(super) fn turned<V: Vector<T>, F: LossFormula<T>>(&self, formula: F) {
-        let q = V::constant(self.pos_weight.first().copied().unwrap_or(1.0));
+        let q = V::constant(self.of_columns.first().copied().unwrap_or(1.0));
         let rows = self.outputs.cols();
         let mut first = 0;
         while first < rows {
@@ -131,15 +141,10 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
             }
             return equal.apply(pair.gradient).flush();
         }
-        let mut factors = [T::ZERO; LANES];
-        let mut dead = [T::ONE; LANES];
+        let scales = self.scales.few(first, count);
         for i in 0..count {
-            let scale = self.scales.at(first + i);
-            row_loss.set(i, scale.value(value[i].to_f64()));
-            factors[i] = scale.factor;
-            dead[i] = if scale.live { T::ZERO } else { T::ONE };
+            row_loss.set(i, scales.value(i, value[i].to_f64()));
         }
-        let gradient = pair.gradient.mul(first_lanes(&factors)).flush();
-        V::select(first_lanes::<T, V>(&dead).eq(V::zero()), gradient, V::zero())
+        scales.apply(pair.gradient).flush()
     }
 }

@@ -1,12 +1,14 @@
 //! The losses that there are.
 
 use super::binary::{OfLogits, OfProbabilities};
-use super::pointwise::PointwiseLosses;
-use super::regression::{Absolute, Huber, LogCosh, Squared};
+use super::focal::Focal;
+use super::pointwise::{LossFormula, PointwiseLosses};
+use super::poisson::{OfLogRates, OfRates};
+use super::regression::{Absolute, Huber, LogCosh, Pinball, Squared};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::runtime::memory;
-use crate::simd::Simd;
+use crate::simd::{Real, Simd};
 
 /// From the list of losses that are a sum over outputs and have no weights of their own to [`Loss`],
 /// which is any. Each has the numbers of its formula, and its formula.
@@ -32,6 +34,14 @@ macro_rules! registry {
                 /// Factor of the positive term: none, one, or one for each output.
                 pos_weight: Vec<f64>,
             },
+            /// Pinball loss of outputs that are quantiles of one target.
+            Quantile {
+                /// Of each output.
+                quantiles: Vec<f64>,
+            },
+            /// Negative log likelihood of a normal distribution: outputs are means, then as many logarithms
+            /// of variances.
+            GaussianNll,
             $($(#[$doc])* $Name $({ $($(#[$of_field])* $field: f64,)+ })?,)+
         }
 
@@ -52,18 +62,35 @@ macro_rules! registry {
                     Self::SigmoidCrossEntropy { pos_weight } => {
                         Self::SigmoidCrossEntropy { pos_weight: memory::copied(pos_weight)? }
                     }
+                    Self::Quantile { quantiles } => {
+                        Self::Quantile { quantiles: memory::copied(quantiles)? }
+                    }
+                    Self::GaussianNll => Self::GaussianNll,
                     $(Self::$Name $({ $($field),+ })? => Self::$Name $({ $($field: *$field),+ })?,)+
                 })
+            }
+
+            /// Whether a loss that is a sum over outputs has a [`LossFormula::SHORT`] formula.
+            pub(super) fn is_short(&self) -> bool {
+                match *self {
+                    Self::SoftmaxCrossEntropy { .. } | Self::GaussianNll => false,
+                    Self::SigmoidCrossEntropy { .. } => is_short(OfLogits),
+                    Self::Quantile { .. } => is_short(Pinball),
+                    $(Self::$Name $({ $($field),+ })? => {
+                        is_short($Formula $({ $($field: f32::from_f64($field)),+ })?)
+                    })+
+                }
             }
         }
 
         impl<T: Elementary> PointwiseLosses<'_, T> {
-            /// By the formula of a loss; nothing for softmax cross-entropy, which is no sum over outputs.
+            /// By the formula of a loss; nothing for one that is no sum over outputs.
             #[inline(always)]
             pub(super) fn of<S: Simd>(&self, loss: &Loss, turned: bool) {
                 match *loss {
-                    Loss::SoftmaxCrossEntropy { .. } => {}
+                    Loss::SoftmaxCrossEntropy { .. } | Loss::GaussianNll => {}
                     Loss::SigmoidCrossEntropy { .. } => self.run::<S, _>(OfLogits, turned),
+                    Loss::Quantile { .. } => self.run::<S, _>(Pinball, turned),
                     $(Loss::$Name $({ $($field),+ })? => {
                         let formula = $Formula $({ $($field: T::from_f64($field)),+ })?;
                         self.run::<S, _>(formula, turned);
@@ -88,6 +115,31 @@ registry! {
     } = Huber,
     /// The logarithm of the hyperbolic cosine of the difference.
     LogCosh = LogCosh,
+    /// Negative log likelihood of Poisson's distribution, of logarithms of rates.
+    PoissonOfLogRate {
+        /// 1 with the term that depends on the target alone, else 0.
+        full,
+    } = OfLogRates,
+    /// The same of rates.
+    PoissonOfRate {
+        /// As above.
+        full,
+        /// What is added to a rate before its logarithm is taken.
+        eps,
+    } = OfRates,
+    /// Binary cross-entropy of logits, less of what is well classified.
+    Focal {
+        /// How much less: the power of what is missing to certainty.
+        gamma,
+        /// Factor where the target is 1.
+        positive,
+        /// Factor where it is 0.
+        negative,
+    } = Focal,
+}
+
+fn is_short<F: LossFormula<f32>>(_: F) -> bool {
+    F::SHORT
 }
 
 /// The class of a row that counts for nothing; any negative class is one.
@@ -102,6 +154,18 @@ impl Loss {
         let (name, weights, shared) = match self {
             Self::SigmoidCrossEntropy { pos_weight } => ("pos_weight", pos_weight, true),
             Self::SoftmaxCrossEntropy { class_weight, .. } => ("class_weight", class_weight, false),
+            Self::Quantile { quantiles } if quantiles.len() == outputs => return Ok(()),
+            Self::Quantile { quantiles } => {
+                let count = quantiles.len();
+                return Err(Error::Shape(format!(
+                    "quantiles has {count} numbers, the network has {outputs} outputs"
+                )));
+            }
+            Self::GaussianNll if !outputs.is_multiple_of(2) => {
+                return Err(Error::Shape(format!(
+                    "the network has {outputs} outputs, a mean and a log variance need an even number"
+                )));
+            }
             _ => return Ok(()),
         };
         let count = weights.len();
@@ -109,6 +173,24 @@ impl Loss {
             return Ok(());
         }
         Err(Error::Shape(format!("{name} has {count} numbers, the network has {outputs} outputs")))
+    }
+
+    /// How many numbers a row's targets are, where they are no class.
+    #[must_use]
+    pub fn targets(&self, outputs: usize) -> usize {
+        match self {
+            Self::Quantile { .. } => 1,
+            Self::GaussianNll => outputs / 2,
+            _ => outputs,
+        }
+    }
+
+    /// How many terms the loss of a row has, by which its mean is divided beside the row's weight.
+    pub(super) fn terms(&self, outputs: usize) -> usize {
+        match self {
+            Self::Quantile { .. } => outputs,
+            _ => self.targets(outputs),
+        }
     }
 
     /// Labels as classes, those of `ignore_index` as [`IGNORED`].

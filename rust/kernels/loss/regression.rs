@@ -1,4 +1,4 @@
-//! Losses of a difference d = y - t: squared, absolute, Huber, log cosh.
+//! Losses of a difference d = y - t: squared, absolute, of a quantile, Huber, log cosh.
 
 use super::pointwise::{LossFormula, Pair};
 use crate::kernels::elementary::Elementary;
@@ -29,6 +29,28 @@ impl<T: Elementary> LossFormula<T> for Absolute {
         // d itself is the last choice: 0, or NaN.
         let sign = V::select(zero.lt(d), one, V::select(d.lt(zero), one.neg(), d));
         Pair { value: d.abs(), gradient: sign }
+    }
+}
+
+/// The pinball loss of a quantile q: (1 - q) d above the target, -q d below it; the gradient is the factor
+/// of d, 0 at 0.
+#[derive(Clone, Copy)]
+pub(super) struct Pinball;
+
+impl<T: Elementary> LossFormula<T> for Pinball {
+    const ONE_TARGET: bool = true;
+
+    #[inline(always)]
+    fn lanes<V: Vector<T>>(self, y: V, t: V, q: V) -> Pair<V> {
+        let d = y.sub(t);
+        let zero = V::zero();
+        let above = V::splat(T::ONE).sub(q);
+        let size = V::select(zero.lt(d), above, q);
+        Pair {
+            value: size.mul(d.abs()),
+            // As above, d itself is the last choice.
+            gradient: V::select(zero.lt(d), above, V::select(d.lt(zero), q.neg(), d)),
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 //! depends on: products and sums then neither overflow nor vanish. A row's weight is divided by the sum
 //! in f64, and only the quotient is rounded to the element type (N4).
 
-use super::rows::{column_lanes, rows_of};
+use super::rows::{column_lanes, first_lanes, rows_of};
 use crate::kernels::panels::Span;
-use crate::simd::{Real, Vector};
+use crate::simd::{LANES, Real, Vector};
 
 /// The weights of all rows of some data, in units of their own.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,6 +162,16 @@ impl<T: Real> Scales<T> {
         }
     }
 
+    /// Those of `count` rows, at most 16, from row `first` on.
+    #[inline(always)]
+    pub(super) fn few(&self, first: usize, count: usize) -> FewScales<T> {
+        let mut scales = [Scale::NOTHING; LANES];
+        for i in 0..count {
+            scales[i] = self.at(first + i);
+        }
+        FewScales(scales)
+    }
+
     /// That of a row whose weight has one more factor: its class's weight.
     #[inline(always)]
     pub(super) fn weighted(&self, row: usize, factor: f64) -> Scale<T> {
@@ -203,5 +213,28 @@ impl<T: Real> Scale<T> {
     #[inline(always)]
     pub(super) fn apply<V: Vector<T>>(self, gradient: V) -> V {
         if self.live { gradient.mul(V::splat(self.factor)) } else { V::zero() }
+    }
+}
+
+/// The scales of up to 16 rows.
+pub(super) struct FewScales<T>([Scale<T>; LANES]);
+
+impl<T: Real> FewScales<T> {
+    /// As [`Scale::value`], of the row in lane `i`.
+    #[inline(always)]
+    pub(super) fn value(&self, i: usize, loss: f64) -> f64 {
+        self.0[i].value(loss)
+    }
+
+    /// As [`Scale::apply`], of a row in each lane.
+    #[inline(always)]
+    pub(super) fn apply<V: Vector<T>>(&self, gradient: V) -> V {
+        let (mut factors, mut live) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+        for i in 0..LANES {
+            factors[i] = self.0[i].factor;
+            live[i] = if self.0[i].live { T::ONE } else { T::ZERO };
+        }
+        let (factors, live) = (first_lanes::<T, V>(&factors), first_lanes::<T, V>(&live));
+        V::select(V::zero().lt(live), gradient.mul(factors), V::zero())
     }
 }

@@ -1,5 +1,6 @@
 //! 16 elements of a row, and sums over the rows of a matrix.
 
+pub(super) use crate::kernels::panels::columns;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::{Added, fold_rows};
 use crate::kernels::scratch::Scratch;
@@ -17,20 +18,6 @@ pub(super) fn load<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: 
 pub(super) fn store<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: usize, lanes: V) {
     // SAFETY: the view's maker vouches for the 16 elements of its rows.
     unsafe { lanes.store(matrix.row(panel, row)) }
-}
-
-/// The first `width` lanes, the others +0.
-#[inline(always)]
-pub(super) fn columns<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
-    if width == LANES {
-        return lanes;
-    }
-    let mut kept = [T::ZERO; LANES];
-    // SAFETY: the array holds 16 values, of which `width`, below 16, are written.
-    unsafe {
-        lanes.store_partial(kept.as_mut_ptr(), width);
-        V::load(kept.as_ptr())
-    }
 }
 
 /// 16 of the numbers that go with columns.
@@ -52,6 +39,18 @@ pub(super) fn wide<T: Real, S: Simd>(lanes: S::Lanes<T>) -> S::Lanes<f64> {
     }
     // SAFETY: the array holds 16 values.
     unsafe { S::Lanes::<f64>::load(wide.as_ptr()) }
+}
+
+/// 16 lanes in f64, rounded.
+#[inline(always)]
+pub(super) fn narrow<T: Real, S: Simd>(lanes: S::Lanes<f64>) -> S::Lanes<T> {
+    let mut narrow = [T::ZERO; LANES];
+    let wide = each_row(lanes);
+    for i in 0..LANES {
+        narrow[i] = T::from_f64(wide[i]);
+    }
+    // SAFETY: the array holds 16 values.
+    unsafe { S::Lanes::<T>::load(narrow.as_ptr()) }
 }
 
 /// Sums over the features of 16 rows.

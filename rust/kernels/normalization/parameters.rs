@@ -1,14 +1,11 @@
 //! The gradients of a normalization's weight and bias, and their update.
 
 use super::lanes::load;
+use crate::kernels::chains::{Chains, over_rows};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
-
-/// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows.
-const SLOTS: usize = 16;
 
 /// Sums over all rows (N2) of dy xhat, by fma, and of dy: the gradients of one block of a normalization's
 /// weight and bias, which count as those of a Linear layer with one input.
@@ -34,7 +31,8 @@ impl<T: Real> Kernel for AffineGradient<T> {
         let elements = self.block.outputs * LANES;
         assert!(self.weight.len() == elements && self.bias.len() == elements);
         for panel in 0..self.block.outputs {
-            let [weight, bias] = self.sums::<S::Lanes<T>>(self.block.output + panel);
+            let sums = AffineSums { affine: &self, panel: self.block.output + panel };
+            let [weight, bias] = over_rows::<S, T, _, 2>(self.grad.rows(), &sums);
             // SAFETY: both spans hold 16 elements for each panel of the block.
             unsafe {
                 weight.store(self.weight.at(panel * LANES));
@@ -44,50 +42,23 @@ impl<T: Real> Kernel for AffineGradient<T> {
     }
 }
 
-impl<T: Real> AffineGradient<T> {
-    /// The sums of one panel's columns.
-    #[inline(always)]
-    fn sums<V: Vector<T>>(&self, panel: usize) -> [V; 2] {
-        let rows = self.grad.rows();
-        if rows <= BLOCK_ROWS {
-            // Without the tree's slots, which cost as much as 30 rows.
-            return self.chains(panel, 0, rows);
-        }
-        let mut nodes = [[V::zero(); 2]; SLOTS];
-        let mut tree = BlockTree::default();
-        for block in 0..rows.div_ceil(BLOCK_ROWS) {
-            let start = block * BLOCK_ROWS;
-            let left = rows - start;
-            let len = if left < BLOCK_ROWS { left } else { BLOCK_ROWS };
-            nodes[tree.slot()] = self.chains(panel, start, len);
-            for i in tree.push() {
-                merge(&mut nodes, i);
-            }
-        }
-        for i in tree.finish() {
-            merge(&mut nodes, i);
-        }
-        nodes[0]
-    }
+/// The sums of one panel's columns: of dy xhat, and of dy.
+struct AffineSums<'a, T> {
+    affine: &'a AffineGradient<T>,
+    panel: usize,
+}
 
-    /// The chains over `len` rows from row `start` on.
+impl<T: Real, S: Simd> Chains<S, T, 2> for AffineSums<'_, T> {
     #[inline(always)]
-    fn chains<V: Vector<T>>(&self, panel: usize, start: usize, len: usize) -> [V; 2] {
-        let [mut weight, mut bias] = [V::zero(); 2];
+    fn chains(&self, start: usize, len: usize) -> [S::Lanes<T>; 2] {
+        let AffineGradient { normalized, grad, .. } = *self.affine;
+        let [mut weight, mut bias] = [S::Lanes::<T>::zero(); 2];
         for row in start..start + len {
-            let dy: V = load(self.grad, panel, row);
-            weight = dy.fma(load(self.normalized, panel, row), weight);
+            let dy: S::Lanes<T> = load(grad, self.panel, row);
+            weight = dy.fma(load(normalized, self.panel, row), weight);
             bias = bias.add(dy);
         }
         [weight, bias]
-    }
-}
-
-/// Adds the node after this one to it.
-#[inline(always)]
-fn merge<T: Real, V: Vector<T>>(nodes: &mut [[V; 2]; SLOTS], at: usize) {
-    for i in 0..2 {
-        nodes[at][i] = nodes[at][i].add(nodes[at + 1][i]);
     }
 }
 

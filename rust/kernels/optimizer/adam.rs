@@ -46,6 +46,10 @@ impl Settings for Adam {
         clock.scalars[1] *= self.betas.1;
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     /// An `eps` that rounds to less than [`Real::FLUSH`] is that: an element whose gradients have
     /// all been 0, as padding's are, would else become 0/0.
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AdamFormula<T> {

@@ -44,6 +44,10 @@ impl Settings for AdamW {
         self.adam().advance(clock);
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AdamWFormula<T> {
         AdamWFormula {
             decay: T::from_f64(learning_rate * self.weight_decay),

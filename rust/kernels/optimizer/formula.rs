@@ -21,6 +21,10 @@ pub trait Settings: Copy {
         let _ = clock;
     }
 
+    /// The same for parameters that do not decay.
+    #[must_use]
+    fn without_decay(self) -> Self;
+
     /// The formula of the update that the clock has counted. Its numbers are computed in `f64` and
     /// rounded to `T` once.
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> Self::Formula<T>;

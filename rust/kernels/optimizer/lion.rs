@@ -37,6 +37,10 @@ impl Settings for Lion {
         1
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, _: &Clock) -> LionFormula<T> {
         LionFormula {
             lr: T::from_f64(learning_rate),

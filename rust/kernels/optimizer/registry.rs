@@ -41,14 +41,20 @@ macro_rules! registry {
             }
 
             /// The rules of the update that the clock has counted, for a layer with the factor
-            /// `lr_scale` on the learning rate.
+            /// `lr_scale` on the learning rate; `decays`: whether its weight and its bias decay.
             #[inline]
             #[must_use]
-            pub fn rules<T: Real>(&self, learning_rate: f64, lr_scale: f64, clock: &Clock) -> Rules<T> {
+            pub fn rules<T: Real>(
+                &self,
+                learning_rate: f64,
+                lr_scale: f64,
+                decays: [bool; 2],
+                clock: &Clock,
+            ) -> Rules<T> {
                 match self {
                     $(Self::$Name(settings) => {
                         // Each is made of numbers: a copy of one would wait until it was stored.
-                        let [weight, bias] = formulas(settings, learning_rate, lr_scale, clock);
+                        let [weight, bias] = formulas(settings, learning_rate, lr_scale, decays, clock);
                         Rules { weight: Rule::$Name(weight), bias: Rule::$Name(bias) }
                     })+
                 }

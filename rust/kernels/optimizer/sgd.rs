@@ -38,6 +38,10 @@ impl Settings for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+
     fn formula<T: Real>(&self, learning_rate: f64, _: &Clock) -> SgdFormula<T> {
         SgdFormula {
             lr: T::from_f64(learning_rate),

@@ -1,8 +1,8 @@
 //! The gradient of slopes by pixels of images.
 
-use super::slopes::{below, columns, first};
+use super::slopes::{below, first};
 use crate::kernels::images::Images;
-use crate::kernels::panels::{Panels, Span};
+use crate::kernels::panels::{Panels, Span, columns};
 use crate::kernels::reduce::{Added, fold, fold_rows};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 

@@ -1,7 +1,7 @@
 //! The gradient of slopes by rows, and their update.
 
 use crate::kernels::chains::{Chains, over_rows};
-use crate::kernels::panels::{Panels, Span};
+use crate::kernels::panels::{Panels, Span, columns};
 use crate::kernels::reduce::fold;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};
@@ -78,20 +78,6 @@ impl<T: Real> SlopeGradient<T> {
 #[inline(always)]
 pub(super) fn below<T: Real, V: Vector<T>>(z: V) -> V {
     V::zero().min(z)
-}
-
-/// The first `width` lanes, the others +0.
-#[inline(always)]
-pub(super) fn columns<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
-    if width == LANES {
-        return lanes;
-    }
-    let mut kept = [T::ZERO; LANES];
-    // SAFETY: the array holds 16 values, of which `width`, below 16, are written.
-    unsafe {
-        lanes.store_partial(kept.as_mut_ptr(), width);
-        V::load(kept.as_ptr())
-    }
 }
 
 /// `x` in the first lane, the others +0.

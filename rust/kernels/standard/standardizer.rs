@@ -143,7 +143,8 @@ impl Standardizer {
         Ok(values)
     }
 
-    /// From the standard scale back to that of the data: rows of all columns.
+    /// From the standard scale back to that of the data: rows of all columns, or several columns that share
+    /// the only mean and deviation.
     pub fn restore<T: Real>(&self, values: &mut [T]) {
         for row in values.chunks_mut(self.means.len()) {
             for ((value, mean), deviation) in row.iter_mut().zip(&self.means).zip(&self.deviations)

@@ -184,7 +184,11 @@ impl<'a> ImageBuilder<'a> {
                     (at, needed) = (output, false);
                     ImageTrail::Dropout { mask: images }
                 }
-                Layer::Flatten | Layer::Linear(_) | Layer::LayerNorm(_) | Layer::Sum(_) => break,
+                Layer::Flatten
+                | Layer::Linear(_)
+                | Layer::LayerNorm(_)
+                | Layer::BatchNorm(_)
+                | Layer::Sum(_) => break,
             };
             self.trails.push(trail);
             self.outputs.push(Traced::Images(at));

@@ -13,7 +13,7 @@ use crate::runtime::{Arena, Team};
 use crate::simd::Isa;
 
 impl<T: Elementary> State<T> {
-    /// Refuses parameters and moments that are not finite, as found at a batch of an epoch.
+    /// Refuses parameters, moments and running statistics that are not finite, as found at a batch of an epoch.
     ///
     /// # Errors
     /// `Error::Overflow` names the first such tensor; `Error::Internal` if a tile panicked,
@@ -35,7 +35,8 @@ impl<T: Elementary> State<T> {
                 return Err(Error::Overflow { tensor, epoch, batch });
             }
         }
-        Ok(())
+        let running = self.running.check_finite(&self.layout.running);
+        running.map_err(|name| Error::Overflow { tensor: format!("'{name}'"), epoch, batch })
     }
 }
 

@@ -8,6 +8,7 @@
 //! weight (out, in), row-major, then the bias (out). A convolution's inputs are (channel of the group,
 //! kernel row, kernel column).
 
+use super::running::RunningLayout;
 use super::view::view;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
@@ -33,6 +34,8 @@ pub(in crate::network) struct LayerLayout {
     pub bias: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+    /// As [`Weighted::is_matrix`].
+    pub matrix: bool,
     /// Whether its weight has a second copy.
     pub(in crate::network) copied: bool,
     pub(in crate::network) weight_at: usize,
@@ -47,6 +50,8 @@ pub(in crate::network) struct LayerLayout {
 pub struct Layout {
     /// First to last.
     pub(in crate::network) layers: Vec<LayerLayout>,
+    /// Of what normalizations over batches keep, which is in no such buffer.
+    pub running: RunningLayout,
     /// Of the network: [`Spec::fingerprint`].
     pub(in crate::network) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
@@ -74,7 +79,9 @@ impl Layout {
         let (mut len, mut backward_len, mut images_len) = (0usize, 0usize, 0usize);
         let mut layers = Vec::new();
         let names = spec.names();
-        for Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } in spec.weighted() {
+        for weighted in spec.weighted() {
+            let matrix = weighted.is_matrix();
+            let Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } = weighted;
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
@@ -94,6 +101,7 @@ impl Layout {
                 shape,
                 bias,
                 lr_scale,
+                matrix,
                 copied,
                 weight_at: len,
                 weight_stride,
@@ -109,8 +117,9 @@ impl Layout {
         }
         // A padded stride is a multiple of a cache line, in f64 8 elements; sums of whole buffers take 16.
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
-        let fingerprint = spec.fingerprint();
-        Ok(Self { layers, fingerprint, len, images_len, backward_len })
+        let tracked = spec.tracked().map(|tracked| (names[tracked.layer].clone(), tracked));
+        let (running, fingerprint) = (RunningLayout::new(tracked)?, spec.fingerprint());
+        Ok(Self { layers, running, fingerprint, len, images_len, backward_len })
     }
 
     /// How many layers have parameters.

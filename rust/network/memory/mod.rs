@@ -1,7 +1,9 @@
 //! Where the numbers of a model and of its steps lie.
 //!
 //! - `layout.rs`: where parameters, gradients and moments lie, and how they look from outside.
-//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step.
+//! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step;
+//!   `rate.rs`: [`LearningRate`], the rates of its updates.
+//! - `running.rs`: the statistics of batches that normalizations keep beside their parameters.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
@@ -9,6 +11,8 @@
 mod buffers;
 mod finite;
 mod layout;
+mod rate;
+mod running;
 mod state;
 mod view;
 mod workspace;
@@ -17,6 +21,8 @@ pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
+pub use rate::LearningRate;
+pub use running::{NodeStatistics, Statistics};
 pub use state::State;
 pub(super) use view::{view, whole};
 pub use workspace::Workspace;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::layout::{Layout, transpose};
+use super::rate::{LearningRate, Scheduled};
+use super::running::{Running, Statistics};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::optimizer::{Clock, Optimizer, Rules};
+use crate::kernels::optimizer::{Clock, Method, Optimizer, Rules};
 use crate::network::spec::{Spec, initial_parameters};
 use crate::network::standard::Standards;
 use crate::runtime::{Arena, memory};
@@ -22,8 +24,14 @@ pub struct State<T: Elementary> {
     pub backward: Arena<T>,
     /// What the optimizer keeps of each parameter.
     pub moments: Vec<Arena<T>>,
-    /// The learning rate.
+    /// The statistics that normalizations over batches keep.
+    pub running: Running<T>,
+    /// The learning rate; with a schedule that of the last update.
     pub learning_rate: f64,
+    /// Where the rates of updates come from, unless it is the same for all.
+    pub scheduled: Option<Box<Scheduled>>,
+    /// The rate in the beginning, and after each `reset`, unless a schedule says another.
+    first_rate: f64,
     /// The seed of initial values, shuffles and dropout.
     pub seed: u64,
     /// Finished epochs.
@@ -49,8 +57,11 @@ impl<T: Elementary> State<T> {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
             moments: (0..moments).map(|_| layout.buffer()).collect::<Result<_>>()?,
+            running: Running::new(&layout.running)?,
             layout,
             learning_rate,
+            scheduled: None,
+            first_rate: learning_rate,
             seed,
             epoch: 0,
             clock: Clock::default(),
@@ -60,14 +71,20 @@ impl<T: Elementary> State<T> {
         Ok(state)
     }
 
-    /// Starts anew: initial values, which are made from `seed`, moments and counters zero, nothing learned
-    /// of X and y.
+    /// Starts anew: initial values, which are made from `seed`, moments and counters zero, the first learning
+    /// rate, nothing learned of X, of y and of batches.
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
         self.clock = Clock::default();
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.reset();
+        }
+        self.learning_rate = self.first_rate;
+        self.learning_rate = self.next_rate().unwrap_or(self.first_rate);
         self.standards = None;
         self.moments.iter_mut().for_each(Arena::clear);
+        self.running.reset(&self.layout.running);
         self.set_parameters(parameters, isa);
     }
 
@@ -92,18 +109,85 @@ impl<T: Elementary> State<T> {
         self.layout.fingerprint == fingerprint
             && fits(&self.parameters)
             && self.moments.iter().all(fits)
+            && self.running.fits(&self.layout.running)
+    }
+
+    /// Takes its learning rates from here on, as if the model had been made with them; `keep_factor` keeps
+    /// the factor on those before.
+    pub fn follow(&mut self, rate: &LearningRate, keep_factor: bool, isa: Isa) {
+        let before = self.scheduled.take().filter(|_| keep_factor);
+        let factor = before.map_or(1.0, |before| before.factor);
+        self.scheduled = Scheduled::new(rate, factor, isa).map(Box::new);
+        if let LearningRate::Constant(rate) = *rate {
+            self.learning_rate = rate;
+        }
+        self.first_rate = self.next_rate().unwrap_or(self.learning_rate);
+    }
+
+    /// The learning rate of the next update; none if it is not in the table that it is to come from.
+    #[must_use]
+    pub fn next_rate(&self) -> Option<f64> {
+        match &self.scheduled {
+            None => Some(self.learning_rate),
+            Some(scheduled) => scheduled.rate(self.epoch, self.clock.steps),
+        }
+    }
+
+    /// Makes this the learning rate of the next update, with a schedule by a factor on all that follow.
+    ///
+    /// # Errors
+    /// `Error::Value` if the schedule's rate is 0.
+    pub fn set_next_rate(&mut self, rate: f64) -> Result<()> {
+        match &mut self.scheduled {
+            None => self.learning_rate = rate,
+            Some(scheduled) => scheduled.set(rate, self.epoch, self.clock.steps)?,
+        }
+        Ok(())
+    }
+
+    /// Puts the learning rates of the updates from number `first` on, 0 is the model's first, into the table
+    /// that they come from.
+    pub fn tabulate(&mut self, first: u64, rates: Vec<f64>) {
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.tabulate(first, rates);
+        }
     }
 
     /// Counts one more update; call before the rules of that update are asked for.
     pub fn begin_update(&mut self, optimizer: &Optimizer) {
+        if let Some(scheduled) = &mut self.scheduled
+            && let Some(rate) = scheduled.advance(self.epoch, self.clock.steps)
+        {
+            self.learning_rate = rate;
+        }
         optimizer.tick(&mut self.clock);
     }
 
-    /// The rules of a layer with this factor on the learning rate, for the update that `begin_update`
-    /// counted.
+    /// The rules of a layer with this factor on the learning rate, and a weight that is a matrix or not, for
+    /// the update that `begin_update` counted.
     #[must_use]
-    pub fn rules(&self, optimizer: &Optimizer, lr_scale: f64) -> Rules<T> {
-        optimizer.rules(self.learning_rate, lr_scale, &self.clock)
+    pub fn rules(&self, method: &Method, layer: (f64, bool)) -> Rules<T> {
+        method.rules(self.learning_rate, layer, &self.clock)
+    }
+
+    /// Moves the running statistics towards those of a batch that has trained.
+    pub(in crate::network) fn track(&mut self, batch: &Statistics) {
+        self.running.track(&self.layout.running, batch);
+    }
+
+    /// The same after a pass that no update follows, which leaves them as they are if it fails.
+    ///
+    /// # Errors
+    /// `Error::Overflow` if they would not be finite, `Error::Memory` if there is no room to look.
+    pub fn track_finite(&mut self, batch: &Statistics) -> Result<()> {
+        let mut moved = self.running.duplicate()?;
+        moved.track(&self.layout.running, batch);
+        moved.check_finite(&self.layout.running).map_err(|name| {
+            let tensor = format!("'{name}'");
+            Error::Overflow { tensor, epoch: self.epoch, batch: 0 }
+        })?;
+        self.running = moved;
+        Ok(())
     }
 
     /// A copy with memory of its own.
@@ -118,6 +202,11 @@ impl<T: Elementary> State<T> {
             parameters: self.layout.buffer()?,
             backward: self.layout.backward_buffer()?,
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
+            scheduled: match &self.scheduled {
+                None => None,
+                Some(scheduled) => Some(Box::new(scheduled.duplicate()?)),
+            },
+            running: self.running.duplicate()?,
             standards: self.standards.clone(),
             ..*self
         };

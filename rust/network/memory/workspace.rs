@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffers::{BufferId, Buffers};
 use super::layout::Layout;
+use super::running::Statistics;
 use super::view::whole;
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
@@ -48,6 +49,8 @@ pub struct Workspace<T: Elementary> {
     /// The gradients of the layers of images of each block of 16 rows of a slab.
     image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
+    /// Those of the batch, where a normalization wants them.
+    statistics: Option<Statistics>,
     /// How training steps here go best.
     pub(in crate::network) pace: Pace,
     batch_rows: usize,
@@ -66,6 +69,7 @@ impl<T: Elementary> Workspace<T> {
             gradients: Vec::new(),
             image_gradients: Vec::new(),
             tiles: Vec::new(),
+            statistics: None,
             pace: Pace::default(),
             batch_rows,
         })
@@ -85,6 +89,7 @@ impl<T: Elementary> Workspace<T> {
         elements * size_of::<T>()
             + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
             + self.classes.len() * size_of::<i32>()
+            + self.statistics.as_ref().map_or(0, Statistics::bytes)
     }
 
     /// Frees what only a batch of several slabs needs.
@@ -172,6 +177,35 @@ impl<T: Elementary> Workspace<T> {
             self.image_gradients.push(layout.images_buffer()?);
         }
         Ok(())
+    }
+
+    /// Makes sure of memory for the statistics of a batch, of so many values in each channel of each node
+    /// that wants some.
+    pub(in crate::network) fn reserve_statistics(
+        &mut self,
+        layout: &Layout,
+        counts: impl Iterator<Item = usize>,
+    ) -> Result<()> {
+        if layout.running.is_empty() {
+            return Ok(());
+        }
+        if self.statistics.is_none() {
+            self.statistics = Some(Statistics::new(&layout.running)?);
+        }
+        if let Some(statistics) = &mut self.statistics {
+            statistics.begin(counts);
+        }
+        Ok(())
+    }
+
+    /// What the last pass in training has left of its batch.
+    pub(in crate::network) fn statistics(&self) -> Option<&Statistics> {
+        self.statistics.as_ref()
+    }
+
+    /// The same, to keep.
+    pub fn take_statistics(&mut self) -> Option<Statistics> {
+        self.statistics.take()
     }
 
     /// Memory for the images of a tile: that of its own number, or what is free; there is some for as many

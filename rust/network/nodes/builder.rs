@@ -14,6 +14,8 @@ pub(in crate::network) struct Place {
     pub node: usize,
     /// Its number among those with parameters, if it has any.
     pub weighted: usize,
+    /// Its number among those that keep statistics of their batches, if it does.
+    pub tracked: usize,
     /// Whether it takes images as they are, with a sample in each lane.
     pub reads_images: bool,
     /// Whether some node below wants the gradient.

@@ -1,5 +1,6 @@
 //! Any kind of layer.
 
+use super::batch_norm::BatchNorm;
 use super::conv2d::Conv2d;
 use super::dropout::Dropout;
 use super::flatten::Flatten;
@@ -9,6 +10,7 @@ use super::node::Node;
 use super::parameters::Weighted;
 use super::prelu::Prelu;
 use super::sum::Sum;
+use super::tracked::Tracked;
 use crate::kernels::activation::Activation;
 use crate::kernels::pooling::Pool;
 
@@ -31,6 +33,8 @@ pub enum Layer {
     Dropout(Dropout),
     /// Rows of mean 0 and variance 1, scaled and shifted.
     LayerNorm(LayerNorm),
+    /// Features of mean 0 and variance 1 over a batch, scaled and shifted.
+    BatchNorm(BatchNorm),
     /// Adds what a node before it took: the end of a residual connection.
     Sum(Sum),
 }
@@ -47,6 +51,7 @@ impl Layer {
             Self::Prelu(prelu) => prelu,
             Self::Dropout(dropout) => dropout,
             Self::LayerNorm(norm) => norm,
+            Self::BatchNorm(norm) => norm,
             Self::Sum(sum) => sum,
         }
     }
@@ -54,5 +59,10 @@ impl Layer {
     /// Its parameters, if it has any; `layer` is its number.
     pub(in crate::network) fn weighted(&self, layer: usize) -> Option<Weighted> {
         self.node().weighted(layer)
+    }
+
+    /// The statistics of batches that it keeps, if it does; `layer` is its number.
+    pub(in crate::network) fn tracked(&self, layer: usize) -> Option<Tracked> {
+        self.node().tracked(layer)
     }
 }

@@ -7,12 +7,14 @@
 //! - `node.rs`: [`Node`], what each kind of layer knows of itself: what it makes of a sample, which
 //!   parameters it has, and its ops on rows, forward and back.
 //! - `linear.rs`, `conv2d.rs`, `pool.rs`, `flatten.rs`, `activation.rs`, `dropout.rs`, `prelu.rs`,
-//!   `layer_norm.rs`, `sum.rs`: one kind each. On images they are known to `image/build.rs`.
+//!   `layer_norm.rs`, `batch_norm.rs`, `sum.rs`: one kind each. On images they are known to `image/build.rs`.
 //! - `layer.rs`: [`Layer`], any of them; `names.rs`: how they are called.
-//! - `shape.rs`: what is between two nodes; `parameters.rs`: what nodes with parameters have in common.
+//! - `shape.rs`: what is between two nodes; `parameters.rs`: what nodes with parameters have in common;
+//!   `tracked.rs`: the same of those that keep statistics of their batches.
 //! - `builder.rs`: what nodes put their ops and buffers into.
 
 mod activation;
+mod batch_norm;
 mod builder;
 mod conv2d;
 mod dropout;
@@ -27,7 +29,9 @@ mod pool;
 mod prelu;
 mod shape;
 mod sum;
+mod tracked;
 
+pub use batch_norm::BatchNorm;
 pub(super) use builder::{Builder, Gradient, Place, Trail};
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
@@ -40,3 +44,4 @@ pub use prelu::Prelu;
 pub(super) use shape::PartialShape;
 pub use shape::Shape;
 pub use sum::Sum;
+pub use tracked::Tracked;

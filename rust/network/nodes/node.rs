@@ -3,6 +3,7 @@
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::parameters::Weighted;
 use super::shape::{PartialShape, Shape};
+use super::tracked::Tracked;
 use crate::error::Result;
 use crate::network::memory::BufferId;
 
@@ -20,6 +21,12 @@ pub(in crate::network) trait Node {
 
     /// Its parameters, if it has any; `layer` is its number.
     fn weighted(&self, layer: usize) -> Option<Weighted> {
+        let _ = layer;
+        None
+    }
+
+    /// The statistics of batches that it keeps, if it does; `layer` is its number.
+    fn tracked(&self, layer: usize) -> Option<Tracked> {
         let _ = layer;
         None
     }

@@ -25,6 +25,12 @@ pub struct Weighted {
 }
 
 impl Weighted {
+    /// Whether the weight multiplies inputs, as that of a Linear layer and of a convolution does, and is not
+    /// one number for each feature.
+    pub(in crate::network) fn is_matrix(&self) -> bool {
+        self.shape.len() > 1
+    }
+
     /// What the layer is, for messages.
     pub(in crate::network) fn kind(&self) -> String {
         match self.shape[..] {
@@ -48,8 +54,6 @@ pub enum Init {
     Zeros,
     /// Weights and biases standard normal.
     Normal,
-    /// Weights one, biases zero: a normalization's, which changes nothing at first.
-    Ones,
-    /// All this number: a PReLU's slopes.
+    /// Weights this number, biases zero: one for a normalization, which changes nothing at first.
     Constant(f64),
 }

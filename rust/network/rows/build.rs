@@ -92,12 +92,14 @@ impl<'a> RowBuilder<'a> {
 
     fn place(&self, node: usize) -> Place {
         let weighted = self.weighted.partition_point(|layer| layer.layer < node);
+        let tracked = self.spec.tracked().filter(|tracked| tracked.layer < node).count();
         let own = self.weighted.get(weighted).filter(|layer| layer.layer == node);
         // Updates keep the copy where training reads it; what none changes is up to date.
         let kept = self.trainable_below(node) || own.is_some_and(|layer| !layer.trainable);
         Place {
             node,
             weighted,
+            tracked,
             reads_images: self.on_images && node == self.first,
             wanted_below: self.wanted_below(node),
             second_copy: kept && self.spec.is_copied(node) && !self.tiny,
@@ -131,7 +133,7 @@ impl<'a> RowBuilder<'a> {
             blocks.extend(blocks_of(layer.inputs, layer.outputs).map(|block| (index, block)));
         }
         // A thread's share of the tiles then belongs to the same share of each layer's outputs as in
-        // the row phase by columns (`share.rs`). Inputs that no cache has kept come first instead: all
+        // the row phase by columns (`segments.rs`). Inputs that no cache has kept come first instead: all
         // outputs of some after each other, so that memory is read once.
         let reader = layers.iter().find(|layer| self.on_images && layer.layer == self.first);
         let far = reader.is_some_and(|layer| is_far::<T>(layer.inputs, self.slab_rows));

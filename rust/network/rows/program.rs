@@ -3,7 +3,7 @@
 use crate::kernels::elementary::Elementary;
 use crate::network::memory::{BufferId, Buffers, State, Workspace, transpose};
 use crate::network::op::RowOp;
-use crate::network::share::Segments;
+use crate::network::segments::Segments;
 use crate::simd::Isa;
 
 /// The ops of the row phase.

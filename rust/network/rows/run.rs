@@ -8,7 +8,9 @@ use crate::kernels::elementwise::{Add, Multiply};
 use crate::kernels::flatten::Unflatten;
 use crate::kernels::gemm::{Product, TurnedProduct};
 use crate::kernels::images::{ImageShape, Images, PixelOrder, block_rows};
-use crate::kernels::normalization::{Normalize, NormalizeBackward};
+use crate::kernels::normalization::{
+    BatchNormalize, BatchNormalizeBackward, Normalize, NormalizeBackward, Population,
+};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::prelu::{Prelu, Slopes};
 use crate::kernels::random::DropoutMask;
@@ -30,6 +32,8 @@ pub(in crate::network) struct RowKernels<T: Elementary> {
     add: Entry<Add<T>>,
     normalize: Entry<Normalize<T>>,
     normalize_gradient: Entry<NormalizeBackward<T>>,
+    batch_normalize: Entry<BatchNormalize<T>>,
+    batch_normalize_gradient: Entry<BatchNormalizeBackward<T>>,
 }
 
 impl<T: Elementary> RowKernels<T> {
@@ -46,6 +50,8 @@ impl<T: Elementary> RowKernels<T> {
             add: isa.entry(),
             normalize: isa.entry(),
             normalize_gradient: isa.entry(),
+            batch_normalize: isa.entry(),
+            batch_normalize_gradient: isa.entry(),
         }
     }
 }
@@ -106,6 +112,29 @@ impl<T: Elementary> RowContext<'_, T> {
     /// The bias of a layer.
     fn bias(&self, layer: usize) -> Span<T> {
         self.linear(layer).bias(&self.state.parameters).flat()
+    }
+
+    /// Of a layer that has one number for each feature, those of the columns that the op makes.
+    fn made_numbers<V>(&self, numbers: Panels<V>) -> Span<V> {
+        numbers.columns(self.columns.start, self.columns.end).flat()
+    }
+
+    /// What a layer with running statistics normalizes by.
+    fn population(&self, tracked: usize) -> Population<T> {
+        let place = &self.state.layout.running.nodes[tracked];
+        match self.workspace.statistics() {
+            Some(batch) if self.training => Population::Batch {
+                means: self.made_numbers(place.mean(&batch.values)),
+                variances: self.made_numbers(place.variance(&batch.values)),
+            },
+            _ => {
+                let past = &self.state.running.values;
+                Population::Past {
+                    means: self.made_numbers(place.mean(past)),
+                    variances: self.made_numbers(place.variance(past)),
+                }
+            }
+        }
     }
 
     /// Runs one op.
@@ -204,6 +233,32 @@ impl<T: Elementary> RowContext<'_, T> {
                     normalized: self.rows(normalized),
                     output: self.rows(output),
                     reciprocals: self.rows(reciprocals),
+                });
+            }
+            RowOp::BatchNormalize { tracked, affine, eps, input, normalized, output } => {
+                let affine = affine.map(|layer| {
+                    let (layout, parameters) = (self.linear(layer), &self.state.parameters);
+                    let (weight, bias) = (layout.weight(parameters), layout.bias(parameters));
+                    (self.made_numbers(weight), self.made_numbers(bias))
+                });
+                self.kernels.batch_normalize.call(BatchNormalize {
+                    input: self.made(input),
+                    affine,
+                    eps,
+                    population: self.population(tracked),
+                    normalized: self.made(normalized),
+                    output: self.made(output),
+                });
+            }
+            RowOp::BatchNormalizeGradient { tracked, affine, eps, normalized, grad, target } => {
+                let weight = affine.map(|layer| self.linear(layer).weight(&self.state.parameters));
+                self.kernels.batch_normalize_gradient.call(BatchNormalizeBackward {
+                    normalized: self.made(normalized),
+                    weight: weight.map(|weight| self.made_numbers(weight)),
+                    eps,
+                    population: self.population(tracked),
+                    grad: self.made(grad),
+                    target: self.made(target),
                 });
             }
             RowOp::Add { a, b, sum, flush } => {

@@ -49,9 +49,8 @@ fn tensor<T: Elementary>(
                 uniform(words, (6.0 / (inputs + outputs)).sqrt(), target);
             }
             Init::HeNormal if !bias => normal(isa, words, (2.0 / inputs).sqrt(), target),
-            Init::Ones if !bias => target.fill(T::ONE),
-            Init::Constant(value) => target.fill(T::from_f64(value)),
-            Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Ones => {}
+            Init::Constant(value) if !bias => target.fill(T::from_f64(value)),
+            Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Constant(_) => {}
         }
         Ok(())
     })?;
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::kernels::loss::Loss;
-    use crate::kernels::optimizer::{Optimizer, Sgd};
+    use crate::kernels::optimizer::{Optimizer, Options, Sgd};
     use crate::network::{Input, Layer, Linear, Reduction};
     use crate::runtime::watch::watched;
 
@@ -75,6 +74,7 @@ mod tests {
             layers: vec![Layer::Linear(linear)],
             loss: Some((Loss::Mse, Reduction::Mean)),
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+            options: Options::default(),
             input: Input::default(),
         }
     }

@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::error::{Error, Result};
 use crate::kernels::images::PixelOrder;
 use crate::kernels::loss::Loss;
-use crate::kernels::optimizer::Optimizer;
+use crate::kernels::optimizer::{Optimizer, Options};
 use crate::kernels::tuning::THIN;
-use crate::network::nodes::{Layer, Sum, Weighted, names};
+use crate::network::nodes::{Layer, Sum, Tracked, Weighted, names};
 
 /// How a batch's losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Spec {
     pub loss: Option<(Loss, Reduction)>,
     /// The optimizer.
     pub optimizer: Optimizer,
+    /// What updates do besides.
+    pub options: Options,
     /// What happens to X.
     pub input: Input,
 }
@@ -52,6 +54,11 @@ impl Spec {
     /// The layers with parameters.
     pub fn weighted(&self) -> impl Iterator<Item = Weighted> {
         self.layers.iter().enumerate().filter_map(|(index, layer)| layer.weighted(index))
+    }
+
+    /// What the layers that keep statistics of their batches keep.
+    pub fn tracked(&self) -> impl Iterator<Item = Tracked> {
+        self.layers.iter().enumerate().filter_map(|(index, layer)| layer.tracked(index))
     }
 
     /// The layer that can take a pool's images as they are: a Linear one behind the pool and Flatten, with
@@ -90,13 +97,16 @@ impl Spec {
     }
 
     /// A number that no other network has, but for chance (2^-64), unless its parameters lie and are
-    /// updated in the same way: by it a plan knows the states that it may work on.
+    /// updated in the same way, and its running statistics: by it a plan knows the states that it may work on.
     pub(in crate::network) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.optimizer.moments().hash(&mut hasher);
         for Weighted { layer, inputs, outputs, shape, bias, trainable, .. } in self.weighted() {
             let copied = self.is_copied(layer);
             (layer, inputs, outputs, shape, bias, trainable, copied).hash(&mut hasher);
+        }
+        for Tracked { layer, channels, momentum } in self.tracked() {
+            (layer, channels, momentum.map(f64::to_bits)).hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -109,6 +119,13 @@ impl Spec {
             _ => None,
         };
         self.layers.iter().rev().find_map(of).unwrap_or(0)
+    }
+
+    /// How many numbers the targets of a row are, where they are no class.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        let outputs = self.out_features();
+        self.loss.as_ref().map_or(outputs, |(loss, _)| loss.targets(outputs))
     }
 
     /// Parameters, weights and biases.

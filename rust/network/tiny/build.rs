@@ -95,7 +95,8 @@ impl Tiny {
             trainable |= linear.trainable;
         }
         let (inputs, outputs) = (spec.in_features(), spec.out_features());
-        let places = [inputs, outputs, outputs, outputs].map(|cols| (buffers.reserve(ROOM), cols));
+        let places =
+            [inputs, outputs, spec.targets(), outputs].map(|cols| (buffers.reserve(ROOM), cols));
         Some(Self { layers, places, groups })
     }
 }

@@ -11,4 +11,4 @@ mod build;
 mod run;
 
 pub(super) use build::{Tiny, fits};
-pub(super) use run::TinySteps;
+pub(super) use run::{Each, TinySteps};

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
-use crate::kernels::optimizer::{MOMENTS, Optimizer, Rules};
+use crate::kernels::optimizer::{MOMENTS, Method, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
@@ -15,6 +15,9 @@ use crate::network::memory::{State, Workspace, whole};
 use crate::network::tuning::NARROW_ROWS;
 use crate::simd::{Isa, LANES};
 
+/// Counts an update that has begun, by the state that it changes and its loss.
+pub(in crate::network) type Each<'a, T> = dyn FnMut(&mut State<T>, StepLoss) + 'a;
+
 /// What all steps on a batch share.
 pub(in crate::network) struct TinySteps<'a, T> {
     tiny: &'a Tiny,
@@ -22,7 +25,7 @@ pub(in crate::network) struct TinySteps<'a, T> {
     isa: Isa,
     loss: &'a LossHead,
     divisors: Divisors,
-    optimizer: &'a Optimizer,
+    method: &'a Method,
     /// What X is divided by.
     scale: Option<T>,
 }
@@ -34,7 +37,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch: &'a Batch<'a, T>,
         isa: Isa,
         loss: &'a LossHead,
-        optimizer: &'a Optimizer,
+        method: &'a Method,
         scale: Option<T>,
         workspace: &Workspace<T>,
     ) -> Self {
@@ -43,7 +46,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch.gather_labels(0..rows, loss.outputs(), workspace.classes(), workspace.weights());
         let divisors = loss.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { isa.narrow() } else { isa };
-        Self { tiny, batch, isa, loss, divisors, optimizer, scale }
+        Self { tiny, batch, isa, loss, divisors, method, scale }
     }
 
     /// As [`Plan::train_again`](crate::network::Plan::train_again); the caller catches panics.
@@ -52,7 +55,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         if self.batch.rows <= LANES && self.tiny.groups.len() == 1 {
             return self.steps_of_chunk(state, workspace, times, each);
@@ -63,7 +66,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             if !last.is_finite() {
                 break;
             }
-            each(last);
+            each(state, last);
         }
         Ok(last)
     }
@@ -74,7 +77,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         state: &mut State<T>,
         workspace: &mut Workspace<T>,
         times: usize,
-        each: &mut dyn FnMut(StepLoss),
+        each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
         let count = self.batch.rows;
         workspace.reserve_gradients(&state.layout, 1)?;
@@ -84,7 +87,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
             if last.is_finite() {
-                each(last);
+                each(state, last);
             }
             self.then_update(state, &last, rules)
         };
@@ -134,7 +137,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         tree.finish().for_each(|slot| workspace.merge_gradients(isa, slot));
         let loss = self.loss.total(workspace, batch.rows, &self.divisors);
         if loss.is_finite() {
-            state.begin_update(self.optimizer);
+            state.begin_update(&self.method.optimizer);
             for (lr_scale, layers) in &tiny.groups {
                 let layers = &tiny.layers[layers.clone()];
                 isa.run(self.update(layers, state, *lr_scale, whole(workspace.gradient())));
@@ -148,8 +151,8 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         if !loss.is_finite() {
             return Then::Stop;
         }
-        state.begin_update(self.optimizer);
-        *rules = state.rules(self.optimizer, self.tiny.groups[0].0);
+        state.begin_update(&self.method.optimizer);
+        *rules = state.rules(self.method, (self.tiny.groups[0].0, true));
         Then::Update
     }
 
@@ -203,7 +206,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
-        let rules = state.rules(self.optimizer, lr_scale);
+        let rules = state.rules(self.method, (lr_scale, true));
         TinyUpdate { layers, rules, parameters: whole(&state.parameters), gradient, moments }
     }
 }

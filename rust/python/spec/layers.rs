@@ -6,7 +6,7 @@ use super::values::{class, get, no_such, unknown};
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
 use crate::kernels::pooling::{Pool, PoolKind};
-use crate::network::{Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Sum};
+use crate::network::{BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Sum};
 
 /// Adds a layer, or those of a residual connection and their sum.
 pub(super) fn add(object: &Bound<'_, PyAny>, nodes: &mut Vec<Layer>) -> PyResult<()> {
@@ -31,6 +31,7 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         "Flatten" => return Ok(Layer::Flatten),
         "Dropout" => return Ok(Layer::Dropout(Dropout { p: get(object, "p")? })),
         "LayerNorm" => return Ok(Layer::LayerNorm(layer_norm(object)?)),
+        "BatchNorm1d" => return Ok(Layer::BatchNorm(batch_norm(object)?)),
         "PReLU" => return Ok(Layer::Prelu(prelu(object)?)),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
@@ -91,6 +92,17 @@ fn layer_norm(object: &Bound<'_, PyAny>) -> PyResult<LayerNorm> {
     Ok(LayerNorm {
         features: get(object, "n")?,
         eps: get(object, "eps")?,
+        affine: get(object, "affine")?,
+        trainable: get(object, "trainable")?,
+        lr_scale: get(object, "lr_scale")?,
+    })
+}
+
+fn batch_norm(object: &Bound<'_, PyAny>) -> PyResult<BatchNorm> {
+    Ok(BatchNorm {
+        features: get(object, "n")?,
+        eps: get(object, "eps")?,
+        momentum: get(object, "momentum")?,
         affine: get(object, "affine")?,
         trainable: get(object, "trainable")?,
         lr_scale: get(object, "lr_scale")?,

@@ -22,6 +22,20 @@ pub(super) fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
         "MAE" => Loss::Mae,
         "Huber" => Loss::Huber { delta: get(object, "delta")? },
         "LogCosh" => Loss::LogCosh,
+        "Quantile" => Loss::Quantile { quantiles: numbers(object, "quantiles")? },
+        "PoissonNLL" => {
+            let full = f64::from(u8::from(get::<bool>(object, "full")?));
+            match get(object, "log_input")? {
+                true => Loss::PoissonOfLogRate { full },
+                false => Loss::PoissonOfRate { full, eps: get(object, "eps")? },
+            }
+        }
+        "GaussianNLL" => Loss::GaussianNll,
+        "Focal" => {
+            let alpha: Option<f64> = get(object, "alpha")?;
+            let (positive, negative) = alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
+            Loss::Focal { gamma: get(object, "gamma")?, positive, negative }
+        }
         other => return Err(no_such("loss", other)),
     };
     let reduction = match get::<String>(object, "reduction")?.as_str() {

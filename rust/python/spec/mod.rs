@@ -4,6 +4,8 @@ mod layers;
 mod losses;
 mod model;
 mod optimizers;
+mod schedules;
 mod values;
 
 pub use model::{input, model};
+pub use schedules::learning_rate;

@@ -2,22 +2,25 @@
 
 use pyo3::prelude::*;
 
-use super::{layers, losses, optimizers};
+use super::{layers, losses, optimizers, schedules};
 use crate::error::Error;
 use crate::kernels::images::PixelOrder;
-use crate::network::{Input, Spec};
+use crate::network::{Input, LearningRate, Spec};
 
-/// A whole model and its first learning rate, checked.
+/// A whole model and its learning rate, checked.
 pub fn model(
     layers: &[Bound<'_, PyAny>],
     loss: Option<&Bound<'_, PyAny>>,
     optimizer: &Bound<'_, PyAny>,
     input: Input,
-) -> PyResult<(Spec, f64)> {
-    let (optimizer, learning_rate) = optimizers::optimizer(optimizer)?;
+) -> PyResult<(Spec, LearningRate)> {
+    let options = optimizers::options(optimizer)?;
+    let (optimizer, learning_rate) =
+        (optimizers::optimizer(optimizer)?, schedules::learning_rate(optimizer)?);
     let mut nodes = Vec::new();
     layers.iter().try_for_each(|layer| layers::add(layer, &mut nodes))?;
-    let spec = Spec { layers: nodes, loss: loss.map(losses::loss).transpose()?, optimizer, input };
+    let loss = loss.map(losses::loss).transpose()?;
+    let spec = Spec { layers: nodes, loss, optimizer, options, input };
     spec.check()?;
     Ok((spec, learning_rate))
 }

@@ -3,12 +3,12 @@
 use pyo3::prelude::*;
 
 use super::values::{class, get, no_such};
-use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Sgd};
+use crate::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
 
-/// An optimizer and its learning rate.
-pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)> {
+/// An optimizer but for its learning rate.
+pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     let weight_decay = || get(object, "weight_decay");
-    let optimizer = match class(object)?.as_str() {
+    Ok(match class(object)?.as_str() {
         "SGD" => Optimizer::Sgd(Sgd {
             momentum: get(object, "momentum")?,
             weight_decay: weight_decay()?,
@@ -28,6 +28,10 @@ pub(super) fn optimizer(object: &Bound<'_, PyAny>) -> PyResult<(Optimizer, f64)>
             Optimizer::Lion(Lion { betas: get(object, "betas")?, weight_decay: weight_decay()? })
         }
         other => return Err(no_such("optimizer", other)),
-    };
-    Ok((optimizer, get(object, "lr")?))
+    })
+}
+
+/// What every optimizer takes.
+pub(super) fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
+    Ok(Options { decay_bias: get(object, "decay_bias")? })
 }

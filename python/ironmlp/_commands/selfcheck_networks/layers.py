@@ -92,6 +92,19 @@ NETWORKS = {
         batch_size=530,
         weighted=True,
     ),
+    "batch norms": Network(
+        (
+            *(im.Linear(13, 37), im.BatchNorm1d(37), im.ReLU(), im.Dropout(0.1)),
+            im.Residual([im.BatchNorm1d(37, 1e-3, None, affine=False), im.GELU()]),
+            *(im.Linear(37, 20, bias=False), im.BatchNorm1d(20, momentum=0.3), im.Tanh()),
+            *(im.Linear(20, 5), im.BatchNorm1d(5, lr_scale=0.5)),
+        ),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01),
+        rows=600,
+        batch_size=530,
+        weighted=True,
+    ),
     "residual": Network(
         (
             im.Linear(11, 24),

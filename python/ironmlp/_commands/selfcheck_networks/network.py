@@ -63,12 +63,15 @@ class Network:
         X = 2.0 * unit((n, *(self.image or (linear[0].in_features,))), 1) - 1.0
         if self.subnormal:
             X = np.ldexp(X, TINY_INPUT[dtype])
-        y = unit((n, outputs), 2)
-        if isinstance(self.loss, im.CrossEntropy):
+        columns = {im.Quantile: 1, im.GaussianNLL: outputs // 2}.get(type(self.loss), outputs)
+        y = unit((n, columns), 2)
+        if isinstance(self.loss, im.PoissonNLL):
+            y = np.floor(4.0 * y)
+        elif isinstance(self.loss, im.CrossEntropy):
             # Probabilities: half a share for one class, the rest even.
             y = y.argmax(axis=1)
             y = (0.5 * np.eye(outputs)[y] + 0.5 / outputs) if self.soft else y
-        elif isinstance(self.loss, im.BinaryCrossEntropy) and not self.soft:
+        elif isinstance(self.loss, im.BinaryCrossEntropy | im.Focal) and not self.soft:
             y = np.floor(2.0 * y)
         return Data(X, y, unit((n,), 3) if self.weighted else None)
 
