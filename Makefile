@@ -15,7 +15,7 @@ CASES ?= 1000
 SEED ?= 0
 # Of pytest, for make dev: files, or any of its arguments
 TESTS ?=
-# Of benches/peers.py and benches/lenet.py: make bench BENCH_FLAGS=--quick
+# Of benches/peers.py, lenet.py and updates.py: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
@@ -61,6 +61,7 @@ dev: .venv-dev/ready ## Build the working tree quickly and run tests: make dev T
 bench: .venv-bench/ready ## Time training, prediction and import beside other libraries
 	.venv-bench/bin/python benches/peers.py $(BENCH_FLAGS)
 	.venv-bench/bin/python benches/lenet.py $(BENCH_FLAGS)
+	.venv-bench/bin/python benches/updates.py $(BENCH_FLAGS)
 	.venv-bench/bin/python benches/predict.py
 	.venv-bench/bin/python benches/import_time.py
 	.venv-bench/bin/python benches/memory.py

@@ -11,6 +11,7 @@ mistake makes, as long as the losses move: a learning rate wrong by 1 % changes 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,11 @@ def difference(losses: Sequence[float], reference: Sequence[float], dtype: str) 
             f"a relative difference of {relative[worst]:.1e}, at most {tolerance(dtype):.1e} passes"
         )
     return float(relative.max())
+
+
+def with_average(trainer: Any, losses: list[float]) -> list[float]:
+    """The losses, and that of the averaged parameters, of which training's losses do not know."""
+    return [*losses, trainer.averaged_loss()] if trainer.workload.ema else losses
 
 
 def check_movement(reference: Sequence[float], dtype: str) -> None:

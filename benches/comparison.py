@@ -82,7 +82,8 @@ def reference_losses(workload: Workload) -> list[float]:
     else:
         from peer_numpy import Trainer
 
-    return Trainer(workload, 0, "float64").train(workload.check_epochs, shuffle=False)
+    trainer = Trainer(workload, 0, "float64")
+    return agreement.with_average(trainer, trainer.train(workload.check_epochs, shuffle=False))
 
 
 def checked(workload: Workload, workers: list[Worker], record: Record) -> bool:

@@ -36,17 +36,24 @@ def state(model: Any, parameters: Parameters) -> dict[str, np.ndarray]:
     return dict(zip(model.state_dict(), arrays, strict=True))
 
 
+def optimizer(workload: Workload) -> im.Optimizer:
+    """Arguments that are not used are not given: older builds do not have them."""
+    more = {"clip_norm": workload.clip_norm, "ema": workload.ema}
+    options: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
+    if workload.optimizer == "adam":
+        return im.Adam(lr=workload.lr, **ADAM, **options)
+    if workload.optimizer == "adamw":
+        return im.AdamW(lr=workload.lr, weight_decay=workload.weight_decay, **ADAM, **options)
+    return im.SGD(lr=workload.lr, momentum=workload.momentum, **options)
+
+
 class Trainer:
     def __init__(self, workload: Workload, threads: int) -> None:
         self.workload = workload
         self.X, self.y = data(workload)
-        if workload.optimizer == "adam":
-            optimizer: im.Adam | im.SGD = im.Adam(lr=workload.lr, **ADAM)
-        else:
-            optimizer = im.SGD(lr=workload.lr, momentum=workload.momentum)
         settings: dict[str, Any] = {
             "loss": LOSSES[workload.loss],
-            "optimizer": optimizer,
+            "optimizer": optimizer(workload),
             "dtype": workload.dtype,
             "seed": 0,
             "n_threads": threads,
@@ -74,6 +81,11 @@ class Trainer:
             verbose=False,
         )
         return history["loss"].tolist()
+
+    def averaged_loss(self) -> float:
+        """The loss of the averaged parameters for the first batch."""
+        batch = self.workload.batch
+        return self.model.averaged().evaluate(self.X[:batch], self.y[:batch])["loss"]
 
 
 def versions() -> dict[str, object]:

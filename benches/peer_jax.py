@@ -3,6 +3,9 @@
 Images have their channels last, and kernels are (kh, kw, in, out): what XLA's convolutions take.
 They are trained by a `jit` of one step, called for each: in the loop of a `lax.scan` XLA takes
 other convolutions, and a step of LeNet-5 took ten times as long.
+
+Updates are written out here, those that Optax has too (AdamW, clipping by norm, an average of the
+parameters): XLA sees the same operations, and fuses them.
 """
 
 from __future__ import annotations
@@ -68,7 +71,8 @@ class Trainer:
         parameters = jax.tree.map(jnp.array, self.start)
         moments = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
         count = jnp.zeros((), self.workload.dtype)
-        self.state = jax.block_until_ready((parameters, *moments, count))
+        average = jax.tree.map(jnp.array, self.start) if self.workload.ema else None
+        self.state = jax.block_until_ready((parameters, *moments, count, average))
 
     def train(self, epochs: int, *, shuffle: bool) -> list[float]:
         """The mean loss of each epoch, each batch before its update."""
@@ -81,6 +85,11 @@ class Trainer:
                 rows = np.concatenate(listed).astype(np.int32)
             losses += self.trained(rows, grain)
         return np.concatenate(losses).reshape(epochs, -1).mean(axis=1).tolist()
+
+    def averaged_loss(self) -> float:
+        """The loss of the averaged parameters for the first batch."""
+        batch = self.workload.batch
+        return float(loss_of(self.workload, self.state[-1], self.X[:batch], self.y[:batch]))
 
     def trained(self, rows: Any, epochs: int) -> list[Any]:
         """Arrays of the losses of all steps."""
@@ -123,9 +132,13 @@ def loss_of(workload: Workload, parameters: Any, x: jax.Array, y: jax.Array) -> 
 
 
 def update(workload: Workload, state: Any, gradients: Any) -> Any:
-    parameters, first, second, count = state
+    parameters, first, second, count, average = state
     lr, tree = workload.lr, jax.tree.map
-    if workload.optimizer == "adam":
+    if workload.clip_norm:
+        norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(gradients)))
+        factor = jnp.minimum(1, workload.clip_norm / (norm + 1e-6))
+        gradients = tree(lambda g: factor * g, gradients)
+    if workload.optimizer in ("adam", "adamw"):
         (b1, b2), eps = ADAM["betas"], ADAM["eps"]
         count = count + 1
         first = tree(lambda m, g: b1 * m + (1 - b1) * g, first, gradients)
@@ -133,15 +146,19 @@ def update(workload: Workload, state: Any, gradients: Any) -> Any:
         # 1 - beta^t; as a difference it would lose four of seven digits for beta = 0.999.
         rest1, rest2 = (-jnp.expm1(count * math.log(beta)) for beta in (b1, b2))
         size, root = lr / rest1, jnp.sqrt(rest2)
+        kept = 1 - lr * workload.weight_decay
         parameters = tree(
-            lambda w, m, v: w - size * m / (jnp.sqrt(v) / root + eps), parameters, first, second
+            lambda w, m, v: kept * w - size * m / (jnp.sqrt(v) / root + eps),
+            *(parameters, first, second),
         )
     elif workload.momentum:
         first = tree(lambda m, g: workload.momentum * m + g, first, gradients)
         parameters = tree(lambda w, m: w - lr * m, parameters, first)
     else:
         parameters = tree(lambda w, g: w - lr * g, parameters, gradients)
-    return parameters, first, second, count
+    if workload.ema:
+        average = tree(lambda a, w: a + (1 - workload.ema) * (w - a), average, parameters)
+    return parameters, first, second, count, average
 
 
 def train(

@@ -6,6 +6,7 @@ over one array; plain SGD scales the gradient of the loss by the learning rate a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -58,15 +59,17 @@ class Trainer:
         self.random = np.random.default_rng(3)
         self.forward, self.backward = ACTIVATIONS[workload.activation]
         self.loss = {"softmax": self.softmax, "binary": self.binary, "mse": self.mse}[workload.loss]
-        self.update = self.adam if workload.optimizer == "adam" else self.sgd
+        self.update = self.sgd if workload.optimizer == "sgd" else self.adam
         # What the gradient by the outputs is multiplied by, besides 1 / rows.
-        self.scale = workload.lr if workload.optimizer == "sgd" else 1.0
+        scaled = workload.optimizer == "sgd" and not workload.clip_norm
+        self.scale = workload.lr if scaled else 1.0
 
         batch, sizes = workload.batch, workload.sizes
         self.start = initial(workload)
         count = sum(weight.size + bias.size for weight, bias in self.start)
         self.flat, self.gradient, self.scratch = (np.empty(count, self.dtype) for _ in range(3))
         self.first, self.second = (np.zeros(count, self.dtype) for _ in range(2))
+        self.average = np.empty(count if workload.ema else 0, self.dtype)
         self.parameters, self.gradients = self.views(self.flat), self.views(self.gradient)
         self.x = np.empty((batch, sizes[0]), self.dtype)
         self.target = np.empty((batch, *self.y.shape[1:]), self.y.dtype)
@@ -96,6 +99,8 @@ class Trainer:
                 array[...] = values
         self.first[...] = self.second[...] = 0
         self.time = 0
+        if self.workload.ema:
+            self.average[...] = self.flat
 
     def train(self, epochs: int, *, shuffle: bool) -> list[float]:
         """The mean loss of each epoch, each batch before its update."""
@@ -113,7 +118,16 @@ class Trainer:
             losses.append(float(total) / workload.steps)
         return losses
 
-    def step(self, x: np.ndarray, y: np.ndarray) -> float:
+    def averaged_loss(self) -> float:
+        """The loss of the averaged parameters for the first batch."""
+        batch = self.workload.batch
+        kept, self.flat[...] = self.flat.copy(), self.average
+        loss = self.loss_of(self.X[:batch], self.y[:batch])
+        self.flat[...] = kept
+        return float(loss)
+
+    def loss_of(self, x: np.ndarray, y: np.ndarray) -> float:
+        """The loss of a batch; outputs of layers and the gradient at the last stay."""
         last = len(self.parameters) - 1
         a = x
         for layer, (weight, bias) in enumerate(self.parameters):
@@ -122,7 +136,11 @@ class Trainer:
             if layer < last:
                 self.forward(z)
             a = z
-        loss = self.loss(a, y, self.deltas[last])
+        return self.loss(a, y, self.deltas[last])
+
+    def step(self, x: np.ndarray, y: np.ndarray) -> float:
+        last = len(self.parameters) - 1
+        loss = self.loss_of(x, y)
         for layer in range(last, -1, -1):
             a, d = self.outputs[layer - 1] if layer else x, self.deltas[layer]
             weight, bias = self.gradients[layer]
@@ -131,7 +149,13 @@ class Trainer:
             if layer:
                 da = np.matmul(d, self.parameters[layer][0].T, out=self.deltas[layer - 1])
                 self.backward(a, da, self.scratches[layer - 1])
+        if self.workload.clip_norm:
+            self.clip(self.workload.clip_norm)
         self.update()
+        if self.workload.ema:
+            np.subtract(self.flat, self.average, out=self.scratch)
+            self.scratch *= 1 - self.workload.ema
+            self.average += self.scratch
         return loss
 
     def softmax(self, z: np.ndarray, y: np.ndarray, d: np.ndarray) -> float:
@@ -168,6 +192,12 @@ class Trainer:
         d *= 2 * self.scale / z.size
         return loss
 
+    def clip(self, most: float) -> None:
+        norm = math.sqrt(np.dot(self.gradient, self.gradient))
+        self.gradient *= min(1.0, most / (norm + 1e-6))
+        if self.workload.optimizer == "sgd":
+            self.gradient *= self.workload.lr
+
     def sgd(self) -> None:
         if self.workload.momentum:
             self.first *= self.workload.momentum
@@ -180,6 +210,8 @@ class Trainer:
         self.time += 1
         (b1, b2), eps = ADAM["betas"], ADAM["eps"]
         g, m, v, scratch = self.gradient, self.first, self.second, self.scratch
+        if self.workload.weight_decay:
+            self.flat *= 1 - self.workload.lr * self.workload.weight_decay
         m *= b1
         np.multiply(g, 1 - b1, out=scratch)
         m += scratch

@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import swa_utils
 
 from workloads import ADAM, Workload, data, initial, orders
 
@@ -68,19 +69,38 @@ class Trainer:
                 layer.weight.copy_(torch.from_numpy(weight))
                 layer.bias.copy_(torch.from_numpy(bias))
         parameters, workload = self.model.parameters(), self.workload
-        if workload.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(parameters, lr=workload.lr, fused=True, **ADAM)
-        else:
-            self.optimizer = torch.optim.SGD(
-                parameters, lr=workload.lr, momentum=workload.momentum, fused=True
+        settings = {"lr": workload.lr, "fused": True}
+        if workload.optimizer == "sgd":
+            self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
+                parameters, momentum=workload.momentum, **settings
             )
+        elif workload.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(parameters, **settings, **ADAM)
+        else:
+            decay = workload.weight_decay
+            self.optimizer = torch.optim.AdamW(parameters, weight_decay=decay, **settings, **ADAM)
+        if workload.ema:
+            average = swa_utils.get_ema_multi_avg_fn(workload.ema)
+            self.average = swa_utils.AveragedModel(self.model, multi_avg_fn=average)
+            self.average.update_parameters(self.model)  # the first one copies
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         self.optimizer.zero_grad()
         loss = self.loss_of(x, y)
         loss.backward()
+        if self.workload.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.workload.clip_norm)
         self.optimizer.step()
+        if self.workload.ema:
+            self.average.update_parameters(self.model)
         return loss.detach()
+
+    @torch.no_grad()
+    def averaged_loss(self) -> float:
+        """The loss of the averaged parameters for the first batch."""
+        batch = self.workload.batch
+        loss = LOSSES[self.workload.loss]()(self.average(self.X[:batch]), self.y[:batch])
+        return float(loss)
 
     def train(self, epochs: int, *, shuffle: bool) -> list[float]:
         """The mean loss of each epoch, each batch before its update."""

@@ -5,7 +5,8 @@
 Reads one request a line from standard input and answers with one line, both JSON. Requests:
 
     {"do": "load", "workload": name}      make the network and its data
-    {"do": "check"}                       -> {"losses": [...]}, in the rows' own order
+    {"do": "check"}                       -> {"losses": [...]}, in the rows' own order; the last
+                                             is that of the averaged parameters, if there are any
     {"do": "calibrate", "seconds": s}     -> {"epochs": n}, which take about s
     {"do": "window", "epochs": n}         -> {"seconds": s}, shuffled, from the initial parameters
     {"do": "drop"}                        free it all
@@ -27,6 +28,7 @@ import time
 import traceback
 from typing import Any
 
+import agreement
 from workloads import BY_NAME
 
 
@@ -43,7 +45,8 @@ class Session:
 
     def check(self) -> dict[str, Any]:
         self.trainer.reset()
-        return {"losses": self.trainer.train(self.trainer.workload.check_epochs, shuffle=False)}
+        losses = self.trainer.train(self.trainer.workload.check_epochs, shuffle=False)
+        return {"losses": agreement.with_average(self.trainer, losses)}
 
     def calibrate(self, seconds: float) -> dict[str, Any]:
         if hasattr(self.trainer, "prepare"):

@@ -9,9 +9,11 @@ shows in them. Those of images are LeNet-5 as people write it, at two sizes, and
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,9 +59,12 @@ class Workload:
     rows: int
     loss: str
     lr: float
-    optimizer: str = "sgd"  # or "adam"
+    optimizer: str = "sgd"  # "adam" or "adamw"
     momentum: float = 0.0
     dtype: str = "float32"
+    weight_decay: float = 0.0  # of "adamw"
+    clip_norm: float | None = None  # of all gradients together
+    ema: float | None = None  # what an average of the parameters keeps of itself at a step
     image: tuple[int, int, int] | None = None
     convolutions: tuple[Convolution, ...] = ()
 
@@ -106,9 +111,10 @@ class Workload:
                 (size, len(list(run))) for size, run in itertools.groupby(self.sizes)
             )
         )
-        optimizer = (
-            "SGD+momentum" if self.momentum else {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
-        )
+        optimizer = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[self.optimizer]
+        optimizer += "+momentum" if self.momentum else ""
+        optimizer += ", clipped" if self.clip_norm else ""
+        optimizer += ", averaged" if self.ema else ""
         dtype = ", f64" if self.dtype == "float64" else ""
         if self.image:
             size = "x".join(map(str, self.image))
@@ -166,7 +172,31 @@ IMAGES = (
     channels(96),
 )
 
-BY_NAME = {workload.name: workload for workload in (*WORKLOADS, *IMAGES)}
+
+def updates(workload: Workload, clip_norm: float) -> list[Workload]:
+    """The network as it is, and with one thing more in each update."""
+    more: dict[str, dict[str, Any]] = {
+        "adamw": {"optimizer": "adamw", "lr": 2e-4, "momentum": 0.0, "weight_decay": 0.5},
+        "clipped": {"clip_norm": clip_norm},
+        "averaged": {"ema": 0.9},
+    }
+    others = [
+        dataclasses.replace(workload, name=f"{workload.name}-{name}", **options)
+        for name, options in more.items()
+    ]
+    return [workload, *others]
+
+
+# Most gradients are longer than where they are clipped.
+CLIPPED = {"digits": 0.3, "mnist": 0.5, "odd": 0.3}
+UPDATES = tuple(
+    updated
+    for workload in WORKLOADS
+    if workload.name in CLIPPED
+    for updated in updates(workload, CLIPPED[workload.name])
+)
+
+BY_NAME = {workload.name: workload for workload in (*WORKLOADS, *IMAGES, *UPDATES)}
 
 
 def initial(workload: Workload) -> Parameters:

@@ -4,7 +4,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
-use ironmlp::kernels::optimizer::{Optimizer, Sgd};
+use ironmlp::kernels::optimizer::{Optimizer, Options, Sgd};
 use ironmlp::network::{
     Batch, BatchNorm, Dropout, Head, Init, Input, Layer, Linear, NodeStatistics, Plan, Reduction,
     Spec, State, Sum, Targets, Task,
@@ -22,8 +22,16 @@ fn linear(in_features: usize, out_features: usize) -> Layer {
 }
 
 fn norm(features: usize, affine: bool) -> Layer {
-    let (momentum, trainable, lr_scale) = (Some(0.25), true, 1.0);
-    Layer::BatchNorm(BatchNorm { features, eps: EPS, momentum, affine, trainable, lr_scale })
+    let (momentum, images, trainable, lr_scale) = (Some(0.25), false, true, 1.0);
+    Layer::BatchNorm(BatchNorm {
+        features,
+        eps: EPS,
+        momentum,
+        affine,
+        images,
+        trainable,
+        lr_scale,
+    })
 }
 
 fn spec(layers: Vec<Layer>) -> Spec {
@@ -31,6 +39,7 @@ fn spec(layers: Vec<Layer>) -> Spec {
         layers,
         loss: Some((Loss::Mse, Reduction::Mean)),
         optimizer: Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false }),
+        options: Options::default(),
         input: Input::default(),
     }
 }
@@ -115,11 +124,11 @@ fn trained<T: Elementary>(spec: &Spec, plan: &Plan<T>, isa: Isa, data: &Rows<T>)
 /// On one thread: tests of others count on the pool's workers. The self-check's networks have several.
 #[test]
 fn every_route_and_instruction_set_gives_the_same_bits() {
-    fn check<T: Elementary>(rows: usize) {
+    fn check<T: Elementary>(rows: usize, isas: &[Isa]) {
         let (spec, data) = (mixed(), Rows::<T>::new(rows, 5, 3));
         let plan = |slab, isa| Plan::<T>::with_slab(&spec, Task::Train, slab, isa).unwrap();
-        let expected = trained(&spec, &plan(rows, Isa::PORTABLE).unfused(), Isa::PORTABLE, &data);
-        for isa in Isa::all() {
+        let expected = trained(&spec, &plan(rows, isas[0]).unfused(), isas[0], &data);
+        for &isa in isas {
             let automatic = Plan::<T>::new(&spec, Task::Train, rows, isa).unwrap();
             for plan in [plan(rows, isa), plan(rows, isa).by_columns(), plan(5000, isa), automatic]
             {
@@ -128,11 +137,15 @@ fn every_route_and_instruction_set_gives_the_same_bits() {
             }
         }
     }
-    for rows in [2, 3, 16, 17, 100, 256, 257, 300] {
-        check::<f32>(rows);
-        check::<f64>(rows);
+    let all = Isa::all();
+    for rows in [2, 16, 17, 257] {
+        check::<f32>(rows, &all);
     }
-    check::<f32>(4097);
+    check::<f64>(3, &all);
+    // Plain Rust, which is first and slowest, shows no more in larger ones.
+    let fast = all.get(1..).filter(|fast| !fast.is_empty()).unwrap_or(&all);
+    check::<f64>(300, fast);
+    check::<f32>(4097, &fast[fast.len() - 1..]);
 }
 
 #[test]
@@ -300,14 +313,14 @@ fn check_naive<T: Elementary>(rows: usize, widths: [usize; 3], tolerance: f64) {
 
 #[test]
 fn steps_are_those_of_naive_loops() {
-    for rows in [2, 3, 15, 16, 33, 255, 256, 257, 1000] {
+    for rows in [2, 3, 15, 16, 33, 255, 256, 257] {
         check_naive::<f64>(rows, [3, 21, 2], 1e-11);
         check_naive::<f32>(rows, [3, 21, 2], 2e-4);
     }
     for rows in [4096, 4097, 5000] {
         check_naive::<f64>(rows, [4, 3, 1], 1e-11);
-        check_naive::<f32>(rows, [4, 3, 1], 2e-4);
     }
+    check_naive::<f32>(4097, [4, 3, 1], 2e-4);
 }
 
 #[test]

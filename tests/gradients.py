@@ -20,6 +20,7 @@ from ironmlp.layers import (
     SELU,
     AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -104,6 +105,9 @@ IMAGE_LAYERS: dict[Layer, int] = {
     MaxPool2d((2, 3), 1): 12,
     PReLU(init=1.5): 48,
     PReLU(4, -0.3): 48,
+    BatchNorm2d(4): 48,
+    BatchNorm2d(4, 0.01, None, trainable=False, lr_scale=0.5): 48,
+    BatchNorm2d(4, momentum=0.3, affine=False): 48,
     Flatten(): 48,
 }
 
@@ -247,12 +251,12 @@ def model(library: Any, case: Case, dtype: str = "float64") -> Any:
     head = [] if getattr(loss, "from_logits", True) else [Sigmoid()]
     head += [] if getattr(loss, "log_input", True) else [Softplus()]
     outputs = outputs_for(loss, targets)
+    # A bias right before a normalization over the batch has a gradient of zero.
+    bent = [Tanh()] if isinstance(layer, BatchNorm1d | BatchNorm2d) else []
     if layer in IMAGE_LAYERS:
         flat = [] if isinstance(layer, Flatten) else [Flatten()]
-        parts = [Conv2d(2, 4, 2), layer, *flat, Linear(IMAGE_LAYERS[layer], outputs), *head]
+        parts = [Conv2d(2, 4, 2), *bent, layer, *flat, Linear(IMAGE_LAYERS[layer], outputs), *head]
     else:
-        # A bias right before a normalization over the batch has a gradient of zero.
-        bent = [Tanh()] if isinstance(layer, BatchNorm1d) else []
         parts = [Linear(INPUTS, HIDDEN), *bent, layer, Linear(HIDDEN, outputs), *head]
     return library.Sequential(parts, loss=loss, optimizer=SGD(), dtype=dtype, seed=11)
 

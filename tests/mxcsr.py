@@ -67,8 +67,7 @@ def train_flushing() -> dict[str, Any]:
         register.set(before)
         kept = after & FLUSH == FLUSH
         found["registers"].append({"caller flushes": flushed, "kept": kept})
-        state = model.state_dict()
-        found["hashes"][f"{name}, {dtype}"] = networks.digest(losses, state)
+        found["hashes"][f"{name}, {dtype}"] = networks.digest(*networks.kept(model, losses))
     return found
 
 

@@ -11,7 +11,7 @@ use ironmlp::kernels::activation::Activation;
 use ironmlp::kernels::elementary::Elementary;
 use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::{Loss, RowWeights};
-use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, Sgd};
+use ironmlp::kernels::optimizer::{Adam, AdamW, Lion, Optimizer, Options, RmsProp, Sgd};
 use ironmlp::kernels::reduce::BLOCK_ROWS;
 use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
@@ -309,10 +309,17 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
     }
     spec.loss = Some((loss.clone(), Reduction::Mean));
     let (betas, eps, weight_decay) = ((0.9, 0.999), 1e-8, 0.01);
-    spec.optimizer = match rows % 4 {
+    spec.optimizer = match rows % 5 {
         0 => Optimizer::Adam(Adam { betas, eps, weight_decay }),
         1 => Optimizer::AdamW(AdamW { betas, eps, weight_decay }),
         2 => Optimizer::Lion(Lion { betas, weight_decay }),
+        3 => Optimizer::RmsProp(RmsProp {
+            alpha: 0.9,
+            eps,
+            weight_decay,
+            momentum: 0.5,
+            centered: true,
+        }),
         _ => spec.optimizer,
     };
     spec.check().unwrap();

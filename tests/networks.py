@@ -26,12 +26,24 @@ from ironmlp._commands.selfcheck_networks import (
     dense,
     digest,
     forced_threads,
+    kept,
     unit,
 )
 from ironmlp.losses import Loss
 from ironmlp.optimizers import OPTIMIZERS
 
-__all__ = ["CASES", "DTYPES", "NETWORKS", "build", "data", "digest", "fit", "trained", "unit"]
+__all__ = [
+    "CASES",
+    "DTYPES",
+    "NETWORKS",
+    "build",
+    "data",
+    "digest",
+    "fit",
+    "kept",
+    "trained",
+    "unit",
+]
 __all__ += ["forced_threads", "shares_work", "with_workers"]
 
 
@@ -55,6 +67,11 @@ def drawn(number: int) -> Network:
     losses.append(im.Quantile([(place + 0.5) / outputs for place in range(outputs)]))
     optimizers = [im.SGD(lr=0.05), im.SGD(lr=0.02, momentum=0.9), im.Adam(lr=0.01)]
     optimizers += [im.AdamW(lr=0.02, weight_decay=0.1), im.Lion(lr=1e-3)]
+    optimizers += [im.SGD(lr=0.05, l1=0.02, l2=0.1, clip_norm=0.3), im.SGD(lr=0.05, ema=0.9)]
+    optimizers += [im.Adam(lr=0.01, l2=0.2, clip_value=0.02, ema=0.8)]
+    optimizers += [im.SGD(lr=0.02, momentum=0.9, dampening=0.5), im.Adam(lr=0.01, amsgrad=True)]
+    optimizers += [im.NAdam(lr=0.01), im.RAdam(lr=0.01), im.Adagrad(lr=0.02, lr_decay=0.1)]
+    optimizers += [im.RMSprop(lr=1e-3, momentum=0.5, centered=True), im.RMSprop(lr=1e-3)]
     optimizers += [
         im.SGD(lr=im.LinearWarmup(im.CosineAnnealingLR(0.05, 20), 3)),
         im.Adam(lr=im.ExponentialLR(0.01, 0.9)),

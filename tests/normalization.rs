@@ -5,9 +5,9 @@ use crate::support::columns::{is_padded, numbers, span, sub, tree};
 use crate::support::matrix::{Matrix, noise};
 use ironmlp::kernels::normalization::{AffineGradient, Normalize, NormalizeBackward, TrainAffine};
 use ironmlp::kernels::optimizer::{Clock, Optimizer, Sgd};
-use ironmlp::kernels::panels::{Panels, Span};
+use ironmlp::kernels::panels::Panels;
 use ironmlp::kernels::reduce::BLOCK_ROWS;
-use ironmlp::kernels::weight::{ApplyBlock, Block, LinearState, Parameter};
+use ironmlp::kernels::weight::{ApplyBlock, Block, LinearState, Parameter, ParameterSums};
 use ironmlp::simd::{Isa, LANES, Real};
 
 const EPS: f64 = 1e-5;
@@ -275,8 +275,12 @@ fn training_applies_these_gradients() {
                 rule,
                 values: flat(values, cols),
                 moments: [Some(flat(moment, cols)), None, None],
+                terms: None,
+                average: None,
             };
             let state = LinearState {
+                sums: ParameterSums::none(),
+                factor: None,
                 weight: parameter(rules.weight, weight, m),
                 backward: None,
                 bias: Some(parameter(rules.bias, bias, bias_m)),

@@ -1,49 +1,14 @@
 //! Updates are their formulas, bit for bit, on every instruction set.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
-
 use ironmlp::kernels::optimizer::{
-    Adam, AdamW, Clock, Lion, MOMENTS, Optimizer, Rule, Sgd, Update, quotient,
+    Adagrad, Adam, AdamW, Amsgrad, DampenedSgd, Lion, MOMENTS, NAdam, Optimizer, RAdam, RmsProp,
+    Rule, Sgd, Update,
 };
 use ironmlp::kernels::panels::Span;
-use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd, Vector};
+use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd};
 use proptest::prelude::*;
 
-/// A number with the operations of the language.
-trait Number:
-    Real
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-{
-    fn root(self) -> Self;
-
-    fn flushed(self) -> Self {
-        if self < Self::FLUSH && -self < Self::FLUSH { Self::ZERO } else { self }
-    }
-}
-
-impl Number for f32 {
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
-
-impl Number for f64 {
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
-
-/// An optimizer, its learning rate, and how many updates there were before.
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    optimizer: Optimizer,
-    rate: f64,
-    before: i32,
-}
+use crate::support::optimizers::{Case, Number};
 
 fn case(rate: f64, before: i32, optimizer: Optimizer) -> Case {
     Case { optimizer, rate, before }
@@ -65,6 +30,30 @@ fn lion(betas: (f64, f64), weight_decay: f64) -> Optimizer {
     Optimizer::Lion(Lion { betas, weight_decay })
 }
 
+fn amsgrad(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::Amsgrad(Amsgrad { adam: Adam { betas, eps, weight_decay } })
+}
+
+fn nadam(betas: (f64, f64), eps: f64, weight_decay: f64, momentum_decay: f64) -> Optimizer {
+    Optimizer::NAdam(NAdam::new(betas, eps, weight_decay, momentum_decay))
+}
+
+fn radam(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::RAdam(RAdam { betas, eps, weight_decay })
+}
+
+fn rmsprop(alpha: f64, eps: f64, weight_decay: f64, momentum: f64, centered: bool) -> Optimizer {
+    Optimizer::RmsProp(RmsProp { alpha, eps, weight_decay, momentum, centered })
+}
+
+fn adagrad(lr_decay: f64, weight_decay: f64, eps: f64) -> Optimizer {
+    Optimizer::Adagrad(Adagrad { lr_decay, weight_decay, eps })
+}
+
+fn dampened(momentum: f64, dampening: f64, weight_decay: f64) -> Optimizer {
+    Optimizer::DampenedSgd(DampenedSgd { momentum, dampening, weight_decay })
+}
+
 fn cases() -> Vec<Case> {
     vec![
         case(0.1, 0, sgd(0.0, 0.0, false)),
@@ -79,73 +68,24 @@ fn cases() -> Vec<Case> {
         case(1e-3, 5, adamw((0.7, 0.9), 1e-3, 0.0)),
         case(1e-2, 0, lion((0.9, 0.99), 0.1)),
         case(1e-4, 3, lion((0.0, 0.5), 0.0)),
+        case(0.1, 0, dampened(0.9, 0.5, 0.0)),
+        case(0.1, 3, dampened(0.5, 1.0, 1e-2)),
+        case(1e-2, 0, amsgrad((0.9, 0.999), 1e-8, 0.0)),
+        case(1e-2, 4, amsgrad((0.5, 0.6), 1e-80, 0.1)),
+        case(2e-3, 0, nadam((0.9, 0.999), 1e-8, 0.0, 4e-3)),
+        case(1e-2, 9, nadam((0.5, 0.9), 1e-3, 0.1, 0.5)),
+        case(1e-2, 1, nadam((0.0, 0.0), 1e-80, 0.0, 0.0)),
+        case(1e-3, 0, radam((0.9, 0.999), 1e-8, 0.0)),
+        case(1e-2, 4, radam((0.9, 0.999), 1e-8, 0.1)), // the fifth step, and the first that adapts
+        case(1e-2, 40, radam((0.8, 0.9), 1e-80, 0.0)),
+        case(1e-2, 40, radam((0.0, 0.5), 1e-3, 0.0)), // never adapts
+        case(1e-2, 0, rmsprop(0.99, 1e-8, 0.0, 0.0, false)),
+        case(1e-2, 0, rmsprop(0.9, 1e-80, 0.1, 0.5, false)),
+        case(1e-2, 0, rmsprop(0.5, 1e-3, 0.0, 0.0, true)),
+        case(1e-2, 0, rmsprop(0.0, 1e-80, 0.1, 0.9, true)),
+        case(1e-2, 0, adagrad(0.0, 0.0, 1e-10)),
+        case(1e-1, 7, adagrad(0.25, 0.1, 1e-80)),
     ]
-}
-
-impl Case {
-    fn clock(&self) -> Clock {
-        let mut clock = Clock::default();
-        (0..self.before).for_each(|_| self.optimizer.tick(&mut clock));
-        clock
-    }
-
-    /// The formula of update t for one element, written once more.
-    fn naive<N: Number>(&self, t: i32, w: &mut N, g: N, moments: &mut [N; MOMENTS]) {
-        let number = N::from_f64;
-        let l2 = |decay: f64, w: N| if decay == 0.0 { g } else { number(decay).fma(w, g) };
-        match self.optimizer {
-            Optimizer::Sgd(Sgd { momentum, weight_decay, nesterov }) => {
-                let g = l2(weight_decay, *w);
-                let mut step = g;
-                if momentum != 0.0 {
-                    let velocity = number(momentum).fma(moments[0], g);
-                    step = if nesterov { number(momentum).fma(velocity, g) } else { velocity };
-                    moments[0] = velocity.flushed();
-                }
-                *w = (-number(self.rate)).fma(step, *w).flushed();
-            }
-            Optimizer::Adam(Adam { betas, eps, weight_decay }) => {
-                let g = l2(weight_decay, *w);
-                *w = self.adams(t, betas, eps, *w, g, moments);
-            }
-            Optimizer::AdamW(AdamW { betas, eps, weight_decay }) => {
-                let decayed = (-number(self.rate * weight_decay)).fma(*w, *w);
-                *w = self.adams(t, betas, eps, decayed, g, moments);
-            }
-            Optimizer::Lion(Lion { betas: (b1, b2), weight_decay }) => {
-                let mixed = |beta: f64| number(beta).fma(moments[0], number(1.0 - beta) * g);
-                let sign = match mixed(b1) {
-                    x if x > N::ZERO => N::ONE,
-                    x if x < N::ZERO => -N::ONE,
-                    x => x,
-                };
-                let step = number(weight_decay).fma(*w, sign);
-                *w = (-number(self.rate)).fma(step, *w).flushed();
-                moments[0] = mixed(b2).flushed();
-            }
-        }
-    }
-
-    /// Adam's step from `w`, as it is stored.
-    fn adams<N: Number>(
-        &self,
-        t: i32,
-        (b1, b2): (f64, f64),
-        eps: f64,
-        w: N,
-        g: N,
-        moments: &mut [N; MOMENTS],
-    ) -> N {
-        let number = N::from_f64;
-        let power = |beta: f64| (0..t).fold(1.0, |power, _| power * beta);
-        let first = number(1.0 - b1).fma(g - moments[0], moments[0]);
-        let second = number(b2).fma(moments[1], number(1.0 - b2) * g * g);
-        let eps = if number(eps) < N::FLUSH { N::FLUSH } else { number(eps) };
-        let denominator = second.root() / number((1.0 - power(b2)).sqrt()) + eps;
-        (moments[0], moments[1]) = (first.flushed(), second.flushed());
-        let size = number(self.rate / (1.0 - power(b1)));
-        (-size).fma(first / denominator, w).flushed()
-    }
 }
 
 /// One parameter with its gradients and moments.
@@ -194,6 +134,15 @@ impl<N: Number> Tensors<N> {
         Self { w: column(0), g: column(1), moments: [column(2), column(3), column(4)] }
     }
 
+    /// What the optimizer may have: of these the first moment is a variance.
+    fn of(case: &Case, elements: &[[f64; 5]]) -> Self {
+        let mut tensors = Self::from(elements);
+        if matches!(case.optimizer, Optimizer::RmsProp(_) | Optimizer::Adagrad(_)) {
+            tensors.moments[0].iter_mut().for_each(|v| *v = if *v < N::ZERO { -*v } else { *v });
+        }
+        tensors
+    }
+
     /// Two updates.
     fn update(&mut self, isa: Isa, case: &Case) {
         let mut clock = case.clock();
@@ -221,7 +170,7 @@ impl<N: Number> Tensors<N> {
 
 fn check<N: Number>(elements: &[[f64; 5]]) {
     for case in cases() {
-        let start = Tensors::<N>::from(elements);
+        let start = Tensors::<N>::of(&case, elements);
         let mut expected = start.clone();
         expected.update_naive(&case);
         for isa in Isa::all() {
@@ -280,6 +229,15 @@ fn a_parameter_without_gradient_stays_as_it_is() {
 }
 
 #[test]
+fn what_momentum_shrinks_by_is_a_power_of_096() {
+    let shrinking = |decay| NAdam::new((0.9, 0.999), 1e-8, 0.0, decay).shrinking;
+    for decay in [4e-3, 0.5, 1.0, 20.0] {
+        assert!((shrinking(decay) / 0.96f64.powf(decay) - 1.0).abs() < 1e-15, "{decay}");
+    }
+    assert_eq!([shrinking(0.0), shrinking(f64::MAX)], [1.0, 0.0]);
+}
+
+#[test]
 fn small_magnitudes_are_stored_as_zero() {
     let tiny = 2f64.powi(-101);
     let least = 2f64.powi(-100);
@@ -295,78 +253,4 @@ fn small_magnitudes_are_stored_as_zero() {
             assert_eq!([x[0], x[1], x[2], x[3]].map(bits), expected, "{}", isa.name());
         }
     }
-}
-
-/// How many of the quotients of a multiple of 16 numbers are not those of divisions.
-struct Wrong<'a, T> {
-    dividends: &'a [T],
-    divisor: T,
-    /// Whether they are `quotient`'s, or products with the reciprocal.
-    corrected: bool,
-}
-
-impl<T: Real> Kernel for Wrong<'_, T> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> usize {
-        let divisor = S::Lanes::<T>::splat(self.divisor);
-        let mut wrong = 0;
-        for sixteen in self.dividends.chunks_exact(LANES) {
-            // SAFETY: 16 elements.
-            let a = unsafe { S::Lanes::<T>::load(sixteen.as_ptr()) };
-            let (mut is, mut must) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-            let product = a.mul(S::Lanes::<T>::splat(T::ONE).div(divisor));
-            let q = if self.corrected { quotient(a, divisor) } else { product };
-            // SAFETY: arrays of 16 elements.
-            unsafe {
-                q.store(is.as_mut_ptr());
-                a.div(divisor).store(must.as_mut_ptr());
-            }
-            let bits = |x: T| x.to_f64().to_bits();
-            wrong += (0..LANES).filter(|&i| bits(is[i]) != bits(must[i])).count();
-        }
-        wrong
-    }
-}
-
-fn check_quotients<T: Real>(isa: Isa, dividends: &[T], divisors: impl IntoIterator<Item = f64>) {
-    for divisor in divisors {
-        let divisor = T::from_f64(divisor);
-        let wrong = isa.run(Wrong { dividends, divisor, corrected: true });
-        assert_eq!(wrong, 0, "{} divided by {divisor:?}", isa.name());
-    }
-}
-
-/// sqrt(1 - b2^t) of the first steps, and divisors next to powers of two.
-fn divisors() -> impl Iterator<Item = f64> {
-    let corrections = (1..60).map(|t| (1.0 - 0.999f64.powi(t * t)).sqrt());
-    corrections.chain([1.0, 1.0 - 2f64.powi(-24), 0.5 + 2f64.powi(-24), 2f64.powi(-12)])
-}
-
-#[test]
-fn quotients_are_those_of_divisions() {
-    let ends = [0.0, f64::INFINITY, f64::from(f32::MAX).sqrt(), 2f64.powi(-74), 2f64.powi(64)];
-    let some = (0..100_000).map(|i| f64::from(i).powi(3) * 0.37);
-    let dividends: Vec<f64> = ends.into_iter().cycle().take(LANES).chain(some).collect();
-    let narrow: Vec<f32> = dividends.iter().map(|&a| a as f32).collect();
-    for isa in Isa::all() {
-        check_quotients(isa, &narrow, divisors());
-        check_quotients(isa, &dividends, divisors());
-    }
-}
-
-#[test]
-fn quotients_of_all_significands_are_right() {
-    let dividends: Vec<f32> = (0..1 << 24).map(|i| f32::from_bits((127 << 23) + i)).collect();
-    let isa = *Isa::all().last().expect("one");
-    check_quotients(isa, &dividends, divisors().step_by(8));
-}
-
-#[test]
-fn a_wrong_quotient_is_noticed() {
-    let dividends: Vec<f32> = (1..100_001).map(|i| i as f32).collect();
-    let divisor = 0.031_622_775;
-    let wrong = Isa::PORTABLE.run(Wrong { dividends: &dividends, divisor, corrected: false });
-    assert!(wrong > 0, "a product with the reciprocal is no quotient");
 }

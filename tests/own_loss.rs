@@ -143,7 +143,7 @@ fn a_run_and_a_stream_keep_activations_and_give_the_same_bits() {
 
             let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
             let mut workspace = plan.workspace(64).unwrap();
-            let mut run = StreamRun::new(isa, 1, 2, None).unwrap();
+            let mut run = StreamRun::new(isa, 1, 2, None, false).unwrap();
             for _ in 0..2 {
                 for (first, rows) in [(0, 64), (64, 64), (128, 22)] {
                     let data = data(first, rows);

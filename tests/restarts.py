@@ -124,7 +124,15 @@ class Case:
                 im.Adam(lr=0.01),
                 im.Adam(lr=0.01, weight_decay=0.01),
                 im.AdamW(lr=0.01, weight_decay=0.1),
+                im.AdamW(lr=0.01, clip_norm=0.5, decay_bias=False, ema=0.9),
+                im.SGD(lr=0.05, l1=0.01, l2=0.1, clip_value=0.1, ema=0.95),
                 im.Lion(lr=1e-3, weight_decay=0.1),
+                im.SGD(lr=0.02, momentum=0.9, dampening=0.5),
+                im.Adam(lr=0.01, amsgrad=True),
+                im.NAdam(lr=0.01),
+                im.RAdam(lr=0.01),
+                im.RMSprop(lr=2e-3, momentum=0.5, centered=True),
+                im.Adagrad(lr=0.02, lr_decay=0.01),
             ]
         )
 
@@ -147,7 +155,9 @@ class Case:
         layers: list[im.Layer] = []
         width = 5
         if self.image:
-            layers = [im.Conv2d(2, 3, 3, padding=1), im.PReLU(3), im.MaxPool2d(2), im.Flatten()]
+            norm = [im.BatchNorm2d(3)] if self.chance(0.4) else []
+            layers = [im.Conv2d(2, 3, 3, padding=1), *norm, im.PReLU(3), im.MaxPool2d(2)]
+            layers.append(im.Flatten())
             width = 3 * 2 * 2
         for _ in range(int(self.rng.integers(0, 3))):
             wide = int(self.rng.integers(1, self.pick([6, 20, 70])))

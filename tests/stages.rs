@@ -17,12 +17,13 @@ use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
 
 use crate::own_loss::check_kept;
+use crate::stages_batch_norm::{check_behind_images, check_on_images};
 
-fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
+pub fn stencil(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Stencil {
     Stencil { kernel, stride, padding, dilation }
 }
 
-fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -> Layer {
+pub fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -> Layer {
     Layer::Conv2d(Conv2d {
         in_channels: channels.0,
         out_channels: channels.1,
@@ -36,7 +37,7 @@ fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stencil) -
     })
 }
 
-fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
+pub fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
     Layer::Pool(Pool { kind, kernel: (kernel, kernel), stride: (stride, stride) })
 }
 
@@ -45,7 +46,7 @@ fn slopes(slopes: usize) -> Layer {
 }
 
 /// A network of these layers, and of a Linear one with so many outputs behind them.
-fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
+pub fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
     layers.push(Layer::Flatten);
     let mut spec = Spec {
         layers,
@@ -67,20 +68,20 @@ fn network(mut layers: Vec<Layer>, image: ImageShape, outputs: usize) -> Spec {
 }
 
 /// X and targets of so many rows.
-struct Numbers<T> {
+pub struct Numbers<T> {
     x: Vec<T>,
     y: Vec<T>,
     rows: usize,
 }
 
 impl<T: Elementary> Numbers<T> {
-    fn new(spec: &Spec, image: ImageShape, rows: usize) -> Self {
+    pub fn new(spec: &Spec, image: ImageShape, rows: usize) -> Self {
         let number = |i: usize| T::from_f64((i * 37 % 101) as f64 / 101.0 - 0.4);
         let numbers = |cols: usize| (0..rows * cols).map(number).collect();
         Self { x: numbers(image.features()), y: numbers(spec.out_features()), rows }
     }
 
-    fn batch(&self) -> Batch<'_, T> {
+    pub fn batch(&self) -> Batch<'_, T> {
         Batch {
             source: Source::of_slice(&self.x, self.x.len() / self.rows),
             order: RowOrder::From(0),
@@ -93,12 +94,12 @@ impl<T: Elementary> Numbers<T> {
 }
 
 /// The plan is the same for all, and plain Rust, slowest first, takes 20 s where it is not alone.
-fn fast() -> Vec<Isa> {
+pub fn fast() -> Vec<Isa> {
     let all = Isa::all();
     if all.len() > 1 { all[1..].to_vec() } else { all }
 }
 
-fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
+pub fn check<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let numbers = Numbers::new(spec, image, rows);
     let batch = numbers.batch();
     for isa in fast() {
@@ -260,49 +261,62 @@ fn a_linear_layer_takes_images_as_it_takes_rows() {
     check::<f32>(&spec, image, 40);
 }
 
-/// Three steps of training, with the gradient in registers and with all of it first, from where a trace
-/// takes over.
+/// The parameters after three steps of training, with the gradient in registers and with all of it first, on
+/// any number of threads.
+pub fn trained<T: Elementary>(
+    spec: &Spec,
+    image: ImageShape,
+    rows: usize,
+    isa: Isa,
+) -> Vec<Vec<T>> {
+    let numbers = Numbers::new(spec, image, rows);
+    let what = format!("{} {rows} {spec:?}", isa.name());
+    let trained = |unfused: bool, threads: usize| {
+        let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
+        let plan = Plan::<T>::of_images(spec, image, Task::Train, rows, isa).expect("memory");
+        let plan = if unfused { plan.unfused() } else { plan };
+        let mut workspace = plan.workspace(rows).expect("memory");
+        for _ in 0..3 {
+            plan.train(threads, &mut state, &mut workspace, &numbers.batch()).expect("a step");
+        }
+        let mut found = state.layout.export(&state.parameters).expect("memory");
+        for node in state.running.export(&state.layout.running).expect("memory") {
+            found.extend([node.mean, node.variance]);
+        }
+        found
+    };
+    let must = trained(false, 1);
+    let before_all = team::force(true);
+    for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
+        let before = chunks_of_workers();
+        // On a busy machine the caller may have done all chunks before a worker wakes up.
+        for attempt in 0.. {
+            assert!(trained(unfused, threads) == must, "{what}, {threads} threads");
+            if (chunks_of_workers() > before) == (threads > 1) {
+                break;
+            }
+            assert!(threads > 1 && attempt < 1000, "{what}, {threads} threads");
+        }
+    }
+    team::force(before_all);
+    must
+}
+
+/// Three steps of training, from where a trace takes over.
 fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
     let numbers = Numbers::new(spec, image, rows);
-    let batch = numbers.batch();
     for isa in fast() {
-        let what = format!("{} {rows} {spec:?}", isa.name());
-        let plan = |task| Plan::<T>::of_images(spec, image, task, rows, isa).expect("memory");
-        let trained = |plan: Plan<T>, threads: usize| {
-            let mut state = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
-            let mut workspace = plan.workspace(rows).expect("memory");
-            for _ in 0..3 {
-                plan.train(threads, &mut state, &mut workspace, &batch).expect("a step");
-            }
-            state
-        };
-        let state = trained(plan(Task::Train), 1);
-        let must = state.layout.export(&state.parameters).expect("memory");
-        let before_all = team::force(true);
-        for (unfused, threads) in [(true, 1), (false, 2), (true, 3), (false, 7)] {
-            let before = chunks_of_workers();
-            // On a busy machine the caller may have done all chunks before a worker wakes up.
-            for attempt in 0.. {
-                let plan = plan(Task::Train);
-                let other = trained(if unfused { plan.unfused() } else { plan }, threads);
-                let found = other.layout.export(&other.parameters).expect("memory");
-                assert!(found == must, "{what}, {threads} threads");
-                if (chunks_of_workers() > before) == (threads > 1) {
-                    break;
-                }
-                assert!(threads > 1 && attempt < 1000, "{what}, {threads} threads");
-            }
-        }
-        team::force(before_all);
+        let must = trained::<T>(spec, image, rows, isa);
         // Rows instead of lanes: a trace of these weights, step by step.
-        let by_rows = plan(Task::Trace);
+        let by_rows = Plan::<T>::of_images(spec, image, Task::Trace, rows, isa).expect("memory");
         let mut other = State::<T>::new(spec, 1e-2, 1, isa).expect("memory");
         let mut workspace = by_rows.workspace(rows).expect("memory");
         for _ in 0..3 {
-            by_rows.trace(1, &other, &mut workspace, &batch).expect("a trace");
+            by_rows.trace(1, &other, &mut workspace, &numbers.batch()).expect("a trace");
             by_rows.apply(1, &mut other, workspace.gradient()).expect("an update");
         }
-        assert!(other.layout.export(&other.parameters).expect("memory") == must, "{what}: by rows");
+        let found = other.layout.export(&other.parameters).expect("memory");
+        assert!(found == must, "{} {rows} {spec:?}: by rows", isa.name());
     }
 }
 
@@ -347,6 +361,15 @@ fn training_on_images_has_the_bits_of_training_on_rows() {
     let image = ImageShape { channels: 8, height: 64, width: 66 };
     let spec = network(vec![pool(PoolKind::Average, 2, 2)], image, 20);
     check_training::<f32>(&spec, image, 256);
+    // All rows of the batch meet behind the images; here, as other tests may not use the pool meanwhile.
+    for rows in [2, 40, 300] {
+        let image = ImageShape { channels: 2, height: 3, width: 3 };
+        check_behind_images::<f32>(image, rows, true);
+        check_behind_images::<f32>(image, rows, false);
+        check_behind_images::<f64>(image, rows, false);
+        check_on_images::<f32>(rows, true);
+        check_on_images::<f64>(rows, rows > 2);
+    }
 }
 
 #[test]

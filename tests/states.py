@@ -10,10 +10,12 @@ import ironmlp as im
 
 
 def everything(model: im.Sequential) -> dict[str, Any]:
-    """Parameters, moments, counters, learning rate, seed and known labels; equal if the same."""
+    """Parameters, moments, averages, counters, learning rate, seed and known labels; equal if the
+    same."""
     kept: dict[str, Any] = dict(model._core.optimizer_state())
     moments = kept.pop("moments")
     kept |= {f"moments {i}": [m.tobytes() for m in moment] for i, moment in enumerate(moments)}
+    kept |= {"average": [a.tobytes() for a in kept["average"]]} if "average" in kept else {}
     kept |= {key: value.tobytes() for key, value in model.state_dict().items()}
     kept["seed"] = model.seed
     with contextlib.suppress(AttributeError):

@@ -110,7 +110,8 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
 def trains_otherwise(layer: im.Layer) -> bool:
     """Whether a layer does something else in training, or has one inside that does."""
     inside = layer.layers if isinstance(layer, im.Residual) else ()
-    return isinstance(layer, im.Dropout | im.BatchNorm1d) or any(map(trains_otherwise, inside))
+    two = im.Dropout | im.BatchNorm1d | im.BatchNorm2d
+    return isinstance(layer, two) or any(map(trains_otherwise, inside))
 
 
 def check_ways(case: Case, model: Any) -> None:

@@ -304,6 +304,25 @@ def test_a_batch_over_4096_rows_has_one_mean(rows: int) -> None:
         np.testing.assert_allclose(grads[key], grad, rtol=1e-9, atol=1e-14)
 
 
+def test_a_batch_that_does_not_fit_is_refused_before_the_first_step() -> None:
+    rows, width = 2**22, 30_000  # activations of 500 GB, and few parameters
+    layers = [im.Linear(2, width), im.BatchNorm1d(width), im.Linear(width, 1)]
+    model = im.Sequential(layers, loss="mse", seed=0)
+    X, y = np.broadcast_to(np.float32([[1.0, 2.0]]), (rows, 2)), np.zeros(rows, "f4")
+    for call in (
+        lambda: model.fit(X, y, batch_size=None),
+        lambda: model.train_on_batch(X, y),
+        lambda: model.loss_and_grad(X, y, training=True),
+    ):
+
+        def refused(call: Any = call) -> None:
+            with pytest.raises(MemoryError, match="bytes are needed"):
+                call()
+
+        assert_unmoved(model, refused)
+    assert model._core.steps == 0
+
+
 def test_frozen_weights_do_not_hold_the_running_values() -> None:
     model, (X, y) = two_layers(trainable=False), batch()
     model.fit(X, y, batch_size=6)

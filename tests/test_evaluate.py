@@ -39,6 +39,10 @@ LOSSES: dict[str, tuple[Any, int, Any]] = {
     "mae": (im.MAE(reduction="sum"), 2, X[:, :2]),
     "huber": (im.Huber(0.4), 1, X[:, 0]),
     "log_cosh": (im.LogCosh(), 1, X[:, 0]),
+    "quantile": (im.Quantile([0.9, 0.3]), 2, X[:, 0]),
+    "poisson": (im.PoissonNLL(), 2, np.abs(X[:, :2])),
+    "gaussian": (im.GaussianNLL(), 4, X[:, :2]),
+    "focal": (im.Focal(alpha=0.3), 1, CLASSES == 1),
     "own": (own, 1, X[:, :1]),
 }
 

@@ -31,7 +31,7 @@ MODEL = [
     ({"learning_rate_init": 0.1}, ["optimizer=im.Adam(lr=1e-3)"]),
     ({"lr": 0.1}, ["optimizer=im.Adam(lr=1e-3)"]),
     ({"momentum": 0.9}, ["im.SGD(lr=0.01, momentum=0.9)"]),
-    ({"alpha": 0.1}, ["optimizer=im.Adam(weight_decay=...)"]),
+    ({"alpha": 0.1}, ["optimizer=im.Adam(l2=1e-4)"]),
     ({"random_state": 0}, ["'random_state'", "called 'seed'"]),
     ({"max_iter": 9}, ["model.fit(X, y, epochs=20)"]),
     ({"epochs": 9}, ["model.fit(X, y, epochs=20)"]),
@@ -73,7 +73,15 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], list[str]]] = [
     (im.Adam, {"beta_1": 0.9}, ["'betas' is the pair"]),
     (im.Adam, {"epsilon": 0.9}, ["called 'eps'"]),
     (im.Adam, {"momentum": 0.9}, ["im.SGD(lr=0.01, momentum=0.9)"]),
-    (im.SGD, {"learning_rate": 0.1, "l2": 1.0}, ["'lr'", "no 'l2'", "'weight_decay'"]),
+    (im.RMSprop, {"rho": 0.9}, ["RMSprop ", "called 'alpha'"]),
+    (im.AdamW, {"amsgrad": True}, ["im.Adam(amsgrad=True)"]),
+    (im.Adam, {"centered": True}, ["im.RMSprop(centered=True)"]),
+    (im.Adam, {"dampening": 0.1}, ["im.SGD(momentum=0.9, dampening=0.1)"]),
+    (im.NAdam, {"decoupled_weight_decay": True}, ["im.AdamW has it"]),
+    (im.Adagrad, {"initial_accumulator_value": 0.1}, ["leave it out"]),
+    (im.SGD, {"learning_rate": 0.1, "alpha": 1.0}, ["'lr'", "no 'alpha'", "'l2'"]),
+    (im.Adam, {"clipnorm": 1.0, "use_ema": True}, ["'clip_norm'", "'ema'"]),
+    (im.MLP, {"clip_norm": 1.0}, ["optimizer=im.Adam(clip_norm=1.0)"]),
     (im.Adam, {"scheduler": None}, ["im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"]),
     (mlp, {"lr_scheduler": None}, ["im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"]),
     (im.Adam, {"warmup_steps": 9}, ["im.LinearWarmup(schedule, steps)"]),
@@ -179,6 +187,12 @@ def test_strings_without_a_counterpart(argument: str, given: str) -> None:
     with pytest.raises(ValueError, match=rf"^{argument} is '{given}', .*'$") as caught:
         mlp(**{argument: given})
     assert "called" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["quantile", "Pinball loss"])
+def test_what_needs_arguments_has_no_string(given: str) -> None:
+    with pytest.raises(ValueError, match=rf"; '{given}' needs arguments: im.Quantile\(\["):
+        mlp(loss=given)
 
 
 def test_strings_with_a_slip() -> None:

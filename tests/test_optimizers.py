@@ -1,4 +1,4 @@
-"""Updates of SGD and Adam against PyTorch, the reference and their formulas."""
+"""Updates of optimizers against PyTorch, the reference and their formulas."""
 
 from __future__ import annotations
 
@@ -26,17 +26,41 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.1, "weight_decay": 0.05},
         {"lr": 0.1, "momentum": 0.8, "nesterov": True},
         {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.02, "nesterov": True},
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.25, "weight_decay": 0.02},
+        {"dampening": 0.5},
     ],
     "Adam": [
         {},
         {"lr": 0.05, "betas": (0.8, 0.95)},
         {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.1},
         {"lr": 0.01, "betas": (0.0, 0.0)},
+        {"lr": 0.02, "betas": (0.8, 0.5), "weight_decay": 0.1, "amsgrad": True},
     ],
     "AdamW": [
         {},
         {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3},
         {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.0},
+    ],
+    "NAdam": [
+        {},
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.02, "betas": (0.0, 0.0), "momentum_decay": 0.5},
+    ],
+    "RAdam": [
+        {},
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.02, "betas": (0.9, 0.5)},
+    ],
+    "RMSprop": [
+        {},
+        {"lr": 0.02, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.02, "momentum": 0.8},
+        {"lr": 0.02, "alpha": 0.9, "centered": True},
+        {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "centered": True, "weight_decay": 0.1},
+    ],
+    "Adagrad": [
+        {},
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.05, "eps": 1e-3},
     ],
     "Lion": [
         {},
@@ -217,6 +241,12 @@ HUGE = [
     ("float32", im.Lion(lr=3e38)),
     ("float32", im.Lion(lr=1.0, weight_decay=3e38)),
     ("float64", im.Lion(lr=1e308)),
+    ("float32", im.NAdam(lr=3e38)),
+    ("float32", im.RAdam(lr=3e38)),
+    ("float32", im.RMSprop(lr=3e38, momentum=0.5, centered=True)),
+    ("float64", im.Adagrad(lr=1e308, eps=1e-300)),
+    ("float32", im.SGD(lr=3e38, momentum=0.9, dampening=0.5)),
+    ("float32", im.Adam(lr=3e38, amsgrad=True)),
 ]
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -69,6 +70,26 @@ MODELS: dict[str, Any] = {
     ),
     "lion": (
         lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Lion(lr=0.01, weight_decay=0.1)),
+        X[:, :2],
+    ),
+    "nadam": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.NAdam(lr=0.01, momentum_decay=0.1)),
+        X[:, :2],
+    ),
+    "rmsprop": (
+        lambda: im.MLP(
+            [4, 6, 2], loss="mse", optimizer=im.RMSprop(lr=0.01, momentum=0.9, centered=True)
+        ),
+        X[:, :2],
+    ),
+    "amsgrad": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Adam(lr=0.01, amsgrad=True)),
+        X[:, :2],
+    ),
+    "dampened": (
+        lambda: im.MLP(
+            [4, 6, 2], loss="mse", optimizer=im.SGD(lr=0.01, momentum=0.9, dampening=0.5)
+        ),
         X[:, :2],
     ),
     "flags": (
@@ -149,6 +170,7 @@ SPECS: list[Any] = [
     layers.Dropout(0.25),
     layers.LayerNorm(3, 0.1, False, lr_scale=0.5),
     layers.BatchNorm1d(3, 0.1, None, lr_scale=0.5),
+    layers.BatchNorm2d(3, 0.1, None, affine=False),
     layers.Residual([layers.LayerNorm(3), layers.Residual([layers.ReLU()])]),
     layers.Identity(),
     layers.Sigmoid(),
@@ -176,6 +198,12 @@ SPECS: list[Any] = [
     optimizers.SGD(0.1, 0.9, 0.01, True),
     optimizers.Adam(betas=(0.1, 0.2)),
     optimizers.AdamW(weight_decay=0.5),
+    optimizers.SGD(momentum=0.9, dampening=0.5),
+    optimizers.Adam(amsgrad=True),
+    optimizers.NAdam(betas=(0.1, 0.2), momentum_decay=0.5),
+    optimizers.RAdam(betas=(0.1, 0.2)),
+    optimizers.RMSprop(alpha=0.5, momentum=0.9, centered=True),
+    optimizers.Adagrad(lr_decay=0.5),
     optimizers.Lion(betas=(0.1, 0.2)),
 ]
 
@@ -184,6 +212,17 @@ SPECS: list[Any] = [
 def test_every_spec_survives(value: Any) -> None:
     text = json.dumps(specs.to_json(value), allow_nan=False)
     assert specs.from_json(json.loads(text)) == value
+
+
+def test_an_option_that_came_later_is_in_a_file_only_if_it_is_used() -> None:
+    """So files of models without it stay as they were, and older versions read them."""
+    plain, used = optimizers.SGD(0.5), optimizers.SGD(0.5, 0.25, dampening=0.5)
+    before = {"lr": 0.5, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False}
+    assert specs.to_json(plain) == {"SGD": before}
+    assert specs.to_json(used) == {"SGD": before | {"momentum": 0.25, "dampening": 0.5}}
+    assert {*specs.to_json(optimizers.Adam())["Adam"]} == {"lr", "betas", "eps", "weight_decay"}
+    assert specs.to_json(optimizers.Adam(amsgrad=True))["Adam"]["amsgrad"] is True
+    assert plain.dampening == pickle.loads(pickle.dumps(plain)).dampening == 0.0
 
 
 def test_every_public_spec_is_tested() -> None:

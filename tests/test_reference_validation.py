@@ -32,6 +32,10 @@ Y: dict[str, Any] = {
     "soft": RNG.dirichlet(np.ones(3), size=N),
     "flags": RNG.integers(2, size=(N, 3)),
     "numbers": NUMBERS,
+    "quantiles": NUMBERS[:, 0],
+    "rates": np.abs(NUMBERS),
+    "means": NUMBERS,
+    "focal": LABELS == "a",
     "own": NUMBERS,
 }
 LOSSES: dict[str, tuple[int, Any]] = {
@@ -41,6 +45,10 @@ LOSSES: dict[str, tuple[int, Any]] = {
     "soft": (3, "cross_entropy"),
     "flags": (3, "binary_cross_entropy"),
     "numbers": (2, "mse"),
+    "quantiles": (3, im.Quantile([0.6, 0.2, 0.9])),
+    "rates": (2, "poisson_nll"),
+    "means": (4, "gaussian_nll"),
+    "focal": (1, "focal"),
     "own": (2, own_loss),
 }
 

@@ -35,6 +35,7 @@ def test_the_cases_have_everything_in_them() -> None:
         "SELU",
         "Hardswish",
         "BatchNorm1d",
+        "BatchNorm2d",
         "Residual",
         "Conv2d",
         "CrossEntropy",
@@ -46,6 +47,8 @@ def test_the_cases_have_everything_in_them() -> None:
     for word in ("'standardize'", "'standardize_y'", "'classes': True", "'sample_weight': True"):
         assert word in text, word
     for word in ("'validation_split'", "'validation_data'", "'validation_freq': 3", "lowest"):
+        assert word in text, word
+    for word in ("clip_norm", "clip_value", "l1=", "l2=", "decay_bias", "ema="):
         assert word in text, word
     for word in ("'balanced'", "'log_loss'", "'r2'"):
         assert word in text, word

@@ -20,6 +20,7 @@ from ironmlp.layers.activations import ACTIVATIONS
 from ironmlp.layers.base import INITIALIZERS
 from ironmlp.losses import REDUCTIONS
 from ironmlp.optimizers import OPTIMIZERS
+from ironmlp.optimizers.options import DEFAULTS
 
 CONTRACT = Path(__file__).parents[1] / "docs" / "numerics.md"
 
@@ -165,8 +166,13 @@ def test_the_networks_have_every_member_and_option() -> None:
     for kind in members:
         for name, option in inspect.signature(kind).parameters.items():
             values = {getattr(spec, name) for spec in specs if type(spec) is kind}
-            # What reduces a loss is common to all of them.
-            assert name == "reduction" or values - {option.default}, f"{kind.__name__}({name})"
+            # What reduces a loss and what all optimizers take is common to all of them.
+            assert name in ("reduction", *DEFAULTS) or values - {option.default}, (
+                f"{kind.__name__}({name})"
+            )
+    optimizers = [n.optimizer for n in NETWORKS.values()]
+    for name, default in DEFAULTS.items():
+        assert {getattr(optimizer, name) for optimizer in optimizers} - {default}, name
     assert {n.loss.reduction for n in NETWORKS.values()} == {*REDUCTIONS}
     linear = [spec for spec in specs if isinstance(spec, im.Linear)]
     assert {layer.init or "torch_linear" for layer in linear} == {*INITIALIZERS}

@@ -17,6 +17,7 @@ from ironmlp.layers import (
     SELU,
     AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -50,7 +51,18 @@ from ironmlp.losses import (
     Quantile,
     resolve_loss,
 )
-from ironmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, resolve_optimizer
+from ironmlp.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+    resolve_optimizer,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -89,6 +101,14 @@ FULL: dict[type[Spec], dict[str, Any]] = {
         "trainable": False,
         "lr_scale": 0.5,
     },
+    BatchNorm2d: {
+        "n": 3,
+        "eps": 0.25,
+        "momentum": 0.5,
+        "affine": False,
+        "trainable": False,
+        "lr_scale": 0.5,
+    },
     LayerNorm: {"n": 3, "eps": 0.25, "affine": False, "trainable": False, "lr_scale": 0.5},
     Residual: {"layers": (Linear(2, 3), ReLU(), Linear(3, 2))},
     Identity: {},
@@ -119,9 +139,32 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     PoissonNLL: {"log_input": False, "full": True, "eps": 0.25, "reduction": "sum"},
     GaussianNLL: {"reduction": "sum"},
     Focal: {"gamma": 0.5, "alpha": 0.25, "reduction": "sum"},
-    SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
-    Adam: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.01},
+    SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True, "dampening": 0.0},
+    Adam: {
+        "lr": 0.1,
+        "betas": (0.8, 0.9),
+        "eps": 1e-4,
+        "weight_decay": 0.01,
+        "amsgrad": True,
+    },
     AdamW: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.0},
+    NAdam: {
+        "lr": 0.1,
+        "betas": (0.8, 0.9),
+        "eps": 1e-4,
+        "weight_decay": 0.1,
+        "momentum_decay": 0.5,
+    },
+    RAdam: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.1},
+    RMSprop: {
+        "lr": 0.1,
+        "alpha": 0.5,
+        "eps": 1e-4,
+        "weight_decay": 0.1,
+        "momentum": 0.9,
+        "centered": True,
+    },
+    Adagrad: {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.1, "eps": 1e-4},
     Lion: {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.5},
 }
 
@@ -140,9 +183,9 @@ DEFAULTS = [
     (Flatten(), ""),
     (Dropout(), "p=0.5"),
     (LayerNorm(3), "n=3, eps=1e-05, affine=True, trainable=True, lr_scale=1.0"),
-    (
-        BatchNorm1d(3),
-        "n=3, eps=1e-05, momentum=0.1, affine=True, trainable=True, lr_scale=1.0",
+    *(
+        (norm, "n=3, eps=1e-05, momentum=0.1, affine=True, trainable=True, lr_scale=1.0")
+        for norm in (BatchNorm1d(3), BatchNorm2d(3))
     ),
     (Residual([ReLU()]), "layers=(ReLU(),)"),
     (LeakyReLU(), "negative_slope=0.01"),
@@ -166,6 +209,13 @@ DEFAULTS = [
     (SGD(), "lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False"),
     (Adam(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
     (AdamW(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01"),
+    (NAdam(), "lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, momentum_decay=0.004"),
+    (RAdam(), "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
+    (
+        RMSprop(),
+        "lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=False",
+    ),
+    (Adagrad(), "lr=0.01, lr_decay=0.0, weight_decay=0.0, eps=1e-10"),
     (Lion(), "lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0"),
 ]
 
@@ -242,11 +292,13 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
         "ignore_index": 4,
         "reduction": "mean",
         "nesterov": False,
+        "amsgrad": False,
+        "centered": False,
         "betas": (0.8, 0.95),
     }
-    value = made(**FULL[made])
     for name in made.__slots__:
-        arguments = {**FULL[made], name: changes.get(name, 0.125)}
+        full = FULL[made] | ({"nesterov": False} if name == "dampening" else {})
+        value, arguments = made(**full), {**full, name: changes.get(name, 0.125)}
         if name == "eps" or (made is PReLU and name == "init"):
             arguments[name] = 0.5
         if name == "from_logits":
@@ -308,7 +360,7 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (LayerNorm, {"n": 0}, "n is 0, it must be at least 1"),
     *((LayerNorm, {"n": 2, "eps": eps}, f"eps is {eps}, it must be") for eps in (-1e-9, NAN)),
     (LayerNorm, {"n": 2, "lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
-    (BatchNorm1d, {"n": 0}, "n is 0, it must be at least 1"),
+    *((norm, {"n": 0}, "n is 0, it must be at least 1") for norm in (BatchNorm1d, BatchNorm2d)),
     *((BatchNorm1d, {"n": 2, "eps": eps}, f"eps is {eps}, it must be") for eps in (-1e-9, NAN)),
     *(
         (BatchNorm1d, {"n": 2, "momentum": m}, f"momentum is {m}, it must")
@@ -357,6 +409,9 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (SGD, {"momentum": -0.1}, "momentum is -0.1"),
     (SGD, {"momentum": 0}, "momentum is 0.0, with nesterov=True it must be above 0"),
     (SGD, {"weight_decay": -1.0}, "weight_decay is -1.0"),
+    (SGD, {"dampening": 0.5}, "dampening is 0.5, with nesterov=True it must be 0"),
+    (SGD, {"nesterov": False, "dampening": -0.1}, "dampening is -0.1, it must be finite and at l"),
+    (SGD, {"nesterov": False, "dampening": 1.5}, "dampening is 1.5"),
     (Adam, {"lr": NAN}, "lr is nan"),
     (Adam, {"betas": (0.9, 1.0)}, "betas[1] is 1.0, it must be finite and below 1"),
     (Adam, {"betas": (-0.1, 0.9)}, "betas[0] is -0.1, it must be finite and at least 0"),
@@ -366,6 +421,24 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (AdamW, {"betas": (0.9, 1.0)}, "betas[1] is 1.0, it must be finite and below 1"),
     (AdamW, {"eps": 0}, "eps is 0, it must be finite and above 0"),
     (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    (NAdam, {"lr": -1}, "lr is -1"),
+    (NAdam, {"betas": (1.0, 0.9)}, "betas[0] is 1.0, it must be finite and below 1"),
+    (NAdam, {"eps": 0}, "eps is 0, it must be finite and above 0"),
+    (NAdam, {"weight_decay": NAN}, "weight_decay is nan"),
+    (NAdam, {"momentum_decay": -0.1}, "momentum_decay is -0.1, it must be finite and at least 0"),
+    (RAdam, {"lr": INF}, "lr is inf"),
+    (RAdam, {"betas": (0.9, 1.0)}, "betas[1] is 1.0, it must be finite and below 1"),
+    (RAdam, {"eps": 0}, "eps is 0, it must be finite and above 0"),
+    (RAdam, {"weight_decay": -1}, "weight_decay is -1"),
+    (RMSprop, {"lr": -1}, "lr is -1"),
+    *((RMSprop, {"alpha": alpha}, f"alpha is {alpha}, it must be") for alpha in (-0.1, 1, NAN)),
+    (RMSprop, {"eps": 0}, "eps is 0, it must be finite and above 0"),
+    (RMSprop, {"weight_decay": -1}, "weight_decay is -1"),
+    (RMSprop, {"momentum": -0.5}, "momentum is -0.5, it must be finite and at least 0"),
+    (Adagrad, {"lr": NAN}, "lr is nan"),
+    (Adagrad, {"lr_decay": -1}, "lr_decay is -1, it must be finite and at least 0"),
+    (Adagrad, {"weight_decay": INF}, "weight_decay is inf"),
+    (Adagrad, {"eps": 0}, "eps is 0, it must be finite and above 0"),
     (Lion, {"lr": NAN}, "lr is nan"),
     (Lion, {"betas": (1.0, 0.9)}, "betas[0] is 1.0, it must be finite and below 1"),
     (Lion, {"weight_decay": INF}, "weight_decay is inf"),
@@ -415,6 +488,8 @@ KINDS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (Focal, {"gamma": "2"}, "gamma is '2' (str), it must be a number"),
     (SGD, {"lr": "fast"}, "lr is 'fast' (str), it must be a number"),
     (SGD, {"nesterov": "yes"}, "nesterov is 'yes' (str), it must be True or False"),
+    (Adam, {"amsgrad": 1}, "amsgrad is 1 (int), it must be True or False"),
+    (RMSprop, {"centered": "no"}, "centered is 'no' (str), it must be True or False"),
     (Adam, {"betas": 0.9}, "betas is 0.9 (float), it must be a sequence of numbers"),
 ]
 

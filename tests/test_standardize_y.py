@@ -153,7 +153,9 @@ def own(outputs: Array, targets: Array) -> tuple[float, Array]:
 
 
 @pytest.mark.parametrize(
-    "loss", ["cross_entropy", "binary_cross_entropy", own], ids=lambda loss: str(loss)[:12]
+    "loss",
+    ["cross_entropy", "binary_cross_entropy", "poisson_nll", "gaussian_nll", "focal", own],
+    ids=lambda loss: str(loss)[:12],
 )
 def test_other_losses_refuse_it(loss: Any) -> None:
     with pytest.raises(ValueError, match=r"standardize_y is True, the loss is .* MSE, MAE, Huber"):

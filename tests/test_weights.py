@@ -1,5 +1,6 @@
 """Weights of any size: a mean depends on their ratios alone, and so does the loss of an epoch."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ LOSSES: dict[str, tuple[Any, Any]] = {
     "mae": (im.MAE, RNG.normal(size=(ROWS, 4))),
     "huber": (im.Huber, RNG.normal(size=(ROWS, 4))),
     "log_cosh": (im.LogCosh, RNG.normal(size=(ROWS, 4))),
+    "quantile": (partial(im.Quantile, [0.1, 0.3, 0.5, 0.9]), SHARES[:, :1]),
+    "poisson": (im.PoissonNLL, 4.0 * SHARES),
+    "gaussian": (im.GaussianNLL, SHARES[:, :2]),
+    "focal": (im.Focal, SHARES),
     "binary": (im.BinaryCrossEntropy, SHARES),
     "classes": (im.CrossEntropy, np.arange(ROWS) % 4),
     "shares": (im.CrossEntropy, SHARES),

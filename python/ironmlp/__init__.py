@@ -43,6 +43,7 @@ from ironmlp.layers import (
     SELU,
     AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -78,7 +79,17 @@ from ironmlp.losses import (
 from ironmlp.metrics import Metric
 from ironmlp.mlp import MLP
 from ironmlp.model import Sequential
-from ironmlp.optimizers import SGD, Adam, AdamW, Lion, Optimizer
+from ironmlp.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 if TYPE_CHECKING:
     from ironmlp import datasets, functional, reference, schedules
@@ -104,10 +115,12 @@ __all__ = [
     "MSE",
     "SELU",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AvgPool2d",
     "BatchNorm1d",
+    "BatchNorm2d",
     "BinaryCrossEntropy",
     "CSVLogger",
     "Callback",
@@ -140,6 +153,7 @@ __all__ = [
     "Metric",
     "Mish",
     "MultiStepLR",
+    "NAdam",
     "OneCycleLR",
     "Optimizer",
     "PReLU",
@@ -147,6 +161,8 @@ __all__ = [
     "PolynomialLR",
     "ProgressBar",
     "Quantile",
+    "RAdam",
+    "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",

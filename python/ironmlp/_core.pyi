@@ -254,6 +254,14 @@ class Run:
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
 
+    @property
+    def penalty(self) -> float | None:
+        """The penalty on weights of the last batch, before its update; None of a model without
+        one."""
+
+    def penalties(self, start: int) -> dict[str, NDArray[np.float64]]:
+        """The "penalty" on weights of the same epochs, if the model has one."""
+
     def validation(self, start: int) -> dict[str, NDArray[np.float64]]:
         """What was found of the rows that validate: "val_loss", unless the loss is in Python, and
         "val_accuracy" or "val_r2" if it was wanted, for epochs as of `losses`; NaN where none was
@@ -383,10 +391,16 @@ class Model:
         training: bool,
         input_grad: bool,
     ) -> tuple[float, list[_Float], _Float | None]:
-        """The reduced loss, its gradients, and with `input_grad` its gradient by X."""
+        """The reduced loss and the penalty, their gradients, and with `input_grad` the gradient by
+        X."""
 
     def loss_and_grad_with(
-        self, X: _X, function: _LossOfRows, training: bool, input_grad: bool
+        self,
+        X: _X,
+        sample_weight: _Array | None,
+        function: _LossOfRows,
+        training: bool,
+        input_grad: bool,
     ) -> tuple[float, list[_Float], _Float | None]:
         """As `loss_and_grad`, with a loss in Python, as in `Run.step_with`."""
 

@@ -24,7 +24,7 @@ from ironmlp._files.classes import classes_from_json
 from ironmlp._files.nested import put_together
 from ironmlp._files.ordinary import open_ordinary
 from ironmlp._files.safetensors import Header, parsed, read_header, read_tensor
-from ironmlp._files.saving import FORMAT_VERSION, TRAINING, moment_keys
+from ironmlp._files.saving import FORMAT_VERSION, TRAINING, average_keys, moment_keys
 from ironmlp._files.specs import from_json, one_item
 from ironmlp._labels import Reading, distinct, reading_of
 from ironmlp._training.past import past_of
@@ -89,7 +89,8 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     # Before a model is made, for its parameters must not take more memory than the file has bytes.
     layers = read_layers(name, arguments, len(header.tensors))
     keys, running = parameter_shapes(layers), running_shapes(layers)
-    moments = check_tensors(header, keys, running, arguments.get("dtype"))
+    averages = any(name.startswith("average/") for name in header.tensors)
+    moments = check_tensors(header, keys, running, arguments.get("dtype"), averages)
     model = MODELS[name](**arguments, seed=checked_seed(found["seed"]), n_threads=n_threads)
 
     def arrays(names: Any) -> list[Any]:
@@ -99,6 +100,10 @@ def read_model(file: BinaryIO, n_threads: int | None) -> Sequential:
     counted = ("epoch", "steps", "learning_rate", "factor", "scalars")
     state = {name: found[name] for name in counted if name in found}
     state["moments"] = [arrays(moment_keys(number, keys)) for number in range(moments)]
+    if averages:
+        state["average"] = arrays(average_keys(keys))
+    elif getattr(arguments.get("optimizer"), "ema", None) is not None:
+        raise ValueError("its optimizer has an average, and there is none")
     model._set_trained({**trained, "optimizer_state": state})
     model._reading = read_reading(found["learned"], model)
     model._feature_names = read_names(header, model._core.in_features)
@@ -195,10 +200,12 @@ def read_layers(name: str, arguments: Mapping[str, Any], tensors: int) -> tuple[
     return checked_layers(dense_layers(checked_sizes(sizes), **given), "torch_linear")
 
 
-def check_tensors(header: Header, keys: Shapes, running: Shapes, dtype: Any) -> int:
-    """The number of moments, if the tensors are exactly the model's."""
-    moments = (len(header.tensors) - len(running)) // len(keys) - 1
+def check_tensors(header: Header, keys: Shapes, running: Shapes, dtype: Any, averages: bool) -> int:
+    """The number of moments, if the tensors are exactly the model's, with an average or without."""
+    moments = (len(header.tensors) - len(running)) // len(keys) - 1 - averages
     expected = keys | running
+    if averages:
+        expected |= zip(average_keys(keys), keys.values(), strict=True)
     for number in range(moments):
         expected |= zip(moment_keys(number, keys), keys.values(), strict=True)
     for name in {**expected, **header.tensors}:

@@ -154,6 +154,19 @@ pub fn fold_array<T: Real>(mut parts: [T; LANES]) -> T {
     parts[0]
 }
 
+/// 16 lanes in f64.
+#[inline(always)]
+pub(in crate::kernels) fn wide<T: Real, S: Simd>(lanes: S::Lanes<T>) -> S::Lanes<f64> {
+    let (mut narrow, mut wide) = ([T::ZERO; LANES], [0.0; LANES]);
+    // SAFETY: the array holds 16 values.
+    unsafe { lanes.store(narrow.as_mut_ptr()) };
+    for i in 0..LANES {
+        wide[i] = narrow[i].to_f64();
+    }
+    // SAFETY: the array holds 16 values.
+    unsafe { S::Lanes::<f64>::load(wide.as_ptr()) }
+}
+
 /// How two values of a fold become one.
 pub trait Join<T: Real> {
     /// Lane by lane.

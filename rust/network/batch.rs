@@ -187,11 +187,13 @@ pub struct StepLoss {
     pub weight: f64,
     /// The loss under the spec's reduction, whose derivative the gradients are.
     pub reduced: f64,
+    /// The penalty on weights, as much as it is beside the mean; of a step that was applied.
+    pub penalty: f64,
 }
 
 impl StepLoss {
     /// That of no rows.
-    pub(super) const NONE: Self = Self { mean: 0.0, weight: 0.0, reduced: 0.0 };
+    pub(super) const NONE: Self = Self { mean: 0.0, weight: 0.0, reduced: 0.0, penalty: 0.0 };
 
     /// Whether the step may be applied.
     #[must_use]

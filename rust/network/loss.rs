@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::{Divisor, Divisors, Loss, LossRows, RowTargets};
+use crate::kernels::optimizer::BatchWeight;
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::reduce::sum_rows;
 use crate::runtime::watch;
@@ -62,6 +63,21 @@ impl LossHead {
         Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, self.outputs)
     }
 
+    /// What a batch's rows weigh, whose loss has these divisors.
+    pub(super) fn weight<T: Elementary>(
+        &self,
+        workspace: &Workspace<T>,
+        batch: &Batch<'_, T>,
+        divisors: &Divisors,
+    ) -> BatchWeight {
+        if self.loss.is_some() {
+            return BatchWeight { sum: divisors.weight, unit: divisors.unit };
+        }
+        let (weights, unit) = batch.weights_of(workspace);
+        let sum = if weights.is_empty() { batch.rows as f64 } else { sum_rows(weights) };
+        BatchWeight { sum, unit }
+    }
+
     /// What the loss and its gradient are divided by.
     pub(super) fn reduction(&self, divisors: &Divisors) -> Divisor {
         match self.loss {
@@ -82,6 +98,7 @@ impl LossHead {
             mean: divisors.mean.of(sum),
             weight: divisors.weight,
             reduced: self.reduction(divisors).of(sum),
+            penalty: 0.0,
         }
     }
 

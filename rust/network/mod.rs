@@ -10,7 +10,8 @@
 //! - `step.rs`: running a plan: forward, loss, backward, apply; `own_loss.rs`: the same where the caller
 //!   computes the loss in between. `batch.rs`: the rows that a step works on; `standard.rs`: what they are
 //!   standardized by; `loss.rs`: their loss; `row_phase.rs`: all that rows do independently; `weight_phase.rs`: sums
-//!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `trace.rs`: one step
+//!   over the rows, and updates; `update.rs`: updates from gradients that are kept; `prepare.rs`: what is done to
+//!   gradients before; `trace.rs`: one step
 //!   with every tensor by name.
 //! - `share.rs`: how many threads, and which rows a tile has; `segments.rs`: how the row phase falls into
 //!   parts with barriers between; `tuning.rs`: the numbers that decide about speed alone.
@@ -27,6 +28,7 @@ mod nodes;
 mod op;
 mod own_loss;
 mod plan;
+mod prepare;
 mod row_phase;
 mod rows;
 mod segments;

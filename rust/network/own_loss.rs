@@ -39,14 +39,14 @@ impl<T: Elementary> Plan<T> {
         }
         assert_eq!(Some(out.len()), rows.checked_mul(cols));
         let (head, reach, divisor) = (Head::Nothing, Reach::Kept, Divisor::ONE);
-        self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+        self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
         let pass = Pass { state, workspace, batch, head, reach, training, divisor };
         self.row_phase.run(threads, &pass, 0, rows)?;
         unpack(workspace.buffer(self.row_phase.output()).slice(0, rows), out, cols, 1);
         Ok(true)
     }
 
-    /// One update from the caller's gradient at the outputs of a batch, with dropout.
+    /// One update from the caller's gradient at the outputs of a batch, with dropout; the penalty on weights.
     ///
     /// # Errors
     /// As [`Plan::train`].
@@ -57,9 +57,9 @@ impl<T: Elementary> Plan<T> {
         workspace: &mut Workspace<T>,
         batch: &Batch<'_, T>,
         head: Head<'_, T>,
-    ) -> Result<()> {
+    ) -> Result<f64> {
         self.check(state, workspace);
-        self.train_on(threads, state, workspace, batch, head, None).map(|_| ())
+        self.train_on(threads, state, workspace, batch, head, None).map(|loss| loss.penalty)
     }
 }
 

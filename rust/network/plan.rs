@@ -78,6 +78,12 @@ impl<T: Elementary> Plan<T> {
         self.row_phase.loss().outputs()
     }
 
+    /// Whether its network penalizes weights.
+    #[must_use]
+    pub fn penalizes(&self) -> bool {
+        self.updates.method.options.penalize()
+    }
+
     /// An estimate of a training step's floating-point operations.
     #[must_use]
     pub fn step_flops(&self, rows: usize) -> f64 {

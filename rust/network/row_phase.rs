@@ -10,7 +10,7 @@ use super::rows::{RowContext, RowKernels, RowProgram};
 use super::segments::{ALL, Segment, Segments};
 use super::share::{Tiles, team};
 use super::spec::Spec;
-use super::tuning::KEPT_IMAGES;
+use super::tuning::{KEPT_IMAGES, TILE_ROWS};
 use crate::error::{Error, Result};
 use crate::kernels::activation::{Activation, ActivationBackward};
 use crate::kernels::elementary::Elementary;
@@ -35,10 +35,10 @@ pub(super) struct Pass<'a, T: Elementary> {
 enum Part {
     /// Everything, the rows that they become included.
     All,
-    /// The way to the rows, which then meet those of other tiles.
-    Forward,
-    /// The way back from them.
-    Backward,
+    /// Some stages of the way to the rows; what they leave then meets that of other tiles.
+    Forward((usize, usize)),
+    /// The same of the way back.
+    Backward((usize, usize)),
 }
 
 /// What the row phase of a plan does.
@@ -167,7 +167,7 @@ impl<T: Elementary> RowPhase<T> {
         threads: usize,
         state: &State<T>,
         workspace: &mut Workspace<T>,
-        reach: Reach,
+        (reach, training): (Reach, bool),
         rows: usize,
     ) -> Result<()> {
         workspace.reserve_statistics(
@@ -176,12 +176,16 @@ impl<T: Elementary> RowPhase<T> {
         )?;
         let Some(images) = &self.images else { return Ok(()) };
         let team = self.team(threads, reach, rows);
-        let tiles = if self.keeps_images(reach) {
+        let tiles = if self.keeps_images(reach, training) {
             self.image_tiles(images, team, rows).count()
         } else {
             team.threads()
         };
-        let blocks = if reach.is_backward() { rows.div_ceil(LANES) } else { 0 };
+        let blocks = rows.div_ceil(LANES);
+        if images.meets() && (training || reach.is_backward()) {
+            workspace.reserve_block_sums(&state.layout, blocks)?;
+        }
+        let blocks = if reach.is_backward() { blocks } else { 0 };
         workspace.reserve_images(images.tile(), tiles, &state.layout, blocks)
     }
 
@@ -193,9 +197,15 @@ impl<T: Elementary> RowPhase<T> {
         images.tile().elements().saturating_mul(tiles.count() * size_of::<T>()) <= KEPT_IMAGES
     }
 
-    /// Whether each tile of images has memory of its own, in which they stay until the way back.
-    fn keeps_images(&self, reach: Reach) -> bool {
-        reach.is_half() || reach.is_backward() && !self.segments.by_rows().is_empty()
+    /// Whether samples meet in training: on images, or in the rows behind them.
+    fn meets(&self, images: &ImageProgram) -> bool {
+        images.meets() || !self.segments.by_rows().is_empty()
+    }
+
+    /// Whether each tile of images has memory of its own, in which they stay until the next part.
+    fn keeps_images(&self, reach: Reach, training: bool) -> bool {
+        let meets = self.images.as_ref().is_some_and(|images| self.meets(images));
+        reach.is_half() || training && meets
     }
 
     fn image_tiles(&self, images: &ImageProgram, team: Team, rows: usize) -> Tiles {
@@ -222,6 +232,8 @@ impl<T: Elementary> RowPhase<T> {
         if slab > 0 {
             watch::check()?;
         }
+        let in_slabs = pass.batch.rows > rows && !self.tracked.is_empty();
+        assert!(!(pass.training && in_slabs), "statistics of a batch that has several slabs");
         let team = self.team(threads, pass.reach, rows);
         let Some(images) = &self.images else {
             let tiles = Tiles::of_rows(team, rows);
@@ -230,7 +242,7 @@ impl<T: Elementary> RowPhase<T> {
             return self.run_segments(team, segments, pass, slab, (rows, tiles));
         };
         let tiles = self.image_tiles(images, team, rows);
-        let own = self.keeps_images(pass.reach);
+        let own = self.keeps_images(pass.reach, pass.training);
         let run = |part: Part| {
             watch::run(team, tiles.count(), &|tile| {
                 let memory = pass.workspace.take_tile(own.then_some(tile));
@@ -238,14 +250,30 @@ impl<T: Elementary> RowPhase<T> {
                 self.image_tile(images, pass, slab, rows, part, memory.memory());
             })
         };
-        if !pass.training || self.segments.by_rows().is_empty() {
+        if !pass.training || !self.meets(images) {
             return run(Part::All);
         }
-        if pass.reach.is_forward() {
-            run(Part::Forward)?;
+        let Pass { state, workspace, reach, .. } = *pass;
+        let parts = |backward: bool, part: fn((usize, usize)) -> Part| {
+            for (stages, meeting) in images.parts(backward) {
+                run(part(stages))?;
+                if let Some(meeting) = meeting {
+                    images.meet(meeting, state, workspace, rows);
+                }
+            }
+            Ok(())
+        };
+        if reach.is_forward() {
+            parts(false, Part::Forward)?;
         }
-        self.run_segments(team, self.segments.by_rows(), pass, slab, (rows, tiles))?;
-        if pass.reach.is_backward() { run(Part::Backward) } else { Ok(()) }
+        let segments = match self.segments.by_rows() {
+            [] => std::slice::from_ref(self.segments.whole()),
+            segments => segments,
+        };
+        // Whole blocks of 16: rows of images may be in the lanes.
+        let by_rows = Tiles::of_images(team, rows, TILE_ROWS / LANES);
+        self.run_segments(team, segments, pass, slab, (rows, by_rows))?;
+        if reach.is_backward() { parts(true, Part::Backward) } else { Ok(()) }
     }
 
     /// The tiles of these segments; `tiles` are those of one by rows.
@@ -293,17 +321,23 @@ impl<T: Elementary> RowPhase<T> {
             slab,
             training,
         };
-        if reach.is_forward() && part != Part::Backward {
+        let all = (0, usize::MAX);
+        let (forward, backward) = match part {
+            Part::All => (Some(all), Some(all)),
+            Part::Forward(stages) => (Some(stages), None),
+            Part::Backward(stages) => (None, Some(stages)),
+        };
+        if let Some(stages) = forward.filter(|_| reach.is_forward()) {
             for block in blocks.clone() {
-                context(block).forward(batch, self.scale);
+                context(block).forward(batch, self.scale, stages);
             }
         }
         if part == Part::All {
             self.row_tile(pass, self.segments.whole(), slab, (start, end), ALL);
         }
-        if reach.is_backward() && part != Part::Forward {
+        if let Some(stages) = backward.filter(|_| reach.is_backward()) {
             for block in blocks {
-                context(block).backward();
+                context(block).backward(stages);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::batch::{Batch, Head, Reach, StepLoss};
 use super::memory::{State, Workspace};
 use super::plan::Plan;
+use super::prepare::Preparation;
 use super::row_phase::Pass;
 use super::tiny::{Each, Tiny, TinySteps};
 use super::trace::{Recorder, Tensor};
@@ -83,7 +84,7 @@ impl<T: Elementary> Plan<T> {
             self.row_phase.check_values(batch.rows)?;
         }
         for (start, rows) in self.slabs(batch.rows) {
-            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
             let pass =
                 Pass { state, workspace, batch, head, reach, training, divisor: Divisor::ONE };
             self.row_phase.run(threads, &pass, start, rows)?;
@@ -182,7 +183,7 @@ impl<T: Elementary> Plan<T> {
         batch: &'a Batch<'a, T>,
     ) -> TinySteps<'a, T> {
         let (loss, scale) = (self.row_phase.loss(), self.row_phase.scale());
-        TinySteps::new(tiny, batch, self.isa, loss, &self.updates.method, scale, workspace)
+        TinySteps::new(tiny, batch, self.isa, loss, &self.updates, scale, workspace)
     }
 
     /// One update; a head of the caller's has no loss here, which is finite.
@@ -195,33 +196,48 @@ impl<T: Elementary> Plan<T> {
         head: Head<'_, T>,
         next: Option<&Batch<'_, T>>,
     ) -> Result<StepLoss> {
+        let updates = &self.updates;
+        updates.reserve(state, workspace)?;
         if batch.rows > self.slab_rows || !self.fused {
-            let loss = self.gradients(threads, state, workspace, batch, head, true)?;
+            let mut loss = self.gradients(threads, state, workspace, batch, head, true)?;
             if loss.is_finite() {
-                self.apply(threads, state, workspace.gradient())?;
+                let divisors = self.row_phase.loss().divisors(workspace, batch);
+                let weight = self.row_phase.loss().weight(workspace, batch, &divisors);
+                loss.penalty = updates.train(threads, state, workspace, weight)?;
                 Self::track(state, workspace);
             }
             return Ok(loss);
         }
         self.row_phase.check_values(batch.rows)?;
+        let clips = updates.method.options.clip_norm.is_some();
         let divisors = self.row_phase.loss().prepare(threads, workspace, batch)?;
         let (reach, rows) = (head.reach(), batch.rows);
-        self.row_phase.reserve(threads, state, workspace, reach, rows)?;
-        if self.row_phase.takes_images() {
+        self.row_phase.reserve(threads, state, workspace, (reach, true), rows)?;
+        if self.row_phase.takes_images() || clips {
             workspace.reserve_gradients(&state.layout, 1)?;
         }
         self.row_phase.copy_weights(state, workspace);
         let (training, divisor) = (true, self.row_phase.loss().reduction(&divisors));
         let pass = Pass { state, workspace, batch, head, reach, training, divisor };
         self.row_phase.run(threads, &pass, 0, rows)?;
-        let loss = self.row_phase.total(workspace, rows, head, &divisors);
+        let mut loss = self.row_phase.total(workspace, rows, head, &divisors);
         if loss.is_finite() {
-            let method = &self.updates.method;
-            state.begin_update(&method.optimizer);
+            let weight = self.row_phase.loss().weight(workspace, batch, &divisors);
+            let sums = workspace.sums();
+            let how = Preparation::new(&updates.method, Some(weight), &state.layout, sums);
+            if clips {
+                self.weight_phase.prepared(threads, state, workspace, &how, rows)?;
+                updates.apply_prepared(threads, state, workspace.gradient(), sums)?;
+                loss.penalty = updates.penalty(state, workspace, weight);
+                Self::track(state, workspace);
+                return Ok(loss);
+            }
+            state.begin_update(&updates.method.optimizer);
             // Between images it costs what it saves (LeNet-5 at 28 x 28: 0.996x).
             let next = next.filter(|_| !self.row_phase.takes_images());
             let next = next.and_then(|next| Ahead::new(next.source, next.order, next.rows));
-            self.weight_phase.train(threads, state, workspace, method, rows, next)?;
+            self.weight_phase.train(threads, state, workspace, &how, rows, next)?;
+            loss.penalty = updates.penalty(state, workspace, weight);
             Self::track(state, workspace);
         }
         Ok(loss)
@@ -272,7 +288,7 @@ impl<T: Elementary> Plan<T> {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let reach = head.reach();
-            self.row_phase.reserve(threads, state, workspace, reach, rows)?;
+            self.row_phase.reserve(threads, state, workspace, (reach, training), rows)?;
             let divisor = self.row_phase.loss().reduction(&divisors);
             let pass = Pass { state, workspace, batch, head, reach, training, divisor };
             self.row_phase.run(threads, &pass, start, rows)?;
@@ -300,7 +316,23 @@ impl<T: Elementary> Plan<T> {
         }
     }
 
-    /// The update from a gradient in the layout of the parameters.
+    /// Adds the penalty on weights to the gradients that were made of a batch in this workspace, and gives it.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room for sums over weights, `Error::Internal` if a tile panicked.
+    pub fn penalize(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &mut Workspace<T>,
+        batch: &Batch<'_, T>,
+    ) -> Result<f64> {
+        let loss = self.row_phase.loss();
+        let weight = loss.weight(workspace, batch, &loss.divisors(workspace, batch));
+        self.updates.penalize(threads, state, workspace, weight)
+    }
+
+    /// The update from a gradient in the layout of the parameters, which is overwritten.
     ///
     /// # Errors
     /// `Error::Internal` if a tile panicked.

@@ -2,14 +2,14 @@
 
 use super::memory::{State, Workspace};
 use super::op::{WeightOp, WeightSource};
+use super::prepare::Preparation;
 use super::share::weight_team;
-use super::update::{apply_block, layer_state};
+use super::update::{apply_block, layer_state, prepare_block};
 use crate::error::Result;
 use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::normalization::{AffineGradient, TrainAffine};
-use crate::kernels::optimizer::Method;
 use crate::kernels::prelu::{SlopeGradient, TrainSlopes};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
@@ -48,11 +48,11 @@ impl WeightPhase {
         threads: usize,
         state: &State<T>,
         workspace: &Workspace<T>,
-        method: &Method,
+        how: &Preparation<'_, T>,
         rows: usize,
         next: Option<Ahead<'_>>,
     ) -> Result<()> {
-        let of = |op: &WeightOp| layer_state(state, method, op.index, op.keep_backward);
+        let of = |op: &WeightOp| layer_state(state, how, op.index, op.keep_backward);
         let layers: Vec<_> = self.ops.iter().map(of).collect();
         let tiles = self.tiles.len();
         ThreadPool::run(self.team::<T>(threads, rows), tiles, &|tile| {
@@ -118,47 +118,78 @@ impl WeightPhase {
         rows: usize,
         slot: usize,
     ) -> Result<()> {
-        let gradient = workspace.gradient_slot(slot);
         watch::run(self.team::<T>(threads, rows), self.tiles.len(), &|tile| {
-            let (op, block) = self.tiles[tile];
-            let op = &self.ops[op];
-            let layout = &state.layout.layers[op.index];
-            let weight = layout.weight(gradient);
-            let bias = layout.bias.then(|| layout.bias(gradient));
-            match op.source {
-                WeightSource::Rows { input, grad } => self.isa.run(GradientBlock {
-                    input: workspace.buffer(input).slice(0, rows),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight,
-                    bias,
-                }),
-                WeightSource::Lanes { input, grad } => self.isa.run(LanesGradient {
-                    input: workspace.buffer(input),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight: block.of_weight(weight),
-                    bias: bias.map(|bias| block.of_bias(bias)),
-                }),
-                WeightSource::Normalized { normalized, grad } => self.isa.run(AffineGradient {
-                    normalized: workspace.buffer(normalized).slice(0, rows),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    block,
-                    weight: block.of_bias(weight),
-                    bias: block.of_bias(layout.bias(gradient)),
-                }),
-                WeightSource::Slopes { z, grad } => self.isa.run(SlopeGradient {
-                    z: workspace.buffer(z).slice(0, rows),
-                    grad: workspace.buffer(grad).slice(0, rows),
-                    one: weight.cols() == 1,
-                    block,
-                    slopes: block.of_bias(weight),
-                }),
-                WeightSource::Images => {
-                    self.sum_images(state, workspace, rows, gradient, (op.index, block));
-                }
-            }
+            self.keep_block(state, workspace, rows, slot, tile);
         })
+    }
+
+    /// The same in a batch's first slot, and each is prepared while it is in cache.
+    pub(super) fn prepared<T: Elementary>(
+        &self,
+        threads: usize,
+        state: &State<T>,
+        workspace: &Workspace<T>,
+        how: &Preparation<'_, T>,
+        rows: usize,
+    ) -> Result<()> {
+        let of = |op: &WeightOp| layer_state(state, how, op.index, op.keep_backward);
+        let layers: Vec<_> = self.ops.iter().map(of).collect();
+        ThreadPool::run(self.team::<T>(threads, rows), self.tiles.len(), &|tile| {
+            self.keep_block(state, workspace, rows, 0, tile);
+            let (op, block) = self.tiles[tile];
+            let layout = &state.layout.layers[self.ops[op].index];
+            prepare_block(self.isa, layout, &layers[op], workspace.gradient(), block);
+        })
+    }
+
+    /// The gradient of one block of a weight, kept.
+    fn keep_block<T: Elementary>(
+        &self,
+        state: &State<T>,
+        workspace: &Workspace<T>,
+        rows: usize,
+        slot: usize,
+        tile: usize,
+    ) {
+        let gradient = workspace.gradient_slot(slot);
+        let (op, block) = self.tiles[tile];
+        let op = &self.ops[op];
+        let layout = &state.layout.layers[op.index];
+        let weight = layout.weight(gradient);
+        let bias = layout.bias.then(|| layout.bias(gradient));
+        match op.source {
+            WeightSource::Rows { input, grad } => self.isa.run(GradientBlock {
+                input: workspace.buffer(input).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                weight,
+                bias,
+            }),
+            WeightSource::Lanes { input, grad } => self.isa.run(LanesGradient {
+                input: workspace.buffer(input),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                weight: block.of_weight(weight),
+                bias: bias.map(|bias| block.of_bias(bias)),
+            }),
+            WeightSource::Normalized { normalized, grad } => self.isa.run(AffineGradient {
+                normalized: workspace.buffer(normalized).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                block,
+                weight: block.of_bias(weight),
+                bias: block.of_bias(layout.bias(gradient)),
+            }),
+            WeightSource::Slopes { z, grad } => self.isa.run(SlopeGradient {
+                z: workspace.buffer(z).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                one: weight.cols() == 1,
+                block,
+                slopes: block.of_bias(weight),
+            }),
+            WeightSource::Images => {
+                self.sum_images(state, workspace, rows, gradient, (op.index, block));
+            }
+        }
     }
 
     /// Adds what the blocks of images have left for one block of a convolution's weight.

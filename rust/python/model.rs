@@ -152,8 +152,7 @@ impl Model {
         entry(|| self.0.parameters(py))
     }
 
-    /// Replace all of these. Shapes and, with `check_finite`, values are checked before the first is
-    /// written.
+    /// Replace all of these; shapes and, with `check_finite`, values are checked first.
     #[pyo3(signature = (parameters, check_finite=true))]
     fn set_parameters(
         &self,
@@ -270,7 +269,7 @@ impl Model {
         })
     }
 
-    /// The reduced loss, its gradients, and with `input_grad` its gradient by X.
+    /// The reduced loss and the penalty, their gradients, and with `input_grad` the gradient by X.
     #[pyo3(signature = (X, targets, sample_weight, training, input_grad))]
     fn loss_and_grad<'py>(
         &self,
@@ -290,19 +289,20 @@ impl Model {
     }
 
     /// As `loss_and_grad`, with a loss in Python, as in `Run.step_with`.
-    #[pyo3(signature = (X, function, training, input_grad))]
+    #[pyo3(signature = (X, sample_weight, function, training, input_grad))]
     fn loss_and_grad_with<'py>(
         &self,
         py: Python<'py>,
         X: &Bound<'py, PyAny>,
+        sample_weight: Option<&Bound<'py, PyAny>>,
         function: &Bound<'py, PyAny>,
         training: bool,
         input_grad: bool,
     ) -> PyResult<(f64, Bound<'py, PyList>, Option<Bound<'py, PyAny>>)> {
         entry_calling(|environment| {
-            let (x, flags) = (self.samples(X)?, (training, input_grad));
+            let (inputs, flags) = (self.inputs(X, None, sample_weight)?, (training, input_grad));
             let mut call = |outputs, rows| called(environment, function, outputs, rows);
-            let (loss, found) = self.0.loss_and_grad_with(py, &x, flags, &mut call)?;
+            let (loss, found) = self.0.loss_and_grad_with(py, &inputs, flags, &mut call)?;
             Ok((loss, found.0, found.1))
         })
     }

@@ -14,7 +14,7 @@ use super::route::Route;
 use super::samples::Samples;
 use super::validation::Watching;
 use crate::network::{LearningRate, Spec};
-use crate::training::{Column, Columns};
+use crate::training::{Column, Columns, Found};
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
 pub type Gradients<'py> = (Bound<'py, PyList>, Option<Bound<'py, PyAny>>);
@@ -105,11 +105,12 @@ pub trait Network: Send + Sync {
     ) -> PyResult<Gradients<'py>>;
     /// Keeps the model as it is for as long as the guard lives: its thread may read it and not change it.
     fn held<'a>(&'a self, py: Python<'_>) -> PyResult<Box<dyn Hold + 'a>>;
-    /// As `loss_and_grad`, with the caller's loss; two flags, as there.
+    /// As `loss_and_grad`, with the caller's loss; two flags, as there. Weights of rows are those that its
+    /// penalty depends on.
     fn loss_and_grad_with<'py>(
         &self,
         py: Python<'py>,
-        x: &Samples,
+        inputs: &Inputs,
         flags: (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Gradients<'py>)>;
@@ -171,8 +172,8 @@ pub trait Training: Send + Sync {
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()>;
     /// The outputs (n, K) of the rows that validated, at the last epoch that was due.
     fn validation_outputs<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
-    /// Gives the model back, and the losses and what validation has found.
-    fn close(self: Box<Self>) -> (Vec<f64>, Columns);
+    /// Gives the model back, and what training and validation have found.
+    fn close(self: Box<Self>) -> (Found, Columns);
 }
 
 /// A loss of the caller's: from outputs and which rows of X they are of, to the loss and its gradient.
@@ -183,6 +184,10 @@ pub type Call<'a, 'py> =
 pub struct Progress<'a> {
     pub epochs: usize,
     pub losses: &'a [f64],
+    /// Penalties on weights, if the model has one.
+    pub penalties: Option<&'a [f64]>,
+    /// That of the last batch.
+    pub penalty: Option<f64>,
     /// What validation has found.
     pub validation: &'a [Option<Column>],
     pub batches_done: usize,

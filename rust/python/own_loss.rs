@@ -6,14 +6,13 @@
 use pyo3::prelude::*;
 
 use super::array::{Float, View};
-use super::data::{finite, finite_for};
+use super::data::{Inputs, finite, finite_for};
 use super::entry::compute;
 use super::network::Call;
 use super::output::array;
-use super::samples::Samples;
 use super::shared::{Found, Typed, batch};
 use crate::kernels::gather;
-use crate::network::{Head, Task};
+use crate::network::{Batch, Head, Task};
 use crate::runtime::memory;
 use crate::simd::{FloatEnvironment, Isa};
 
@@ -52,20 +51,22 @@ pub fn called<'py>(
 }
 
 impl<T: Float> Typed<T> {
-    /// The caller's loss, the gradients of a batch, and with `input_grad` the one with respect to X.
+    /// The caller's loss and the penalty on weights, their gradients, and with `input_grad` the one with
+    /// respect to X.
     pub fn gradients_with<'py>(
         &self,
         py: Python<'py>,
-        x: &Samples,
+        inputs: &Inputs,
         (training, input_grad): (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Found<T>)> {
-        let (isa, threads) = (self.plans.isa, self.threads()?);
+        let (isa, threads, x) = (self.plans.isa, self.threads()?, &inputs.x);
         let shape = [x.source().rows(), self.plans.spec.out_features()];
         let key = self.key(Task::Gradients { input_grad }, x, training);
         let state = self.access.read(py)?;
         let standards = self.standards_for(&state, x)?;
-        let batch = batch::<T>(x, standards);
+        let weights = compute(py, || inputs.weights())?;
+        let batch = Batch { weights: weights.as_ref(), ..batch::<T>(x, standards) };
         let (plan, mut workspace, outputs, kept) = compute(py, || {
             finite_for::<T>(isa, threads, x, batch.standards)?;
             let plan = self.plans.plan(key)?;
@@ -87,7 +88,7 @@ impl<T: Float> Typed<T> {
                 (&plan, &mut workspace),
                 &batch,
                 (head, training),
-                input_grad,
+                (input_grad, true),
             );
             self.plans.keep(key, workspace);
             found
@@ -95,6 +96,6 @@ impl<T: Float> Typed<T> {
         if !loss.is_finite() {
             found.statistics = None;
         }
-        Ok((loss, found))
+        Ok((loss + found.loss.penalty, found))
     }
 }

@@ -13,7 +13,7 @@ use super::output::array;
 use super::own_loss::called;
 use crate::error::{Error, Result};
 use crate::runtime::memory;
-use crate::training::{Column, Columns};
+use crate::training::{Column, Columns, Found};
 
 /// A `Model.fit` in progress: it trains while one of its methods runs.
 ///
@@ -24,13 +24,7 @@ pub struct Run(Mutex<RunState>);
 
 enum RunState {
     Open(Box<dyn Training>),
-    Closed {
-        epochs: usize,
-        losses: Vec<f64>,
-        validation: Columns,
-        batches_done: usize,
-        batches: usize,
-    },
+    Closed { epochs: usize, found: Found, validation: Columns, batches_done: usize, batches: usize },
 }
 
 impl RunState {
@@ -44,9 +38,11 @@ impl RunState {
     fn progress(&self) -> Progress<'_> {
         match self {
             Self::Open(training) => training.progress(),
-            Self::Closed { epochs, losses, validation, batches_done, batches } => Progress {
+            Self::Closed { epochs, found, validation, batches_done, batches } => Progress {
                 epochs: *epochs,
-                losses,
+                losses: &found.losses,
+                penalties: found.penalties.as_deref(),
+                penalty: None,
                 validation,
                 batches_done: *batches_done,
                 batches: *batches,
@@ -167,11 +163,23 @@ impl Run {
 
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.
     fn losses<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyAny>> {
+        entry(|| from_epoch(py, self.stage()?.progress().losses, start))
+    }
+
+    /// The penalty on weights of the last batch, before its update; None of a model without one.
+    #[getter]
+    fn penalty(&self) -> PyResult<Option<f64>> {
+        entry(|| Ok(self.stage()?.progress().penalty))
+    }
+
+    /// The "penalty" on weights of the same epochs, if the model has one.
+    fn penalties<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyDict>> {
         entry(|| {
-            let stage = self.stage()?;
-            let losses = memory::copied(stage.progress().losses.get(start..).unwrap_or(&[]))?;
-            let count = losses.len();
-            array(py, losses, &[count])
+            let (found, stage) = (PyDict::new(py), self.stage()?);
+            if let Some(penalties) = stage.progress().penalties {
+                found.set_item("penalty", from_epoch(py, penalties, start)?)?;
+            }
+            Ok(found)
         })
     }
 
@@ -181,9 +189,7 @@ impl Run {
         entry(|| {
             let found = PyDict::new(py);
             for Column { name, values } in self.stage()?.progress().validation.iter().flatten() {
-                let values = memory::copied(values.get(start..).unwrap_or(&[]))?;
-                let count = values.len();
-                found.set_item(format!("val_{name}"), array(py, values, &[count])?)?;
+                found.set_item(format!("val_{name}"), from_epoch(py, values, start)?)?;
             }
             Ok(found)
         })
@@ -216,18 +222,25 @@ impl Run {
         entry(|| {
             let mut stage = self.stage()?;
             let Progress { epochs, batches_done, batches, .. } = stage.progress();
-            let closed = |(losses, validation)| RunState::Closed {
+            let closed = |(found, validation)| RunState::Closed {
                 epochs,
-                losses,
+                found,
                 validation,
                 batches_done,
                 batches,
             };
-            match std::mem::replace(&mut *stage, closed((Vec::new(), [None, None]))) {
+            match std::mem::replace(&mut *stage, closed((Found::default(), [None, None]))) {
                 RunState::Open(training) => *stage = closed(training.close()),
                 closed => *stage = closed,
             }
             Ok(())
         })
     }
+}
+
+/// The numbers of epochs from epoch `start` on.
+fn from_epoch<'py>(py: Python<'py>, values: &[f64], start: usize) -> PyResult<Bound<'py, PyAny>> {
+    let values = memory::copied(values.get(start..).unwrap_or(&[]))?;
+    let count = values.len();
+    array(py, values, &[count])
 }

@@ -105,26 +105,30 @@ impl<T: Float> Typed<T> {
         Ok(data)
     }
 
-    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X.
+    /// The loss and the gradients of a batch, and with `input_grad` the one with respect to X. With
+    /// `penalized` gradients have the penalty on weights, which is given with the loss.
     pub fn gradients(
         &self,
         state: &State<T>,
         (plan, workspace): (&Plan<T>, &mut Workspace<T>),
         batch: &Batch<'_, T>,
         head: (Head<'_, T>, bool),
-        input_grad: bool,
+        (input_grad, penalized): (bool, bool),
     ) -> Result<Found<T>> {
         let (threads, rows) = (self.threads()?, batch.rows);
         let mut by_input = match input_grad {
             true => Some(memory::filled(T::ZERO, rows.saturating_mul(batch.source.cols()))?),
             false => None,
         };
-        let loss = match &mut by_input {
+        let mut loss = match &mut by_input {
             Some(by_input) => {
                 plan.gradients_by_input(threads, state, workspace, batch, head, by_input)
             }
             None => plan.gradients(threads, state, workspace, batch, head.0, head.1),
         }?;
+        if penalized {
+            loss.penalty = plan.penalize(threads, state, workspace, batch)?;
+        }
         let gradients = state.layout.export(workspace.gradient())?;
         let statistics = match head.1 && loss.is_finite() {
             true => workspace.take_statistics().filter(|_| are_finite(&gradients)),

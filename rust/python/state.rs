@@ -19,6 +19,7 @@ pub struct Exported<T> {
     factor: Option<f64>,
     clock: Clock,
     moments: Vec<Vec<Vec<T>>>,
+    average: Option<Vec<Vec<T>>>,
     shapes: Vec<Vec<usize>>,
 }
 
@@ -29,19 +30,16 @@ impl<T: Float> Exported<T> {
         let factor = state.scheduled.as_ref().map(|scheduled| scheduled.factor);
         let moments = state.moments.iter().map(|moment| state.layout.export(moment));
         let moments = moments.collect::<Result<_>>()?;
+        let average = state.average.as_ref().map(|average| state.layout.export(average));
+        let average = average.transpose()?;
         let shapes = state.layout.shapes();
-        Ok(Self { epoch, learning_rate, factor, clock, moments, shapes })
+        Ok(Self { epoch, learning_rate, factor, clock, moments, average, shapes })
     }
 
     pub fn dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-        let moments = PyList::empty(py);
-        for moment in self.moments {
-            let tensors = PyList::empty(py);
-            for (values, shape) in moment.into_iter().zip(&self.shapes) {
-                tensors.append(array(py, values, shape)?)?;
-            }
-            moments.append(tensors)?;
-        }
+        let shapes = &self.shapes;
+        let moments = self.moments.into_iter().map(|moment| list(py, moment, shapes));
+        let moments = PyList::new(py, moments.collect::<PyResult<Vec<_>>>()?)?;
         let dict = PyDict::new(py);
         dict.set_item("epoch", self.epoch)?;
         dict.set_item("steps", self.clock.steps)?;
@@ -51,8 +49,24 @@ impl<T: Float> Exported<T> {
         }
         dict.set_item("scalars", self.clock.scalars)?;
         dict.set_item("moments", moments)?;
+        if let Some(average) = self.average {
+            dict.set_item("average", list(py, average, shapes)?)?;
+        }
         Ok(dict)
     }
+}
+
+/// Tensors as a list of arrays.
+pub fn list<'py, T: Float>(
+    py: Python<'py>,
+    tensors: Vec<Vec<T>>,
+    shapes: &[Vec<usize>],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (values, shape) in tensors.into_iter().zip(shapes) {
+        list.append(array(py, values, shape)?)?;
+    }
+    Ok(list)
 }
 
 /// What [`Exported::dict`] gave, read but not yet compared with a model.
@@ -62,19 +76,23 @@ pub struct Parts {
     factor: Option<f64>,
     clock: Clock,
     moments: Vec<Vec<View>>,
+    average: Option<Vec<View>>,
 }
 
 impl Parts {
     pub fn new(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let views = |name: &'static str, tensors: Vec<Bound<'_, PyAny>>| {
+            let views = tensors.iter().map(|tensor| View::flat(name, tensor));
+            views.collect::<PyResult<Vec<_>>>()
+        };
         let mut moments = Vec::new();
         for tensors in get::<Vec<Vec<Bound<'_, PyAny>>>>(dict, "moments")? {
-            moments.push(
-                tensors
-                    .iter()
-                    .map(|tensor| View::flat("moments", tensor))
-                    .collect::<PyResult<Vec<_>>>()?,
-            );
+            moments.push(views("moments", tensors)?);
         }
+        let average = match dict.contains("average")? {
+            true => Some(views("average", get(dict, "average")?)?),
+            false => None,
+        };
         let parts = Self {
             epoch: get(dict, "epoch")?,
             learning_rate: checked_rate("learning_rate", get(dict, "learning_rate")?)?,
@@ -84,6 +102,7 @@ impl Parts {
             },
             clock: Clock { steps: get(dict, "steps")?, scalars: get(dict, "scalars")? },
             moments,
+            average,
         };
         for scalar in parts.clock.scalars {
             if !(0.0..=1.0).contains(&scalar) {
@@ -100,6 +119,9 @@ impl Parts {
         for (index, views) in self.moments.iter().enumerate() {
             moments.push(tensors(&format!("moments[{index}]"), views, &state.layout, check)?);
         }
+        let average = self.average.as_ref();
+        let average = average.map(|views| tensors("average", views, &state.layout, check));
+        let average = average.transpose()?;
         if self.factor.is_some() != state.scheduled.is_some() {
             let (has, has_not) = match self.factor {
                 Some(_) => ("optimizer state has a factor", "model no schedule"),
@@ -107,7 +129,7 @@ impl Parts {
             };
             return Err(Error::Value(format!("the {has}, the {has_not} for the learning rate")));
         }
-        state.set_optimizer_state(&moments, self.clock, self.epoch)?;
+        state.set_optimizer_state(&moments, average.as_deref(), self.clock, self.epoch)?;
         state.learning_rate = self.learning_rate;
         if let (Some(factor), Some(scheduled)) = (self.factor, &mut state.scheduled) {
             scheduled.factor = factor;

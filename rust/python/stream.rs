@@ -16,7 +16,7 @@ use super::typed_run::Trainer;
 use super::validation::{Watching, outputs_of};
 use crate::error::{Error, Result};
 use crate::network::{Spec, State, Task};
-use crate::training::{Columns, Data, StreamRun, Validation};
+use crate::training::{Columns, Data, Found, StreamRun, Validation};
 
 /// A run over batches that come one by one.
 pub struct TypedStream<T: Float> {
@@ -43,7 +43,8 @@ impl<T: Float> TypedStream<T> {
         let validation = validation.map(|validation| validation.held(py, &model, check_finite));
         let validation = validation.transpose()?;
         model.check_standards(&*model.access.read(py)?)?;
-        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps)?;
+        let penalizes = model.plans.spec.options.penalize();
+        let run = StreamRun::new(model.plans.isa, model.threads()?, epochs, steps, penalizes)?;
         model.access.begin_training(py)?;
         let trainer = Trainer(model);
         Ok(Self { run, epochs, batches, check_finite, taken: None, validation, trainer })
@@ -85,10 +86,12 @@ impl<T: Float> Training for TypedStream<T> {
 
     fn progress(&self) -> Progress<'_> {
         let (epochs, batches) = (self.epochs, self.batches);
-        let (losses, batches_done) = (self.run.losses(), self.run.batches_done());
+        let (losses, penalties) = (self.run.losses(), self.run.penalties());
+        let penalty = self.run.penalty();
+        let batches_done = self.run.batches_done();
         let validation = self.validation.as_ref().map(|(_, held)| held.get());
         let validation = validation.map_or(&[][..], |validation| validation.columns());
-        Progress { epochs, losses, validation, batches_done, batches }
+        Progress { epochs, losses, penalties, penalty, validation, batches_done, batches }
     }
 
     fn advance(&mut self, _py: Python<'_>, _deadline: Instant, _stop: bool) -> PyResult<bool> {
@@ -171,7 +174,7 @@ impl<T: Float> Training for TypedStream<T> {
         }
     }
 
-    fn close(self: Box<Self>) -> (Vec<f64>, Columns) {
+    fn close(self: Box<Self>) -> (Found, Columns) {
         let Self { run, validation, trainer, .. } = *self;
         let columns = validation.map(|(key, held)| {
             held.end(|validation| {
@@ -180,6 +183,6 @@ impl<T: Float> Training for TypedStream<T> {
                 columns
             })
         });
-        (run.into_losses(), columns.unwrap_or([None, None]))
+        (run.into_found(), columns.unwrap_or([None, None]))
     }
 }

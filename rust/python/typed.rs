@@ -17,7 +17,7 @@ use super::route::Route;
 use super::running;
 use super::samples::Samples;
 use super::shared::{Found, Typed, batch};
-use super::state;
+use super::state::{self, list};
 use super::stream::TypedStream;
 use super::typed_run::TypedRun;
 use super::validation::Watching;
@@ -224,12 +224,12 @@ impl<T: Float> Network for Typed<T> {
             let (batch, head) = (data.all(), (Head::Loss, training));
             let key = self.key(Task::Gradients { input_grad }, &inputs.x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
-                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+                self.gradients(&state, (plan, workspace), &batch, head, (input_grad, true))
             })
         })?;
         let shapes = state.layout.shapes();
         drop(state);
-        let loss = found.loss.reduced;
+        let loss = found.loss.reduced + found.loss.penalty;
         Ok((loss, self.given(py, &shapes, inputs.x.shape(), found)?))
     }
 
@@ -255,7 +255,7 @@ impl<T: Float> Network for Typed<T> {
             let head = (Head::Gradient(&values), training);
             let key = self.key(Task::Gradients { input_grad }, x, training);
             self.plans.run(key, batch.rows, |plan, workspace| {
-                self.gradients(&state, (plan, workspace), &batch, head, input_grad)
+                self.gradients(&state, (plan, workspace), &batch, head, (input_grad, false))
             })
         })?;
         let shapes = state.layout.shapes();
@@ -270,13 +270,13 @@ impl<T: Float> Network for Typed<T> {
     fn loss_and_grad_with<'py>(
         &self,
         py: Python<'py>,
-        x: &Samples,
+        inputs: &Inputs,
         flags: (bool, bool),
         function: &mut Call<'_, 'py>,
     ) -> PyResult<(f64, Gradients<'py>)> {
-        let (loss, found) = self.gradients_with(py, x, flags, function)?;
+        let (loss, found) = self.gradients_with(py, inputs, flags, function)?;
         let shapes = self.access.read(py)?.layout.shapes();
-        Ok((loss, self.given(py, &shapes, x.shape(), found)?))
+        Ok((loss, self.given(py, &shapes, inputs.x.shape(), found)?))
     }
 
     fn apply_gradients(&self, py: Python<'_>, gradients: &[View]) -> PyResult<()> {
@@ -362,18 +362,6 @@ impl<T: Float> Network for Typed<T> {
     ) -> PyResult<Box<dyn Predict>> {
         Ok(Box::new(TypedPredictor::new(self, max_rows, convert)?))
     }
-}
-
-fn list<'py, T: Float>(
-    py: Python<'py>,
-    tensors: Vec<Vec<T>>,
-    shapes: &[Vec<usize>],
-) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (values, shape) in tensors.into_iter().zip(shapes) {
-        list.append(array(py, values, shape)?)?;
-    }
-    Ok(list)
 }
 
 impl<T: Float> Typed<T> {

@@ -16,7 +16,7 @@ use super::shared::Typed;
 use super::validation::outputs_of;
 use crate::error::Error;
 use crate::network::{Spec, State, Task};
-use crate::training::{self, Columns, Data, Sampler};
+use crate::training::{self, Columns, Data, Found, Sampler};
 
 const NO_STREAM: &str = "the run has its batches, and is no stream";
 
@@ -120,6 +120,8 @@ impl<T: Float> Training for TypedRun<T> {
         Progress {
             epochs: self.epochs,
             losses: run.losses(),
+            penalties: run.penalties(),
+            penalty: run.penalty(),
             validation: run.validation().map_or(&[], |validation| validation.columns()),
             batches_done: run.batches_done(),
             batches: run.batches(),
@@ -194,19 +196,19 @@ impl<T: Float> Training for TypedRun<T> {
         self.run.get().validation().map(|validation| outputs_of(py, validation)).transpose()
     }
 
-    fn close(self: Box<Self>) -> (Vec<f64>, Columns) {
+    fn close(self: Box<Self>) -> (Found, Columns) {
         let Self { run, key, watch_key, trainer, .. } = *self;
         let plans = &trainer.0.plans;
         run.end(|run| {
-            let (workspace, losses, validation) = run.into_parts();
+            let (workspace, found, validation) = run.into_parts();
             plans.keep(key, workspace);
             let mut columns = [None, None];
             if let (Some(key), Some(validation)) = (watch_key, validation) {
-                let (workspace, found) = validation.into_parts();
+                let (workspace, validated) = validation.into_parts();
                 plans.keep(key, workspace);
-                columns = found;
+                columns = validated;
             }
-            (losses, columns)
+            (found, columns)
         })
     }
 }

@@ -24,4 +24,5 @@ pub use run::{Pause, TrainingRun};
 pub use sampler::Sampler;
 pub use score::{Estimate, Prediction, Score, evaluate};
 pub use stream::StreamRun;
+pub use tally::Found;
 pub use validation::{Column, Columns, Validation, Watched};

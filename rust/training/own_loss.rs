@@ -1,6 +1,7 @@
 //! Batches whose loss the caller computes, between a pass to the outputs and one back.
 
 use super::run::TrainingRun;
+use super::tally::Means;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::RowOrder;
@@ -86,8 +87,8 @@ impl<T: Elementary> TrainingRun<'_, T> {
         let head = head(&self.plan, rows, grad, kept)?;
         let weight = weight(&batch);
         let (plan, workspace) = (&self.plan, &mut self.workspace);
-        plan.train_from(self.threads, state, workspace, &batch, head)?;
-        self.count(loss, weight, state);
+        let penalty = plan.train_from(self.threads, state, workspace, &batch, head)?;
+        self.count(Means { loss, penalty }, weight, state);
         self.look_again(state)
     }
 }

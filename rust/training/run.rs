@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::data::Data;
 use super::sampler::Sampler;
-use super::tally::Tally;
+use super::tally::{Found, Means, Tally};
 use super::tuning::{CLOCK_FLOPS, STEP_FLOPS};
 use super::validation::Validation;
 use crate::error::Result;
@@ -56,7 +56,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         memory::room(0)?;
         let (_, last) = sampler.batch(sampler.batches().saturating_sub(1));
         plan.check_training(last)?;
-        let tally = Tally::new(plan.isa(), threads, epochs)?;
+        let tally = Tally::new(plan.isa(), threads, epochs, plan.penalizes())?;
         let (kept, validation) = (false, None);
         Ok(Self { plan, workspace, data, sampler, epochs, threads, tally, validation, kept })
     }
@@ -185,7 +185,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         if !loss.is_finite() {
             return Err(self.tally.diverged(state));
         }
-        self.count(loss.mean, loss.weight, state);
+        self.count(Means::of(&loss), loss.weight, state);
         Ok(loss.mean)
     }
 
@@ -196,7 +196,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         self.tally.reserve(times)?;
         let tally = &mut self.tally;
         let mut each = |state: &mut State<T>, loss: StepLoss| {
-            tally.count_epoch(loss.mean, loss.weight);
+            tally.count_epoch(Means::of(&loss), loss.weight);
             state.epoch += 1;
         };
         let (plan, workspace) = (&self.plan, &mut self.workspace);
@@ -205,7 +205,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     }
 
     /// Counts a finished batch with the sum of its rows' weights.
-    pub(super) fn count(&mut self, mean: f64, weight: f64, state: &mut State<T>) {
+    pub(super) fn count(&mut self, mean: Means, weight: f64, state: &mut State<T>) {
         self.tally.count(mean, weight);
         if self.tally.batch() == self.sampler.batches() {
             self.tally.end_epoch();
@@ -223,6 +223,18 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     #[must_use]
     pub fn losses(&self) -> &[f64] {
         self.tally.losses()
+    }
+
+    /// The penalty on weights of the last finished batch, if the network has one.
+    #[must_use]
+    pub fn penalty(&self) -> Option<f64> {
+        self.tally.penalty()
+    }
+
+    /// The penalty on weights of each finished epoch, if the network has one.
+    #[must_use]
+    pub fn penalties(&self) -> Option<&[f64]> {
+        self.tally.penalties()
     }
 
     /// What validates, if anything does.
@@ -243,9 +255,9 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         self.sampler.batches()
     }
 
-    /// The memory of a step, for the next run, the mean loss of each finished epoch, and what validated.
+    /// The memory of a step, for the next run, what was found of each finished epoch, and what validated.
     #[must_use]
-    pub fn into_parts(self) -> (Workspace<T>, Vec<f64>, Option<Validation<'x, T>>) {
-        (self.workspace, self.tally.into_losses(), self.validation.map(|validation| *validation))
+    pub fn into_parts(self) -> (Workspace<T>, Found, Option<Validation<'x, T>>) {
+        (self.workspace, self.tally.into_found(), self.validation.map(|validation| *validation))
     }
 }

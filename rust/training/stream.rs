@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::own_loss;
-use super::tally::Tally;
+use super::tally::{Found, Means, Tally};
 use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::network::{Plan, State, Workspace};
@@ -22,8 +22,14 @@ impl StreamRun {
     ///
     /// # Errors
     /// `Error::Memory` if there is no room for their losses.
-    pub fn new(isa: Isa, threads: usize, epochs: usize, steps: Option<usize>) -> Result<Self> {
-        Ok(Self { threads, steps, tally: Tally::new(isa, threads, epochs)? })
+    pub fn new(
+        isa: Isa,
+        threads: usize,
+        epochs: usize,
+        steps: Option<usize>,
+        penalizes: bool,
+    ) -> Result<Self> {
+        Ok(Self { threads, steps, tally: Tally::new(isa, threads, epochs, penalizes)? })
     }
 
     /// One update from all rows of the data; their mean loss.
@@ -43,7 +49,7 @@ impl StreamRun {
         if !loss.is_finite() {
             return Err(self.tally.diverged(state));
         }
-        self.count(data, loss.mean, loss.weight, state)?;
+        self.count(data, Means::of(&loss), loss.weight, state)?;
         Ok(loss.mean)
     }
 
@@ -79,8 +85,8 @@ impl StreamRun {
             return Err(self.tally.diverged(state));
         }
         let (batch, head) = (data.all(), own_loss::head(plan, data.rows(), grad, kept)?);
-        plan.train_from(self.threads, state, workspace, &batch, head)?;
-        self.count(data, loss, own_loss::weight(&batch), state)
+        let penalty = plan.train_from(self.threads, state, workspace, &batch, head)?;
+        self.count(data, Means { loss, penalty }, own_loss::weight(&batch), state)
     }
 
     /// Counts a finished batch with the sum of its rows' weights, ends an epoch, and looks at the state now
@@ -88,7 +94,7 @@ impl StreamRun {
     fn count<T: Elementary>(
         &mut self,
         data: &Data<'_, T>,
-        mean: f64,
+        mean: Means,
         weight: f64,
         state: &mut State<T>,
     ) -> Result<()> {
@@ -125,15 +131,27 @@ impl StreamRun {
         self.tally.losses()
     }
 
+    /// The penalty on weights of the last finished batch, if the network has one.
+    #[must_use]
+    pub fn penalty(&self) -> Option<f64> {
+        self.tally.penalty()
+    }
+
+    /// The penalty on weights of each finished epoch, if the network has one.
+    #[must_use]
+    pub fn penalties(&self) -> Option<&[f64]> {
+        self.tally.penalties()
+    }
+
     /// Finished batches of the present epoch.
     #[must_use]
     pub fn batches_done(&self) -> usize {
         self.tally.batch()
     }
 
-    /// The mean loss of each finished epoch, at the end of the run.
+    /// What was found of each finished epoch, at the end of the run.
     #[must_use]
-    pub fn into_losses(self) -> Vec<f64> {
-        self.tally.into_losses()
+    pub fn into_found(self) -> Found {
+        self.tally.into_found()
     }
 }

@@ -60,6 +60,8 @@ pub struct Validation<'x, T: Elementary> {
     outputs: Vec<T>,
     /// Whether to end early: many rows take longer than a step.
     look: watch::Look,
+    /// What is validated in place of a state that keeps an average of its parameters.
+    averaged: Option<State<T>>,
 }
 
 impl<'x, T: Elementary> Validation<'x, T> {
@@ -88,6 +90,7 @@ impl<'x, T: Elementary> Validation<'x, T> {
             columns: [loss.then_some("loss"), score.map(Score::name)].map(column),
             outputs,
             look,
+            averaged: None,
         })
     }
 
@@ -125,6 +128,16 @@ impl<'x, T: Elementary> Validation<'x, T> {
             Watched::HeldOut(list) => {
                 trained.expect("the data of a run").batch(RowOrder::List(list), rows)
             }
+        };
+        if self.averaged.is_none() {
+            self.averaged = state.averaged()?;
+        }
+        let state = match &mut self.averaged {
+            Some(averaged) => {
+                averaged.take_average(state);
+                &*averaged
+            }
+            None => state,
         };
         let (plan, workspace, outputs) = (&self.plan, &mut self.workspace, &mut self.outputs);
         let (isa, score, has_loss) = (self.isa, self.score, self.columns[0].is_some());

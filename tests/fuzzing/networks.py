@@ -89,7 +89,7 @@ def model(draw: Draw) -> Model:
         "im.Sequential",
         f"[{', '.join(layers)}]",
         f"loss={loss}",
-        f"optimizer={optimizer(draw)}",
+        f"optimizer={with_options(optimizer(draw), draw)}",
         dtype=draw.one(["float32", "float64"]),
         seed=draw.seed(),
         n_threads=draw.weighted({None: 4, 1: 2, 2: 1, 3: 1}),
@@ -182,6 +182,8 @@ def image_layers(draw: Draw) -> tuple[list[str], tuple[int, ...], int]:
             layers.append(call("im.Conv2d", f"{channels}, {more}, {kernel}", **options))
             channels = more
             height, width = (side + 2 * padding - kernel + 1 for side in (height, width))
+            if draw.maybe(0.15):
+                layers.append(batch_norm(draw, channels).replace("1d", "2d", 1))
             layers.append(activation(draw, channels))
         else:
             kernel, stride = 2, draw.one([1, 2])
@@ -228,6 +230,14 @@ def loss_of(draw: Draw, kind: str, outputs: int) -> tuple[str, str, int | None]:
     return call(f"im.{kind}", delta=delta, reduction=reduction), "numbers", None
 
 
+def with_options(made: str, draw: Draw) -> str:
+    """An optimizer with some of what every one takes, but for penalties, which a trace and
+    `backward` know nothing of."""
+    options = {"clip_norm": 0.5, "clip_value": 0.125, "decay_bias": False, "ema": 0.75}
+    drawn = [f", {name}={value}" for name, value in options.items() if draw.maybe(0.1)]
+    return made.removesuffix(")") + "".join(drawn) + ")"
+
+
 def schedule(draw: Draw, rate: object) -> str:
     """The source of a schedule whose first rate, or largest, is this one."""
     kind = draw.one(sorted(SCHEDULES))
@@ -246,8 +256,18 @@ def optimizer(draw: Draw) -> str:
     if draw.maybe(0.5):
         momentum = draw.one([None, None, 0.5, 0.75])
         nesterov = True if momentum and draw.maybe(0.3) else None
-        return call("im.SGD", lr=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov)
+        dampening = 0.5 if momentum and not nesterov and draw.maybe(0.3) else None
+        settings = {"momentum": momentum, "nesterov": nesterov, "dampening": dampening}
+        return call("im.SGD", lr=rate, weight_decay=decay, **settings)
+    kind = draw.one(["Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad", "Lion"])
+    if kind == "RMSprop":
+        centered = True if draw.maybe(0.5) else None
+        momentum = 0.5 if draw.maybe(0.5) else None
+        settings = {"alpha": 0.75, "momentum": momentum, "centered": centered}
+        return call("im.RMSprop", lr=rate, weight_decay=decay, **settings)
+    if kind == "Adagrad":
+        lr_decay = 0.25 if draw.maybe(0.5) else None
+        return call("im.Adagrad", lr=rate, lr_decay=lr_decay, weight_decay=decay)
     betas = (0.5, 0.75) if draw.maybe(0.3) else None
-    if draw.maybe(0.2):
-        return call("im.Lion", lr=rate, betas=betas, weight_decay=decay)
-    return call(draw.one(["im.Adam", "im.AdamW"]), lr=rate, betas=betas, weight_decay=decay)
+    amsgrad = True if kind == "Adam" and draw.maybe(0.3) else None
+    return call(f"im.{kind}", lr=rate, betas=betas, weight_decay=decay, amsgrad=amsgrad)

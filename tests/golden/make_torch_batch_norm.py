@@ -2,7 +2,7 @@
 
 Run it with PyTorch and NumPy installed: `python tests/golden/make_torch_batch_norm.py`. Each
 network has its "layers" (class and arguments, a list for those of a Residual), "image" (the
-features of X, as drawn.py asks), "rows", "outputs", "loss", "lr", "coarse", which is false, and
+shape of a sample, as drawn.py asks), "rows", "outputs", "loss", "lr", "coarse", which is false, and
 "cuts", where the rows are cut into batches. drawn.py makes X, y and the initial parameters; running
 values begin as PyTorch's. Results, the tensors among them as digests:
 
@@ -32,6 +32,15 @@ def batch_norm(features: int, **options: Any) -> list[Any]:
     return ["BatchNorm1d", {"n": features, **options}]
 
 
+def of_images(channels: int, **options: Any) -> list[Any]:
+    return ["BatchNorm2d", {"n": channels, **options}]
+
+
+def conv(inputs: int, outputs: int, kernel: int) -> list[Any]:
+    sizes = {"in_channels": inputs, "out_channels": outputs, "kernel_size": kernel}
+    return ["Conv2d", sizes]
+
+
 # name: layers, features, rows, outputs, loss, learning rate, cuts
 NETWORKS: dict[str, tuple[Any, ...]] = {
     "two": (
@@ -56,6 +65,22 @@ NETWORKS: dict[str, tuple[Any, ...]] = {
         ],
         *([5], 30, 4, "MSE", 0.02, [8, 13, 20]),
     ),
+    "images": (
+        [
+            *(conv(2, 5, 3), of_images(5), RELU, ["MaxPool2d", {"kernel_size": 2}]),
+            *(conv(5, 7, 2), of_images(7, eps=0.01, momentum=0.3), TANH, ["Flatten", {}]),
+            *(linear(28, 12), batch_norm(12), RELU, linear(12, 3)),
+        ],
+        *([2, 8, 8], 40, 3, "CrossEntropy", 0.05, [16, 33]),
+    ),
+    "images alike, no parameters": (
+        [
+            *(of_images(3, affine=False, momentum=None), conv(3, 18, 2), GELU),
+            *(of_images(18, eps=0.5, affine=False, momentum=None), ["Flatten", {}]),
+            linear(54, 2),
+        ],
+        *([3, 4, 2], 25, 2, "MSE", 0.02, [23]),
+    ),
 }
 
 
@@ -63,8 +88,10 @@ def made(layer: list[Any]) -> nn.Module:
     kind, options = layer
     if kind == "Residual":
         return Residual(*map(made, options))
-    if kind == "BatchNorm1d":
-        return nn.BatchNorm1d(options["n"], **{k: v for k, v in options.items() if k != "n"})
+    if kind.startswith("BatchNorm"):
+        others = {key: value for key, value in options.items() if key != "n"}
+        norm: nn.Module = getattr(nn, kind)(options["n"], **others)
+        return norm
     return made_layer(layer)
 
 

@@ -5,3 +5,4 @@ pub mod elementary;
 pub mod images;
 pub mod losses;
 pub mod matrix;
+pub mod optimizers;

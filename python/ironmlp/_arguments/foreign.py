@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 # What an argument of another library is called here.
 ARGUMENTS = {
-    "alpha": ("negative_slope", "weight_decay"),
+    "alpha": ("negative_slope", "l2"),
+    "averaging": ("ema",),
     "base_lr": ("lr",),
     "batchsize": ("batch_size",),
     "beta1": ("betas",),
@@ -17,6 +18,8 @@ ARGUMENTS = {
     "beta_1": ("betas",),
     "beta_2": ("betas",),
     "boundaries": ("milestones",),
+    "clipnorm": ("clip_norm",),
+    "clipvalue": ("clip_value",),
     "criterion": ("loss",),
     "data_format": ("channels_last",),
     "decay": ("weight_decay",),
@@ -27,10 +30,13 @@ ARGUMENTS = {
     "epoch": ("epochs",),
     "epochs": ("total_steps",),
     "epsilon": ("eps",),
+    "ema_decay": ("ema",),
+    "ema_momentum": ("ema",),
     "filename": ("path",),
     "filepath": ("path",),
     "filters": ("out_channels",),
     "first_decay_steps": ("T_0",),
+    "global_clipnorm": ("clip_norm",),
     "hidden": ("layer_sizes",),
     "hidden_layer_sizes": ("layer_sizes",),
     "hidden_layers": ("layer_sizes",),
@@ -42,8 +48,8 @@ ARGUMENTS = {
     "input_dim": ("in_features", "layer_sizes"),
     "input_size": ("in_features", "layer_sizes"),
     "kernel_initializer": ("init",),
-    "kernel_regularizer": ("weight_decay",),
-    "l2": ("weight_decay",),
+    "kernel_regularizer": ("l2",),
+    "l2_regularization": ("l2",),
     "layers": ("layer_sizes",),
     "learning_rate": ("lr", "max_lr"),
     "learning_rate_init": ("lr",),
@@ -51,6 +57,8 @@ ARGUMENTS = {
     "loss_function": ("loss",),
     "lr": ("max_lr",),
     "max_epochs": ("epochs",),
+    "max_grad_norm": ("clip_norm",),
+    "max_norm": ("clip_norm",),
     "max_iter": ("epochs",),
     "min_delta": ("threshold",),
     "n_epochs": ("epochs",),
@@ -72,6 +80,7 @@ ARGUMENTS = {
     "random_seed": ("seed",),
     "random_state": ("seed",),
     "rate": ("p",),
+    "rho": ("alpha",),
     "sample_weights": ("sample_weight",),
     "save_freq": ("every",),
     "size_average": ("reduction",),
@@ -86,6 +95,7 @@ ARGUMENTS = {
     "total_iters": ("steps",),
     "units": ("out_features", "layer_sizes"),
     "use_bias": ("bias",),
+    "use_ema": ("ema",),
     "warmup_steps": ("steps",),
     "weight": ("class_weight", "sample_weight"),
     "validation_fraction": ("validation_split",),
@@ -97,6 +107,7 @@ FIT = "it belongs to fit: model.fit(X, y, {})"
 MODEL = "it belongs to the model: im.MLP([inputs, hidden, outputs], {})"
 OPTIMIZER = "it belongs to the optimizer: optimizer=im.Adam({}), and model.learning_rate changes it"
 DECAY = "it belongs to the optimizer: optimizer=im.Adam(weight_decay=...)"
+PENALTY = "it belongs to the optimizer, and is called l2: optimizer=im.Adam(l2=1e-4)"
 SCHEDULE = (
     "a schedule takes the place of the number: im.Adam(lr=im.CosineAnnealingLR(1e-3, T_max=50))"
 )
@@ -108,7 +119,8 @@ NOTHING = "there is nothing of that kind, leave it out"
 
 # Where an argument belongs that the function has under no name.
 PLACES = {
-    "alpha": DECAY,
+    "alpha": PENALTY,
+    "amsgrad": "it belongs to Adam: optimizer=im.Adam(amsgrad=True)",
     "activation": "it is a layer of its own, im.ReLU(), or an argument of im.MLP",
     "affine": NOTHING,
     "anneal_strategy": "it is the cosine's, leave it out",
@@ -117,20 +129,29 @@ PLACES = {
     "betas": "it belongs to the optimizer: optimizer=im.Adam(betas=(0.9, 0.999))",
     "bias_initializer": "init is for weights and biases",
     "callbacks": FIT.format("callbacks=[...]"),
+    "centered": "it belongs to RMSprop: optimizer=im.RMSprop(centered=True)",
+    "clip_norm": "it belongs to the optimizer: optimizer=im.Adam(clip_norm=1.0)",
+    "clip_value": "it belongs to the optimizer: optimizer=im.Adam(clip_value=0.5)",
     "class_weight": "it belongs to fit, as 'balanced' or {label: weight}, or to the loss: "
     "loss=im.CrossEntropy(class_weight=[...])",
     "cycle_momentum": "the momentum stays as it is, leave it out",
+    "dampening": "it belongs to SGD: optimizer=im.SGD(momentum=0.9, dampening=0.1)",
+    "decoupled_weight_decay": "im.AdamW has it",
     "device": "everything runs on the CPU, leave it out",
     "dtype": "the whole model has one: im.MLP([...], dtype='float32')",
     "early_stopping": STOPPING,
+    "ema": "it belongs to the optimizer: optimizer=im.Adam(ema=0.999)",
     "epochs": FIT.format("epochs=20"),
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
     "cross_entropy takes logits always",
+    "initial_accumulator_value": "sums begin at 0, leave it out",
     "initial_epoch": "epochs count from the model's birth, and fit(..., epochs=100, resume=True) "
     "trains up to 100 in all",
     "inplace": NOTHING,
     "input_shape": "a layer has no shape: X has it, and im.Linear(in_features, out_features)",
+    "l1": "it belongs to the optimizer: optimizer=im.Adam(l1=1e-4)",
+    "l2": "it belongs to the optimizer: optimizer=im.Adam(l2=1e-4)",
     "last_epoch": "the model counts epochs and updates, and its files do",
     "layer_sizes": "layers one by one are im.Sequential([im.Linear(...), ...]); sizes alone are "
     "im.MLP([inputs, hidden, outputs])",
@@ -253,6 +274,12 @@ STRINGS = {
 }
 
 
+QUANTILES = "im.Quantile([0.05, 0.5, 0.95])"
+MADE = {
+    "loss": dict.fromkeys(("pinball", "pinball_loss", "quantile", "quantile_loss"), QUANTILES),
+}
+
+
 def keyword(word: str, known: Collection[str]) -> str:
     """What to write instead of an argument that a function does not have."""
     ours = ARGUMENTS.get(word, (word,))
@@ -271,15 +298,24 @@ def keyword(word: str, known: Collection[str]) -> str:
     return f"did you mean {like!r}?" if (like := nearest(word, known)) else "it is unknown"
 
 
+def made(argument: str, word: str) -> str | None:
+    """What has no string, since it cannot be made without arguments."""
+    return MADE.get(argument, {}).get(plain(word))
+
+
 def string(argument: str, word: str, known: Collection[str]) -> str | None:
     """The string of `known` that another library spells like this, if there is one."""
-    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    word = plain(word)
     for table in (dict.fromkeys(known), STRINGS.get(argument, {})):
         for spelt, ours in table.items():
-            if plain in (spelt, spelt.replace("_", "")):
+            if word in (spelt, spelt.replace("_", "")):
                 found = ours or spelt
                 return found if found in known else None
     return None
+
+
+def plain(word: str) -> str:
+    return word.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:

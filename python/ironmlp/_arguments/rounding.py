@@ -15,7 +15,7 @@ UNDERFLOW = 2.0**-150
 
 def check_rounded(spec: Spec, dtype: str, layer: str | None = None) -> None:
     """ValueError for a setting of a layer, loss or optimizer that the dtype cannot hold."""
-    for name in spec._rounded():
+    for name in (*spec._rounded(), *spec._always_rounded):
         value = getattr(spec, name)
         if isinstance(value, Spec):
             check_rounded(value, dtype)

@@ -8,7 +8,8 @@ each class (about 1 ms of import time a class).
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ironmlp._arguments.keywords import explains_keywords
@@ -17,12 +18,16 @@ from ironmlp._arguments.keywords import explains_keywords
 class Spec:
     """A frozen value. A subclass names its constructor's arguments in `__slots__`, in order.
 
-    `_rounded` are those that a model rounds to its dtype, and `_positive` those of them that may
-    not become 0 there (`rounding.py`).
+    `_rounded` and `_always_rounded`, a base's own, are those that a model rounds to its dtype, and
+    `_positive` those of them that may not become 0 there (`rounding.py`). `_later` are those, with
+    their defaults, that a class got after files held it: with the default they are not named, so
+    that files stay as they were.
     """
 
     __slots__: tuple[str, ...] = ()
+    _always_rounded: tuple[str, ...] = ()
     _positive: tuple[str, ...] = ()
+    _later: Mapping[str, Any] = MappingProxyType({})
 
     def __init_subclass__(cls) -> None:
         package, _, within = cls.__module__.partition(".")
@@ -44,7 +49,9 @@ class Spec:
             object.__setattr__(self, name, value)
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        found = {name: getattr(self, name) for name in self.__slots__}
+        later = self._later
+        return {k: v for k, v in found.items() if k not in later or v != later[k]}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen: make a new one to change {name}")

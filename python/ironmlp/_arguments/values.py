@@ -179,5 +179,7 @@ def hint(name: str, value: str, known: Collection[str]) -> str:
 
     if (ours := foreign.string(name, value, known)) is not None:
         return f"; {value!r} is called {ours!r} here"
+    if (made := foreign.made(name, value)) is not None:
+        return f"; {value!r} needs arguments: {made}"
     like = foreign.nearest(value, known)
     return "" if like is None else f"; did you mean {like!r}?"

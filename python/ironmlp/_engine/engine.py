@@ -191,7 +191,8 @@ class Engine(Inputs):
         training: bool = False,
         input_grad: bool = False,
     ) -> Any:
-        """The loss under its reduction, and its gradients in a dict with the keys of `state_dict`.
+        """The loss under its reduction and the optimizer's penalty on weights (`l1`, `l2`), and
+        their gradients in a dict with the keys of `state_dict`.
 
         With `input_grad` the gradient by X, in its shape, is the third of the tuple.
         `training` turns dropout on. Nothing is updated.
@@ -201,7 +202,7 @@ class Engine(Inputs):
         targets, weights = self._reading.encode(y, len(X)), self._weights(sample_weight, len(X))
         if not isinstance(self._loss, Loss):
             found = self._core.loss_and_grad_with(
-                X, self._loss_of_rows(targets, weights), training, input_grad
+                X, weights, self._loss_of_rows(targets, weights), training, input_grad
             )
         else:
             found = self._core.loss_and_grad(X, targets, weights, training, input_grad)
@@ -242,7 +243,8 @@ class Engine(Inputs):
     def train_on_batch(
         self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
     ) -> float:
-        """One step on these rows; the loss under its reduction, before the update.
+        """One step on these rows; the loss under its reduction, before the update and without a
+        penalty on weights.
 
         `classes` lists all labels, as in `fit`; without it, and before any `fit`, y holds indices.
         The same bits as `loss_and_grad(training=True)` and `apply_gradients`. A loss that is not
@@ -265,13 +267,16 @@ class Engine(Inputs):
                     self._reading = reading
         of_rows = self._loss_of_rows(targets, weights)
 
+        loss = math.nan
+
         def finite(outputs: Array, rows: Any) -> tuple[float, Array]:
+            nonlocal loss
             loss, gradient = of_rows(outputs, rows)
             if not np.isfinite(loss):
                 raise not_applied(f"the loss is {loss}", self.epoch)
             return loss, gradient
 
-        loss, listed, _ = self._core.loss_and_grad_with(X, finite, True, False)
+        _, listed, _ = self._core.loss_and_grad_with(X, weights, finite, True, False)
         for name, tensor in self._named(listed).items():
             if not np.isfinite(tensor).all():
                 raise not_applied(f"the gradient of '{name}' is not finite", self.epoch)

@@ -8,6 +8,7 @@ from typing import Any
 from ironmlp._arguments.arrays import plural
 from ironmlp.layers import (
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -147,7 +148,7 @@ def _parameters(layer: Layer) -> Shapes:
         channels = layer.in_channels // layer.groups
         weight = (layer.out_channels, channels, *layer.kernel_size)
         bias = layer.bias
-    elif isinstance(layer, LayerNorm | BatchNorm1d) and layer.affine:
+    elif isinstance(layer, LayerNorm | BatchNorm1d | BatchNorm2d) and layer.affine:
         weight = (layer.n,)
     elif isinstance(layer, PReLU):
         weight, bias = (layer.num_parameters,), False
@@ -157,7 +158,7 @@ def _parameters(layer: Layer) -> Shapes:
 
 
 def _running(layer: Layer) -> Shapes:
-    if not isinstance(layer, BatchNorm1d):
+    if not isinstance(layer, BatchNorm1d | BatchNorm2d):
         return {}
     return {"running_mean": (layer.n,), "running_var": (layer.n,), "num_batches_tracked": ()}
 

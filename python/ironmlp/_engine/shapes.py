@@ -12,6 +12,7 @@ from ironmlp._engine.network import in_features, nodes
 from ironmlp.layers import (
     AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
     Flatten,
     Layer,
@@ -41,8 +42,9 @@ def input_shape(
     Without one that is `given`, the pixels of images are not known.
     """
     if given is None:
-        conv = next((layer for layer in layers if isinstance(layer, Conv2d)), None)
-        return (conv.in_channels if conv else None, None, None) if columns is None else (columns,)
+        if columns is not None:
+            return (columns,)
+        return (next(filter(None, map(channels, layers)), None), None, None)
     entries = given if isinstance(given, tuple | list) else (given,)
     shape = tuple(size("input_shape", entry) for entry in entries)
     if columns is not None:
@@ -79,12 +81,16 @@ def made(layers: tuple[Layer, ...], shape: Shape) -> Iterator[Made]:
             if isinstance(layer, Linear):
                 work = layer.in_features * layer.out_features
                 shape = (layer.out_features,)
-        elif isinstance(layer, Conv2d):
-            if shape[0] not in (layer.in_channels, None):
+        elif isinstance(layer, Conv2d | BatchNorm2d):
+            takes = channels(layer)
+            if shape[0] not in (takes, None):
                 raise ValueError(
-                    f"input_shape does not fit: layer {name} takes "
-                    f"{plural(layer.in_channels, 'channel')}, gets {shape[0]}"
+                    f"input_shape does not fit: layer {name} takes {plural(takes or 0, 'channel')},"
+                    f" gets {shape[0]}"
                 )
+            if isinstance(layer, BatchNorm2d):
+                yield Made(name, layer, (takes, *shape[1:]), work)
+                continue
             shape = (layer.out_channels, *pixels(name, layer, shape))
             taps = layer.in_channels // layer.groups * math.prod(layer.kernel_size)
             outputs = product(shape)
@@ -95,6 +101,13 @@ def made(layers: tuple[Layer, ...], shape: Shape) -> Iterator[Made]:
             after = (in_features(later) for _, later in listed[place:])
             shape = (product(shape) or next(filter(None, after), None),)
         yield Made(name, layer, shape, work)
+
+
+def channels(layer: Layer) -> int | None:
+    """The channels of the images that a layer takes, if it takes no others."""
+    if isinstance(layer, Conv2d):
+        return layer.in_channels
+    return layer.n if isinstance(layer, BatchNorm2d) else None
 
 
 def pixels(name: str, layer: Conv2d | AvgPool2d | MaxPool2d, shape: Shape) -> Iterator[int | None]:

@@ -82,7 +82,8 @@ class Trained(Rated):
         return {key: named[key] for key in state_shapes(self._layers)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Take what `state_dict` gives, from arrays or tensors; the optimizer's state stays.
+        """Take what `state_dict` gives, from arrays or tensors; the optimizer's state stays, but an
+        average of the parameters (`ema`) starts from these.
 
         ValueError, and an unchanged model, for missing or unexpected keys (unless `strict` is
         False), for another shape, for values that are not finite, for a negative running variance,
@@ -96,6 +97,24 @@ class Trained(Rated):
     def copy(self) -> Self:
         """An independent model in the same state."""
         return self._with_core(self._core.copy())
+
+    def averaged(self) -> Self:
+        """A copy whose parameters are their average over the updates so far, which an optimizer
+        with `ema` keeps; ValueError without one.
+
+        The average starts as the initial parameters, or as those of `load_state_dict`, and each
+        update moves it by 1 - ema of the way to the new ones. `fit` validates by it.
+        """
+        if self._optimizer.ema is None:
+            raise ValueError(
+                f"averaged needs an optimizer with ema, this model has {self._optimizer!r}: "
+                f"{type(self._optimizer).__name__}(..., ema=0.999)"
+            )
+        twin = self.copy()
+        average = twin._core.optimizer_state()["average"]
+        running = twin._core.parameters()[len(average) :]
+        twin._core.set_parameters([*average, *running], False)
+        return twin
 
     def _with_core(self, core: _core.Model) -> Self:
         twin = object.__new__(type(self))

@@ -23,7 +23,8 @@ from ironmlp._files.specs import to_json
 
 # Raised when older versions could not read the file, or would make another model of it. In format 1
 # the scalars were two, under the name "beta_powers". Models of format 2 do not standardize, those
-# of format 3 have no running values; each model is written in the first format that has it.
+# of format 3 have no running values, and their optimizers no options; each model is written in the
+# first format that has it.
 FORMAT_VERSION = 4
 
 # What the tensors that belong to no model begin with.
@@ -43,6 +44,8 @@ def save(
     tensors |= zip(model._tensor_names(), trained["parameters"], strict=True)
     for number, moment in enumerate(state.pop("moments")):
         tensors |= zip(moment_keys(number, keys), moment, strict=True)
+    if "average" in state:
+        tensors |= zip(average_keys(keys), state.pop("average"), strict=True)
     check_finite(tensors)
     found |= state
     if training is not None:
@@ -79,7 +82,7 @@ def strings(model: Engine) -> dict[str, Any]:
 
 def format_version(model: Engine) -> int:
     """The first format that has all that this model has."""
-    if running_shapes(model.layers):
+    if running_shapes(model.layers) or model._optimizer._options():
         return FORMAT_VERSION
     return 3 if model.standardize or model.standardize_y else 2
 
@@ -107,3 +110,8 @@ def standard_tensors(standards: Mapping[str, tuple[Array, Array]] | None) -> dic
 def moment_keys(number: int, keys: Mapping[str, Any]) -> Iterator[str]:
     """The names of a moment's tensors; the optimizers' docstrings have the moments in order."""
     return (f"optimizer/{number}/{key}" for key in keys)
+
+
+def average_keys(keys: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the average's tensors, where an optimizer keeps one."""
+    return (f"average/{key}" for key in keys)

@@ -1,4 +1,4 @@
-"""y of binary cross-entropy: flags, or one of two classes."""
+"""y of binary cross-entropy and focal: flags, or one of two classes."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class TwoClasses(Choice):
             if len(known) != 2:
                 raise ValueError(
                     f"y has {plural(len(known), 'label')} ({listed(known)}), binary_cross_entropy "
-                    "takes numbers from 0 to 1, or exactly 2 labels: classes=[...] names both "
-                    "where y lacks one"
+                    "and focal take numbers from 0 to 1, or exactly 2 labels: classes=[...] names "
+                    "both where y lacks one"
                 )
         reading = TwoClasses(self.from_logits, known)
         return reading._targets(values), reading

@@ -213,7 +213,7 @@ def writer(stream: TextIO) -> Write:
 
 def columns(run: Run, start: int) -> dict[str, NDArray[np.float64]]:
     """The columns of the compiled part, from the run's epoch `start` on."""
-    return {"loss": run.losses(start), **run.validation(start)}
+    return {"loss": run.losses(start), **run.penalties(start), **run.validation(start)}
 
 
 def of_row(columns: dict[str, NDArray[np.float64]], row: int) -> Numbers:

@@ -128,6 +128,7 @@ class Training:
             if self.run.epochs_done == row:
                 return
             found = {"loss": float(self.run.losses(row)[0])}
+            found |= {name: float(column[0]) for name, column in self.run.penalties(row).items()}
             if self.validation is not None:
                 found |= self.validation.numbers(self.run, row, self.record.epochs[-1])
             self.call("on_epoch_end", self.record.end(found))
@@ -141,7 +142,10 @@ class Training:
                 return
             of_epoch["batch"] += 1
             self.shown.update(self.run)
-            self.call("on_train_batch_end", {**of_epoch, "loss": loss})
+            logs: Logs = {**of_epoch, "loss": loss}
+            if (penalty := self.run.penalty) is not None:
+                logs["penalty"] = penalty
+            self.call("on_train_batch_end", logs)
         # The training ends here.
         self.watched(self.run.look)
 
@@ -216,7 +220,7 @@ class Training:
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The history's, so far."""
-        computed = {"loss": self.run.losses(0)}
+        computed = {"loss": self.run.losses(0), **self.run.penalties(0)}
         if self.validation is not None:
             computed |= self.run.validation(0)
         return self.record.columns(computed)

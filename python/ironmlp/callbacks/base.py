@@ -41,7 +41,8 @@ class Callback:
 
     def on_train_batch_end(self, model: Model, logs: Logs) -> None:
         """After each batch; `logs` holds the numbers of its epoch and of the batch in it, "epoch"
-        and "batch", and its mean "loss" before the update.
+        and "batch", its mean "loss" before the update, and, if there is one, the "penalty" on
+        weights.
 
         Overriding it takes one or two microseconds a batch, beside what it does. What is added to
         `logs` is seen by the callbacks after it, and in no history. What stops the training ends it

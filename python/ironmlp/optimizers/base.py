@@ -3,31 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from ironmlp._arguments.spec import Spec
 from ironmlp._arguments.values import is_number, real, reals
-from ironmlp.optimizers.options import DEFAULTS
+from ironmlp.optimizers.options import DEFAULTS, Options, checked_options
 
 if TYPE_CHECKING:
+    import inspect
+
     from ironmlp.schedules import Schedule
 
 # What an optimizer takes as its learning rate; a function is one of the step.
 Rate: TypeAlias = "float | Schedule | Callable[[int], float]"
 
 
+class Signature:
+    """A constructor's signature with all options by name, for whoever asks for it."""
+
+    def __get__(self, instance: object, owner: type[Optimizer]) -> inspect.Signature:
+        import inspect  # which few programs need
+
+        plain = inspect.signature(owner.__init__)
+        _, *named, _ = plain.parameters.values()
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in DEFAULTS.items()
+        ]
+        return plain.replace(parameters=[*named, *options])
+
+
 class Optimizer(Spec):
     """The base of all optimizers; `options.py` has what all of them take."""
 
-    __slots__: tuple[str, ...] = ("decay_bias",)
+    __slots__: tuple[str, ...] = tuple(DEFAULTS)
+    __signature__ = Signature()
+    _always_rounded = ("clip_value", "l1", "l2")
+    _positive = ("clip_value",)
     lr: Rate
+    clip_norm: float | None
+    clip_value: float | None
+    l1: float
+    l2: float
     decay_bias: bool
+    ema: float | None
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._set(**checked_options(self, options))
 
     def _arguments(self) -> dict[str, Any]:
-        # Options that change nothing are left out: of repr, of files, and of what is compared.
+        named = super()._arguments()
+        own = {name: value for name, value in named.items() if name not in DEFAULTS}
+        return own | self._options()
+
+    def _options(self) -> dict[str, Any]:
+        """The options that change something: repr, files and comparisons know no others."""
         options = {name: getattr(self, name) for name in DEFAULTS}
-        changed = {name: value for name, value in options.items() if value != DEFAULTS[name]}
-        return super()._arguments() | changed
+        return {name: value for name, value in options.items() if value != DEFAULTS[name]}
 
     def _with_lr(self, lr: Rate) -> Self:
         """The same optimizer with this learning rate."""

@@ -6,12 +6,23 @@ from typing import Any
 
 from ironmlp._arguments.spec import refusal
 from ironmlp._arguments.values import choice
-from ironmlp.optimizers.adam import Adam, AdamW
+from ironmlp.optimizers.adagrad import Adagrad
+from ironmlp.optimizers.adam import Adam, AdamW, NAdam, RAdam
 from ironmlp.optimizers.base import Optimizer
 from ironmlp.optimizers.lion import Lion
+from ironmlp.optimizers.rmsprop import RMSprop
 from ironmlp.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "lion": Lion}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "lion": Lion,
+}
 
 
 def resolve_optimizer(optimizer: Any) -> Optimizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Unpack
 
 from ironmlp._arguments.values import flag, real
@@ -12,13 +13,17 @@ from ironmlp.optimizers.options import Options, checked_options
 class SGD(Optimizer):
     """v = momentum * v + g; w = w - lr * v, v = 0 at first.
 
-    With `nesterov` (which needs a momentum above 0) w = w - lr * (g + momentum * v).
+    With `nesterov` (which needs a momentum above 0) w = w - lr * (g + momentum * v). With
+    `dampening` in [0, 1] (not together with it) v = momentum * v + (1 - dampening) * g from the
+    second update on; without momentum it changes nothing.
     """
 
-    __slots__ = ("lr", "momentum", "weight_decay", "nesterov")  # noqa: RUF023
+    __slots__ = ("lr", "momentum", "weight_decay", "nesterov", "dampening")  # noqa: RUF023
+    _later = MappingProxyType({"dampening": 0.0})
     momentum: float
     weight_decay: float
     nesterov: bool
+    dampening: float
 
     def __init__(
         self,
@@ -26,6 +31,8 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        dampening: float = 0.0,
         **options: Unpack[Options],
     ) -> None:
         self._set(
@@ -33,10 +40,13 @@ class SGD(Optimizer):
             momentum=real("momentum", momentum, at_least=0.0),
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             nesterov=flag("nesterov", nesterov),
+            dampening=real("dampening", dampening, at_least=0.0, at_most=1.0),
             **checked_options(self, options),
         )
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
+        if self.nesterov and self.dampening != 0.0:
+            raise ValueError(f"dampening is {self.dampening}, with nesterov=True it must be 0")
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "momentum", "weight_decay")

@@ -12,6 +12,7 @@ from .draws import held_out, shuffled
 from .labels import BINARY, class_weights, classes_of, estimates, numbers, probabilities, read
 from .losses import LOSSES, accuracy, mean, r2, reduced, relative, row_weights, wanted
 from .network import Network
+from .options import batch_weight, penalized
 from .silent import silent
 from .specs import Array, kind
 from .standard import standardized
@@ -46,13 +47,25 @@ class Sequential(Network):
             self._track(tensors)
         return {**outputs, "loss": loss, **gradients}
 
+    def _penalized(
+        self, found: dict[str, Any], targets: Array, weight: Any
+    ) -> tuple[float, dict[str, Array]]:
+        """The penalty on weights of a step, and its gradients keyed, with those of the penalty."""
+        y = found[f"{len(self.layers) - 1}.output"]
+        weight = batch_weight(y, targets, weight, self.loss)
+        keyed, keys = self._keyed(found), self._trained_keys()
+        return penalized(self.optimizer, self.parameters, keyed, keys, weight)
+
     def loss_and_grad(
         self, X: Any, y: Any, *, sample_weight: Any = None, training: bool = False,
         input_grad: bool = False,
     ) -> Any:  # fmt: skip
-        """The reduced loss, and its gradients keyed like `state_dict`; if asked, X's too."""
-        found = self._step(X, self._targets(y), sample_weight, training)
-        both = found["loss"], self._keyed(found)
+        """The reduced loss with the penalty on weights, and their gradients keyed like
+        `state_dict`; if asked, X's too."""
+        targets = self._targets(y)
+        found = self._step(X, targets, sample_weight, training)
+        penalty, grads = self._penalized(found, targets, sample_weight)
+        both = found["loss"] + penalty, grads
         return (*both, found["input.grad"]) if input_grad else both
 
     def trace(self, X: Any, y: Any, *, sample_weight: Any = None) -> dict[str, Any]:
@@ -63,8 +76,9 @@ class Sequential(Network):
     def train_on_batch(
         self, X: Any, y: Any, *, sample_weight: Any = None, classes: Any = None
     ) -> float:
-        found = self._step(X, self._targets(y, classes is not None, classes), sample_weight, True)
-        self.apply_gradients(self._keyed(found))
+        targets = self._targets(y, classes is not None, classes)
+        found = self._step(X, targets, sample_weight, True)
+        self.apply_gradients(self._penalized(found, targets, sample_weight)[1])
         return float(found["loss"])
 
     def fit(
@@ -111,7 +125,7 @@ class Sequential(Network):
             order = trained
             if shuffle and size < len(trained):
                 order = trained[shuffled(len(trained), self.seed, self.epoch)]
-            total, weights = 0.0, 0.0
+            total, penalties, weights = 0.0, 0.0, 0.0
             for start in range(0, len(order), size):  # the last batch may be short
                 rows = order[start : start + size]
                 found = self._step(X[rows], targets[rows], at(weight, rows), True)
@@ -119,15 +133,20 @@ class Sequential(Network):
                     raise FloatingPointError(f"epoch {self.epoch}, batch {start // size}: diverged")
                 y_rows = found[f"{len(self.layers) - 1}.output"]
                 loss, counts = mean(y_rows, targets[rows], at(shares, rows), self.loss)
+                penalty, grads = self._penalized(found, targets[rows], at(weight, rows))
                 total, weights = total + counts * loss, weights + counts
-                self.apply_gradients(self._keyed(found))
+                penalties += counts * penalty
+                self.apply_gradients(grads)
             if not self.is_finite():
                 raise FloatingPointError(f"epoch {self.epoch}: diverged, not all is finite")
             self.epoch += 1
             logs = {"loss": total / weights if weights else 0.0}
+            if self.optimizer.l1 or self.optimizer.l2:
+                logs["penalty"] = penalties / weights if weights else 0.0
             if validation_data is None:
                 return logs
-            scores = self.evaluate(*validation_data[:2], sample_weight=[*validation_data, None][2])
+            seen = self.averaged() if self.average else self
+            scores = seen.evaluate(*validation_data[:2], sample_weight=[*validation_data, None][2])
             due = self.epoch % validation_freq == 0
             return logs | {f"val_{k}": value if due else math.nan for k, value in scores.items()}
 

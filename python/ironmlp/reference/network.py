@@ -2,11 +2,12 @@
 # n_threads is there for the signature alone.
 # ruff: noqa: ARG002
 
+import copy
 import math
 import secrets
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from .normalization import (
     normalized_backward,
 )
 from .optimizers import updated
+from .options import clipped, moved_average
 from .schedules import rate
 from .silent import silent
 from .specs import Array, kind, spec
@@ -66,6 +68,8 @@ class Network:
         taking = {*WEIGHTED, *SHAPING, *NORMS}
         first = next(layer for _, layer, _ in self.nodes if kind(layer) in taking)
         self.n_in: Any = getattr(weighted[0], "in_channels", None)
+        if kind(first) == "BatchNorm2d":
+            self.n_in = first.n
         self.takes = f"(n, {self.n_in or 'C'}, H, W)"
         if kind(first) in ("Linear", "LayerNorm", "BatchNorm1d"):
             self.n_in = weight_shape(first)[-1]
@@ -107,7 +111,22 @@ class Network:
         # Of the batches that trained, by the layer's name.
         norms = [(name, layer) for name, layer, _ in self.nodes if kind(layer) in OVER_BATCHES]
         self.running = {name: fresh(layer, self.dtype) for name, layer in norms}
-        self.memory = {key: (0 * w, 0 * w) for key, w in self.parameters.items()}
+        self.memory = {key: (0 * w, 0 * w, 0 * w) for key, w in self.parameters.items()}
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        """An average starts as the parameters are."""
+        averages = self.optimizer.ema is not None
+        self.average: dict[str, Array] = dict(self.parameters) if averages else {}
+
+    def averaged(self) -> Self:
+        """A copy whose parameters are their average."""
+        if not self.average:
+            raise ValueError("the optimizer has no ema")
+        twin = copy.copy(self)
+        twin.parameters, twin.average = dict(self.average), dict(self.average)
+        twin.memory = dict(self.memory)
+        return twin
 
     @property
     def learning_rate(self) -> float:
@@ -132,7 +151,7 @@ class Network:
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
         of a Conv2d, else (n,); "0.bias" is (out,). "1.0.weight" is in a Residual. After those
-        of a BatchNorm1d come its running values."""
+        of a norm over batches come its running values."""
         running = {
             f"{name}.{key}": w for name, own in self.running.items() for key, w in own.items()
         }
@@ -155,13 +174,14 @@ class Network:
         self.running = {
             name: {key: new[f"{name}.{key}"] for key in own} for name, own in self.running.items()
         }
+        self._begin_average()
 
     def _snapshot(self) -> dict[str, Any]:
         """All that training changes; no array is ever changed in place, so these stay the same."""
         names = ("epoch", "steps", "factor", "_lr", "_last_rate")
         counters = {name: getattr(self, name) for name in names}
-        kept = {name: dict(vars(self)[name]) for name in ("parameters", "running", "memory")}
-        return counters | kept
+        arrays = ("parameters", "running", "memory", "average")
+        return counters | {name: dict(vars(self)[name]) for name in arrays}
 
     def _set_trained(self, trained: Mapping[str, Any]) -> None:
         vars(self).update(trained)
@@ -332,17 +352,22 @@ class Network:
     def apply_gradients(self, grads: Mapping[str, Any]) -> None:
         self._last_rate = self.learning_rate
         self.steps += 1
+        scales, o = self._trained_keys(), self.optimizer
+        for key, g in clipped(o, {k: np.asarray(grads[k], self.dtype) for k in scales}).items():
+            w, lr = self.parameters[key], self._last_rate * scales[key]
+            decays = o.decay_bias or w.ndim > 1  # no bias, no normalization's
+            new = updated(o, lr, w, g, self.memory[key], self.steps, decays)
+            self.parameters[key], self.memory[key] = new
+        self.average = moved_average(o, self.average, self.parameters)
+
+    def _trained_keys(self) -> dict[str, float]:
+        """The parameters that updates change, each with its factor on the learning rate."""
         layers = {name: layer for name, layer, _ in self.nodes}
-        for key, w in self.parameters.items():
-            layer = layers[key.rpartition(".")[0]]
-            if layer.trainable:
-                lr, g = self._last_rate * layer.lr_scale, np.asarray(grads[key], self.dtype)
-                decays = self.optimizer.decay_bias or w.ndim > 1  # no bias, no normalization's
-                new = updated(self.optimizer, lr, w, g, self.memory[key], self.steps, decays)
-                self.parameters[key], self.memory[key] = new
+        of = {key: layers[key.rpartition(".")[0]] for key in self.parameters}
+        return {key: layer.lr_scale for key, layer in of.items() if layer.trainable}
 
     def is_finite(self) -> bool:
         """Whether parameters, running values and the optimizer's memory are."""
-        tensors = [*self.parameters.values(), *(m for both in self.memory.values() for m in both)]
+        tensors = [*self.parameters.values(), *(m for kept in self.memory.values() for m in kept)]
         tensors += [w for own in self.running.values() for w in own.values()]
         return all(bool(np.isfinite(tensor).all()) for tensor in tensors)

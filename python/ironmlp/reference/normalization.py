@@ -8,7 +8,7 @@ from .layers import by_channel
 from .specs import Array, kind
 
 # Those whose means are over the rows of a batch, in training, and of past batches otherwise.
-OVER_BATCHES = ("BatchNorm1d",)
+OVER_BATCHES = ("BatchNorm1d", "BatchNorm2d")
 NORMS = ("LayerNorm", *OVER_BATCHES)
 
 

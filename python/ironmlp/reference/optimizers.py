@@ -15,7 +15,7 @@ def updated(
 ) -> tuple[Array, Any]:
     """Update t = 1, 2, ... of a parameter w by its gradient g: the new w, and the new memory.
 
-    o is the optimizer; the memory of w holds two arrays of its shape, zero at first. `decays`:
+    o is the optimizer; the memory of w holds three arrays of its shape, zero at first. `decays`:
     whether its weight decay is for w.
     """
     return OPTIMIZERS[kind(o)](o if decays else WithoutDecay(o), lr, w, g, memory, t)
@@ -34,35 +34,99 @@ class WithoutDecay:
 
 
 def sgd(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
-    m, v = memory
+    m, *unused = memory
     g = g + o.weight_decay * w
-    m = o.momentum * m + g
-    return w - lr * (g + o.momentum * m if o.nesterov else m), (m, v)
+    share = 1.0 - o.dampening if o.momentum and t > 1 else 1.0
+    m = o.momentum * m + share * g
+    return w - lr * (g + o.momentum * m if o.nesterov else m), (m, *unused)
 
 
 def adam(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
-    step, memory = adam_step(o, g + o.weight_decay * w, memory, t)
-    return w - lr * step, memory
+    m, v, largest = averages(o, g + o.weight_decay * w, memory)
+    largest = np.maximum(largest, v)
+    return w - lr * step(o, m, largest if o.amsgrad else v, t), (m, v, largest)
 
 
 def adamw(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
-    step, memory = adam_step(o, g, memory, t)
-    return w - lr * o.weight_decay * w - lr * step, memory
+    m, v, unused = averages(o, g, memory)
+    return w - lr * o.weight_decay * w - lr * step(o, m, v, t), (m, v, unused)
 
 
-def adam_step(o: Any, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+def averages(o: Any, g: Array, memory: Any) -> Any:
+    """Adam's m and v, and what else is kept."""
+    (b1, b2), (m, v, other) = o.betas, memory
+    return b1 * m + (1.0 - b1) * g, b2 * v + (1.0 - b2) * g * g, other
+
+
+def step(o: Any, m: Array, v: Array, t: int) -> Array:
     """What Adam subtracts, but for the learning rate."""
-    (b1, b2), (m, v) = o.betas, memory
-    m = b1 * m + (1.0 - b1) * g
-    v = b2 * v + (1.0 - b2) * g * g
-    root = np.sqrt(v) / math.sqrt(1.0 - b2**t) + o.eps
-    return m / root / (1.0 - b1**t), (m, v)
+    b1, _ = o.betas
+    stepped: Array = m / denominator(o, v, t) / (1.0 - b1**t)
+    return stepped
+
+
+def denominator(o: Any, v: Array, t: int) -> Array:
+    found: Array = np.sqrt(v) / math.sqrt(1.0 - o.betas[1] ** t) + o.eps
+    return found
+
+
+def nadam(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    def momentum(update: int) -> float:
+        return float(o.betas[0] * (1.0 - 0.5 * 0.96 ** (update * o.momentum_decay)))
+
+    g = g + o.weight_decay * w
+    m, v, unused = averages(o, g, memory)
+    product = math.prod(map(momentum, range(1, t + 1)))
+    by_mean = momentum(t + 1) / (1.0 - product * momentum(t + 1)) * m
+    by_gradient = (1.0 - momentum(t)) / (1.0 - product) * g
+    return w - lr * (by_mean + by_gradient) / denominator(o, v, t), (m, v, unused)
+
+
+def radam(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    b1, b2 = o.betas
+    m, v, unused = averages(o, g + o.weight_decay * w, memory)
+    longest = 2.0 / (1.0 - b2) - 1.0
+    length = longest - 2.0 * t * b2**t / (1.0 - b2**t)
+    stepped = lr / (1.0 - b1**t) * m
+    if length > 5.0:
+        ratio = (length - 4.0) * (length - 2.0) / length
+        at_last = (longest - 4.0) * (longest - 2.0) / longest
+        rectified = math.sqrt(ratio / at_last) * math.sqrt(1.0 - b2**t)
+        stepped = stepped * rectified / (np.sqrt(v) + o.eps)
+    return w - stepped, (m, v, unused)
+
+
+def rmsprop(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    v, a, m = memory
+    g = g + o.weight_decay * w
+    v = o.alpha * v + (1.0 - o.alpha) * g * g
+    a = o.alpha * a + (1.0 - o.alpha) * g
+    root = np.sqrt(np.maximum(v - a * a, 0.0) if o.centered else v)
+    m = o.momentum * m + g / (root + o.eps)
+    return w - lr * m, (v, a, m)
+
+
+def adagrad(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
+    v, *unused = memory
+    g = g + o.weight_decay * w
+    v = v + g * g
+    rate = lr / (1.0 + (t - 1) * o.lr_decay)
+    return w - rate * g / (np.sqrt(v) + o.eps), (v, *unused)
 
 
 def lion(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
-    (b1, b2), (m, unused) = o.betas, memory
+    (b1, b2), (m, *unused) = o.betas, memory
     direction = np.sign(b1 * m + (1.0 - b1) * g)
-    return w - lr * (direction + o.weight_decay * w), (b2 * m + (1.0 - b2) * g, unused)
+    return w - lr * (direction + o.weight_decay * w), (b2 * m + (1.0 - b2) * g, *unused)
 
 
-OPTIMIZERS = {"SGD": sgd, "Adam": adam, "AdamW": adamw, "Lion": lion}
+OPTIMIZERS = {
+    "SGD": sgd,
+    "Adam": adam,
+    "AdamW": adamw,
+    "NAdam": nadam,
+    "RAdam": radam,
+    "RMSprop": rmsprop,
+    "Adagrad": adagrad,
+    "Lion": lion,
+}

@@ -16,8 +16,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Flatten": {},
     "Dropout": {"p": 0.5},
     "LayerNorm": {"eps": 1e-5, "affine": True, "trainable": True, "lr_scale": 1.0},
-    "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True}
-    | {"trainable": True, "lr_scale": 1.0},
+    **{
+        name: {"eps": 1e-5, "momentum": 0.1, "affine": True, "trainable": True, "lr_scale": 1.0}
+        for name in ("BatchNorm1d", "BatchNorm2d")
+    },
     "Residual": {},
     **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SELU", "SiLU", "Mish")},
     "Hardswish": {},
@@ -37,9 +39,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "PoissonNLL": {"log_input": True, "full": False, "eps": 1e-8, "reduction": "mean"},
     "GaussianNLL": {"reduction": "mean"},
     "Focal": {"gamma": 2.0, "alpha": None, "reduction": "mean"},
-    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False},
-    "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
+    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False, "dampening": 0.0},
+    "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    | {"amsgrad": False},
     "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2},
+    "NAdam": {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    | {"momentum_decay": 4e-3},
+    "RAdam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
+    "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0}
+    | {"momentum": 0.0, "centered": False},
+    "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10},
     "Lion": {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
     "StepLR": {"gamma": 0.1, "by": "epoch"},
     "MultiStepLR": {"gamma": 0.1, "by": "epoch"},
@@ -52,7 +61,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 # What every optimizer takes.
-OPTIONS: dict[str, Any] = {"decay_bias": True}
+OPTIONS: dict[str, Any] = {"clip_norm": None, "clip_value": None, "l1": 0.0, "l2": 0.0} | {
+    "decay_bias": True,
+    "ema": None,
+}
 
 
 class Spec:

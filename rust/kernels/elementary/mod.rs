@@ -6,6 +6,7 @@
 //! - `exponential.rs`: exp, expm1. `logarithm.rs`: log, log1p.
 //! - `logistic.rs`: sigmoid, tanh, SiLU. `softplus.rs`: softplus, [`Logits`]. `mish.rs`: Mish.
 //! - `error_function.rs`: erf, GELU. `circle.rs`: cos of a turn, for random normals.
+//! - `scalar.rs`: of one number, for settings.
 //!
 //! Every function is a straight line of additions, multiplications, fused multiply-adds, one or
 //! two true divisions and selections, so a lane's result depends on that lane alone. There are no
@@ -32,9 +33,11 @@ mod logarithm;
 mod logistic;
 mod mish;
 mod polynomial;
+mod scalar;
 mod softplus;
 
 pub use circle::cos_two_pi;
 pub use coefficients::Coefficients;
 pub use functions::Elementary;
+pub use scalar::exp_of;
 pub use softplus::Logits;

@@ -11,6 +11,8 @@ pub struct Divisors {
     /// The sum of the rows' weights in the order of N2, as softmax cross-entropy has them each times its
     /// class's and nothing of an ignored row; in units. A batch enters an epoch's loss with it.
     pub weight: f64,
+    /// The unit of `weight`, a power of two.
+    pub unit: f64,
     /// Of the mean.
     pub mean: Divisor,
     /// Of the sum.
@@ -19,7 +21,7 @@ pub struct Divisors {
 
 impl Divisors {
     /// Of no loss of ours.
-    pub const NONE: Self = Self { weight: 0.0, mean: Divisor::ONE, sum: Divisor::ONE };
+    pub const NONE: Self = Self { weight: 0.0, unit: 1.0, mean: Divisor::ONE, sum: Divisor::ONE };
 
     /// Those of `rows` rows with so many `outputs`. `classes` are their targets, if these are classes;
     /// `weights` are empty if all are one, else in units of `unit`.
@@ -53,6 +55,7 @@ impl Divisors {
         let kept = if classes.is_some() { 1.0 } else { class_unit };
         Self {
             weight,
+            unit: if classes.is_some() { unit * class_unit } else { unit },
             mean: Divisor { by: weight * terms, unit: kept },
             sum: Divisor { by: 1.0, unit: unit * class_unit },
         }

@@ -54,6 +54,23 @@ impl<T: Real> Population<T> {
         reciprocal::<T, S>(variance, eps, width)
     }
 
+    /// What a panel's columns, of which there are `width`, are normalized by, from means and variances that
+    /// are there.
+    #[inline(always)]
+    pub(super) fn known<S: Simd>(
+        self,
+        eps: f64,
+        panel: usize,
+        width: usize,
+    ) -> Normal<S::Lanes<T>> {
+        let (nearest, rest) = match self {
+            Self::Batch { means, .. } => split::<T, S>(of_columns(means, panel)),
+            Self::Past { means, .. } => (of_columns(means, panel), S::Lanes::<T>::zero()),
+        };
+        let r = self.reciprocal::<S>(eps, panel, width);
+        Normal { nearest: columns(nearest, width), rest: columns(rest, width), r }
+    }
+
     /// What 16 columns of `input` are normalized by, and kept for the way back.
     #[inline(always)]
     pub(super) fn normal<S: Simd>(
@@ -64,17 +81,12 @@ impl<T: Real> Population<T> {
     ) -> Normal<S::Lanes<T>> {
         let width = input.width(panel);
         match self {
-            Self::Past { means, .. } => Normal {
-                nearest: columns(of_columns(means, panel), width),
-                rest: S::Lanes::<T>::zero(),
-                r: self.reciprocal::<S>(eps, panel, width),
-            },
+            Self::Past { .. } => self.known::<S>(eps, panel, width),
             Self::Batch { means, variances } => {
                 let rows = input.rows();
                 let [sum] = over_rows::<S, f64, _, 1>(rows, &Sum { input, panel });
                 let exact = mean::<S>(sum, rows);
-                let nearest = narrow::<T, S>(exact);
-                let rest = narrow::<T, S>(exact.sub(wide::<T, S>(nearest)));
+                let (nearest, rest) = split::<T, S>(exact);
                 let squares = Squares::<T, S> { input, panel, nearest, rest };
                 let [sum] = over_rows::<S, f64, _, 1>(rows, &squares);
                 let variance = mean::<S>(sum, rows);
@@ -87,6 +99,13 @@ impl<T: Real> Population<T> {
             }
         }
     }
+}
+
+/// The nearest numbers of the element type, and what they leave.
+#[inline(always)]
+pub(super) fn split<T: Real, S: Simd>(exact: S::Lanes<f64>) -> (S::Lanes<T>, S::Lanes<T>) {
+    let nearest = narrow::<T, S>(exact);
+    (nearest, narrow::<T, S>(exact.sub(wide::<T, S>(nearest))))
 }
 
 /// The mean of so many numbers.

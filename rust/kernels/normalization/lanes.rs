@@ -2,6 +2,7 @@
 
 pub(super) use crate::kernels::panels::columns;
 use crate::kernels::panels::{Panels, Span};
+pub(super) use crate::kernels::reduce::wide;
 use crate::kernels::reduce::{Added, fold_rows};
 use crate::kernels::scratch::Scratch;
 use crate::simd::{LANES, Real, Simd, Vector};
@@ -26,19 +27,6 @@ pub(super) fn of_columns<T: Real, V: Vector<T>>(numbers: Span<T>, panel: usize) 
     debug_assert!((panel + 1) * LANES <= numbers.len());
     // SAFETY: the span holds 16 elements for each panel, for which its maker vouches.
     unsafe { V::load(numbers.at(panel * LANES)) }
-}
-
-/// 16 lanes in f64.
-#[inline(always)]
-pub(super) fn wide<T: Real, S: Simd>(lanes: S::Lanes<T>) -> S::Lanes<f64> {
-    let (mut narrow, mut wide) = ([T::ZERO; LANES], [0.0; LANES]);
-    // SAFETY: the array holds 16 values.
-    unsafe { lanes.store(narrow.as_mut_ptr()) };
-    for i in 0..LANES {
-        wide[i] = narrow[i].to_f64();
-    }
-    // SAFETY: the array holds 16 values.
-    unsafe { S::Lanes::<f64>::load(wide.as_ptr()) }
 }
 
 /// 16 lanes in f64, rounded.
@@ -81,8 +69,8 @@ impl RowSums {
 
 /// A number of each of 16 rows.
 #[inline(always)]
-pub(super) fn each_row<V: Vector<f64>>(lanes: V) -> [f64; LANES] {
-    let mut rows = [0.0; LANES];
+pub(super) fn each_row<T: Real, V: Vector<T>>(lanes: V) -> [T; LANES] {
+    let mut rows = [T::ZERO; LANES];
     // SAFETY: the array holds 16 values.
     unsafe { lanes.store(rows.as_mut_ptr()) };
     rows

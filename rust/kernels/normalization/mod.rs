@@ -7,7 +7,7 @@
 //! - `forward.rs`, `backward.rs`: layer normalization: y, xhat and 1 / sqrt(variance + eps), and the gradient
 //!   with respect to x.
 //! - `batch.rs`: mean and variance of a batch's columns, or of past ones; `batch_forward.rs`,
-//!   `batch_backward.rs`: batch normalization with either.
+//!   `batch_backward.rs`: batch normalization with either; `channels.rs`: that of images.
 //! - `parameters.rs`: the gradients of w and b, sums over rows, and their update, of both.
 //! - `lanes.rs`: what all take of a row, and sums over it.
 //!
@@ -18,6 +18,7 @@ mod backward;
 mod batch;
 mod batch_backward;
 mod batch_forward;
+mod channels;
 mod forward;
 mod lanes;
 mod parameters;
@@ -26,5 +27,6 @@ pub use backward::NormalizeBackward;
 pub use batch::Population;
 pub use batch_backward::BatchNormalizeBackward;
 pub use batch_forward::BatchNormalize;
+pub use channels::{ChannelGradientSums, ChannelNormalize, ChannelNormalizeBackward, ChannelSums};
 pub use forward::Normalize;
 pub use parameters::{AffineGradient, TrainAffine};

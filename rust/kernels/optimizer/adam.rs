@@ -8,7 +8,7 @@
 //! ```
 
 use super::Clock;
-use super::formula::{Formula, MOMENTS, Settings, decayed};
+use super::formula::{Formula, MOMENTS, Settings, at_least_flush, decayed};
 use crate::simd::{Real, Vector};
 
 /// The settings.
@@ -25,12 +25,12 @@ pub struct Adam {
 /// The formula; its moments are m and v, the clock's scalars b1^t and b2^t.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamFormula<T> {
-    step_size: T,
+    pub(super) step_size: T,
     one_minus_b1: T,
     b2: T,
     one_minus_b2: T,
     sqrt_correction: T,
-    eps: T,
+    pub(super) eps: T,
     weight_decay: T,
 }
 
@@ -50,18 +50,23 @@ impl Settings for Adam {
         Self { weight_decay: 0.0, ..self }
     }
 
-    /// An `eps` that rounds to less than [`Real::FLUSH`] is that: an element whose gradients have
-    /// all been 0, as padding's are, would else become 0/0.
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AdamFormula<T> {
         let [power1, power2, _] = clock.scalars;
-        let eps = T::from_f64(self.eps);
+        self.numbers(learning_rate / (1.0 - power1), power2)
+    }
+}
+
+impl Adam {
+    /// The formula for a factor `step_size` on each step and b2^t.
+    #[inline(always)]
+    pub(super) fn numbers<T: Real>(&self, step_size: f64, power2: f64) -> AdamFormula<T> {
         AdamFormula {
-            step_size: T::from_f64(learning_rate / (1.0 - power1)),
+            step_size: T::from_f64(step_size),
             one_minus_b1: T::from_f64(1.0 - self.betas.0),
             b2: T::from_f64(self.betas.1),
             one_minus_b2: T::from_f64(1.0 - self.betas.1),
             sqrt_correction: T::from_f64((1.0 - power2).sqrt()),
-            eps: if eps < T::FLUSH { T::FLUSH } else { eps },
+            eps: at_least_flush(self.eps),
             weight_decay: T::from_f64(self.weight_decay),
         }
     }
@@ -75,15 +80,39 @@ impl<T: Real> Formula<T> for AdamFormula<T> {
 
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, w: V, g: V, moments: &mut [V; MOMENTS]) -> V {
-        let g = decayed(self.weight_decay, w, g);
+        let [m, v] = self.averages(self.decayed(w, g), moments);
+        self.step(w, m, v)
+    }
+}
+
+impl<T: Real> AdamFormula<T> {
+    /// m and v with the gradient `g`, as computed; `moments` become what is stored of them.
+    #[inline(always)]
+    pub(super) fn averages<V: Vector<T>>(self, g: V, moments: &mut [V; MOMENTS]) -> [V; 2] {
         let [m, v, _] = *moments;
         let first = V::splat(self.one_minus_b1).fma(g.sub(m), m);
         let second = V::splat(self.b2).fma(v, V::splat(self.one_minus_b2).mul(g).mul(g));
-        let root = quotient(second.sqrt(), V::splat(self.sqrt_correction));
-        let step = first.div(root.add(V::splat(self.eps)));
-        moments[0] = first.flush();
-        moments[1] = second.flush();
+        (moments[0], moments[1]) = (first.flush(), second.flush());
+        [first, second]
+    }
+
+    /// The parameters after a step from `w` towards `m`, for the variance `v`, as they are to be stored.
+    #[inline(always)]
+    pub(super) fn step<V: Vector<T>>(self, w: V, m: V, v: V) -> V {
+        let step = m.div(self.denominator(v));
         V::splat(self.step_size).neg().fma(step, w).flush()
+    }
+
+    /// What a step is divided by for the variance `v`.
+    #[inline(always)]
+    pub(super) fn denominator<V: Vector<T>>(self, v: V) -> V {
+        quotient(v.sqrt(), V::splat(self.sqrt_correction)).add(V::splat(self.eps))
+    }
+
+    /// The gradients of the loss and of the penalty.
+    #[inline(always)]
+    pub(super) fn decayed<V: Vector<T>>(self, w: V, g: V) -> V {
+        decayed(self.weight_decay, w, g)
     }
 }
 

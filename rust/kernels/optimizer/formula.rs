@@ -46,3 +46,18 @@ pub trait Formula<T: Real>: Copy + Debug + PartialEq {
 pub(super) fn decayed<T: Real, V: Vector<T>>(weight_decay: T, w: V, g: V) -> V {
     if weight_decay == T::ZERO { g } else { V::splat(weight_decay).fma(w, g) }
 }
+
+/// -1, 1, or the argument where it is 0 or NaN.
+#[inline(always)]
+pub(super) fn sign<T: Real, V: Vector<T>>(x: V) -> V {
+    let (zero, one) = (V::zero(), V::splat(T::ONE));
+    V::select(zero.lt(x), one, V::select(x.lt(zero), one.neg(), x))
+}
+
+/// What is added to a denominator. An `eps` that rounds to less than [`Real::FLUSH`] is that: an element
+/// whose gradients have all been 0, as padding's are, would else become 0/0.
+#[inline(always)]
+pub(super) fn at_least_flush<T: Real>(eps: f64) -> T {
+    let eps = T::from_f64(eps);
+    if eps < T::FLUSH { T::FLUSH } else { eps }
+}

@@ -7,7 +7,7 @@
 //! ```
 
 use super::Clock;
-use super::formula::{Formula, MOMENTS, Settings};
+use super::formula::{Formula, MOMENTS, Settings, sign};
 use crate::simd::{Real, Vector};
 
 /// The settings.
@@ -67,11 +67,4 @@ impl<T: Real> Formula<T> for LionFormula<T> {
         let step = V::splat(self.weight_decay).fma(w, sign(direction));
         V::splat(self.lr).neg().fma(step, w).flush()
     }
-}
-
-/// -1, 1, or the argument where it is 0 or NaN.
-#[inline(always)]
-fn sign<T: Real, V: Vector<T>>(x: V) -> V {
-    let (zero, one) = (V::zero(), V::splat(T::ONE));
-    V::select(zero.lt(x), one, V::select(x.lt(zero), one.neg(), x))
 }

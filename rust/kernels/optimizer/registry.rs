@@ -3,7 +3,7 @@
 use super::formula::{Formula, Settings};
 use super::rules::formulas;
 use super::update::{Applied, FormulaWork};
-use super::{Adam, AdamW, Clock, Lion, Sgd};
+use super::{Adagrad, Adam, AdamW, Amsgrad, Clock, DampenedSgd, Lion, NAdam, RAdam, RmsProp, Sgd};
 use crate::simd::{Real, Simd};
 
 /// From the list of optimizers to [`Optimizer`] and [`Rule`], which are one of them.
@@ -105,7 +105,13 @@ impl<T: Real> Rule<T> {
 
 registry! {
     Sgd,
+    DampenedSgd,
     Adam,
+    Amsgrad,
     AdamW,
+    NAdam,
+    RAdam,
+    RmsProp,
+    Adagrad,
     Lion,
 }

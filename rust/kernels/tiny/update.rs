@@ -3,7 +3,9 @@
 use super::chains::{Left, Start};
 use super::layers::{FOUR, ROOM, Step, TinyLayer};
 use super::turn::turn;
-use crate::kernels::optimizer::{self, Formula, FormulaWork, MOMENTS, Rules, plain_sgd};
+use crate::kernels::optimizer::{
+    self, Formula, FormulaWork, MOMENTS, Rules, moved_average, plain_sgd,
+};
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
@@ -34,6 +36,7 @@ impl<T: Real> Sums<'_, T> {
         }
         if let (Some(update), Some(rates)) = (self.update, rates) {
             update.formulas::<S>(rates);
+            update.averages::<S>();
         }
     }
 
@@ -72,6 +75,8 @@ pub struct TinyUpdate<'a, T: Real> {
     pub gradient: Span<T>,
     /// The optimizer's moments; empty where it keeps fewer.
     pub moments: [Span<T>; MOMENTS],
+    /// Averages of the parameters, and what an update moves them of the way, if there are some.
+    pub average: Option<(Span<T>, T)>,
 }
 
 impl<T: Real> Kernel for TinyUpdate<'_, T> {
@@ -84,6 +89,7 @@ impl<T: Real> Kernel for TinyUpdate<'_, T> {
             self.plain::<S>(layer, rates);
         }
         self.formulas::<S>(rates);
+        self.averages::<S>();
     }
 }
 
@@ -115,6 +121,45 @@ impl<T: Real> TinyUpdate<'_, T> {
         }
         if bias.is_none() {
             self.rules.bias.apply::<S, _>(Tensors { update: self, biases: true });
+        }
+    }
+
+    /// The averages of all layers.
+    #[inline(always)]
+    fn averages<S: Simd>(&self) {
+        let Some(average) = self.average else { return };
+        for layer in self.layers.iter().filter(|layer| layer.trainable) {
+            let biases = if layer.has_bias { 1 } else { 0 };
+            for rows in [(layer.weight, layer.inputs), (layer.bias, biases)] {
+                if layer.outputs <= FOUR {
+                    self.average_rows::<S::Four<T>>(average, rows, layer.outputs);
+                } else {
+                    self.average_rows::<S::Register<T>>(average, rows, layer.outputs);
+                }
+            }
+        }
+    }
+
+    /// The averages of rows of 16 elements, as many registers of each as hold `live` of them.
+    #[inline(always)]
+    fn average_rows<V: Vector<T>>(
+        &self,
+        (average, rest): (Span<T>, T),
+        (at, rows): (usize, usize),
+        live: usize,
+    ) {
+        let rest = V::splat(rest);
+        for row in 0..rows {
+            let mut lane = 0;
+            while lane < live {
+                let i = at + row * LANES + lane;
+                // SAFETY: the layer's places lie in buffers of parameters, whose makers vouch for them.
+                unsafe {
+                    let (w, before) = (V::load(self.parameters.at(i)), V::load(average.at(i)));
+                    moved_average(rest, w, before).store(average.at(i));
+                }
+                lane += V::LANES;
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! A block of a weight, and what its update reads and writes.
 
-use crate::kernels::optimizer::{MOMENTS, Rule};
+use super::sums::{ParameterSums, Prepared};
+use crate::kernels::optimizer::{MOMENTS, Rule, Terms};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::tuning::FAR;
 use crate::simd::{LANES, Real, Simd, Vector};
@@ -21,6 +22,19 @@ pub struct Parameter<T: Real> {
     pub values: Panels<T>,
     /// The optimizer's moments of them, as many as it keeps.
     pub moments: [Option<Panels<T>>; MOMENTS],
+    /// What is done to its gradient before.
+    pub terms: Option<Terms<T>>,
+    /// An average of it, if there is one.
+    pub average: Option<Average<T>>,
+}
+
+/// A running average of a parameter.
+#[derive(Clone, Copy)]
+pub struct Average<T> {
+    /// Its elements.
+    pub values: Panels<T>,
+    /// What an update moves it of the way to the parameter.
+    pub rest: T,
 }
 
 /// What the update of a Linear layer reads and writes.
@@ -32,6 +46,26 @@ pub struct LinearState<T: Real> {
     pub backward: Option<Panels<T>>,
     /// The bias, one row, if there is one.
     pub bias: Option<Parameter<T>>,
+    /// Where the entries of sums over its blocks go.
+    pub sums: ParameterSums,
+    /// What gradients are multiplied by, if they are.
+    pub factor: Option<T>,
+}
+
+impl<T: Real> LinearState<T> {
+    /// What is done to the gradient of a parameter before its update, if anything is.
+    #[inline(always)]
+    pub(super) fn prepared(&self, parameter: &Parameter<T>) -> Option<Prepared<T>> {
+        let (terms, sums) = (parameter.terms, self.sums);
+        let none = terms.is_none() && sums.penalty.is_empty() && sums.squares.is_empty();
+        (!none).then_some(Prepared { terms, sums })
+    }
+
+    /// The learning rate, if the weight is updated by plain SGD from its gradient as it is.
+    #[inline(always)]
+    pub(super) fn plain_sgd(&self) -> Option<T> {
+        if self.prepared(&self.weight).is_some() { None } else { self.weight.rule.plain_sgd() }
+    }
 }
 
 /// A block of a weight: panel `input` of the inputs, panels `output..output + outputs`.
@@ -51,6 +85,13 @@ impl Block {
     #[must_use]
     pub fn of_weight<T>(self, weight: Panels<T>) -> Panels<T> {
         weight.from(self.output, self.input * LANES)
+    }
+
+    /// First and last of its rows in a weight.
+    #[inline(always)]
+    pub(super) fn rows<T>(self, weight: Panels<T>) -> (usize, usize) {
+        let (start, left) = (self.input * LANES, weight.rows() - self.input * LANES);
+        (start, start + if left < LANES { left } else { LANES })
     }
 
     /// Its part of a bias or of something of the same size.
@@ -76,6 +117,9 @@ pub(super) fn fetch_block<T: Real, S: Simd>(state: &LinearState<T>, block: Block
     for panel in output..output + outputs {
         for row in upto(input * LANES, LANES, weight.rows()) {
             S::Register::<T>::prefetch(weight.row(panel, row));
+            if let Some(average) = state.weight.average {
+                S::Register::<T>::prefetch(average.values.row(panel, row));
+            }
         }
     }
     if let Some(copy) = state.backward {

@@ -1,8 +1,9 @@
 //! The gradient of a block, and its update.
 
-use super::apply::{apply_bias, apply_block, turn_block};
+use super::apply::{apply_bias, apply_block, average_block, turn_block};
 use super::block::{Block, LinearState, fetch_block};
 use super::gradient::{Keep, gradient, is_thin, thin_gradient};
+use super::prepare::{prepare_bias, prepare_weight};
 use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{ColumnSums, Finish, Transpose};
 use crate::kernels::optimizer::plain_sgd;
@@ -40,7 +41,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         let mut scratch = Scratch::<T, { 2 * LANES * LANES }>::new();
         fetch_block::<T, S>(state, block);
         let thin = is_thin::<S, T>(grad);
-        let plain = if thin { None } else { state.weight.rule.plain_sgd() };
+        let plain = if thin { None } else { state.plain_sgd() };
         let whole = grad.cols() >= (block.output + block.outputs) * LANES;
         if plain.is_none() && !whole {
             // What no tile writes of the last panel is updated too, with gradients of 0.
@@ -55,11 +56,15 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
             thin_gradient(input, grad, block).each_thin_tile::<S, _>(finish);
             let target = target.from(1, 0);
             Transpose { source: finish.scratch, target, block: 0, panel: 0 }.run::<S>();
+            prepare_weight::<T, S>(state, block, target);
             apply_block::<T, S>(state, block, target);
         } else {
             gradient(input, grad, block).each_tile::<S, _>(finish);
             if plain.is_none() {
+                prepare_weight::<T, S>(state, block, target);
                 apply_block::<T, S>(state, block, target);
+            } else {
+                average_block::<T, S>(state, block);
             }
         }
         turn_block::<T, S>(state, block);
@@ -71,6 +76,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
             // SAFETY: the scratch lives to the end of this block.
             let sums = unsafe { Span::from_raw(sums.ptr(), outputs * LANES) };
             ColumnSums { d: grad, output, outputs, target: sums }.run::<S>();
+            prepare_bias::<T, S>(state, bias, block, sums);
             apply_bias::<T, S>(bias, block, sums);
         }
     }

@@ -1,9 +1,10 @@
 //! The way back through the layers before Flatten, as ops on images.
 
 use super::build::ImageBuilder;
-use super::op::{Home, ImageBuffer, ImageOp, ImageTrail, PoolGradientOp, PoolOp};
+use super::op::{Home, ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
 use super::program::{Convolution, ImageProgram};
 use super::stages::{band_rows, in_bands};
+use super::trail::ImageTrail;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::pooling::{ActivatedPoolBackward, Pool};
@@ -35,17 +36,21 @@ impl ImageBuilder<'_> {
         let input_grad =
             input_grad.map(|images| (images, batch.add::<T>(self.slab_rows, features)));
         let scratch = (self.memory.tile.reserve(self.scratch_len), self.scratch_len);
+        let (forward, forward_meetings) = self.forward.finish();
+        let (backward, backward_meetings) = self.backward.finish();
         let plan = ImageProgram {
             blocks: self.tile_blocks,
             order: self.spec.input.order,
             tile: self.memory.tile,
             gathered: self.gathered,
             input: self.input,
-            forward: self.forward.finish(),
+            forward,
+            forward_meetings,
             output: self.output,
             output_grad,
             flat: (!joins).then(|| (flat, flat_grad.unwrap_or(flat))),
-            backward: self.backward.finish(),
+            backward,
+            backward_meetings,
             input_grad,
             convolutions: self.convolutions,
             scratch,
@@ -117,6 +122,15 @@ impl ImageBuilder<'_> {
                         self.backward.window(target, before);
                     }
                     (at, flushed) = (target, false);
+                }
+                ImageTrail::BatchNorm(trail) => {
+                    at = trail.backward::<T>(
+                        self.task,
+                        (at, wanted_below(layer)),
+                        (&mut self.backward, &mut self.weights),
+                        (&mut self.memory, batch),
+                    )?;
+                    flushed = true;
                 }
                 ImageTrail::Convolution { conv, input } => {
                     let Layer::Conv2d(data) = &spec.layers[layer] else { continue };

@@ -1,9 +1,11 @@
 //! From the layers before Flatten to ops on images: the forward pass.
 
 use super::memory::ImageMemory;
-use super::op::{Home, ImageBuffer, ImageMask, ImageOp, ImageTrail, PoolOp};
+use super::norm::NormTrail;
+use super::op::{Home, ImageBuffer, ImageMask, ImageOp, PoolOp};
 use super::program::Convolution;
 use super::stages::{Stages, band_rows, in_bands};
+use super::trail::ImageTrail;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::elementary::Elementary;
@@ -17,7 +19,8 @@ use crate::network::spec::Spec;
 use crate::network::tuning::{CACHED_WEIGHTS, GATHERED, TILE_BLOCKS};
 use crate::simd::{Isa, LANES};
 
-/// Makes an [`ImageProgram`](super::ImageProgram): the forward pass, then, when the rows' way back is known, the way back.
+/// Makes an [`ImageProgram`](super::ImageProgram): the forward pass, then, when the rows' way back is
+/// known, the way back.
 pub(in crate::network) struct ImageBuilder<'a> {
     pub(super) spec: &'a Spec,
     pub(super) task: Task,
@@ -53,7 +56,9 @@ impl<'a> ImageBuilder<'a> {
         let linear = spec.weighted().filter(|layer| layer.shape.len() == 2);
         let weights: usize = linear.map(|layer| layer.inputs * layer.outputs).sum();
         let slab_blocks = slab_rows.div_ceil(LANES);
-        let most = if weights * size_of::<T>() <= CACHED_WEIGHTS { 1 } else { TILE_BLOCKS };
+        let cached = weights * size_of::<T>() <= CACHED_WEIGHTS;
+        // Where blocks meet, the images of each stay on the way back too.
+        let most = if cached || spec.tracks_images() { 1 } else { TILE_BLOCKS };
         let tile_blocks = most.min(slab_blocks.max(1));
         let keeps_all = task == Task::Trace;
         let mut memory = ImageMemory { keeps_all, slab_blocks, tile: Buffers::default() };
@@ -120,6 +125,7 @@ impl<'a> ImageBuilder<'a> {
                     let (pool, size) = (self.pool_above(layer), size_of::<T>());
                     let band = band_rows(shape, size, pool, 0);
                     let index = self.convolutions.len();
+                    let weighted = self.weighted_below(layer);
                     // The way back reads all of it, or of what activations make of it in place.
                     let whole = training || pool.is_none();
                     let output = if whole {
@@ -134,7 +140,7 @@ impl<'a> ImageBuilder<'a> {
                     }
                     self.convolutions.push(Convolution::new::<T>(
                         conv,
-                        (layer, self.weighted(layer)),
+                        (layer, weighted),
                         at.shape,
                         shape,
                     )?);
@@ -168,7 +174,7 @@ impl<'a> ImageBuilder<'a> {
                 }
                 Layer::Prelu(ref prelu) => {
                     let output = self.memory.place::<T>(at, needed || training, blocks, batch);
-                    let (index, z) = (self.weighted(layer), at);
+                    let (index, z) = (self.weighted_below(layer), at);
                     let op = ImageOp::Prelu { layer: index, z, x: z, output, flush: false };
                     self.forward.push(op, None);
                     (at, needed) = (output, false);
@@ -184,17 +190,37 @@ impl<'a> ImageBuilder<'a> {
                     (at, needed) = (output, false);
                     ImageTrail::Dropout { mask: images }
                 }
-                Layer::Flatten
-                | Layer::Linear(_)
-                | Layer::LayerNorm(_)
-                | Layer::BatchNorm(_)
-                | Layer::Sum(_) => break,
+                Layer::BatchNorm(ref norm) => {
+                    let trail = NormTrail::forward::<T>(
+                        norm,
+                        (self.tracked_below(layer), self.weighted_below(layer)),
+                        self.task,
+                        (at, needed),
+                        &mut self.forward,
+                        (&mut self.memory, batch),
+                    );
+                    at = trail.output;
+                    // Without w and b these are xhat.
+                    needed = training && !norm.affine;
+                    ImageTrail::BatchNorm(trail)
+                }
+                Layer::Flatten | Layer::Linear(_) | Layer::LayerNorm(_) | Layer::Sum(_) => break,
             };
             self.trails.push(trail);
             self.outputs.push(Traced::Images(at));
         }
         self.output = at;
         Ok(())
+    }
+
+    /// How many layers before this one have parameters.
+    pub(super) fn weighted_below(&self, layer: usize) -> usize {
+        self.spec.weighted().take_while(|weighted| weighted.layer < layer).count()
+    }
+
+    /// The same of those that keep statistics of their batches.
+    pub(super) fn tracked_below(&self, layer: usize) -> usize {
+        self.spec.tracked().take_while(|tracked| tracked.layer < layer).count()
     }
 
     /// The pool that a convolution's stage ends with.
@@ -204,10 +230,5 @@ impl<'a> ImageBuilder<'a> {
             Some(&Layer::Pool(pool)) if in_bands(pool) && !self.memory.keeps_all => Some(pool),
             _ => None,
         }
-    }
-
-    /// How many layers below `layer` have parameters.
-    pub(super) fn weighted(&self, layer: usize) -> usize {
-        self.spec.weighted().take_while(|below| below.layer < layer).count()
     }
 }

@@ -13,17 +13,21 @@
 //! exists as a window of rows alone.
 //!
 //! - `op.rs`: the ops, as data; `program.rs`: [`ImageProgram`], the stages that they form.
-//! - `build.rs`, `back.rs`: from layers to a program, forward and back; `memory.rs`: where its images get
-//!   their memory; `stages.rs`: which ops go together, in bands of how many rows.
-//! - `run.rs`: the ops at work on one block.
+//! - `build.rs`, `back.rs`: from layers to a program, forward and back; `trail.rs`: what one leaves for the
+//!   other; `memory.rs`: where its images get their memory; `stages.rs`: which ops go together, in bands of
+//!   how many rows.
+//! - `run.rs`: the ops at work on one block; `norm.rs`: those of a normalization over the batch, for which all
+//!   blocks meet.
 
 mod back;
 mod build;
 mod memory;
+mod norm;
 mod op;
 mod program;
 mod run;
 mod stages;
+mod trail;
 
 pub(super) use build::ImageBuilder;
 pub(super) use op::{Home, ImageBuffer};

@@ -93,12 +93,51 @@ pub(super) enum ImageOp {
         target: ImageBuffer,
     },
     PoolGradient(PoolGradientOp),
+    /// A block's sums over the pixels of channels, or of the squares of deviations from the batch's means.
+    ChannelSums {
+        tracked: usize,
+        input: ImageBuffer,
+        squares: bool,
+    },
+    /// output = fma(xhat, w, b), by the statistics of the batch in training, else by the running ones.
+    Normalize {
+        tracked: usize,
+        affine: Option<usize>,
+        eps: f64,
+        input: ImageBuffer,
+        normalized: ImageBuffer,
+        output: ImageBuffer,
+    },
+    /// A block's sums for the way back through it, and for the gradients of the parameters of `affine`.
+    ChannelGradientSums {
+        tracked: usize,
+        affine: Option<usize>,
+        normalized: ImageBuffer,
+        grad: ImageBuffer,
+    },
+    NormalizeGradient {
+        tracked: usize,
+        affine: Option<usize>,
+        eps: f64,
+        normalized: ImageBuffer,
+        grad: ImageBuffer,
+        target: ImageBuffer,
+    },
     /// A pool's gradient and that of the activation before it.
     ActivatedPoolGradient {
         activation: Activation,
         saved: ImageBuffer,
         pool: PoolGradientOp,
     },
+}
+
+/// What the sums of all blocks become where they meet: the means and variances of a node that keeps
+/// statistics, or what the way back through it needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::network) enum Meeting {
+    Means(usize),
+    Variances(usize),
+    Gradients(usize),
 }
 
 /// A pool of images.
@@ -122,15 +161,4 @@ pub(super) struct PoolGradientOp {
 pub(super) struct ImageMask {
     pub rows: BufferId,
     pub images: ImageBuffer,
-}
-
-/// How the gradient goes back through a layer of images.
-#[derive(Clone, Copy)]
-pub(super) enum ImageTrail {
-    Convolution { conv: usize, input: ImageBuffer },
-    Activation { activation: Activation, saved: ImageBuffer },
-    Prelu { index: usize, trainable: bool, z: ImageBuffer },
-    Dropout { mask: ImageBuffer },
-    Pool(PoolOp),
-    Nothing,
 }

@@ -1,6 +1,6 @@
 //! What the layers before Flatten do in a step: ops on images, in stages.
 
-use super::op::{ImageBuffer, ImageOp, PoolOp};
+use super::op::{ImageBuffer, ImageOp, Meeting, PoolOp};
 use crate::error::Result;
 use crate::kernels::convolution::{Axis, ConvolutionGradient, Stencil, TransposeChannels};
 use crate::kernels::elementary::Elementary;
@@ -96,12 +96,16 @@ pub(in crate::network) struct ImageProgram {
     pub(super) gathered: BufferId,
     pub(super) input: ImageBuffer,
     pub(super) forward: Vec<Stage>,
+    /// What meets before a stage.
+    pub(super) forward_meetings: Vec<(usize, Meeting)>,
     pub(super) output: ImageBuffer,
     pub(super) output_grad: ImageBuffer,
     /// Rows of features in the workspace, and of gradients at them, unless a Linear layer takes the images
     /// as they are.
     pub(super) flat: Option<(BufferId, BufferId)>,
     pub(super) backward: Vec<Stage>,
+    /// As on the way forward.
+    pub(super) backward_meetings: Vec<(usize, Meeting)>,
     /// The gradient with respect to X, if it is wanted, as images and as rows in the workspace.
     pub(super) input_grad: Option<(ImageBuffer, BufferId)>,
     pub(super) convolutions: Vec<Convolution>,

@@ -64,7 +64,7 @@ impl<T: Elementary> ImageContext<'_, T> {
     }
 
     /// Samples of the block.
-    fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         block_rows(self.block, self.end)
     }
 
@@ -86,7 +86,7 @@ impl<T: Elementary> ImageContext<'_, T> {
     }
 
     /// Images that exist as a whole.
-    fn all(&self, buffer: ImageBuffer) -> Images<T> {
+    pub(super) fn all(&self, buffer: ImageBuffer) -> Images<T> {
         self.images(buffer, Band::of(buffer.shape.height))
     }
 
@@ -105,8 +105,31 @@ impl<T: Elementary> ImageContext<'_, T> {
         self.workspace.buffer(buffer).slice(self.first(), self.first() + self.rows())
     }
 
-    /// From rows of X, which are divided by `scale`, to features.
-    pub(in crate::network) fn forward(&self, batch: &Batch<'_, T>, scale: Option<T>) {
+    /// From rows of X, which are divided by `scale`, to features; these stages of it, the first and one past
+    /// the last.
+    pub(in crate::network) fn forward(
+        &self,
+        batch: &Batch<'_, T>,
+        scale: Option<T>,
+        (start, end): (usize, usize),
+    ) {
+        let end = end.min(self.program.forward.len());
+        if start == 0 {
+            self.gather(batch, scale);
+        }
+        for stage in &self.program.forward[start..end] {
+            self.stage(stage);
+        }
+        if end == self.program.forward.len()
+            && let Some((flat, _)) = self.program.flat
+        {
+            let (images, rows) = (self.all(self.program.output), self.batch_rows(flat));
+            self.isa.run(FlattenImages { images, rows, order: PixelOrder::ChannelsFirst });
+        }
+    }
+
+    /// From rows of X to images.
+    fn gather(&self, batch: &Batch<'_, T>, scale: Option<T>) {
         let (images, order) = (self.all(self.program.input), self.program.order);
         let (features, gathered) =
             (images.shape().features(), self.tile_rows(self.program.gathered));
@@ -116,29 +139,27 @@ impl<T: Elementary> ImageContext<'_, T> {
             batch.gather(self.isa, scale, (self.slab + self.first(), first), rows);
             self.isa.run(Unflatten { rows, images, order, first });
         }
-        for stage in &self.program.forward {
-            self.stage(stage);
-        }
-        if let Some((flat, _)) = self.program.flat {
-            let (images, rows) = (self.all(self.program.output), self.batch_rows(flat));
-            self.isa.run(FlattenImages { images, rows, order: PixelOrder::ChannelsFirst });
-        }
     }
 
     /// From the gradient at features to the convolutions' weight gradients, and to the
-    /// gradient at X.
-    pub(in crate::network) fn backward(&self) {
+    /// gradient at X; these stages of it.
+    pub(in crate::network) fn backward(&self, (start, end): (usize, usize)) {
         if self.program.backward.is_empty() && self.program.input_grad.is_none() {
             return;
         }
-        if let Some((_, flat_grad)) = self.program.flat {
+        let end = end.min(self.program.backward.len());
+        if start == 0
+            && let Some((_, flat_grad)) = self.program.flat
+        {
             let (rows, images) = (self.batch_rows(flat_grad), self.all(self.program.output_grad));
             self.isa.run(Unflatten { rows, images, order: PixelOrder::ChannelsFirst, first: 0 });
         }
-        for stage in &self.program.backward {
+        for stage in &self.program.backward[start..end] {
             self.stage(stage);
         }
-        if let Some((images, rows)) = self.program.input_grad {
+        if end == self.program.backward.len()
+            && let Some((images, rows)) = self.program.input_grad
+        {
             let (images, order) = (self.all(images), self.program.order);
             self.isa.run(FlattenImages { images, rows: self.batch_rows(rows), order });
         }
@@ -293,6 +314,10 @@ impl<T: Elementary> ImageContext<'_, T> {
                     self.kernels.multiply.call(Multiply { x: target, mask });
                 }
             }
+            ImageOp::ChannelSums { .. }
+            | ImageOp::Normalize { .. }
+            | ImageOp::ChannelGradientSums { .. }
+            | ImageOp::NormalizeGradient { .. } => self.normalize(op),
             ImageOp::Pool(pool) => self.isa.run(self.pool(pool, band)),
             ImageOp::ActivatedPool { activation, input, pool } => {
                 self.isa.run(ActivatedPoolForward {

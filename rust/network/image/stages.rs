@@ -1,6 +1,6 @@
 //! Which ops on images go together, and in bands of how many rows.
 
-use super::op::{ImageBuffer, ImageOp, PoolGradientOp, PoolOp};
+use super::op::{ImageBuffer, ImageOp, Meeting, PoolGradientOp, PoolOp};
 use super::program::Stage;
 use crate::kernels::activation::Activation;
 use crate::kernels::images::ImageShape;
@@ -11,6 +11,7 @@ use crate::simd::LANES;
 /// Stages in the making.
 pub(super) struct Stages {
     list: Vec<Stage>,
+    meetings: Vec<(usize, Meeting)>,
     /// Whether ops may go together; else each has a stage of its own, over all rows at once.
     joins: bool,
     /// Whether the next op may join the last stage.
@@ -19,11 +20,18 @@ pub(super) struct Stages {
 
 impl Stages {
     pub(super) fn new(joins: bool) -> Self {
-        Self { list: Vec::new(), joins, open: false }
+        Self { list: Vec::new(), meetings: Vec::new(), joins, open: false }
     }
 
-    pub(super) fn finish(self) -> Vec<Stage> {
-        self.list
+    /// The stages, and what meets before which of them.
+    pub(super) fn finish(self) -> (Vec<Stage>, Vec<(usize, Meeting)>) {
+        (self.list, self.meetings)
+    }
+
+    /// The sums of all blocks meet here.
+    pub(super) fn meet(&mut self, meeting: Meeting) {
+        self.meetings.push((self.list.len(), meeting));
+        self.open = false;
     }
 
     /// One more op, in a stage with the one before or in its own; that then has bands of so many
@@ -42,6 +50,10 @@ impl Stages {
             ImageOp::ActivationGradient { target, .. } => (target, false, false),
             ImageOp::WeightGradient { grad, .. } => (grad, false, false),
             ImageOp::InputGradient { grad, .. } => (grad, false, true),
+            ImageOp::ChannelSums { input, .. } => (input, true, true),
+            ImageOp::Normalize { output, .. } => (output, true, true),
+            ImageOp::ChannelGradientSums { grad, .. } => (grad, true, true),
+            ImageOp::NormalizeGradient { target, .. } => (target, true, true),
             ImageOp::Dropout { output, .. } => (output, true, true),
             ImageOp::DropoutGradient { target, .. } => (target, true, true),
             ImageOp::ActivatedPool { pool, .. } => (pool.input, false, true),

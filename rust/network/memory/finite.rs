@@ -13,13 +13,15 @@ use crate::runtime::{Arena, Team};
 use crate::simd::Isa;
 
 impl<T: Elementary> State<T> {
-    /// Refuses parameters, moments and running statistics that are not finite, as found at a batch of an epoch.
+    /// Refuses parameters, moments, averages and running statistics that are not finite, as found at a batch of
+    /// an epoch.
     ///
     /// # Errors
     /// `Error::Overflow` names the first such tensor; `Error::Internal` if a tile panicked,
     /// `Error::Memory` if there is no room to look for its name.
     pub fn check_finite(&self, isa: Isa, threads: usize, epoch: u64, batch: u64) -> Result<()> {
-        for (index, buffer) in std::iter::once(&self.parameters).chain(&self.moments).enumerate() {
+        let buffers = std::iter::once(&self.parameters).chain(&self.moments).chain(&self.average);
+        for (index, buffer) in buffers.enumerate() {
             if is_finite(buffer, isa, threads)? {
                 continue;
             }
@@ -30,6 +32,7 @@ impl<T: Elementary> State<T> {
                 let name = &self.layout.names()[wrong];
                 let tensor = match index {
                     0 => format!("'{name}'"),
+                    _ if index > self.moments.len() => format!("the average of '{name}'"),
                     _ => format!("moment {} of '{name}'", index - 1),
                 };
                 return Err(Error::Overflow { tensor, epoch, batch });

@@ -9,11 +9,12 @@
 //! kernel row, kernel column).
 
 use super::running::RunningLayout;
-use super::view::view;
+use super::view::{view, whole};
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gemm::{Transpose, pack, unpack};
-use crate::kernels::panels::Panels;
+use crate::kernels::panels::{Panels, Span};
+use crate::kernels::weight::ParameterSums;
 use crate::network::nodes::Weighted;
 use crate::network::spec::Spec;
 use crate::runtime::{Arena, memory};
@@ -43,6 +44,8 @@ pub(in crate::network) struct LayerLayout {
     pub(in crate::network) bias_at: usize,
     backward_at: usize,
     backward_stride: usize,
+    /// Where its entries begin in a table of sums over blocks of parameters, and how many they are.
+    sums: (usize, usize),
 }
 
 /// Where all parameters lie.
@@ -56,10 +59,12 @@ pub struct Layout {
     pub(in crate::network) fingerprint: u64,
     /// Elements of a buffer of parameters, gradients or moments.
     len: usize,
-    /// Elements of the part of the layers of images, which comes first.
+    /// Elements of the part of the layers on images, which comes first.
     images_len: usize,
     /// Elements of the buffer of weights for the input gradients.
     backward_len: usize,
+    /// Entries of a table of sums over blocks of parameters (N3).
+    sums_len: usize,
 }
 
 impl Layout {
@@ -77,11 +82,13 @@ impl Layout {
             return Err(too_large());
         }
         let (mut len, mut backward_len, mut images_len) = (0usize, 0usize, 0usize);
+        let mut sums_len = 0;
         let mut layers = Vec::new();
         let names = spec.names();
         for weighted in spec.weighted() {
             let matrix = weighted.is_matrix();
             let Weighted { layer, inputs, outputs, shape, bias, lr_scale, .. } = weighted;
+            let on_images = spec.works_on_images(layer);
             let weight_stride = Panels::<T>::padded_stride(inputs, size_of::<T>());
             let backward_stride = Panels::<T>::padded_stride(outputs, size_of::<T>());
             let weight_len =
@@ -108,10 +115,12 @@ impl Layout {
                 bias_at,
                 backward_at: backward_len,
                 backward_stride,
+                sums: (sums_len, ParameterSums::count(inputs, outputs)),
             });
+            sums_len += ParameterSums::count(inputs, outputs);
             len = bias_at.checked_add(outputs.next_multiple_of(LANES)).ok_or_else(too_large)?;
             backward_len = backward_len.checked_add(backward).ok_or_else(too_large)?;
-            if layer < spec.image_layers() {
+            if on_images {
                 images_len = len;
             }
         }
@@ -119,7 +128,7 @@ impl Layout {
         let len = len.checked_next_multiple_of(LANES).ok_or_else(too_large)?;
         let tracked = spec.tracked().map(|tracked| (names[tracked.layer].clone(), tracked));
         let (running, fingerprint) = (RunningLayout::new(tracked)?, spec.fingerprint());
-        Ok(Self { layers, running, fingerprint, len, images_len, backward_len })
+        Ok(Self { layers, running, fingerprint, len, images_len, backward_len, sums_len })
     }
 
     /// How many layers have parameters.
@@ -136,12 +145,26 @@ impl Layout {
         Arena::zeroed(self.len)
     }
 
-    /// A zeroed buffer for the gradients of the layers of images alone.
+    /// A zeroed buffer for the gradients of the layers on images alone.
     ///
     /// # Errors
     /// `Error::Memory` if there is no room.
     pub fn images_buffer<T: Elementary>(&self) -> Result<Arena<T>> {
         Arena::zeroed(self.images_len)
+    }
+
+    /// A zeroed table for two sums over blocks of parameters: see [`Self::sums`].
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub fn sums_table(&self) -> Result<Arena<f64>> {
+        Arena::zeroed(2 * self.sums_len)
+    }
+
+    /// The entries of both sums of such a table.
+    pub(in crate::network) fn sums(&self, table: &Arena<f64>) -> [Span<f64>; 2] {
+        let (table, len) = (whole(table), self.sums_len);
+        [table.slice(0, len), table.slice(len, 2 * len)]
     }
 
     /// A zeroed buffer for the weights as the input gradients read them.
@@ -239,6 +262,12 @@ impl LayerLayout {
     /// The transposed weight (in, out).
     pub(in crate::network) fn weight<T: Elementary>(&self, buffer: &Arena<T>) -> Panels<T> {
         view(buffer, self.weight_at, self.inputs, self.outputs, self.weight_stride)
+    }
+
+    /// Its entries among those of a sum.
+    pub(in crate::network) fn entries(&self, sum: Span<f64>) -> Span<f64> {
+        let (start, count) = self.sums;
+        sum.slice(start, start + count)
     }
 
     /// The bias as a matrix of one row.

@@ -4,10 +4,12 @@
 //! - `state.rs`: [`State`], what training changes; `finite.rs`: whether it is finite after a step;
 //!   `rate.rs`: [`LearningRate`], the rates of its updates.
 //! - `running.rs`: the statistics of batches that normalizations keep beside their parameters.
+//! - `block_sums.rs`: sums over pixels, on their way to the statistics of a batch of images.
 //! - `buffers.rs`: the matrices between two ops; `workspace.rs`: [`Workspace`], the memory of one
 //!   running step.
 //! - `view.rs`: the one place where a tile gets its pointers.
 
+mod block_sums;
 mod buffers;
 mod finite;
 mod layout;
@@ -22,6 +24,7 @@ pub(super) use buffers::Buffers;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
 pub use rate::LearningRate;
+pub(super) use running::RunningPlace;
 pub use running::{NodeStatistics, Statistics};
 pub use state::State;
 pub(super) use view::{view, whole};

@@ -3,10 +3,13 @@
 //! They lie as parameters do, in a buffer of their own, since they are none: no gradient, moment, norm or
 //! count has them. What a batch has of them lies in the same way, in f64.
 
+use std::ops::Range;
+
 use super::view::view;
 use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
-use crate::kernels::panels::Panels;
+use crate::kernels::normalization::Population;
+use crate::kernels::panels::{Panels, Span};
 use crate::network::nodes::Tracked;
 use crate::runtime::{Arena, Plain, memory};
 use crate::simd::LANES;
@@ -75,6 +78,32 @@ impl RunningPlace {
     }
 }
 
+impl RunningPlace {
+    /// What panels `columns` are normalized by: a batch, if there is one, or past ones.
+    pub(in crate::network) fn population<T: Elementary>(
+        &self,
+        batch: Option<&Statistics>,
+        past: &Running<T>,
+        columns: &Range<usize>,
+    ) -> Population<T> {
+        match batch {
+            Some(batch) => Population::Batch {
+                means: numbers(self.mean(&batch.values), columns),
+                variances: numbers(self.variance(&batch.values), columns),
+            },
+            None => Population::Past {
+                means: numbers(self.mean(&past.values), columns),
+                variances: numbers(self.variance(&past.values), columns),
+            },
+        }
+    }
+}
+
+/// Some panels of a matrix of one row.
+fn numbers<V>(row: Panels<V>, columns: &Range<usize>) -> Span<V> {
+    row.columns(columns.start, columns.end).flat()
+}
+
 impl RunningLayout {
     /// For nodes, each with its name.
     ///
@@ -89,6 +118,14 @@ impl RunningLayout {
             len = end.ok_or_else(|| memory::refusal(usize::MAX))?;
         }
         Ok(Self { nodes, len })
+    }
+
+    /// A zeroed buffer for two numbers of each channel of each node.
+    ///
+    /// # Errors
+    /// `Error::Memory` if there is no room.
+    pub(super) fn buffer<T: Plain>(&self) -> Result<Arena<T>> {
+        Arena::zeroed(self.len)
     }
 
     /// Whether no node has any.
@@ -127,7 +164,7 @@ impl Statistics {
     /// `Error::Memory` if there is no room.
     pub(in crate::network) fn new(layout: &RunningLayout) -> Result<Self> {
         let counts = memory::filled(0, layout.nodes.len())?;
-        Ok(Self { values: Arena::zeroed(layout.len)?, counts })
+        Ok(Self { values: layout.buffer()?, counts })
     }
 
     /// Says how many values each channel of each node has in the batch that comes.
@@ -135,6 +172,11 @@ impl Statistics {
         for (to, count) in self.counts.iter_mut().zip(counts) {
             *to = count;
         }
+    }
+
+    /// Values of each channel of a node.
+    pub(in crate::network) fn count(&self, node: usize) -> usize {
+        self.counts[node]
     }
 
     /// Bytes of its buffers.
@@ -150,7 +192,7 @@ impl<T: Elementary> Running<T> {
     /// `Error::Memory` if there is no room.
     pub fn new(layout: &RunningLayout) -> Result<Self> {
         let batches = memory::filled(0, layout.nodes.len())?;
-        let mut running = Self { values: Arena::zeroed(layout.len)?, batches };
+        let mut running = Self { values: layout.buffer()?, batches };
         running.reset(layout);
         Ok(running)
     }

@@ -24,6 +24,8 @@ pub struct State<T: Elementary> {
     pub backward: Arena<T>,
     /// What the optimizer keeps of each parameter.
     pub moments: Vec<Arena<T>>,
+    /// The average of the parameters, if the network's method keeps one.
+    pub average: Option<Arena<T>>,
     /// The statistics that normalizations over batches keep.
     pub running: Running<T>,
     /// The learning rate; with a schedule that of the last update.
@@ -51,12 +53,14 @@ impl<T: Elementary> State<T> {
         memory::room(spec.layers.len())?;
         let layout = Layout::new::<T>(spec)?;
         let moments = spec.optimizer.moments();
+        let averages = usize::from(spec.options.ema.is_some());
         // One more than are kept: initial values, like all that cross the boundary, are a copy.
-        memory::check_large(layout.bytes::<T>(2 + moments))?;
+        memory::check_large(layout.bytes::<T>(2 + moments + averages))?;
         let mut state = Self {
             parameters: layout.buffer()?,
             backward: layout.backward_buffer()?,
             moments: (0..moments).map(|_| layout.buffer()).collect::<Result<_>>()?,
+            average: spec.options.ema.map(|_| layout.buffer()).transpose()?,
             running: Running::new(&layout.running)?,
             layout,
             learning_rate,
@@ -88,9 +92,12 @@ impl<T: Elementary> State<T> {
         self.set_parameters(parameters, isa);
     }
 
-    /// Replaces all parameters; tensors as in [`Layout::export`].
+    /// Replaces all parameters, from which an average starts anew; tensors as in [`Layout::export`].
     pub fn set_parameters(&mut self, tensors: &[Vec<T>], isa: Isa) {
         self.layout.import(tensors, &self.parameters);
+        if let Some(average) = &mut self.average {
+            average.copy_from(&self.parameters);
+        }
         self.refresh_backward(isa);
     }
 
@@ -108,7 +115,7 @@ impl<T: Elementary> State<T> {
         let fits = |buffer: &Arena<T>| self.layout.fits(buffer, &self.backward);
         self.layout.fingerprint == fingerprint
             && fits(&self.parameters)
-            && self.moments.iter().all(fits)
+            && self.moments.iter().chain(&self.average).all(fits)
             && self.running.fits(&self.layout.running)
     }
 
@@ -196,12 +203,14 @@ impl<T: Elementary> State<T> {
     /// `Error::Memory` if there is no room.
     pub fn duplicate(&self, isa: Isa) -> Result<Self> {
         memory::room(self.layout.layers.len())?;
-        memory::check_large(self.layout.bytes::<T>(2 + self.moments.len()))?;
+        let buffers = 2 + self.moments.len() + usize::from(self.average.is_some());
+        memory::check_large(self.layout.bytes::<T>(buffers))?;
         let mut copy = Self {
             layout: self.layout.clone(),
             parameters: self.layout.buffer()?,
             backward: self.layout.backward_buffer()?,
             moments: self.moments.iter().map(|_| self.layout.buffer()).collect::<Result<_>>()?,
+            average: self.average.as_ref().map(|_| self.layout.buffer()).transpose()?,
             scheduled: match &self.scheduled {
                 None => None,
                 Some(scheduled) => Some(Box::new(scheduled.duplicate()?)),
@@ -212,19 +221,53 @@ impl<T: Elementary> State<T> {
         };
         copy.parameters.copy_from(&self.parameters);
         copy.refresh_backward(isa);
-        for (to, from) in copy.moments.iter_mut().zip(&self.moments) {
+        let moments = copy.moments.iter_mut().zip(&self.moments);
+        for (to, from) in moments.chain(copy.average.iter_mut().zip(&self.average)) {
             to.copy_from(from);
         }
         Ok(copy)
     }
 
-    /// Replaces moments and counters; `moments` as [`Layout::export`] gives each of them.
+    /// A state for forward passes, whose parameters are to be the average, if there is one: see
+    /// [`Self::take_average`].
     ///
     /// # Errors
-    /// `Error::Value` if their number is not the optimizer's.
+    /// `Error::Memory` if there is no room.
+    pub fn averaged(&self) -> Result<Option<Self>> {
+        if self.average.is_none() {
+            return Ok(None);
+        }
+        memory::check_large(self.layout.bytes::<T>(1))?;
+        Ok(Some(Self {
+            layout: self.layout.clone(),
+            parameters: self.layout.buffer()?,
+            backward: self.layout.backward_buffer()?,
+            moments: Vec::new(),
+            average: None,
+            scheduled: None,
+            running: self.running.duplicate()?,
+            standards: self.standards.clone(),
+            ..*self
+        }))
+    }
+
+    /// Takes over the average of another state of the network as parameters, and its running statistics; no
+    /// second copies are made, which forward passes do not read.
+    pub fn take_average(&mut self, state: &Self) {
+        if let Some(average) = &state.average {
+            self.parameters.copy_from(average);
+        }
+        self.running.values.copy_from(&state.running.values);
+    }
+
+    /// Replaces moments, counters and, if it is given, the average; tensors as [`Layout::export`] gives them.
+    ///
+    /// # Errors
+    /// `Error::Value` if the number of moments is not the optimizer's, or if it keeps no average.
     pub fn set_optimizer_state(
         &mut self,
         moments: &[Vec<Vec<T>>],
+        average: Option<&[Vec<T>]>,
         clock: Clock,
         epoch: u64,
     ) -> Result<()> {
@@ -235,7 +278,14 @@ impl<T: Elementary> State<T> {
                 self.moments.len()
             )));
         }
+        if average.is_some() && self.average.is_none() {
+            let message = "the optimizer state has an average, the optimizer has no ema";
+            return Err(Error::Value(message.into()));
+        }
         for (from, to) in moments.iter().zip(&self.moments) {
+            self.layout.import(from, to);
+        }
+        if let (Some(from), Some(to)) = (average, &self.average) {
             self.layout.import(from, to);
         }
         self.clock = clock;

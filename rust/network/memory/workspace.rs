@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::block_sums::BlockSums;
 use super::buffers::{BufferId, Buffers};
 use super::layout::Layout;
 use super::running::Statistics;
@@ -46,11 +47,15 @@ pub struct Workspace<T: Elementary> {
     weights: Arena<f64>,
     /// Gradients of finished slabs on their way through the tree of N2; the first is the result.
     gradients: Vec<Arena<T>>,
-    /// The gradients of the layers of images of each block of 16 rows of a slab.
+    /// What each block of 16 rows of a slab leaves of the gradients of the layers on images.
     image_gradients: Vec<Arena<T>>,
     tiles: Vec<TileMemory<T>>,
     /// Those of the batch, where a normalization wants them.
     statistics: Option<Statistics>,
+    /// Entries of sums over blocks of parameters, where updates want them.
+    sums: Option<Arena<f64>>,
+    /// On their way from images to these.
+    pub(in crate::network) block_sums: BlockSums,
     /// How training steps here go best.
     pub(in crate::network) pace: Pace,
     batch_rows: usize,
@@ -70,6 +75,8 @@ impl<T: Elementary> Workspace<T> {
             image_gradients: Vec::new(),
             tiles: Vec::new(),
             statistics: None,
+            sums: None,
+            block_sums: BlockSums::default(),
             pace: Pace::default(),
             batch_rows,
         })
@@ -85,10 +92,12 @@ impl<T: Elementary> Workspace<T> {
     pub fn bytes(&self) -> usize {
         let tiles = self.tiles.iter().map(|tile| &tile.memory);
         let arenas = self.gradients.iter().chain(&self.image_gradients).chain(tiles);
+        let sums = self.sums.as_ref().map_or(0, Arena::len);
         let elements: usize = arenas.chain([&self.memory]).map(Arena::len).sum();
         elements * size_of::<T>()
-            + (self.row_loss.len() + self.weights.len()) * size_of::<f64>()
+            + (self.row_loss.len() + self.weights.len() + sums) * size_of::<f64>()
             + self.classes.len() * size_of::<i32>()
+            + self.block_sums.bytes()
             + self.statistics.as_ref().map_or(0, Statistics::bytes)
     }
 
@@ -169,8 +178,9 @@ impl<T: Elementary> Workspace<T> {
         blocks: usize,
     ) -> Result<()> {
         while self.tiles.len() < tiles {
-            self.tiles
-                .push(TileMemory { memory: buffers.memory()?, taken: AtomicBool::new(false) });
+            memory::reserve(&mut self.tiles, 1)?;
+            let memory = buffers.memory()?;
+            self.tiles.push(TileMemory { memory, taken: AtomicBool::new(false) });
         }
         while self.image_gradients.len() < blocks {
             memory::reserve(&mut self.image_gradients, 1)?;
@@ -198,6 +208,15 @@ impl<T: Elementary> Workspace<T> {
         Ok(())
     }
 
+    /// Makes sure of memory for the sums over pixels of so many blocks of 16 samples.
+    pub(in crate::network) fn reserve_block_sums(
+        &mut self,
+        layout: &Layout,
+        blocks: usize,
+    ) -> Result<()> {
+        self.block_sums.reserve(&layout.running, blocks)
+    }
+
     /// What the last pass in training has left of its batch.
     pub(in crate::network) fn statistics(&self) -> Option<&Statistics> {
         self.statistics.as_ref()
@@ -223,6 +242,19 @@ impl<T: Elementary> Workspace<T> {
             }
             std::hint::spin_loop();
         }
+    }
+
+    /// The table of sums over blocks of parameters, once it is reserved.
+    pub(in crate::network) fn sums(&self) -> Option<&Arena<f64>> {
+        self.sums.as_ref()
+    }
+
+    /// Makes sure of that table.
+    pub(in crate::network) fn reserve_sums(&mut self, layout: &Layout) -> Result<()> {
+        if self.sums.is_none() {
+            self.sums = Some(layout.sums_table()?);
+        }
+        Ok(())
     }
 
     /// Makes sure of `count` buffers for gradients.

@@ -3,17 +3,17 @@
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
 use super::parameters::{Init, Weighted};
-use super::shape::{PartialShape, Shape, check_features, check_row, last};
+use super::shape::{PartialShape, Shape, check_features, check_row, last, no_rows};
 use super::tracked::Tracked;
 use crate::error::{Error, Result};
 use crate::network::memory::BufferId;
 use crate::network::op::{RowOp, WeightSource};
 
-/// y = w xhat + b with xhat = (x - mean) / sqrt(variance + eps), of each feature over the rows of a batch; in
-/// predictions over those of past batches.
+/// y = w xhat + b with xhat = (x - mean) / sqrt(variance + eps), of each feature over the rows of a batch, or
+/// of each channel of images over their pixels too; in predictions over those of past batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNorm {
-    /// Width of input and output.
+    /// Width of input and output, or their channels.
     pub features: usize,
     /// At least 0.
     pub eps: f64,
@@ -21,34 +21,67 @@ pub struct BatchNorm {
     pub momentum: Option<f64>,
     /// Whether there are w and b.
     pub affine: bool,
-    /// Whether updates change them.
+    /// Whether it takes images, and no rows.
+    pub images: bool,
+    /// Whether updates change w and b.
     pub trainable: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
 }
 
-/// What it is called in messages.
-const NAME: &str = "BatchNorm1d";
+impl BatchNorm {
+    /// What it is called in messages.
+    fn name(&self) -> &'static str {
+        if self.images { "BatchNorm2d" } else { "BatchNorm1d" }
+    }
+
+    fn check_channels(&self, name: &str, channels: usize) -> Result<()> {
+        if channels == self.features {
+            return Ok(());
+        }
+        let (what, takes) = (self.name(), self.features);
+        Err(Error::Shape(format!("layer {name}: {what} takes {takes} channels, gets {channels}")))
+    }
+}
 
 impl Node for BatchNorm {
     fn kind(&self, name: &str, inputs: &[PartialShape]) -> Result<PartialShape> {
+        let what = self.name();
         if self.features == 0 {
-            let text = format!("layer {name}: {NAME} has 0 features, it must have at least 1");
+            let text = format!("layer {name}: {what} has 0 features, it must have at least 1");
             return Err(Error::Value(text));
         }
-        check_row(name, NAME, self.features, last(inputs))?;
-        Ok(PartialShape::Row(Some(self.features)))
+        match last(inputs) {
+            PartialShape::Row(_) if self.images => return Err(no_rows(name, what)),
+            PartialShape::Image(Some(channels)) if self.images => {
+                self.check_channels(name, channels)?;
+            }
+            _ if self.images => {}
+            row => {
+                check_row(name, what, self.features, row)?;
+                return Ok(PartialShape::Row(Some(self.features)));
+            }
+        }
+        Ok(PartialShape::Image(Some(self.features)))
     }
 
     fn shape(&self, name: &str, inputs: &[Shape]) -> Result<Shape> {
-        check_features(name, NAME, self.features, inputs)?;
-        Ok(Shape::Row(self.features))
+        match last(inputs) {
+            Shape::Image(image) if self.images => {
+                self.check_channels(name, image.channels)?;
+                Ok(Shape::Image(image))
+            }
+            _ => {
+                check_features(name, self.name(), self.features, inputs)?;
+                Ok(Shape::Row(self.features))
+            }
+        }
     }
 
     fn weighted(&self, layer: usize) -> Option<Weighted> {
         self.affine.then(|| Weighted {
             layer,
-            // One number for each feature, as a weight with one input has.
+            // One number for each feature or channel, as a weight with one input has.
             inputs: 1,
             outputs: self.features,
             fan_out: self.features,
@@ -65,9 +98,10 @@ impl Node for BatchNorm {
     }
 
     fn in_features(&self) -> Option<usize> {
-        Some(self.features)
+        (!self.images).then_some(self.features)
     }
 
+    /// On rows; on images it is known to `image/norm.rs`.
     fn forward(&self, rows: &mut Builder, place: &Place, input: BufferId) -> Trail {
         let normalized = rows.place(place, input);
         // The way back reads xhat, so that y needs a place of its own if it is another.

@@ -115,26 +115,15 @@ impl<T: Elementary> RowContext<'_, T> {
     }
 
     /// Of a layer that has one number for each feature, those of the columns that the op makes.
-    fn made_numbers<V>(&self, numbers: Panels<V>) -> Span<V> {
+    fn made_numbers(&self, numbers: Panels<T>) -> Span<T> {
         numbers.columns(self.columns.start, self.columns.end).flat()
     }
 
     /// What a layer with running statistics normalizes by.
     fn population(&self, tracked: usize) -> Population<T> {
+        let batch = self.workspace.statistics().filter(|_| self.training);
         let place = &self.state.layout.running.nodes[tracked];
-        match self.workspace.statistics() {
-            Some(batch) if self.training => Population::Batch {
-                means: self.made_numbers(place.mean(&batch.values)),
-                variances: self.made_numbers(place.variance(&batch.values)),
-            },
-            _ => {
-                let past = &self.state.running.values;
-                Population::Past {
-                    means: self.made_numbers(place.mean(past)),
-                    variances: self.made_numbers(place.variance(past)),
-                }
-            }
-        }
+        place.population(batch, &self.state.running, &self.columns)
     }
 
     /// Runs one op.

@@ -76,6 +76,17 @@ impl Spec {
             && self.sums().all(|(_, from)| from != layer)
     }
 
+    /// Whether a layer works on images, and comes before Flatten.
+    pub(in crate::network) fn works_on_images(&self, layer: usize) -> bool {
+        let flat = self.layers[..layer].iter().any(|below| matches!(below, Layer::Flatten));
+        self.takes_images() && !flat
+    }
+
+    /// Whether a layer takes statistics of a batch of images.
+    pub(in crate::network) fn tracks_images(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(norm) if norm.images))
+    }
+
     /// The sums, each with the first node that it goes around.
     pub(in crate::network) fn sums(&self) -> impl Iterator<Item = (usize, usize)> {
         self.layers.iter().enumerate().filter_map(|(sum, layer)| match layer {
@@ -100,7 +111,7 @@ impl Spec {
     /// updated in the same way, and its running statistics: by it a plan knows the states that it may work on.
     pub(in crate::network) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.optimizer.moments().hash(&mut hasher);
+        (self.optimizer.moments(), self.options.ema.is_some()).hash(&mut hasher);
         for Weighted { layer, inputs, outputs, shape, bias, trainable, .. } in self.weighted() {
             let copied = self.is_copied(layer);
             (layer, inputs, outputs, shape, bias, trainable, copied).hash(&mut hasher);

@@ -31,14 +31,11 @@ impl Spec {
     /// Whether X holds images.
     #[must_use]
     pub fn takes_images(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Layer::Conv2d(_) | Layer::Pool(_)))
-    }
-
-    /// How many layers work on images, Flatten not counted.
-    #[must_use]
-    pub fn image_layers(&self) -> usize {
-        let flatten = self.layers.iter().position(|layer| matches!(layer, Layer::Flatten));
-        if self.takes_images() { flatten.unwrap_or(self.layers.len()) } else { 0 }
+        self.layers.iter().any(|layer| match layer {
+            Layer::Conv2d(_) | Layer::Pool(_) => true,
+            Layer::BatchNorm(norm) => norm.images,
+            _ => false,
+        })
     }
 
     /// The channels that images need to have; `None` if any number will do.
@@ -46,6 +43,7 @@ impl Spec {
     pub fn in_channels(&self) -> Option<usize> {
         self.layers.iter().find_map(|layer| match layer {
             Layer::Conv2d(conv) => Some(conv.in_channels),
+            Layer::BatchNorm(norm) if norm.images => Some(norm.features),
             _ => None,
         })
     }

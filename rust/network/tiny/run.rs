@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
-use crate::kernels::optimizer::{MOMENTS, Method, Rules};
+use crate::kernels::optimizer::{MOMENTS, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
 use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
@@ -13,6 +13,7 @@ use crate::network::batch::{Batch, StepLoss};
 use crate::network::loss::LossHead;
 use crate::network::memory::{State, Workspace, whole};
 use crate::network::tuning::NARROW_ROWS;
+use crate::network::update::Updates;
 use crate::simd::{Isa, LANES};
 
 /// Counts an update that has begun, by the state that it changes and its loss.
@@ -25,7 +26,7 @@ pub(in crate::network) struct TinySteps<'a, T> {
     isa: Isa,
     loss: &'a LossHead,
     divisors: Divisors,
-    method: &'a Method,
+    updates: &'a Updates,
     /// What X is divided by.
     scale: Option<T>,
 }
@@ -37,7 +38,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch: &'a Batch<'a, T>,
         isa: Isa,
         loss: &'a LossHead,
-        method: &'a Method,
+        updates: &'a Updates,
         scale: Option<T>,
         workspace: &Workspace<T>,
     ) -> Self {
@@ -46,7 +47,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch.gather_labels(0..rows, loss.outputs(), workspace.classes(), workspace.weights());
         let divisors = loss.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { isa.narrow() } else { isa };
-        Self { tiny, batch, isa, loss, divisors, method, scale }
+        Self { tiny, batch, isa, loss, divisors, updates, scale }
     }
 
     /// As [`Plan::train_again`](crate::network::Plan::train_again); the caller catches panics.
@@ -57,7 +58,8 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         times: usize,
         each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
-        if self.batch.rows <= LANES && self.tiny.groups.len() == 1 {
+        self.updates.reserve(state, workspace)?;
+        if self.batch.rows <= LANES && self.is_fused() {
             return self.steps_of_chunk(state, workspace, times, each);
         }
         let mut last = StepLoss::NONE;
@@ -86,10 +88,11 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut last = StepLoss::NONE;
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
+            let then = self.then_update(state, &last, rules);
             if last.is_finite() {
                 each(state, last);
             }
-            self.then_update(state, &last, rules)
+            then
         };
         self.isa.run(Steps { rows, update, fresh: true, then: &mut then, times });
         Ok(last)
@@ -117,7 +120,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
                 let fresh = first == start;
                 first += count;
                 // One block and the same rules: the last sums go straight into the update.
-                let whole = first == batch.rows && start == 0 && tiny.groups.len() == 1;
+                let whole = first == batch.rows && start == 0 && self.is_fused();
                 let update = self.first_update(state, gradient);
                 let mut loss = None;
                 let mut then = |rules: &mut Rules<T>| {
@@ -135,9 +138,12 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             tree.push().for_each(|slot| workspace.merge_gradients(isa, slot));
         }
         tree.finish().for_each(|slot| workspace.merge_gradients(isa, slot));
-        let loss = self.loss.total(workspace, batch.rows, &self.divisors);
-        if loss.is_finite() {
-            state.begin_update(&self.method.optimizer);
+        let mut loss = self.loss.total(workspace, batch.rows, &self.divisors);
+        if loss.is_finite() && !self.updates.method.options.takes_gradients() {
+            let weight = self.loss.weight(workspace, batch, &self.divisors);
+            loss.penalty = self.updates.train(1, state, workspace, weight)?;
+        } else if loss.is_finite() {
+            state.begin_update(&self.updates.method.optimizer);
             for (lr_scale, layers) in &tiny.groups {
                 let layers = &tiny.layers[layers.clone()];
                 isa.run(self.update(layers, state, *lr_scale, whole(workspace.gradient())));
@@ -146,13 +152,18 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Ok(loss)
     }
 
+    /// Whether all layers share their rules, and the formulas take their gradients as they are.
+    fn is_fused(&self) -> bool {
+        self.tiny.groups.len() == 1 && self.updates.method.options.takes_gradients()
+    }
+
     /// The rules of an update, which all layers share, if the loss is finite.
     fn then_update(&self, state: &mut State<T>, loss: &StepLoss, rules: &mut Rules<T>) -> Then {
         if !loss.is_finite() {
             return Then::Stop;
         }
-        state.begin_update(&self.method.optimizer);
-        *rules = state.rules(self.method, (self.tiny.groups[0].0, true));
+        state.begin_update(&self.updates.method.optimizer);
+        *rules = state.rules(&self.updates.method, (self.tiny.groups[0].0, true));
         Then::Update
     }
 
@@ -206,7 +217,10 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         for (moment, arena) in moments.iter_mut().zip(&state.moments) {
             *moment = whole(arena);
         }
-        let rules = state.rules(self.method, (lr_scale, true));
-        TinyUpdate { layers, rules, parameters: whole(&state.parameters), gradient, moments }
+        let method = &self.updates.method;
+        let average = state.average.as_ref().zip(method.options.rest());
+        let average = average.map(|(average, rest)| (whole(average), rest));
+        let (rules, parameters) = (state.rules(method, (lr_scale, true)), whole(&state.parameters));
+        TinyUpdate { layers, rules, parameters, gradient, moments, average }
     }
 }

@@ -31,7 +31,8 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         "Flatten" => return Ok(Layer::Flatten),
         "Dropout" => return Ok(Layer::Dropout(Dropout { p: get(object, "p")? })),
         "LayerNorm" => return Ok(Layer::LayerNorm(layer_norm(object)?)),
-        "BatchNorm1d" => return Ok(Layer::BatchNorm(batch_norm(object)?)),
+        "BatchNorm1d" => return Ok(Layer::BatchNorm(batch_norm(object, false)?)),
+        "BatchNorm2d" => return Ok(Layer::BatchNorm(batch_norm(object, true)?)),
         "PReLU" => return Ok(Layer::Prelu(prelu(object)?)),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
@@ -98,12 +99,13 @@ fn layer_norm(object: &Bound<'_, PyAny>) -> PyResult<LayerNorm> {
     })
 }
 
-fn batch_norm(object: &Bound<'_, PyAny>) -> PyResult<BatchNorm> {
+fn batch_norm(object: &Bound<'_, PyAny>, images: bool) -> PyResult<BatchNorm> {
     Ok(BatchNorm {
         features: get(object, "n")?,
         eps: get(object, "eps")?,
         momentum: get(object, "momentum")?,
         affine: get(object, "affine")?,
+        images,
         trainable: get(object, "trainable")?,
         lr_scale: get(object, "lr_scale")?,
     })

@@ -14,9 +14,11 @@ pub fn model(
     optimizer: &Bound<'_, PyAny>,
     input: Input,
 ) -> PyResult<(Spec, LearningRate)> {
-    let options = optimizers::options(optimizer)?;
-    let (optimizer, learning_rate) =
-        (optimizers::optimizer(optimizer)?, schedules::learning_rate(optimizer)?);
+    let (optimizer, options, learning_rate) = (
+        optimizers::optimizer(optimizer)?,
+        optimizers::options(optimizer)?,
+        schedules::learning_rate(optimizer)?,
+    );
     let mut nodes = Vec::new();
     layers.iter().try_for_each(|layer| layers::add(layer, &mut nodes))?;
     let loss = loss.map(losses::loss).transpose()?;

@@ -5,7 +5,7 @@
 """
 
 from .cases import CASES, NETWORKS
-from .network import DTYPES, Array, Data, Dtype, Network, dense, digest, forced_threads, unit
+from .network import DTYPES, Array, Data, Dtype, Network, dense, digest, forced_threads, kept, unit
 
 __all__ = [
     "CASES",
@@ -18,5 +18,6 @@ __all__ = [
     "dense",
     "digest",
     "forced_threads",
+    "kept",
     "unit",
 ]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from . import layers, losses, optimizers, routes
+from . import layers, losses, optimizers, options, routes
 from .network import DTYPES
 
-NETWORKS = {**routes.NETWORKS, **layers.NETWORKS, **losses.NETWORKS, **optimizers.NETWORKS}
+NETWORKS = {
+    **routes.NETWORKS,
+    **layers.NETWORKS,
+    **losses.NETWORKS,
+    **optimizers.NETWORKS,
+    **options.NETWORKS,
+}
 
 # Every network in both dtypes, by the name that its hash is kept under.
 CASES = {

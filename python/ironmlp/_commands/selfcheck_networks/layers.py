@@ -105,6 +105,20 @@ NETWORKS = {
         batch_size=530,
         weighted=True,
     ),
+    "batch norms of images": Network(
+        (
+            *(im.BatchNorm2d(2, 1e-3, None), im.Conv2d(2, 18, 3), im.BatchNorm2d(18), im.ReLU()),
+            *(im.MaxPool2d(2), im.Conv2d(18, 5, 2), im.Tanh(), im.Dropout(0.1)),
+            *(im.BatchNorm2d(5, momentum=0.3, affine=False, lr_scale=0.5), im.Flatten()),
+            *(im.Linear(20, 20), im.BatchNorm1d(20), im.GELU(), im.Linear(20, 4)),
+        ),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01),
+        rows=300,
+        batch_size=270,
+        weighted=True,
+        image=(2, 8, 8),
+    ),
     "residual": Network(
         (
             im.Linear(11, 24),

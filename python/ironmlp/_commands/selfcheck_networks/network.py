@@ -111,7 +111,19 @@ class Network:
         model = self.build(dtype, n_threads=n_threads, route=route)
         with forced_threads():
             losses = self.fit(model, self.data(dtype))
-        return digest(losses, model.state_dict())
+        return digest(*kept(model, losses))
+
+
+def kept(model: im.Sequential, losses: Array) -> tuple[Array, dict[str, Array]]:
+    """What the hash of a trained model is of: losses and parameters, and of those that have them
+    penalties on weights and averages of parameters."""
+    state, history = model.state_dict(), model.history
+    if history is not None and "penalty" in history:
+        losses = np.append(losses, history["penalty"])
+    if model.optimizer.ema is not None:
+        averages = model.averaged().state_dict()
+        state |= {f"average/{key}": values for key, values in averages.items()}
+    return losses, state
 
 
 @contextlib.contextmanager
