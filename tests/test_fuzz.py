@@ -47,9 +47,9 @@ def test_programs_call_every_method_and_are_always_the_same() -> None:
 def test_a_planted_fault_is_found(plant: str, method: str, said: str) -> None:
     # What a call has written to may also be found by the next, in other words.
     findings = campaign.campaign(0, CASES, plant)
-    found = next((finding for finding in findings if said in finding.reason), None)
+    called = (finding for finding in findings if f"model.{method}(" in finding.source)
+    found = next((finding for finding in called if said in finding.reason), None)
     assert found is not None
-    assert f"model.{method}(" in found.source
     if plant != "crash":  # all but the call and its model is gone
         assert len(found.source.splitlines()) <= 5
 
