@@ -445,9 +445,11 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
-            let mut each = |_: &mut State<f32>, loss: StepLoss| {
+            let mut each = |state: &mut State<f32>, loss: StepLoss| {
                 assert!(loss.is_finite());
                 told += 1;
+                // Of an update that has begun.
+                assert_eq!(state.clock.steps, told);
             };
             let last = plan.train_again(1, &mut state, &mut workspace, &batch, 9, &mut each);
             assert!(

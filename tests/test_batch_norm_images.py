@@ -200,7 +200,7 @@ def test_validation_takes_running_values() -> None:
 
 def test_images_of_other_channels_and_rows_are_refused() -> None:
     X, y = images()
-    with pytest.raises(ValueError, match=r"3 channels|takes images of 3"):
+    with pytest.raises(ValueError, match="the network takes 3"):
         first().fit(X[:, :2], y)
     with pytest.raises(ValueError, match="layer 1"):
         im.Sequential([im.Linear(5, 3), im.BatchNorm2d(3), im.Linear(3, 2)], loss="mse")

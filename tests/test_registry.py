@@ -176,6 +176,9 @@ SCHEDULE: Parts = {
     "reference": lambda name: (
         name in reference.schedules.SCHEDULES and name in reference.specs.DEFAULTS
     ),
+    "selfcheck": lambda name: any(
+        f"{name}(" in repr(network.optimizer.lr) for network in NETWORKS.values()
+    ),
     "golden": lambda name: name in {case["name"] for case in read("torch_schedules.json")["cases"]},
     "cases": lambda name: name in scheduled.CASES,
     "fuzzer": lambda name: name in fuzzed.SCHEDULES or f'"im.{name}"' in source_of(fuzzed),

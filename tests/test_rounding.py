@@ -26,7 +26,6 @@ TOO_LARGE: dict[str, Any] = {
     "lr_scale of Linear (layer 1)": lambda v: {"layer": im.Linear(3, 3, lr_scale=v)},
     "lr_scale of LayerNorm (layer 1)": lambda v: {"layer": im.LayerNorm(3, lr_scale=v)},
     "lr_scale of BatchNorm1d (layer 1)": lambda v: {"layer": im.BatchNorm1d(3, lr_scale=v)},
-    "lr_scale of BatchNorm2d (layer 1)": lambda v: {"layer": im.BatchNorm2d(3, lr_scale=v)},
     "alpha of ELU (layer 1.0)": lambda v: {"layer": im.Residual([im.ELU(v)])},
     "pos_weight of BinaryCrossEntropy": lambda v: {"loss": im.BinaryCrossEntropy(pos_weight=v)},
     "pos_weight[0] of BinaryCrossEntropy": lambda v: {

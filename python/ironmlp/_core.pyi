@@ -335,11 +335,11 @@ class Model:
     def rates(self) -> Rates:
         """The learning rates."""
 
-    def parameters(self) -> list[_Float]:
-        """Copies of all parameters."""
+    def parameters(self) -> list[_Array]:
+        """Copies of all parameters, then of all running statistics."""
 
     def set_parameters(self, parameters: Sequence[_Array], check_finite: bool = True) -> None:
-        """Replace all parameters. Shapes and, with `check_finite`, values are checked before the
+        """Replace all of these. Shapes and, with `check_finite`, values are checked before the
         first is written."""
 
     def optimizer_state(self) -> dict[str, Any]:
