@@ -215,7 +215,7 @@ class Case:
             fit["classes"] = self.classes
         if self.rows >= 5 * self.outputs and self.chance(0.5):
             self.draw_validation(fit)
-        if isinstance(self.loss, im.CrossEntropy) and self.chance(0.3):
+        if isinstance(self.loss, im.CrossEntropy) and self.chance(0.75):
             fit["class_weight"] = "balanced"
         if self.has_lone_row(fit):
             fit["batch_size"] = None
