@@ -404,6 +404,8 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[16, 5, 1], Activation::Relu, &Loss::Huber { delta: 0.3 }, few),
         (&[3, 7, 6], Activation::Silu, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Mish, &Loss::LogCosh, few),
+        (&[5, 12, 2], Activation::Selu, &Loss::Mse, few),
+        (&[6, 10, 3], Activation::Hardswish, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Tanh, &quantiles(&[0.1, 0.5, 0.8]), few),
         (&[4, 9, 1], Activation::Tanh, &quantiles(&[0.7]), few),
         (&[4, 9, 1], Activation::Tanh, &poisson, few),
@@ -445,9 +447,11 @@ fn a_loss_that_is_not_finite_ends_the_steps_of_one_call() {
             let mut state = State::<f32>::new(&spec, 1e3, 7, isa).unwrap();
             let mut workspace = plan.workspace(rows).unwrap();
             let mut told = 0;
-            let mut each = |_: &mut State<f32>, loss: StepLoss| {
+            let mut each = |state: &mut State<f32>, loss: StepLoss| {
                 assert!(loss.is_finite());
                 told += 1;
+                // Of an update that has begun.
+                assert_eq!(state.clock.steps, told);
             };
             let last = plan.train_again(1, &mut state, &mut workspace, &batch, 9, &mut each);
             assert!(

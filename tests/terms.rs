@@ -67,7 +67,7 @@ fn check<T: Real>() {
     let number = |i: usize, k: usize| {
         let special = [0.0, -0.0, f64::NAN, f64::INFINITY, 1e-40, -3.0, 1e30];
         let drawn = ((i * 37 + k * 101 + 11) % 199) as f64 / 50.0 - 2.0;
-        T::from_f64(if (i + 3 * k) % 4 == 0 { special[(i / 4 + k) % 7] } else { drawn })
+        T::from_f64(if (i + 3 * k).is_multiple_of(4) { special[(i / 4 + k) % 7] } else { drawn })
     };
     for (l1, l2) in [(0.0, 0.0), (0.3, 0.0), (0.0, 0.7), (1e-3, 2.0)] {
         for limit in [None, Some(0.01), Some(1e9)] {

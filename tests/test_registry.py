@@ -102,8 +102,15 @@ OPTIMIZER: Parts = {
     ),
 }
 
-# The activations, and the other layers, which do more than a function of each element.
-ACTIVATIONS = sorted({kind.__name__ for kind in layers.activations.ACTIVATIONS.values()})
+# The activations without parameters, and the other layers, which do more than a function of each
+# element.
+ACTIVATIONS = sorted(
+    {
+        kind.__name__
+        for kind in layers.activations.ACTIVATIONS.values()
+        if not hasattr(kind, "trainable")
+    }
+)
 LAYERS = [name for name in members(layers, layers.Layer) if name not in ACTIVATIONS]
 
 
@@ -175,6 +182,9 @@ SCHEDULE: Parts = {
     "public": lambda name: name in im.__all__,
     "reference": lambda name: (
         name in reference.schedules.SCHEDULES and name in reference.specs.DEFAULTS
+    ),
+    "selfcheck": lambda name: any(
+        f"{name}(" in repr(network.optimizer.lr) for network in NETWORKS.values()
     ),
     "golden": lambda name: name in {case["name"] for case in read("torch_schedules.json")["cases"]},
     "cases": lambda name: name in scheduled.CASES,

@@ -31,6 +31,9 @@ def test_the_cases_have_everything_in_them() -> None:
     for word in (
         "Dropout",
         "LayerNorm",
+        "PReLU(num_parameters=3",
+        "SELU",
+        "Hardswish",
         "BatchNorm1d",
         "BatchNorm2d",
         "Residual",
@@ -74,6 +77,20 @@ def lost_moments(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(im, "load", without)
 
 
+def lost_factor(patch: pytest.MonkeyPatch) -> None:
+    """A file from which a schedule begins without what a plateau has made of its rates."""
+    load = im.load
+
+    def without(path: Any) -> im.Sequential:
+        model = load(path)
+        state = model._core.optimizer_state()
+        state |= {"factor": 1.0} if "factor" in state else {}
+        model._core.set_optimizer_state(state)
+        return model
+
+    patch.setattr(im, "load", without)
+
+
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
@@ -82,8 +99,9 @@ def lost_moments(patch: pytest.MonkeyPatch) -> None:
         (forgotten(im.ReduceLROnPlateau), "history"),
         (forgotten(im.CSVLogger), "files"),
         (lost_moments, "model"),
+        (lost_factor, "model"),
     ],
-    ids=["own callback", "stopping", "plateau", "table", "moments"],
+    ids=["own callback", "stopping", "plateau", "table", "moments", "factor"],
 )
 def test_what_is_planted_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], said: str, monkeypatch: pytest.MonkeyPatch

@@ -274,3 +274,10 @@ def test_rates_beyond_all_numbers_diverge_and_say_so() -> None:
     assert np.isfinite(model.learning_rate)
     model.reset()
     assert model.learning_rate == 1.0
+
+
+def test_models_show_them() -> None:
+    model = im.MLP([2, 1], loss="mse", optimizer=im.SGD(lr=StepLR(0.1, 3)), seed=0)
+    words = "optimizer=SGD(lr=StepLR(lr=0.1, step_size=3, gamma=0.1, by='epoch')"
+    assert words in repr(model).replace("\n", "")
+    assert "StepLR" in model._repr_html_()

@@ -57,6 +57,9 @@ pub fn arrays(layout: &Layout) -> usize {
     ARRAYS * layout.running.names().len()
 }
 
+/// 2^63, which is no int64.
+const TOO_MANY: f64 = 9_223_372_036_854_775_808.0;
+
 /// A number of batches.
 fn count(name: &str, view: &View) -> Result<u64> {
     view.check_shape(name, &[])?;
@@ -66,8 +69,7 @@ fn count(name: &str, view: &View) -> Result<u64> {
     };
     if elements.dtype().is_float() {
         let value: f64 = gather::to_vec(&elements)?[0];
-        // A float below 2^63 that is whole is an i64.
-        let is_count = value >= 0.0 && value < 2f64.powi(63) && value.fract() == 0.0;
+        let is_count = (0.0..TOO_MANY).contains(&value) && value.fract() == 0.0;
         return if is_count { Ok(value as u64) } else { Err(wrong(&value)) };
     }
     let value = gather::to_i64(&elements)?[0];

@@ -48,13 +48,7 @@ impl<T: Real> BatchNormalize<T> {
     fn panel<V: Vector<T>>(&self, panel: usize, Normal { nearest, rest, r }: Normal<V>) {
         // One is not stored where y takes its place at once.
         let both = !self.normalized.is_same(self.output);
-        let width = self.input.width(panel);
-        let affine = match self.affine {
-            Some((w, b)) => {
-                Some((columns(of_columns(w, panel), width), columns(of_columns(b, panel), width)))
-            }
-            None => None,
-        };
+        let affine = self.affine::<V>(panel);
         for row in 0..self.input.rows() {
             let x: V = load(self.input, panel, row);
             let xhat = x.sub(nearest).sub(rest).mul(r);
@@ -62,10 +56,17 @@ impl<T: Real> BatchNormalize<T> {
                 store(self.normalized, panel, row, xhat);
             }
             let y = match affine {
-                Some((w, b)) => xhat.fma(w, b),
+                Some([w, b]) => xhat.fma(w, b),
                 None => xhat,
             };
             store(self.output, panel, row, y);
         }
+    }
+
+    /// w and b of a panel's columns, +0 where there is none.
+    #[inline(always)]
+    fn affine<V: Vector<T>>(&self, panel: usize) -> Option<[V; 2]> {
+        let (width, (w, b)) = (self.input.width(panel), self.affine?);
+        Some([columns(of_columns(w, panel), width), columns(of_columns(b, panel), width)])
     }
 }

@@ -114,13 +114,7 @@ impl<T: Real> Kernel for ChannelNormalize<T> {
                 let nearest = S::Lanes::<T>::splat(nearest[lane]);
                 let rest = S::Lanes::<T>::splat(rest[lane]);
                 let r = S::Lanes::<T>::splat(r[lane]);
-                let affine = match self.affine {
-                    Some((w, b)) => Some((
-                        S::Lanes::<T>::splat(w.get(channel)),
-                        S::Lanes::<T>::splat(b.get(channel)),
-                    )),
-                    None => None,
-                };
+                let affine = self.affine::<S::Lanes<T>>(channel);
                 for row in 0..shape.height {
                     for col in 0..shape.width {
                         let x: S::Lanes<T> = pixel(self.input, row, channel, col);
@@ -129,7 +123,7 @@ impl<T: Real> Kernel for ChannelNormalize<T> {
                             set(normalized, row, channel, col, xhat);
                         }
                         let y = match affine {
-                            Some((w, b)) => xhat.fma(w, b),
+                            Some([w, b]) => xhat.fma(w, b),
                             None => xhat,
                         };
                         set(output, row, channel, col, y);
@@ -137,6 +131,15 @@ impl<T: Real> Kernel for ChannelNormalize<T> {
                 }
             }
         }
+    }
+}
+
+impl<T: Real> ChannelNormalize<T> {
+    /// w and b of a channel.
+    #[inline(always)]
+    fn affine<V: Vector<T>>(&self, channel: usize) -> Option<[V; 2]> {
+        let (w, b) = self.affine?;
+        Some([V::splat(w.get(channel)), V::splat(b.get(channel))])
     }
 }
 

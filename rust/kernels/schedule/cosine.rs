@@ -2,9 +2,9 @@
 //!
 //! Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), without restarts.
 
-use super::anneal::{Anneal, annealed};
-use super::formula::{Counts, Formula, Rates};
-use crate::simd::Vector;
+use super::anneal::{Anneal, Way};
+use super::formula::{Formula, Parts};
+use super::rates::Counts;
 
 /// A rate that falls along a cosine.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +18,11 @@ pub struct CosineAnnealing {
 }
 
 impl Formula for CosineAnnealing {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
-        annealed::<V>(counts.map(|t| Anneal {
+    fn parts(&self, counts: &Counts) -> Parts {
+        Parts::Annealed(Anneal::new(counts.map(|t| Way {
             from: self.lr,
             to: self.eta_min,
             done: t.min(self.t_max) as f64 / self.t_max as f64,
-        }))
+        })))
     }
 }

@@ -1,8 +1,8 @@
 //! A curve with what it counts and how it begins.
 
-use super::formula::{Counts, RATES, Rates};
+use super::rates::{RATES, Rates};
 use super::registry::Curve;
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::Isa;
 
 /// What a schedule counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +44,10 @@ impl Schedule {
             first.saturating_add(count - 1)
         });
         let rates = match self.warmup {
-            None => isa.run(At { curve: &self.curve, counts: &counts }),
+            None => self.curve.parts(&counts).rates(isa),
             Some(Warmup { steps, start }) => {
                 let later = counts.map(|t| t.saturating_sub(steps));
-                let mut rates = isa.run(At { curve: &self.curve, counts: &later });
+                let mut rates = self.curve.parts(&later).rates(isa);
                 for (rate, t) in rates.iter_mut().zip(counts).filter(|&(_, t)| t < steps) {
                     *rate *= (1.0 - start).mul_add(t as f64 / steps as f64, start);
                 }
@@ -55,20 +55,5 @@ impl Schedule {
             }
         };
         rates.map(|rate| if rate < f64::MAX { rate } else { f64::MAX })
-    }
-}
-
-/// A curve at 16 counts.
-struct At<'a> {
-    curve: &'a Curve,
-    counts: &'a Counts,
-}
-
-impl Kernel for At<'_> {
-    type Output = Rates;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> Rates {
-        self.curve.rates::<S::Lanes<f64>>(self.counts)
     }
 }

@@ -1,8 +1,8 @@
 //! `ExponentialLR`: lr gamma^t.
 
-use super::formula::{Counts, Formula, Rates};
+use super::formula::{Formula, Parts};
 use super::power::whole_power;
-use crate::simd::Vector;
+use super::rates::Counts;
 
 /// A rate that falls with each count.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +14,7 @@ pub struct Exponential {
 }
 
 impl Formula for Exponential {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
-        counts.map(|t| self.lr * whole_power(self.gamma, t))
+    fn parts(&self, counts: &Counts) -> Parts {
+        Parts::Rates(counts.map(|t| self.lr * whole_power(self.gamma, t)))
     }
 }

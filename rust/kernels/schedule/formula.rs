@@ -2,19 +2,36 @@
 
 use std::fmt::Debug;
 
-use crate::simd::{LANES, Vector};
+use super::anneal::Anneal;
+use super::power::Powers;
+use super::rates::{Counts, Rates};
+use crate::simd::Isa;
 
-/// Rates that are computed together: functions of 16 numbers take about as long as those of one.
-pub const RATES: usize = LANES;
-
-/// Counts of epochs or updates; the first is 0.
-pub type Counts = [u64; RATES];
-
-/// Their rates.
-pub type Rates = [f64; RATES];
+/// What the rates at 16 counts are made of: formulas are compiled once, and for each instruction set only
+/// the functions in them.
+#[allow(clippy::large_enum_variant, reason = "it lives for one call, on the stack")]
+pub enum Parts {
+    /// They are there.
+    Rates(Rates),
+    /// Each lies on a way between two.
+    Annealed(Anneal),
+    /// Each is a power times this rate.
+    Powers(f64, Powers),
+}
 
 /// The numbers of a schedule.
 pub trait Formula: Debug + Clone + PartialEq {
-    /// The rates at 16 counts, each at least 0; `V` has 16 lanes.
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates;
+    /// The parts of the rates at 16 counts; each rate is at least 0.
+    fn parts(&self, counts: &Counts) -> Parts;
+}
+
+impl Parts {
+    /// The rates.
+    pub(super) fn rates(self, isa: Isa) -> Rates {
+        match self {
+            Self::Rates(rates) => rates,
+            Self::Annealed(ways) => isa.run(ways),
+            Self::Powers(lr, powers) => powers.computed(isa).map(|power| lr * power),
+        }
+    }
 }

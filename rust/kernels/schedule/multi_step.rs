@@ -1,8 +1,8 @@
 //! `MultiStepLR`: lr gamma^(milestones up to t).
 
-use super::formula::{Counts, Formula, Rates};
+use super::formula::{Formula, Parts};
 use super::power::whole_power;
-use crate::simd::Vector;
+use super::rates::Counts;
 
 /// A rate that falls at given counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +16,8 @@ pub struct MultiStep {
 }
 
 impl Formula for MultiStep {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
+    fn parts(&self, counts: &Counts) -> Parts {
         let behind = |t: u64| self.milestones.partition_point(|&milestone| milestone <= t);
-        counts.map(|t| self.lr * whole_power(self.gamma, behind(t) as u64))
+        Parts::Rates(counts.map(|t| self.lr * whole_power(self.gamma, behind(t) as u64)))
     }
 }

@@ -4,9 +4,9 @@
 //! The way up ends at pct_start total_steps - 1, which need not be whole, as PyTorch has it. Smith and
 //! Topin, "Super-convergence: very fast training of neural networks using large learning rates" (2019).
 
-use super::anneal::{Anneal, annealed};
-use super::formula::{Counts, Formula, Rates};
-use crate::simd::Vector;
+use super::anneal::{Anneal, Way};
+use super::formula::{Formula, Parts};
+use super::rates::Counts;
 
 /// A rate that rises and falls once.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct OneCycle {
 }
 
 impl OneCycle {
-    fn way(&self, t: u64) -> Anneal {
+    fn way(&self, t: u64) -> Way {
         let first = self.max_lr / self.div_factor;
         let end = (self.total_steps - 1) as f64;
         let top = self.pct_start * self.total_steps as f64 - 1.0;
@@ -32,16 +32,15 @@ impl OneCycle {
         if t <= top {
             // Of a way up that is a single point only its end is left.
             let done = if top > 0.0 { t / top } else { 1.0 };
-            return Anneal { from: first, to: self.max_lr, done };
+            return Way { from: first, to: self.max_lr, done };
         }
         let last = first / self.final_div_factor;
-        Anneal { from: self.max_lr, to: last, done: (t - top) / (end - top) }
+        Way { from: self.max_lr, to: last, done: (t - top) / (end - top) }
     }
 }
 
 impl Formula for OneCycle {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
-        annealed::<V>(counts.map(|t| self.way(t)))
+    fn parts(&self, counts: &Counts) -> Parts {
+        Parts::Annealed(Anneal::new(counts.map(|t| self.way(t))))
     }
 }

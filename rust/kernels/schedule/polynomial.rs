@@ -1,8 +1,8 @@
 //! `PolynomialLR`: lr (1 - t / total_iters)^power, and 0 from total_iters on.
 
-use super::formula::{Counts, Formula, Rates};
-use super::power::powers;
-use crate::simd::Vector;
+use super::formula::{Formula, Parts};
+use super::power::Powers;
+use super::rates::Counts;
 
 /// A rate that falls to 0 as a power of what is left.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +16,9 @@ pub struct Polynomial {
 }
 
 impl Formula for Polynomial {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
+    fn parts(&self, counts: &Counts) -> Parts {
         let total = self.total_iters;
         let left = counts.map(|t| (total - t.min(total)) as f64 / total as f64);
-        powers::<V>(left, self.power).map(|power| self.lr * power)
+        Parts::Powers(self.lr, Powers { x: left, p: self.power })
     }
 }

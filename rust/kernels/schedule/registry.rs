@@ -1,8 +1,8 @@
 //! The schedules that there are.
 
-use super::formula::{Counts, Formula, Rates};
+use super::formula::{Formula, Parts};
+use super::rates::Counts;
 use super::{CosineAnnealing, Exponential, MultiStep, OneCycle, Polynomial, Step, WarmRestarts};
-use crate::simd::Vector;
 
 /// From the list of schedules to [`Curve`], which is one of them.
 macro_rules! registry {
@@ -15,10 +15,9 @@ macro_rules! registry {
         }
 
         impl Curve {
-            #[inline(always)]
-            pub(super) fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
+            pub(super) fn parts(&self, counts: &Counts) -> Parts {
                 match self {
-                    $(Self::$Name(formula) => formula.rates::<V>(counts),)+
+                    $(Self::$Name(formula) => formula.parts(counts),)+
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! `StepLR`: lr gamma^(t div step_size).
 
-use super::formula::{Counts, Formula, Rates};
+use super::formula::{Formula, Parts};
 use super::power::whole_power;
-use crate::simd::Vector;
+use super::rates::Counts;
 
 /// A rate that falls after each so many counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,7 @@ pub struct Step {
 }
 
 impl Formula for Step {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
-        counts.map(|t| self.lr * whole_power(self.gamma, t / self.step_size))
+    fn parts(&self, counts: &Counts) -> Parts {
+        Parts::Rates(counts.map(|t| self.lr * whole_power(self.gamma, t / self.step_size)))
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
 
-use super::anneal::{Anneal, annealed};
-use super::formula::{Counts, Formula, Rates};
-use crate::simd::Vector;
+use super::anneal::{Anneal, Way};
+use super::formula::{Formula, Parts};
+use super::rates::Counts;
 
 /// A rate that falls along cosines.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,9 +36,8 @@ impl WarmRestarts {
 }
 
 impl Formula for WarmRestarts {
-    #[inline(always)]
-    fn rates<V: Vector<f64>>(&self, counts: &Counts) -> Rates {
-        let way = |t| Anneal { from: self.lr, to: self.eta_min, done: self.done(t) };
-        annealed::<V>(counts.map(way))
+    fn parts(&self, counts: &Counts) -> Parts {
+        let way = |t| Way { from: self.lr, to: self.eta_min, done: self.done(t) };
+        Parts::Annealed(Anneal::new(counts.map(way)))
     }
 }

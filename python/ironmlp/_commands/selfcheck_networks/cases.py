@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import layers, losses, optimizers, options, routes
+from . import layers, losses, optimizers, options, routes, schedules
 from .network import DTYPES
 
 NETWORKS = {
@@ -11,6 +11,7 @@ NETWORKS = {
     **losses.NETWORKS,
     **optimizers.NETWORKS,
     **options.NETWORKS,
+    **schedules.NETWORKS,
 }
 
 # Every network in both dtypes, by the name that its hash is kept under.
