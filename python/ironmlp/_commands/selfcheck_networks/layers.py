@@ -92,12 +92,13 @@ NETWORKS = {
         batch_size=530,
         weighted=True,
     ),
+    # A bias right before a normalization over the batch has no gradient but for rounding.
     "batch norms": Network(
         (
-            *(im.Linear(13, 37), im.BatchNorm1d(37), im.ReLU(), im.Dropout(0.1)),
+            *(im.Linear(13, 37, bias=False), im.BatchNorm1d(37), im.ReLU(), im.Dropout(0.1)),
             im.Residual([im.BatchNorm1d(37, 1e-3, None, affine=False), im.GELU()]),
             *(im.Linear(37, 20, bias=False), im.BatchNorm1d(20, momentum=0.3), im.Tanh()),
-            *(im.Linear(20, 5), im.BatchNorm1d(5, lr_scale=0.5)),
+            *(im.Linear(20, 5, bias=False), im.BatchNorm1d(5, lr_scale=0.5)),
         ),
         im.CrossEntropy(),
         im.Adam(lr=0.01),
@@ -107,10 +108,11 @@ NETWORKS = {
     ),
     "batch norms of images": Network(
         (
-            *(im.BatchNorm2d(2, 1e-3, None), im.Conv2d(2, 18, 3), im.BatchNorm2d(18), im.ReLU()),
-            *(im.MaxPool2d(2), im.Conv2d(18, 5, 2), im.Tanh(), im.Dropout(0.1)),
+            *(im.BatchNorm2d(2, 1e-3, None), im.Tanh(), im.Conv2d(2, 18, 3, bias=False)),
+            *(im.BatchNorm2d(18), im.ReLU(), im.MaxPool2d(2)),
+            *(im.Conv2d(18, 5, 2), im.Tanh(), im.Dropout(0.1)),
             *(im.BatchNorm2d(5, momentum=0.3, affine=False, lr_scale=0.5), im.Flatten()),
-            *(im.Linear(20, 20), im.BatchNorm1d(20), im.GELU(), im.Linear(20, 4)),
+            *(im.Linear(20, 20, bias=False), im.BatchNorm1d(20), im.GELU(), im.Linear(20, 4)),
         ),
         im.CrossEntropy(),
         im.Adam(lr=0.01),
