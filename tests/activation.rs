@@ -22,10 +22,12 @@ pub fn all() -> Vec<Activation> {
         Activation::Elu { alpha: 1.0 },
         Activation::Elu { alpha: 0.0 },
         Activation::Elu { alpha: 0.3 },
+        Activation::Selu,
         Activation::Gelu,
         Activation::GeluTanh,
         Activation::Silu,
         Activation::Mish,
+        Activation::Hardswish,
         Activation::Softplus { beta: 1.0, threshold: 20.0 },
         Activation::Softplus { beta: 3.0, threshold: 2.0 },
     ];
@@ -37,10 +39,12 @@ pub fn all() -> Vec<Activation> {
             | Activation::Relu
             | Activation::LeakyRelu { .. }
             | Activation::Elu { .. }
+            | Activation::Selu
             | Activation::Gelu
             | Activation::GeluTanh
             | Activation::Silu
             | Activation::Mish
+            | Activation::Hardswish
             | Activation::Softplus { .. } => {}
         }
     }
@@ -73,6 +77,10 @@ fn oracle(activation: Activation, z: f64) -> f64 {
         Activation::Relu => z.max(0.0),
         Activation::LeakyRelu { slope } => z.max(0.0) + slope * z.min(0.0),
         Activation::Elu { alpha } => z.max(0.0) + (alpha * z.exp_m1()).min(0.0),
+        Activation::Selu => {
+            let (scale, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+            scale * (z.max(0.0) + (alpha * z.exp_m1()).min(0.0))
+        }
         Activation::Gelu => z / 2.0 * (1.0 + erf(z / 2f64.sqrt())),
         Activation::GeluTanh => {
             let inner = (2.0 / std::f64::consts::PI).sqrt() * (z + 0.044_715 * z.powi(3));
@@ -80,6 +88,7 @@ fn oracle(activation: Activation, z: f64) -> f64 {
         }
         Activation::Silu => z * sigmoid(z),
         Activation::Mish => z * z.exp().ln_1p().tanh(),
+        Activation::Hardswish => z * (z + 3.0).clamp(0.0, 6.0) / 6.0,
         Activation::Softplus { beta, threshold } => {
             if beta * z > threshold {
                 z
@@ -175,7 +184,11 @@ fn derivative(activation: Activation, z: f64) -> f64 {
     let f = |x: f64| oracle(activation, x);
     let kinks = match activation {
         Activation::Softplus { beta, threshold } => vec![threshold / beta],
-        Activation::Relu | Activation::LeakyRelu { .. } | Activation::Elu { .. } => vec![0.0],
+        Activation::Relu
+        | Activation::LeakyRelu { .. }
+        | Activation::Elu { .. }
+        | Activation::Selu => vec![0.0],
+        Activation::Hardswish => vec![-3.0, 3.0],
         _ => vec![],
     };
     for kink in kinks {
@@ -274,6 +287,7 @@ fn nan_passes_and_zero_has_the_lower_slope() {
                 Activation::Relu => assert_eq!(grad.at(0, 1), 0.0),
                 Activation::LeakyRelu { slope } => assert_eq!(grad.at(0, 1), slope as f32),
                 Activation::Elu { alpha } => assert_eq!(grad.at(0, 1), alpha as f32),
+                Activation::Selu => assert_eq!(grad.at(0, 1), 1.758_099_340_847_376_9f64 as f32),
                 _ => {}
             }
         }

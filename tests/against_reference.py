@@ -113,8 +113,9 @@ class Bounds:
         if reference.specs.kind(layer) == "Dropout":  # a product with a rounded constant, if any
             return error * self.mask(k, x) + self.eps * abs(y)
         f = reference.activations.ACTIVATIONS[reference.specs.kind(layer)][0]
+        present = self.model.present(k, x.ndim)
         own = tolerances.ACTIVATION_EPS * self.eps * np.maximum(abs(x), abs(y))
-        return change(lambda z: f(z, layer), x, error) + own
+        return change(lambda z: f(z, present), x, error) + own
 
     def loss(
         self, y: Array, targets: Array, weight: Any, error: Array, value: float, dy: Array
@@ -162,6 +163,11 @@ class Bounds:
             xhat, xhat_error = self.normalized(k, x, error)
             weight = dy_error * abs(xhat) + abs(dy) * (xhat_error + own * abs(xhat))
             weight = weight.sum(axis=(0, *range(2, dy.ndim)))
+        elif reference.specs.kind(layer) == "PReLU":
+            own = self.sum_of(dy.size // len(W))
+            terms = -(dy_error * abs(x) + abs(dy) * (error + own * abs(x)))
+            weight = reference.layers.slopes_backward(terms, W, np.ones_like(dy))
+            weight = abs(weight)
         else:
             backward = reference.layers.WEIGHTED[reference.specs.kind(layer)][1]
             weight = backward(abs(x), W, dy_error, layer)[0]
@@ -191,8 +197,10 @@ class Bounds:
             return dy_error * self.mask(k, x) + self.eps * abs(dy * self.mask(k, x))
         f, derivative = reference.activations.ACTIVATIONS[reference.specs.kind(layer)]
 
+        present = self.model.present(k, x.ndim)
+
         def slope(z: Array) -> Array:
-            return derivative(z, f(z, layer), layer)
+            return derivative(z, f(z, present), present)
 
         own = tolerances.DERIVATIVE_EPS * self.eps
         return dy_error * abs(slope(x)) + abs(dy) * (change(slope, x, error) + own)

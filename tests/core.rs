@@ -21,6 +21,7 @@ mod normalization;
 mod optimizer;
 mod own_loss;
 mod pooling;
+mod prelu;
 mod quotient;
 mod random;
 mod reduce;

@@ -404,6 +404,8 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[16, 5, 1], Activation::Relu, &Loss::Huber { delta: 0.3 }, few),
         (&[3, 7, 6], Activation::Silu, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Mish, &Loss::LogCosh, few),
+        (&[5, 12, 2], Activation::Selu, &Loss::Mse, few),
+        (&[6, 10, 3], Activation::Hardswish, &Loss::Mae, few),
         (&[4, 9, 3], Activation::Tanh, &quantiles(&[0.1, 0.5, 0.8]), few),
         (&[4, 9, 1], Activation::Tanh, &quantiles(&[0.7]), few),
         (&[4, 9, 1], Activation::Tanh, &poisson, few),

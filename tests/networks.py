@@ -58,6 +58,7 @@ def drawn(number: int) -> Network:
         return int(pick(range(1, pick((4, 17, 70)))))
 
     activations = [im.Sigmoid(), im.Tanh(), im.ReLU(), im.GELU(), im.SiLU(), im.ELU(), im.Mish()]
+    activations += [im.SELU(), im.Hardswish()]
     outputs = width()
     rows = pick(range(1, pick((6, 40, 700))))
     losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE(), im.LogCosh()]

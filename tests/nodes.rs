@@ -1,4 +1,4 @@
-//! Networks with norms and residual connections, in one another: what is written over what must not
+//! Networks with norms, slopes and residual connections, in one another: what is written over what must not
 //! show, and no route may change a bit.
 
 use ironmlp::kernels::activation::Activation;
@@ -7,8 +7,8 @@ use ironmlp::kernels::gather::{RowOrder, Source};
 use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Optimizer, Options};
 use ironmlp::network::{
-    Batch, Dropout, Head, Init, Input, Layer, LayerNorm, Linear, Plan, Reduction, Spec, State, Sum,
-    Targets, Task,
+    Batch, Dropout, Head, Init, Input, Layer, LayerNorm, Linear, Plan, Prelu, Reduction, Spec,
+    State, Sum, Targets, Task,
 };
 use ironmlp::simd::Isa;
 
@@ -35,11 +35,17 @@ impl Draw {
         Layer::LayerNorm(LayerNorm { features, eps: 1e-5, affine, trainable, lr_scale: 2.0 })
     }
 
+    fn prelu(&mut self, features: usize) -> Layer {
+        let slopes = if self.below(2) > 0 { 1 } else { features };
+        let (init, trainable) = (self.below(5) as f64 / 4.0 - 0.25, self.below(4) > 0);
+        Layer::Prelu(Prelu { slopes, init, trainable, lr_scale: 1.5 })
+    }
+
     /// Layers that give as many features as they take.
     fn square(&mut self, layers: &mut Vec<Layer>, width: usize, depth: usize) {
         for _ in 0..1 + self.below(3) {
             let from = layers.len();
-            match self.below(8) {
+            match self.below(9) {
                 0 => layers.push(self.norm(width)),
                 1 => layers.push(Layer::Dropout(Dropout { p: 0.25 })),
                 2 => layers.push(Layer::Activation(Activation::Identity)),
@@ -50,6 +56,7 @@ impl Draw {
                     layers.push(self.linear(width, wide));
                     layers.push(self.linear(wide, width));
                 }
+                6 => layers.push(self.prelu(width)),
                 _ if depth == 3 => layers.push(Layer::Activation(Activation::Relu)),
                 _ => {
                     self.square(layers, width, depth + 1);

@@ -156,7 +156,7 @@ class Case:
         width = 5
         if self.image:
             norm = [im.BatchNorm2d(3)] if self.chance(0.4) else []
-            layers = [im.Conv2d(2, 3, 3, padding=1), *norm, im.ReLU(), im.MaxPool2d(2)]
+            layers = [im.Conv2d(2, 3, 3, padding=1), *norm, im.PReLU(3), im.MaxPool2d(2)]
             layers.append(im.Flatten())
             width = 3 * 2 * 2
         for _ in range(int(self.rng.integers(0, 3))):
@@ -167,7 +167,9 @@ class Case:
                 layers.append(im.LayerNorm(width))
             if self.chance(0.25):
                 layers.append(im.BatchNorm1d(width, momentum=self.pick([0.1, None])))
-            layers.append(self.pick([im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]))
+            activations = [im.Tanh(), im.ReLU(), im.GELU(), im.Mish(), im.SiLU()]
+            activations += [im.SELU(), im.Hardswish(), im.PReLU(), im.PReLU(width)]
+            layers.append(self.pick(activations))
             if self.chance(0.3):
                 layers.append(im.Dropout(0.3))
             if self.chance(0.2):

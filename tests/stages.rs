@@ -10,8 +10,8 @@ use ironmlp::kernels::loss::Loss;
 use ironmlp::kernels::optimizer::{Adam, Lion, Optimizer, Options, Sgd};
 use ironmlp::kernels::pooling::{Pool, PoolKind};
 use ironmlp::network::{
-    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Reduction, Shape, Spec, State,
-    Targets, Task, Workspace,
+    Batch, Conv2d, Dropout, Head, Init, Input, Layer, Linear, Plan, Prelu, Reduction, Shape, Spec,
+    State, Targets, Task, Workspace,
 };
 use ironmlp::runtime::{pool::chunks_of_workers, team};
 use ironmlp::simd::Isa;
@@ -39,6 +39,10 @@ pub fn conv(channels: (usize, usize), groups: usize, rows: Stencil, cols: Stenci
 
 pub fn pool(kind: PoolKind, kernel: usize, stride: usize) -> Layer {
     Layer::Pool(Pool { kind, kernel: (kernel, kernel), stride: (stride, stride) })
+}
+
+fn slopes(slopes: usize) -> Layer {
+    Layer::Prelu(Prelu { slopes, init: 0.25, trainable: true, lr_scale: 1.0 })
 }
 
 /// A network of these layers, and of a Linear one with so many outputs behind them.
@@ -201,12 +205,29 @@ fn bands_of_stages_change_no_bit() {
             image(1, 60, 44),
         ),
     ];
+    let with_slopes = (
+        // Slopes of each channel and of all, with and without activations and pools around.
+        vec![
+            slopes(2),
+            conv5((2, 20), 2),
+            slopes(20),
+            pool(Max, 2, 2),
+            slopes(1),
+            conv5((20, 18), 2),
+            gelu(),
+            slopes(1),
+            relu(),
+            pool(Average, 2, 2),
+            slopes(18),
+        ],
+        image(2, 50, 41),
+    );
     // Images of 20 MB, which go past the caches.
     let (relu, wide) = (relu(), conv5((1, 16), 2));
     let large = (vec![wide, relu, pool(Max, 2, 2)], image(1, 141, 140));
     let spec = network(large.0, large.1, 3);
     check::<f32>(&spec, large.1, 18);
-    for (layers, image) in cases {
+    for (layers, image) in cases.into_iter().chain([with_slopes]) {
         let spec = network(layers, image, 3);
         check::<f32>(&spec, image, 18);
         check::<f64>(&spec, image, 18);
@@ -321,6 +342,20 @@ fn training_on_images_has_the_bits_of_training_on_rows() {
             }
         }
         check_training::<f32>(&spec, image, 20);
+    }
+    // Slopes of each channel and of all, and each of the layers frozen.
+    for frozen in 0..7 {
+        let (image, [rows, cols]) = (joined(PoolKind::Max).1, [stencil(3, 1, 1, 1); 2]);
+        let pool = pool(PoolKind::Max, 2, 2);
+        let around = [slopes(2), conv((2, 5), 1, rows, cols), slopes(1), slopes(5), pool];
+        let mut spec = network(around.to_vec(), image, 28);
+        match &mut spec.layers[frozen] {
+            Layer::Conv2d(conv) => conv.trainable = false,
+            Layer::Prelu(prelu) => prelu.trainable = false,
+            Layer::Linear(linear) => linear.trainable = false,
+            _ => {}
+        }
+        check_training::<f32>(&spec, image, 35);
     }
     // Features of 8 MB in all, whose blocks come in another order.
     let image = ImageShape { channels: 8, height: 64, width: 66 };

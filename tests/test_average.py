@@ -178,3 +178,18 @@ def test_a_file_without_the_average_that_its_optimizer_keeps_is_refused(tmp_path
     assert "average" not in state
     with pytest.raises(ValueError, match="has an average, the optimizer has no ema"):
         without._core.set_optimizer_state(with_average._core.optimizer_state())
+
+
+@pytest.mark.parametrize("options", [{"ema": 0.9}, {"ema": 0.9, "clip_norm": 0.1, "l2": 0.1}])
+def test_averaged_has_the_present_running_values(options: dict[str, Any]) -> None:
+    layers = [im.Linear(6, 20), im.BatchNorm1d(20), im.Tanh(), im.Linear(20, 3)]
+    net = im.Sequential(layers, loss="mse", optimizer=im.SGD(lr=0.1, **options), seed=0)
+    history = net.fit(X, Y, epochs=3, validation_data=(X, Y), **SETTINGS)
+    state, averaged = net.state_dict(), net.averaged()
+    for key, values in averaged.state_dict().items():
+        of_batches = "running" in key or "tracked" in key
+        # Normalization leaves the bias before it without a gradient, but for rounding.
+        if key != "0.bias":
+            assert np.array_equal(values, state[key]) == of_batches, key
+    assert state["1.num_batches_tracked"] == 12
+    assert history["val_loss"][-1] == averaged.evaluate(X, Y)["loss"]

@@ -198,8 +198,9 @@ def test_training_is_the_references(kind: Any, options: dict[str, Any], dtype: s
 
 
 def bound(dtype: str) -> float:
-    """Lion moves by signs: one that rounding turns moves a parameter by 2 lr."""
-    return 100 * tolerances.UPDATES_EPS * tolerances.eps(dtype)
+    """Twelve updates from gradients that differ by rounding, of a bias that begins at 0: what Adam
+    and its relatives divide by is as small, and the gradients' sums cancel."""
+    return 400 * tolerances.UPDATES_EPS * tolerances.eps(dtype)
 
 
 CASES = read("torch_options.json")

@@ -102,8 +102,15 @@ OPTIMIZER: Parts = {
     ),
 }
 
-# The activations, and the other layers, which do more than a function of each element.
-ACTIVATIONS = sorted({kind.__name__ for kind in layers.activations.ACTIVATIONS.values()})
+# The activations without parameters, and the other layers, which do more than a function of each
+# element.
+ACTIVATIONS = sorted(
+    {
+        kind.__name__
+        for kind in layers.activations.ACTIVATIONS.values()
+        if not hasattr(kind, "trainable")
+    }
+)
 LAYERS = [name for name in members(layers, layers.Layer) if name not in ACTIVATIONS]
 
 

@@ -31,6 +31,9 @@ def test_the_cases_have_everything_in_them() -> None:
     for word in (
         "Dropout",
         "LayerNorm",
+        "PReLU(num_parameters=3",
+        "SELU",
+        "Hardswish",
         "BatchNorm1d",
         "BatchNorm2d",
         "Residual",

@@ -21,6 +21,8 @@ def model(layer: Any = None, dtype: Any = "float32", **settings: Any) -> im.Sequ
 TOO_LARGE: dict[str, Any] = {
     "negative_slope of LeakyReLU (layer 1)": lambda v: {"layer": im.LeakyReLU(v)},
     "alpha of ELU (layer 1)": lambda v: {"layer": im.ELU(v)},
+    "init of PReLU (layer 1)": lambda v: {"layer": im.PReLU(1, v)},
+    "lr_scale of PReLU (layer 1)": lambda v: {"layer": im.PReLU(lr_scale=v)},
     "beta of Softplus (layer 1)": lambda v: {"layer": im.Softplus(v)},
     "threshold of Softplus (layer 1)": lambda v: {"layer": im.Softplus(1.0, v)},
     "lr_scale of Linear (layer 1)": lambda v: {"layer": im.Linear(3, 3, lr_scale=v)},

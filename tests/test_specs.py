@@ -14,18 +14,21 @@ from ironmlp._arguments.spec import Spec
 from ironmlp.layers import (
     ELU,
     GELU,
+    SELU,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
     Dropout,
     Flatten,
+    Hardswish,
     Identity,
     LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
     Mish,
+    PReLU,
     ReLU,
     Residual,
     Sigmoid,
@@ -117,6 +120,9 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     GELU: {"approximate": "tanh"},
     SiLU: {},
     Mish: {},
+    SELU: {},
+    PReLU: {"num_parameters": 3, "init": 0.75, "trainable": False, "lr_scale": 0.5},
+    Hardswish: {},
     Softplus: {"beta": 2.0, "threshold": 10.0},
     BinaryCrossEntropy: {"from_logits": True, "pos_weight": (1.0, 2.0), "reduction": "sum"},
     CrossEntropy: {
@@ -184,6 +190,7 @@ DEFAULTS = [
     (Residual([ReLU()]), "layers=(ReLU(),)"),
     (LeakyReLU(), "negative_slope=0.01"),
     (ELU(), "alpha=1.0"),
+    (PReLU(), "num_parameters=1, init=0.25, trainable=True, lr_scale=1.0"),
     (GELU(), "approximate='none'"),
     (Softplus(), "beta=1.0, threshold=20.0"),
     (BinaryCrossEntropy(), "from_logits=True, pos_weight=None, reduction='mean'"),
@@ -263,6 +270,7 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
         "in_features": 7,
         "out_features": 7,
         "n": 7,
+        "num_parameters": 7,
         "quantiles": (0.5,),
         "log_input": True,
         "full": False,
@@ -291,8 +299,8 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
     for name in made.__slots__:
         full = FULL[made] | ({"nesterov": False} if name == "dampening" else {})
         value, arguments = made(**full), {**full, name: changes.get(name, 0.125)}
-        if name == "eps":
-            arguments["eps"] = 0.5
+        if name == "eps" or (made is PReLU and name == "init"):
+            arguments[name] = 0.5
         if name == "from_logits":
             arguments |= {"from_logits": False, "pos_weight": None}
         assert made(**arguments) != value
@@ -361,6 +369,9 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (BatchNorm1d, {"n": 2, "lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
     (Residual, {"layers": ()}, "layers has 0 layers, a Residual needs at least one"),
     (LeakyReLU, {"negative_slope": -0.1}, "negative_slope is -0.1"),
+    (PReLU, {"num_parameters": 0}, "num_parameters is 0, it must be at least 1"),
+    *((PReLU, {"init": x}, f"init is {x}, it must be finite") for x in (NAN, -INF)),
+    (PReLU, {"lr_scale": -1}, "lr_scale is -1, it must be finite and at least 0"),
     (ELU, {"alpha": INF}, "alpha is inf, it must be finite"),
     (GELU, {"approximate": "sigmoid"}, "it must be one of 'none', 'tanh'"),
     (Softplus, {"beta": 0.0}, "beta is 0.0, it must be finite and above 0"),

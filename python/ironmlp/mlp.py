@@ -26,8 +26,9 @@ class MLP(Sequential):
     """A multilayer perceptron: `Linear` layers with an activation between each two.
 
     `layer_sizes` are the columns of X, the hidden layers' units, and the outputs. `activation` is
-    one of "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "gelu",
-    "silu", "mish", "softplus", or a layer such as `LeakyReLU(0.2)`. There is none after the last
+    one of "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "prelu",
+    "elu", "selu", "gelu", "silu", "mish", "hardswish", "softplus", or a layer such as
+    `LeakyReLU(0.2)`; of one with parameters each place has its own. There is none after the last
     layer, but a `Sigmoid` with `BinaryCrossEntropy(from_logits=False)`. `init` is the distribution
     of the initial parameters: "torch_linear", "glorot_uniform", "he_normal", "zeros" or "normal"
     (standard normal, weights and biases). For all else see `Sequential`.

@@ -133,6 +133,14 @@ impl<T> Images<T> {
         self.panel.slice(start * stride, end * stride).first_panel()
     }
 
+    /// As [`Self::rows`], of one row of a channel.
+    #[inline]
+    #[must_use]
+    pub fn line(self, row: usize, channel: usize) -> Panels<T> {
+        let at = channel * self.channel_stride;
+        self.rows(row, row + 1).slice(at, at + self.shape.width)
+    }
+
     /// As [`Self::rows`], of one pixel.
     #[inline]
     #[must_use]

@@ -2,8 +2,8 @@
 //!
 //! Each file holds one family of kernels, generic over the element type and the instruction set:
 //! `elementary` exp and its relatives, `gemm` matrix products, `activation` and other `elementwise`
-//! passes, `normalization`, `loss`, `optimizer`, `weight` gradient and update of a block of a Linear
-//! layer, `reduce` sums in fixed order, `random`,
+//! passes, `prelu`, `normalization`, `loss`, `optimizer`, `weight` gradient and update of a block of a Linear
+//! layer, `reduce` sums in fixed order, `chains` those of columns, `random`,
 //! `tiny` whole steps of small networks, `gather` rows of X into a batch, `finite` a look for NaN, `standard` columns of one scale, `panels`, the layout that they
 //! all share, `scratch`, memory of their own, and `fetch`, what is read next. `images` is the layout of
 //! images in panels, with `convolution`, `pooling` and `flatten` on it; `tuning` has the numbers that were
@@ -11,6 +11,7 @@
 //! (see docs/numerics.md); how it is blocked does not.
 
 pub mod activation;
+mod chains;
 pub mod convolution;
 pub mod elementary;
 pub mod elementwise;
@@ -25,6 +26,7 @@ pub mod normalization;
 pub mod optimizer;
 pub mod panels;
 pub mod pooling;
+pub mod prelu;
 pub mod random;
 pub mod reduce;
 pub mod schedule;

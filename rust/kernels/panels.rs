@@ -5,7 +5,7 @@
 //! of a product reads its right operand as one stream, and its left operand by broadcasts with
 //! constant strides. The columns past `cols` in the last panel are padding.
 
-use crate::simd::LANES;
+use crate::simd::{LANES, Real, Vector};
 
 /// A view of a matrix in panels: a pointer and sizes, which threads may share.
 ///
@@ -290,5 +290,19 @@ impl<T> Span<T> {
     pub fn slice(self, start: usize, end: usize) -> Self {
         debug_assert!(start <= end && end <= self.len);
         Self { ptr: self.ptr.wrapping_add(start), len: end - start }
+    }
+}
+
+/// The first `width` lanes, the others +0.
+#[inline(always)]
+pub(super) fn columns<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
+    if width == LANES {
+        return lanes;
+    }
+    let mut kept = [T::ZERO; LANES];
+    // SAFETY: the array holds 16 values, of which `width`, below 16, are written.
+    unsafe {
+        lanes.store_partial(kept.as_mut_ptr(), width);
+        V::load(kept.as_ptr())
     }
 }

@@ -45,7 +45,8 @@ mod weight_phase;
 pub use batch::{Batch, Head, StepLoss, Targets};
 pub use memory::{Layout, LearningRate, NodeStatistics, State, Statistics, Workspace};
 pub use nodes::{
-    BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Shape, Sum, Tracked, Weighted,
+    BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Shape, Sum, Tracked,
+    Weighted,
 };
 pub use op::Task;
 pub use plan::Plan;

@@ -59,6 +59,19 @@ pub enum RowOp {
         /// Written; may be the input.
         output: BufferId,
     },
+    /// output = x where z > 0, else a x: forward with x = z, back with the gradient as x.
+    Prelu {
+        /// Which of the layers with parameters has the slopes a.
+        layer: usize,
+        /// Read.
+        z: BufferId,
+        /// Read.
+        x: BufferId,
+        /// Written; may be either of both.
+        output: BufferId,
+        /// Whether subnormals are flushed.
+        flush: bool,
+    },
     /// output = input * mask in training, else the input.
     Dropout {
         /// Index in the network's layers.
@@ -205,6 +218,8 @@ pub(super) enum WeightSource {
     Lanes { input: BufferId, grad: BufferId },
     /// A layer's normalized input, and the gradient with respect to its output.
     Normalized { normalized: BufferId, grad: BufferId },
+    /// What a layer with slopes takes, and the gradient with respect to its output.
+    Slopes { z: BufferId, grad: BufferId },
     /// What blocks of images have left.
     Images,
 }

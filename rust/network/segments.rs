@@ -207,6 +207,7 @@ impl<'a> Cutter<'a> {
             // Rows have to be whole.
             RowOp::Normalize { .. } | RowOp::NormalizeGradient { .. } => self.by_rows(),
             RowOp::Activation { .. }
+            | RowOp::Prelu { .. }
             | RowOp::Add { .. }
             | RowOp::ActivationGradient { .. }
             | RowOp::DropoutGradient { .. } => {}

@@ -10,6 +10,7 @@ use crate::kernels::convolution::SumBlocks;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Ahead;
 use crate::kernels::normalization::{AffineGradient, TrainAffine};
+use crate::kernels::prelu::{SlopeGradient, TrainSlopes};
 use crate::kernels::weight::{
     Block, GradientBlock, LanesGradient, LinearState, TrainBlock, TrainLanes,
 };
@@ -92,6 +93,13 @@ impl WeightPhase {
                 block,
                 state: layer,
             }),
+            WeightSource::Slopes { z, grad } => self.isa.run(TrainSlopes {
+                z: workspace.buffer(z).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                one: layer.weight.values.cols() == 1,
+                block,
+                state: layer,
+            }),
             WeightSource::Images => {
                 let gradient = workspace.gradient();
                 self.sum_images(state, workspace, rows, gradient, (op.index, block));
@@ -170,6 +178,13 @@ impl WeightPhase {
                 block,
                 weight: block.of_bias(weight),
                 bias: block.of_bias(layout.bias(gradient)),
+            }),
+            WeightSource::Slopes { z, grad } => self.isa.run(SlopeGradient {
+                z: workspace.buffer(z).slice(0, rows),
+                grad: workspace.buffer(grad).slice(0, rows),
+                one: weight.cols() == 1,
+                block,
+                slopes: block.of_bias(weight),
             }),
             WeightSource::Images => {
                 self.sum_images(state, workspace, rows, gradient, (op.index, block));

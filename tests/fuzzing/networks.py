@@ -13,7 +13,7 @@ WIDTHS = {1: 3, 2: 3, 3: 3, 5: 2, 8: 1, 15: 1, 16: 2, 17: 2, 33: 1, 70: 0.4}
 ACTIVATIONS = (
     *("im.Sigmoid()", "im.Tanh()", "im.ReLU()", "im.GELU()", "im.GELU('tanh')", "im.SiLU()"),
     *("im.LeakyReLU(0.25)", "im.ELU()", "im.ELU(0.5)", "im.Softplus()", "im.Softplus(2.0, 4.0)"),
-    *("im.Identity()", "im.Mish()"),
+    *("im.Identity()", "im.Mish()", "im.SELU()", "im.Hardswish()"),
 )
 
 # How often each loss is drawn; "own" is a function of the user's.
@@ -61,7 +61,7 @@ def model(draw: Draw) -> Model:
     first = width
     for _ in range(draw.weighted({0: 1, 1: 3, 2: 2, 3: 0.5})):
         wider = draw.weighted(WIDTHS)
-        layers += [linear(draw, width, wider), draw.one(ACTIVATIONS)]
+        layers += [linear(draw, width, wider), activation(draw, wider)]
         if draw.maybe(0.15):
             layers.append(layer_norm(draw, wider))
         if draw.maybe(0.12):
@@ -104,6 +104,19 @@ def linear(draw: Draw, inputs: int, outputs: int) -> str:
     return call("im.Linear", str(inputs), str(outputs), **weight_options(draw))
 
 
+def activation(draw: Draw, width: int) -> str:
+    """One of `ACTIVATIONS`, or one with slopes for so many features or channels."""
+    if not draw.maybe(0.15):
+        return draw.one(ACTIVATIONS)
+    return call(
+        "im.PReLU",
+        *([] if draw.maybe(0.5) else [str(width)]),
+        init=draw.one([None, None, 0.5, 0.0, -0.25]),
+        trainable=False if draw.maybe(0.1) else None,
+        lr_scale=draw.one([0.0, 0.5]) if draw.maybe(0.1) else None,
+    )
+
+
 def layer_norm(draw: Draw, width: int) -> str:
     return call(
         "im.LayerNorm",
@@ -132,7 +145,7 @@ def residual(draw: Draw, width: int, depth: int = 0) -> str:
             layers.append(linear(draw, within, wider))
             within = wider
         elif kind == "activation":
-            layers.append(draw.one(ACTIVATIONS))
+            layers.append(activation(draw, within))
         elif kind == "norm":
             layers.append(layer_norm(draw, within))
         elif kind == "drop":
@@ -171,7 +184,7 @@ def image_layers(draw: Draw) -> tuple[list[str], tuple[int, ...], int]:
             height, width = (side + 2 * padding - kernel + 1 for side in (height, width))
             if draw.maybe(0.15):
                 layers.append(batch_norm(draw, channels).replace("1d", "2d", 1))
-            layers.append(draw.one(ACTIVATIONS))
+            layers.append(activation(draw, channels))
         else:
             kernel, stride = 2, draw.one([1, 2])
             layers.append(f"im.{draw.one(['AvgPool2d', 'MaxPool2d'])}(2, {stride})")

@@ -209,10 +209,12 @@ def activations(rng: np.random.Generator) -> list[Case]:
         ("LeakyReLU", {"negative_slope": 0.2}, nn.LeakyReLU(0.2)),
         ("ELU", {}, nn.ELU()),
         ("ELU", {"alpha": 0.7}, nn.ELU(0.7)),
+        ("SELU", {}, nn.SELU()),
         ("GELU", {"approximate": "none"}, nn.GELU()),
         ("GELU", {"approximate": "tanh"}, nn.GELU(approximate="tanh")),
         ("SiLU", {}, nn.SiLU()),
         ("Mish", {}, nn.Mish()),
+        ("Hardswish", {}, nn.Hardswish()),
         ("Softplus", {}, nn.Softplus()),
         ("Softplus", {"beta": 2.0, "threshold": 5.0}, nn.Softplus(2.0, 5.0)),
     ]

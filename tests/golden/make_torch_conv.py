@@ -96,6 +96,14 @@ NETWORKS: dict[str, tuple[Any, ...]] = {
         [conv(3, 8, 1), GELU, conv(8, 2, 1), *head(50, 2)],
         *([3, 5, 5], 3, 2, "MSE", 0.1),
     ),
+    "slopes": (
+        [
+            *[["PReLU", {"num_parameters": 2}], conv(2, 18, 3), ["PReLU", {"num_parameters": 18}]],
+            *[pool("Avg", 2), ["PReLU", {}], conv(18, 3, 2), ["PReLU", {"num_parameters": 3}]],
+            *[pool("Max", 2), *head(6, 2)],
+        ],
+        *([2, 11, 14], 35, 2, "CrossEntropy", 0.3),
+    ),
     "wide padding": (
         [conv(1, 2, 5, padding=4, stride=3), TANH, *head(24, 2)],
         *([1, 4, 6], 3, 2, "CrossEntropy", 0.3),

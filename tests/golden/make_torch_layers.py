@@ -38,6 +38,10 @@ def norm(features: int, **options: Any) -> list[Any]:
     return ["LayerNorm", {"n": features, **options}]
 
 
+def prelu(**options: Any) -> list[Any]:
+    return ["PReLU", options]
+
+
 def residual(*layers: Any) -> list[Any]:
     return ["Residual", list(layers)]
 
@@ -72,6 +76,17 @@ NETWORKS: dict[str, tuple[Any, ...]] = {
             linear(12, 2),
         ],
         *([5], 50, 2, "CrossEntropy", 0.02),
+    ),
+    "slopes": (
+        [
+            *(linear(7, 20), prelu(), linear(20, 17), prelu(num_parameters=17, init=0.5)),
+            *(residual(prelu(num_parameters=17)), linear(17, 3)),
+        ],
+        *([7], 40, 3, "CrossEntropy", 0.05),
+    ),
+    "slopes at both ends": (
+        [prelu(num_parameters=18), linear(18, 33), prelu(), linear(33, 2), prelu(num_parameters=2)],
+        *([18], 300, 2, "MSE", 0.05),
     ),
     "residual around all": (
         [residual(linear(3, 8), TANH, linear(8, 3))],

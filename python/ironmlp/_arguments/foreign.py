@@ -195,6 +195,8 @@ PLACES = {
 STRINGS = {
     "activation": {
         "hard_sigmoid": "sigmoid",
+        "hard_silu": "hardswish",
+        "hard_swish": "hardswish",
         "leakyrelu": "leaky_relu",
         "linear": "identity",
         "lrelu": "leaky_relu",

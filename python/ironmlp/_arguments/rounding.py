@@ -30,11 +30,11 @@ def check_rounded(spec: Spec, dtype: str, layer: str | None = None) -> None:
 
 
 def rounded(name: str, value: float, dtype: str, *, positive: bool = False) -> float:
-    """`value`, at least 0, if the dtype holds it, and with `positive` its reciprocal too."""
+    """`value` if the dtype holds it, and with `positive` its reciprocal too."""
     if dtype == "float64":
         if positive and value <= 2.0**-1024:
             raise ValueError(f"{name} is {value}, 1 / {value} is infinite: take a larger one")
-    elif value >= OVERFLOW:
+    elif abs(value) >= OVERFLOW:
         raise refusal(name, value, "infinite", "smaller")
     elif positive and value <= UNDERFLOW:
         raise refusal(name, value, "0", "larger")

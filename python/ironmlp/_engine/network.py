@@ -16,6 +16,7 @@ from ironmlp.layers import (
     Layer,
     LayerNorm,
     Linear,
+    PReLU,
     Residual,
     Sigmoid,
 )
@@ -99,6 +100,11 @@ def check_widths(layers: Iterable[Layer], width: int | None, prefix: str = "") -
                     f"gets {width}"
                 )
             width = layer.out_features if isinstance(layer, Linear) else takes
+        elif isinstance(layer, PReLU) and width is not None:
+            if layer.num_parameters not in (1, width):
+                raise ValueError(
+                    f"layer {name}: PReLU takes {layer.num_parameters} features, gets {width}"
+                )
         elif isinstance(layer, Conv2d | Flatten):
             width = None
     return width
@@ -144,6 +150,8 @@ def _parameters(layer: Layer) -> Shapes:
         bias = layer.bias
     elif isinstance(layer, LayerNorm | BatchNorm1d | BatchNorm2d) and layer.affine:
         weight = (layer.n,)
+    elif isinstance(layer, PReLU):
+        weight, bias = (layer.num_parameters,), False
     else:
         return {}
     return {"weight": weight, "bias": weight[:1]} if bias else {"weight": weight}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ironmlp._arguments.spec import refusal
-from ironmlp._arguments.values import choice, real
+from ironmlp._arguments.values import choice, flag, real, size
 from ironmlp.layers.base import Layer
 
 
@@ -65,6 +65,16 @@ class ELU(Activation):
         return ("alpha",)
 
 
+class SELU(Activation):
+    """y = 1.0507... * x for x > 0, else 1.0507... * 1.6732... * (exp(x) - 1).
+
+    With these two numbers of Klambauer and others, 2017, activations keep mean 0 and variance 1
+    from layer to layer. PyTorch's definition.
+    """
+
+    __slots__ = ()
+
+
 class GELU(Activation):
     """y = x * Phi(x), Phi the normal distribution function: (1 + erf(x / sqrt(2))) / 2.
 
@@ -89,6 +99,46 @@ class Mish(Activation):
     """y = x * tanh(log(1 + exp(x))), as in PyTorch (Misra 2019), to 3 units in the last place."""
 
     __slots__ = ()
+
+
+class Hardswish(Activation):
+    """y = x * max(0, min(x + 3, 6)) / 6, as in PyTorch (Howard and others, 2019)."""
+
+    __slots__ = ()
+
+
+class PReLU(Activation):
+    """y = x for x > 0, else w * x, with slopes w that are trained (He and others, 2015).
+
+    w has shape (num_parameters,) and begins as `init`: one slope for all features, or one for each
+    of the rows' features, (n_rows, num_parameters), or of the images' channels,
+    (n, num_parameters, H, W). `trainable` and `lr_scale` are as in `Linear`. PyTorch's definition,
+    in which weight decay draws slopes to 0 as it does weights.
+    """
+
+    __slots__ = ("num_parameters", "init", "trainable", "lr_scale")  # noqa: RUF023
+    num_parameters: int
+    init: float
+    trainable: bool
+    lr_scale: float
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        *,
+        trainable: bool = True,
+        lr_scale: float = 1.0,
+    ) -> None:
+        self._set(
+            num_parameters=size("num_parameters", num_parameters),
+            init=real("init", init),
+            trainable=flag("trainable", trainable),
+            lr_scale=real("lr_scale", lr_scale, at_least=0.0),
+        )
+
+    def _rounded(self) -> tuple[str, ...]:
+        return ("init", "lr_scale")
 
 
 class Softplus(Activation):
@@ -116,10 +166,13 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "tanh": Tanh,
     "relu": ReLU,
     "leaky_relu": LeakyReLU,
+    "prelu": PReLU,
     "elu": ELU,
+    "selu": SELU,
     "gelu": GELU,
     "silu": SiLU,
     "mish": Mish,
+    "hardswish": Hardswish,
     "softplus": Softplus,
 }
 

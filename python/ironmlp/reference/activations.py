@@ -10,6 +10,9 @@ import numpy as np
 
 from .specs import Array
 
+# SELU's two numbers (Klambauer and others, 2017).
+SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
+
 
 def sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))  # at most 1, so nothing overflows
@@ -38,7 +41,8 @@ def mish_derivative(x: Array) -> Array:
     return np.tanh(s) + x * sigmoid(x) * 4.0 * q / (1.0 + q) ** 2
 
 
-# y from x, and dy/dx from x and y, element by element; a is the layer, which has the constants.
+# y from x, and dy/dx from x and y, element by element; a is the layer, which has the constants. The
+# slopes of a PReLU are `init` at first; a network passes those that training has come to as such.
 ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array, Any], Any]]] = {
     "Identity": (lambda x, a: x, lambda x, y, a: np.ones_like(x)),
     "Sigmoid": (lambda x, a: sigmoid(x), lambda x, y, a: y * (1.0 - y)),
@@ -48,9 +52,17 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array
         lambda x, a: np.where(x > 0, x, a.negative_slope * x),
         lambda x, y, a: np.where(x > 0, 1.0, a.negative_slope),
     ),
+    "PReLU": (
+        lambda x, a: np.where(x > 0, x, a.init * x),
+        lambda x, y, a: np.where(x > 0, 1.0, a.init),
+    ),
     "ELU": (
         lambda x, a: np.where(x > 0, x, a.alpha * np.expm1(np.minimum(x, 0.0))),
         lambda x, y, a: np.where(x > 0, 1.0, a.alpha * np.exp(np.minimum(x, 0.0))),
+    ),
+    "SELU": (
+        lambda x, a: SCALE * np.where(x > 0, x, ALPHA * np.expm1(np.minimum(x, 0.0))),
+        lambda x, y, a: SCALE * np.where(x > 0, 1.0, ALPHA * np.exp(np.minimum(x, 0.0))),
     ),
     "GELU": (
         lambda x, a: x * phi(x, a.approximate)[0],
@@ -61,6 +73,10 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, Array
         lambda x, y, a: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     ),
     "Mish": (lambda x, a: x * np.tanh(softplus(x)), lambda x, y, a: mish_derivative(x)),
+    "Hardswish": (
+        lambda x, a: x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0),
+        lambda x, y, a: np.where(x <= -3.0, 0.0, np.where(x < 3.0, (2.0 * x + 3.0) / 6.0, 1.0)),
+    ),
     "Softplus": (
         lambda x, a: np.where(a.beta * x > a.threshold, x, softplus(a.beta * x) / a.beta),
         lambda x, y, a: np.where(a.beta * x > a.threshold, 1.0, sigmoid(a.beta * x)),

@@ -141,6 +141,13 @@ SHAPING: dict[str, tuple[Callable[[Array, Any], Any], Any]] = {
 }
 
 
+def slopes_backward(x: Array, slopes: Array, dy: Array) -> Array:
+    """The gradient of a PReLU's slopes: one for each feature or channel, or one for all."""
+    terms = dy * np.minimum(x, 0.0)
+    found: Array = terms.sum(axis=(0, *range(2, x.ndim)) if len(slopes) > 1 else None)
+    return found.reshape(-1)
+
+
 def nodes(layers: Any, prefix: str = "", start: int = 0) -> list[tuple[str, Any, int]]:
     """Each layer with its name and the place, in this list, of the first one within a Residual.
 
@@ -157,11 +164,13 @@ def nodes(layers: Any, prefix: str = "", start: int = 0) -> list[tuple[str, Any,
 
 
 def weight_shape(layer: Any) -> tuple[int, ...]:
-    """(out, in) of a Linear, (out, in / groups, kh, kw) of a Conv2d, (n,) of a norm."""
+    """(out, in) of a Linear, (out, in / groups, kh, kw) of a Conv2d; (n,) of the others."""
     if kind(layer) == "Linear":
         return layer.out_features, layer.in_features
     if hasattr(layer, "n"):
         return (layer.n,)
+    if kind(layer) == "PReLU":
+        return (layer.num_parameters,)
     kernel = pair(layer.kernel_size)
     return (layer.out_channels, layer.in_channels // layer.groups, *kernel)
 

@@ -18,6 +18,7 @@ from .layers import (
     WEIGHTED,
     by_channel,
     nodes,
+    slopes_backward,
     weight_shape,
 )
 from .losses import wanted
@@ -94,6 +95,8 @@ class Network:
             if kind(layer) in NORMS and layer.affine:
                 self.parameters[f"{name}.weight"] = np.ones(weight_shape(layer))
                 self.parameters[f"{name}.bias"] = np.zeros(weight_shape(layer))
+            if kind(layer) == "PReLU":
+                self.parameters[f"{name}.weight"] = np.full(weight_shape(layer), layer.init)
             if kind(layer) in WEIGHTED:
                 shape = weight_shape(layer)
                 # Each output has i inputs; each input is part of o outputs, groups not counted.
@@ -147,7 +150,7 @@ class Network:
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters: "0.weight" is (out, in) of a Linear, (out, in / groups, kh, kw)
-        of a Conv2d, (n,) of a norm; "0.bias" is (out,). "1.0.weight" is in a Residual. After those
+        of a Conv2d, else (n,); "0.bias" is (out,). "1.0.weight" is in a Residual. After those
         of a norm over batches come its running values."""
         running = {
             f"{name}.{key}": w for name, own in self.running.items() for key, w in own.items()
@@ -243,9 +246,16 @@ class Network:
             elif kind(layer) == "Dropout":
                 y = x * self._mask(k, x) if training else x
             else:
-                y = ACTIVATIONS[kind(layer)][0](x, layer)
+                y = ACTIVATIONS[kind(layer)][0](x, self.present(k, x.ndim))
             tensors.append(y.astype(self.dtype))
         return tensors
+
+    def present(self, k: int, ndim: int) -> Any:
+        """Activation k, of a PReLU with the slopes that it has now."""
+        name, layer, _ = self.nodes[k]
+        if kind(layer) != "PReLU":
+            return layer
+        return spec("PReLU", init=by_channel(self.parameters[f"{name}.weight"], ndim))
 
     def _past(self, name: str, training: bool) -> tuple[Array, Array] | None:
         """Mean and variance of past batches, for a layer that takes them in place of x's own."""
@@ -298,7 +308,10 @@ class Network:
             elif kind(layer) == "Dropout":
                 dy = dy * self._mask(k, x) if training else dy  # the mask that forward drew
             else:
-                dy = dy * ACTIVATIONS[kind(layer)][1](x, y, layer)
+                if kind(layer) == "PReLU":
+                    slopes = self.parameters[f"{name}.weight"]
+                    found[f"{name}.weight.grad"] = slopes_backward(x, slopes, dy)
+                dy = dy * ACTIVATIONS[kind(layer)][1](x, y, self.present(k, x.ndim))
             dy = sum(around.pop(k, []), dy)
         if self.standardize:
             deviation = spread(self._standard("X").deviation, dy)

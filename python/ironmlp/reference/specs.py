@@ -21,7 +21,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         for name in ("BatchNorm1d", "BatchNorm2d")
     },
     "Residual": {},
-    **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SiLU", "Mish")},
+    **{name: {} for name in ("Identity", "Sigmoid", "Tanh", "ReLU", "SELU", "SiLU", "Mish")},
+    "Hardswish": {},
+    "PReLU": {"num_parameters": 1, "init": 0.25, "trainable": True, "lr_scale": 1.0},
     "LeakyReLU": {"negative_slope": 0.01},
     "ELU": {"alpha": 1.0},
     "GELU": {"approximate": "none"},

@@ -1,4 +1,5 @@
-//! z times a gate, which goes from 0 to 1 as z grows: the two forms of GELU, SiLU, and Mish.
+//! z times a gate, which goes from 0 to 1 as z grows: the two forms of GELU, SiLU, Mish,
+//! and Hardswish.
 
 use super::curve::Curve;
 use crate::kernels::elementary::Elementary;
@@ -100,5 +101,28 @@ impl<T: Elementary> Curve<T> for Mish {
         let reciprocal = one.div(d);
         let rise = z.mul(c.mul(V::constant(4.0)));
         rise.fma(reciprocal, n).mul(reciprocal)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Hardswish;
+
+impl<T: Elementary> Curve<T> for Hardswish {
+    const NEEDS_INPUT: bool = true;
+
+    /// The gate is a ramp from z = -3 to 3. In this order of arguments `min` and `max` pass a NaN on (N7).
+    #[inline(always)]
+    fn forward<V: Vector<T>>(self, z: V) -> V {
+        let six = V::constant(6.0);
+        let ramp = V::zero().max(six.min(z.add(V::constant(3.0))));
+        z.mul(ramp.div(six))
+    }
+    /// (2z + 3) / 6 on the ramp; at its ends 0 and 1.
+    #[inline(always)]
+    fn derivative<V: Vector<T>>(self, z: V) -> V {
+        let three = V::constant(3.0);
+        let slope = V::constant(2.0).fma(z, three).div(V::constant(6.0));
+        let above = V::select(z.lt(three), slope, V::splat(T::ONE));
+        V::select(z.le(three.neg()), V::zero(), above)
     }
 }

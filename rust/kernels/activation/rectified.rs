@@ -80,3 +80,28 @@ impl<T: Elementary> Curve<T> for Elu<T> {
         by_sign(a, V::splat(T::ONE), a.add(V::splat(self.alpha)))
     }
 }
+
+/// ELU with the two numbers that keep mean 0 and variance 1 from layer to layer.
+#[derive(Clone, Copy)]
+pub(super) struct Selu;
+
+impl Selu {
+    /// The slope above 0.
+    const SCALE: f64 = 1.050_700_987_355_480_5;
+    /// The scale times alpha, 1.6732632423543772: what is approached below 0, and the slope at 0.
+    const BELOW: f64 = 1.758_099_340_847_376_9;
+}
+
+impl<T: Elementary> Curve<T> for Selu {
+    const NEEDS_INPUT: bool = false;
+
+    #[inline(always)]
+    fn forward<V: Vector<T>>(self, z: V) -> V {
+        by_sign(z, z.mul(V::constant(Self::SCALE)), T::expm1(z).mul(V::constant(Self::BELOW)))
+    }
+    /// As ELU's.
+    #[inline(always)]
+    fn derivative<V: Vector<T>>(self, a: V) -> V {
+        by_sign(a, V::constant(Self::SCALE), a.add(V::constant(Self::BELOW)))
+    }
+}

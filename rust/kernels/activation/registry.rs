@@ -1,8 +1,8 @@
 //! The activations that there are.
 
 use super::curve::{Curve, CurveWork};
-use super::gated::{Gelu, GeluTanh, Mish, Silu};
-use super::rectified::{Elu, Identity, LeakyRelu, Relu};
+use super::gated::{Gelu, GeluTanh, Hardswish, Mish, Silu};
+use super::rectified::{Elu, Identity, LeakyRelu, Relu, Selu};
 use super::sigmoidal::{Sigmoid, Tanh};
 use super::softplus::Softplus;
 use crate::kernels::elementary::Elementary;
@@ -53,6 +53,8 @@ registry! {
         /// At least 0.
         alpha,
     },
+    /// 1.0507... times ELU with alpha = 1.6732...
+    Selu,
     /// z/2 (1 + erf(z / sqrt(2))).
     Gelu,
     /// z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))).
@@ -61,6 +63,8 @@ registry! {
     Silu,
     /// z tanh(log(1 + e^z)).
     Mish,
+    /// z max(0, min(z + 3, 6)) / 6.
+    Hardswish,
     /// log(1 + e^(beta z)) / beta; z where beta z > threshold.
     Softplus {
         /// Above 0.

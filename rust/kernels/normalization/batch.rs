@@ -1,7 +1,7 @@
 //! Mean and variance of columns over the rows of a batch, or of past ones.
 
-use super::columns::{Chains, over_rows};
 use super::lanes::{columns, load, narrow, of_columns, wide};
+use crate::kernels::chains::{Chains, over_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{LANES, Real, Simd, Vector};
 

@@ -1,8 +1,8 @@
 //! The way back through a normalization of columns.
 
 use super::batch::{Population, mean};
-use super::columns::{Chains, over_rows};
 use super::lanes::{columns, load, narrow, of_columns, store, wide};
+use crate::kernels::chains::{Chains, over_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, Real, Simd, Vector};
 

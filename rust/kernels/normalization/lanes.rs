@@ -1,5 +1,6 @@
 //! 16 elements of a row, and sums over the rows of a matrix.
 
+pub(super) use crate::kernels::panels::columns;
 use crate::kernels::panels::{Panels, Span};
 pub(super) use crate::kernels::reduce::wide;
 use crate::kernels::reduce::{Added, fold_rows};
@@ -18,20 +19,6 @@ pub(super) fn load<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: 
 pub(super) fn store<T: Real, V: Vector<T>>(matrix: Panels<T>, panel: usize, row: usize, lanes: V) {
     // SAFETY: the view's maker vouches for the 16 elements of its rows.
     unsafe { lanes.store(matrix.row(panel, row)) }
-}
-
-/// The first `width` lanes, the others +0.
-#[inline(always)]
-pub(super) fn columns<T: Real, V: Vector<T>>(lanes: V, width: usize) -> V {
-    if width == LANES {
-        return lanes;
-    }
-    let mut kept = [T::ZERO; LANES];
-    // SAFETY: the array holds 16 values, of which `width`, below 16, are written.
-    unsafe {
-        lanes.store_partial(kept.as_mut_ptr(), width);
-        V::load(kept.as_ptr())
-    }
 }
 
 /// 16 of the numbers that go with columns.

@@ -9,7 +9,7 @@
 //! - `batch.rs`: mean and variance of a batch's columns, or of past ones; `batch_forward.rs`,
 //!   `batch_backward.rs`: batch normalization with either; `channels.rs`: that of images.
 //! - `parameters.rs`: the gradients of w and b, sums over rows, and their update, of both.
-//! - `lanes.rs`: what all take of a row, and sums over it; `columns.rs`: sums over the rows of columns.
+//! - `lanes.rs`: what all take of a row, and sums over it.
 //!
 //! Sums over a row are in f64: 16 lanes by index mod 16, missing lanes +0, folded 8, 4, 2, 1 (N3). Those over
 //! rows for mean and variance and for the way back through them are N2's, in f64 too.
@@ -19,7 +19,6 @@ mod batch;
 mod batch_backward;
 mod batch_forward;
 mod channels;
-mod columns;
 mod forward;
 mod lanes;
 mod parameters;

@@ -1,7 +1,7 @@
 //! The gradients of a normalization's weight and bias, and their update.
 
-use super::columns::{Chains, over_rows};
 use super::lanes::load;
+use crate::kernels::chains::{Chains, over_rows};
 use crate::kernels::panels::{Panels, Span};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::weight::{ApplyBlock, Block, LinearState};

@@ -3,7 +3,7 @@
 //! A tile of the row phase takes one block of 16 samples, or a few, through the whole network while
 //! they are in cache. Images live in memory of the tile's own, which the next tile uses again, so that
 //! a batch needs no room for the activations of all its images. What sums over the batch are the
-//! convolutions' weight gradients: each block leaves its own, and the weight phase adds them
+//! gradients of parameters: each block leaves its own, and the weight phase adds them
 //! (`kernels/convolution/gradient.rs` has the order).
 //!
 //! Even a block's images may be larger than any cache: 20 MB behind the first convolution at
@@ -13,11 +13,13 @@
 //! exists as a window of rows alone.
 //!
 //! - `op.rs`: the ops, as data; `program.rs`: [`ImageProgram`], the stages that they form.
-//! - `build.rs`: from layers to a program; `memory.rs`: where its images get their memory; `stages.rs`:
-//!   which ops go together, in bands of how many rows.
+//! - `build.rs`, `back.rs`: from layers to a program, forward and back; `trail.rs`: what one leaves for the
+//!   other; `memory.rs`: where its images get their memory; `stages.rs`: which ops go together, in bands of
+//!   how many rows.
 //! - `run.rs`: the ops at work on one block; `norm.rs`: those of a normalization over the batch, for which all
 //!   blocks meet.
 
+mod back;
 mod build;
 mod memory;
 mod norm;
@@ -25,6 +27,7 @@ mod op;
 mod program;
 mod run;
 mod stages;
+mod trail;
 
 pub(super) use build::ImageBuilder;
 pub(super) use op::{Home, ImageBuffer};

@@ -38,6 +38,24 @@ pub(super) enum ImageOp {
         input: ImageBuffer,
         output: ImageBuffer,
     },
+    /// output = x where z > 0, else a x: forward with x = z, back with the gradient as x.
+    Prelu {
+        /// Which of the layers with parameters has the slopes a.
+        layer: usize,
+        z: ImageBuffer,
+        x: ImageBuffer,
+        output: ImageBuffer,
+        /// Whether subnormals are flushed (N5).
+        flush: bool,
+    },
+    /// What the block leaves of the gradient of slopes.
+    SlopeGradient {
+        layer: usize,
+        z: ImageBuffer,
+        grad: ImageBuffer,
+        /// Where the sums of its lanes lie in a tile's memory, and how many there are.
+        scratch: (usize, usize),
+    },
     Dropout {
         layer: usize,
         p: f64,

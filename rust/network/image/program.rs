@@ -134,6 +134,7 @@ impl ImageProgram {
         let of = |op: &ImageOp| match op {
             ImageOp::Convolution { output, .. }
             | ImageOp::Activation { output, .. }
+            | ImageOp::Prelu { output, .. }
             | ImageOp::Dropout { output, .. }
             | ImageOp::Pool(PoolOp { output, .. }) => output.shape.features(),
             ImageOp::ActivatedPool { pool: PoolOp { input, output, .. }, .. } => {

@@ -13,6 +13,7 @@ use crate::kernels::panels::{Panels, Span};
 use crate::kernels::pooling::{
     ActivatedPoolBackward, ActivatedPoolForward, PoolBackward, PoolForward,
 };
+use crate::kernels::prelu::{ImageSlopeGradient, Prelu, Slopes};
 use crate::kernels::random::DropoutMask;
 use crate::network::batch::Batch;
 use crate::network::memory::{BufferId, State, Workspace, whole};
@@ -266,6 +267,21 @@ impl<T: Elementary> ImageContext<'_, T> {
                     grad: target,
                 });
             }
+            ImageOp::Prelu { layer, z, x, output, flush } => {
+                self.prelu(layer, [z, x, output], band, flush);
+            }
+            ImageOp::SlopeGradient { layer, z, grad, scratch: (at, len) } => {
+                let sums = self.workspace.image_gradient(self.block);
+                self.isa.run(ImageSlopeGradient {
+                    z: self.images(z, band),
+                    grad: self.images(grad, band),
+                    samples: self.rows(),
+                    start,
+                    end,
+                    scratch: whole(self.memory).slice(at, at + len),
+                    slopes: self.state.layout.layers[layer].weight(sums),
+                });
+            }
             ImageOp::Dropout { layer, p, input, output, mask } => {
                 let (input, output) = (self.elements(input, band), self.elements(output, band));
                 self.copy(input, output);
@@ -318,6 +334,25 @@ impl<T: Elementary> ImageContext<'_, T> {
                     saved: self.images(saved, band),
                     pool: self.pool_gradient(pool, band),
                 });
+            }
+        }
+    }
+
+    /// A band passes where z > 0, else times its channel's slope.
+    fn prelu(&self, layer: usize, images: [ImageBuffer; 3], band: Band, flush: bool) {
+        let weight = self.state.layout.layers[layer].weight(&self.state.parameters);
+        let call = |slope: usize, [z, x, output]: [Panels<T>; 3]| {
+            let slopes = Slopes::One(weight.flat().get(slope));
+            self.kernels.prelu.call(Prelu { z, x, slopes, output, flush });
+        };
+        if weight.cols() == 1 {
+            return call(0, images.map(|images| self.elements(images, band)));
+        }
+        let channels = images[0].shape.channels;
+        let images = images.map(|images| self.images(images, band));
+        for row in band.start..band.end {
+            for channel in 0..channels {
+                call(channel, images.map(|images| images.line(row, channel)));
             }
         }
     }

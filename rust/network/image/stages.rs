@@ -41,6 +41,8 @@ impl Stages {
         let (images, begins, ends) = match op {
             ImageOp::Convolution { output, .. } => (output, true, false),
             ImageOp::Activation { output, .. } => (output, false, false),
+            ImageOp::Prelu { output, .. } => (output, false, false),
+            ImageOp::SlopeGradient { grad, .. } => (grad, false, false),
             ImageOp::Pool(PoolOp { pool, input, .. }) => (input, !in_bands(pool), true),
             ImageOp::PoolGradient(PoolGradientOp { pool, target, .. }) => {
                 (target, true, !in_bands(pool.pool))

@@ -158,7 +158,7 @@ impl<T: Elementary> Workspace<T> {
         isa.run(Accumulate { sum, term });
     }
 
-    /// What the first `blocks` blocks of 16 rows of a slab leave of the convolutions' gradients.
+    /// What the first `blocks` blocks of 16 rows of a slab leave of the gradients of layers of images.
     pub(in crate::network) fn image_gradients(&self, blocks: usize) -> &[Arena<T>] {
         &self.image_gradients[..blocks]
     }
@@ -168,8 +168,8 @@ impl<T: Elementary> Workspace<T> {
         &self.image_gradients[block]
     }
 
-    /// Makes sure of memory for the images of `tiles` tiles at a time, and for the convolutions'
-    /// gradients of `blocks` blocks of rows.
+    /// Makes sure of memory for the images of `tiles` tiles at a time, and for the
+    /// gradients that `blocks` blocks of rows leave.
     pub(in crate::network) fn reserve_images(
         &mut self,
         buffers: &Buffers,

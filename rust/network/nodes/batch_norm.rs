@@ -87,7 +87,7 @@ impl Node for BatchNorm {
             fan_out: self.features,
             shape: vec![self.features],
             bias: true,
-            init: Init::Ones,
+            init: Init::Constant(1.0),
             trainable: self.trainable,
             lr_scale: self.lr_scale,
         })

@@ -8,6 +8,7 @@ use super::layer_norm::LayerNorm;
 use super::linear::Linear;
 use super::node::Node;
 use super::parameters::Weighted;
+use super::prelu::Prelu;
 use super::sum::Sum;
 use super::tracked::Tracked;
 use crate::kernels::activation::Activation;
@@ -26,6 +27,8 @@ pub enum Layer {
     Flatten,
     /// An elementwise function.
     Activation(Activation),
+    /// An elementwise function with trained slopes.
+    Prelu(Prelu),
     /// Zeroes units in training.
     Dropout(Dropout),
     /// Rows of mean 0 and variance 1, scaled and shifted.
@@ -45,6 +48,7 @@ impl Layer {
             Self::Pool(pool) => pool,
             Self::Flatten => &Flatten,
             Self::Activation(activation) => activation,
+            Self::Prelu(prelu) => prelu,
             Self::Dropout(dropout) => dropout,
             Self::LayerNorm(norm) => norm,
             Self::BatchNorm(norm) => norm,

@@ -6,8 +6,8 @@
 //!
 //! - `node.rs`: [`Node`], what each kind of layer knows of itself: what it makes of a sample, which
 //!   parameters it has, and its ops on rows, forward and back.
-//! - `linear.rs`, `conv2d.rs`, `pool.rs`, `flatten.rs`, `activation.rs`, `dropout.rs`, `layer_norm.rs`,
-//!   `batch_norm.rs`, `sum.rs`: one kind each. On images they are known to `image/build.rs`.
+//! - `linear.rs`, `conv2d.rs`, `pool.rs`, `flatten.rs`, `activation.rs`, `dropout.rs`, `prelu.rs`,
+//!   `layer_norm.rs`, `batch_norm.rs`, `sum.rs`: one kind each. On images they are known to `image/build.rs`.
 //! - `layer.rs`: [`Layer`], any of them; `names.rs`: how they are called.
 //! - `shape.rs`: what is between two nodes; `parameters.rs`: what nodes with parameters have in common;
 //!   `tracked.rs`: the same of those that keep statistics of their batches.
@@ -26,6 +26,7 @@ mod names;
 mod node;
 mod parameters;
 mod pool;
+mod prelu;
 mod shape;
 mod sum;
 mod tracked;
@@ -39,6 +40,7 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub(super) use names::names;
 pub use parameters::{Init, Weighted};
+pub use prelu::Prelu;
 pub(super) use shape::PartialShape;
 pub use shape::Shape;
 pub use sum::Sum;

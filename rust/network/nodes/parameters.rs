@@ -34,7 +34,7 @@ impl Weighted {
     /// What the layer is, for messages.
     pub(in crate::network) fn kind(&self) -> String {
         match self.shape[..] {
-            [features] => format!("LayerNorm({features})"),
+            [features] => format!("a layer with a number for each of {features} features"),
             [outputs, inputs] => format!("Linear({inputs}, {outputs})"),
             _ => format!("Conv2d with a weight of {:?}", self.shape),
         }
@@ -42,7 +42,7 @@ impl Weighted {
 }
 
 /// How initial values are drawn; the names say the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Weights and biases uniform within 1 / sqrt(fan_in), as `torch.nn.Linear`.
     TorchLinear,
@@ -54,6 +54,6 @@ pub enum Init {
     Zeros,
     /// Weights and biases standard normal.
     Normal,
-    /// Weights one, biases zero: a normalization's, which changes nothing at first.
-    Ones,
+    /// Weights this number, biases zero: one for a normalization, which changes nothing at first.
+    Constant(f64),
 }

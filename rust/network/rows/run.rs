@@ -12,6 +12,7 @@ use crate::kernels::normalization::{
     BatchNormalize, BatchNormalizeBackward, Normalize, NormalizeBackward, Population,
 };
 use crate::kernels::panels::{Panels, Span};
+use crate::kernels::prelu::{Prelu, Slopes};
 use crate::kernels::random::DropoutMask;
 use crate::network::memory::{BufferId, LayerLayout, State, Workspace};
 use crate::network::op::{BackwardWeight, RowOp};
@@ -25,6 +26,7 @@ pub(in crate::network) struct RowKernels<T: Elementary> {
     unflatten: Entry<Unflatten<T>>,
     pub activation: Entry<ActivationForward<T>>,
     pub activation_gradient: Entry<ActivationBackward<T>>,
+    pub prelu: Entry<Prelu<T>>,
     pub dropout_mask: Entry<DropoutMask<T>>,
     pub multiply: Entry<Multiply<T>>,
     add: Entry<Add<T>>,
@@ -42,6 +44,7 @@ impl<T: Elementary> RowKernels<T> {
             unflatten: isa.entry(),
             activation: isa.entry(),
             activation_gradient: isa.entry(),
+            prelu: isa.entry(),
             dropout_mask: isa.entry(),
             multiply: isa.entry(),
             add: isa.entry(),
@@ -92,6 +95,15 @@ impl<T: Elementary> RowContext<'_, T> {
         &self.state.layout.layers[linear]
     }
 
+    /// The slopes of the columns that the op makes.
+    fn slopes(&self, layer: usize) -> Slopes<T> {
+        let weight = self.linear(layer).weight(&self.state.parameters);
+        match weight.cols() {
+            1 => Slopes::One(weight.flat().get(0)),
+            _ => Slopes::Each(self.columns(weight).flat()),
+        }
+    }
+
     /// The weight of a layer that has one number for each feature.
     fn weight(&self, layer: usize) -> Span<T> {
         self.linear(layer).weight(&self.state.parameters).flat()
@@ -140,6 +152,15 @@ impl<T: Elementary> RowContext<'_, T> {
                     activation,
                     input: self.made(input),
                     output: self.made(output),
+                });
+            }
+            RowOp::Prelu { layer, z, x, output, flush } => {
+                self.kernels.prelu.call(Prelu {
+                    z: self.made(z),
+                    x: self.made(x),
+                    slopes: self.slopes(layer),
+                    output: self.made(output),
+                    flush,
                 });
             }
             RowOp::Dropout { layer, p, input, output, mask } => {

@@ -49,8 +49,8 @@ fn tensor<T: Elementary>(
                 uniform(words, (6.0 / (inputs + outputs)).sqrt(), target);
             }
             Init::HeNormal if !bias => normal(isa, words, (2.0 / inputs).sqrt(), target),
-            Init::Ones if !bias => target.fill(T::ONE),
-            Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Ones => {}
+            Init::Constant(value) if !bias => target.fill(T::from_f64(value)),
+            Init::GlorotUniform | Init::HeNormal | Init::Zeros | Init::Constant(_) => {}
         }
         Ok(())
     })?;

@@ -76,13 +76,10 @@ impl Spec {
             && self.sums().all(|(_, from)| from != layer)
     }
 
-    /// Whether a layer with parameters works on images, and comes before Flatten.
+    /// Whether a layer works on images, and comes before Flatten.
     pub(in crate::network) fn works_on_images(&self, layer: usize) -> bool {
-        match &self.layers[layer] {
-            Layer::Conv2d(_) => true,
-            Layer::BatchNorm(norm) => norm.images,
-            _ => false,
-        }
+        let flat = self.layers[..layer].iter().any(|below| matches!(below, Layer::Flatten));
+        self.takes_images() && !flat
     }
 
     /// Whether a layer takes statistics of a batch of images.
@@ -125,10 +122,14 @@ impl Spec {
         hasher.finish()
     }
 
-    /// Columns of the output.
+    /// Columns of the output: those of the last Linear layer, which what comes after it keeps.
     #[must_use]
     pub fn out_features(&self) -> usize {
-        self.weighted().last().map_or(0, |last| last.outputs)
+        let of = |layer: &Layer| match layer {
+            Layer::Linear(linear) => Some(linear.out_features),
+            _ => None,
+        };
+        self.layers.iter().rev().find_map(of).unwrap_or(0)
     }
 
     /// How many numbers the targets of a row are, where they are no class.

@@ -6,7 +6,7 @@ use super::values::{class, get, no_such, unknown};
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::Stencil;
 use crate::kernels::pooling::{Pool, PoolKind};
-use crate::network::{BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Sum};
+use crate::network::{BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Sum};
 
 /// Adds a layer, or those of a residual connection and their sum.
 pub(super) fn add(object: &Bound<'_, PyAny>, nodes: &mut Vec<Layer>) -> PyResult<()> {
@@ -33,12 +33,14 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         "LayerNorm" => return Ok(Layer::LayerNorm(layer_norm(object)?)),
         "BatchNorm1d" => return Ok(Layer::BatchNorm(batch_norm(object, false)?)),
         "BatchNorm2d" => return Ok(Layer::BatchNorm(batch_norm(object, true)?)),
+        "PReLU" => return Ok(Layer::Prelu(prelu(object)?)),
         "Identity" => Activation::Identity,
         "Sigmoid" => Activation::Sigmoid,
         "Tanh" => Activation::Tanh,
         "ReLU" => Activation::Relu,
         "LeakyReLU" => Activation::LeakyRelu { slope: get(object, "negative_slope")? },
         "ELU" => Activation::Elu { alpha: get(object, "alpha")? },
+        "SELU" => Activation::Selu,
         "GELU" => match get::<String>(object, "approximate")?.as_str() {
             "none" => Activation::Gelu,
             "tanh" => Activation::GeluTanh,
@@ -46,6 +48,7 @@ fn layer(object: &Bound<'_, PyAny>) -> PyResult<Layer> {
         },
         "SiLU" => Activation::Silu,
         "Mish" => Activation::Mish,
+        "Hardswish" => Activation::Hardswish,
         "Softplus" => Activation::Softplus {
             beta: get(object, "beta")?,
             threshold: get(object, "threshold")?,
@@ -103,6 +106,15 @@ fn batch_norm(object: &Bound<'_, PyAny>, images: bool) -> PyResult<BatchNorm> {
         momentum: get(object, "momentum")?,
         affine: get(object, "affine")?,
         images,
+        trainable: get(object, "trainable")?,
+        lr_scale: get(object, "lr_scale")?,
+    })
+}
+
+fn prelu(object: &Bound<'_, PyAny>) -> PyResult<Prelu> {
+    Ok(Prelu {
+        slopes: get(object, "num_parameters")?,
+        init: get(object, "init")?,
         trainable: get(object, "trainable")?,
         lr_scale: get(object, "lr_scale")?,
     })

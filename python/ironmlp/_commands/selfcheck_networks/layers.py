@@ -22,6 +22,46 @@ NETWORKS = {
         weighted=True,
         image=(1, 8, 10),
     ),
+    "selu": Network(
+        (
+            im.Conv2d(1, 4, 3),
+            im.SELU(),
+            im.AvgPool2d(2),
+            im.Conv2d(4, 5, 2),
+            im.Hardswish(),
+            im.Flatten(),
+            *(im.Linear(30, 21), im.SELU(), im.Linear(21, 4), im.Hardswish()),
+        ),
+        im.MSE(),
+        im.Adam(lr=0.01),
+        rows=150,
+        batch_size=64,
+        image=(1, 8, 10),
+    ),
+    "prelu": Network(
+        (
+            *(im.Linear(13, 37), im.PReLU(), im.Linear(37, 40), im.PReLU(40, 0.5), im.Dropout(0.1)),
+            im.Residual([im.PReLU(lr_scale=0.5), im.Linear(40, 40)]),
+            *(im.Linear(40, 5), im.PReLU(5, 2.0, trainable=False)),
+        ),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01),
+        rows=600,
+        batch_size=530,
+        weighted=True,
+    ),
+    "prelu, images": Network(
+        (
+            *(im.PReLU(2, -0.5), im.Conv2d(2, 5, 3), im.PReLU(5), im.MaxPool2d(2)),
+            *(im.Conv2d(5, 18, 2), im.PReLU(18), im.PReLU(), im.AvgPool2d(2, 1), im.Flatten()),
+            *(im.PReLU(), im.Linear(54, 3)),
+        ),
+        im.CrossEntropy(),
+        im.SGD(lr=0.1, momentum=0.9),
+        rows=300,
+        batch_size=277,
+        image=(2, 8, 12),
+    ),
     "deep": Network(
         (
             *dense([6, 12, 12, 12], im.ELU(0.7)),

@@ -1,6 +1,6 @@
 //! Sums over the rows of a panel's columns, in the order of N2.
 
-use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
+use super::reduce::{BLOCK_ROWS, BlockTree};
 use crate::simd::{Real, Simd, Vector};
 
 /// Partial sums on their way through the tree: enough for 2^16 - 1 blocks, 16 million rows.
