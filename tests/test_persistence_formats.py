@@ -1,6 +1,7 @@
 """Files of older formats load, and training goes on with the bits that it had then."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 import ironmlp as im
 from golden import make_format_1 as format_1
+from ironmlp import optimizers
+from ironmlp._files import specs
 
 EXPECTED = json.loads((format_1.FOLDER / "expected.json").read_text("utf-8"))
 
@@ -52,3 +55,14 @@ def test_a_file_of_format_1_has_its_labels() -> None:
     model = loaded("labels")
     assert list(model.classes_) == ["bird", "cat", "newt"]
     assert set(np.unique(model.predict(format_1.rows("labels")[0]))) <= set(model.classes_)
+
+
+def test_an_option_that_came_later_is_in_a_file_only_if_it_is_used() -> None:
+    """So files of models without it stay as they were, and older versions read them."""
+    plain, used = optimizers.SGD(0.5), optimizers.SGD(0.5, 0.25, dampening=0.5)
+    before = {"lr": 0.5, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False}
+    assert specs.to_json(plain) == {"SGD": before}
+    assert specs.to_json(used) == {"SGD": before | {"momentum": 0.25, "dampening": 0.5}}
+    assert {*specs.to_json(optimizers.Adam())["Adam"]} == {"lr", "betas", "eps", "weight_decay"}
+    assert specs.to_json(optimizers.Adam(amsgrad=True))["Adam"]["amsgrad"] is True
+    assert plain.dampening == pickle.loads(pickle.dumps(plain)).dampening == 0.0
