@@ -227,7 +227,7 @@ class Writer:
     def rate(self) -> Line:
         value = f"model.learning_rate = {self.draw.one([0.0, 0.125, 1e-4])}"
         # The rate of a schedule may be 0, and no factor makes it another.
-        return Line("", value=value, right=None if "LR(" in self.model.source else True)
+        return Line("", value=value, right=None if "lr=im." in self.model.source else True)
 
     def through(self) -> Line:
         ways = ["pickled(model)", "copy.deepcopy(model)", "model.copy()"]
