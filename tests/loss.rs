@@ -275,6 +275,12 @@ impl<T: Elementary> Batch<T> {
             for (col, expected) in expected.gradient.iter().enumerate() {
                 let gradient = expected.times(weight / divisor);
                 let actual = grad.at(row, col).to_f64();
+                // What overflows before it is divided by the rows has an infinite loss beside it, and its
+                // step is not applied.
+                let overflows = !T::from_f64(expected.exact).to_f64().is_finite();
+                if overflows && actual.is_infinite() && actual.signum() == expected.exact.signum() {
+                    continue;
+                }
                 if !gradient.allows::<T>(actual, bound, tiny) {
                     return Err(format!("({row}, {col}): gradient {actual:e}, not {gradient:?}"));
                 }
