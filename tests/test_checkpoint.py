@@ -261,7 +261,7 @@ def test_a_state_that_is_no_dict(path: Path) -> None:
     "state",
     [
         {"a": object()},
-        {"a": np.arange(3)},
+        {"a": np.arange(3, dtype=np.int32)},
         {1: 2},
         {"$": 1},
         {"a/b": np.ones(1), "a": {"b": np.ones(1)}},

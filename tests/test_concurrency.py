@@ -90,8 +90,9 @@ def test_the_table_of_methods_is_complete() -> None:
         *("standardize", "standardize_y", "summary", "history"),
     }
     by_predict = {"predict_proba", "classes_", "feature_names_in_"}
-    # Models that standardize alone have the last.
-    assert public - of_the_constructor - by_predict - {"fit", "adapt"} <= set(METHODS)
+    # Models that standardize alone have the one, those with an average the other.
+    by_option = {"adapt", "averaged"}
+    assert public - of_the_constructor - by_predict - by_option - {"fit"} <= set(METHODS)
 
 
 # One model

@@ -211,5 +211,5 @@ def test_the_reference_shows_what_it_is() -> None:
     text = repr(reference.MLP([2, 3, 1], loss="mse", optimizer=reference.spec("SGD"), seed=1))
     assert " at 0x" not in text
     assert all(
-        word in text for word in ("reference.Sequential", "Linear", "SGD(lr=0.001", "seed=1")
+        word in text for word in ("reference.Sequential", "Linear", "SGD(", "lr=0.001", "seed=1")
     )

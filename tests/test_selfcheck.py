@@ -161,6 +161,9 @@ def test_a_gradient_that_must_be_zero_is_held_to_it() -> None:
 
 def test_the_networks_have_every_member_and_option() -> None:
     specs = [spec for n in NETWORKS.values() for spec in (*n.layers, n.loss, n.optimizer)]
+    # Those of a Residual are appended, and looked through in their turn.
+    for spec in specs:
+        specs += spec.layers if isinstance(spec, im.Residual) else ()
     members = {*ACTIVATIONS.values(), im.Linear, im.Dropout, *ALL_LOSSES, *OPTIMIZERS.values()}
     assert members <= {type(spec) for spec in specs}
     for kind in members:
