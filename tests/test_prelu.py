@@ -200,3 +200,19 @@ def test_slopes_for_channels_that_the_first_images_show() -> None:
     model.forward(np.ones((3, 2, 4, 4)))
     with pytest.raises(ValueError, match="layer 0: PReLU takes 2 channels, gets 3"):
         model.forward(np.ones((3, 3, 4, 4)))
+
+
+def test_slopes_decay_as_biases_do_and_have_no_penalty() -> None:
+    X = np.random.default_rng(0).uniform(0.5, 1.0, (32, 6))
+
+    def slope(**options: Any) -> float:
+        """After ten steps in which no input was negative, so that nothing else moves it."""
+        layers = [PReLU(1, 0.5), Linear(6, 1)]
+        optimizer = im.AdamW(lr=0.1, **options)
+        model = im.Sequential(layers, loss="mse", optimizer=optimizer, dtype="float64", seed=1)
+        model.fit(X, X[:, 0], epochs=10, batch_size=None, verbose=False)
+        return float(model.state_dict()["0.weight"][0])
+
+    assert slope(weight_decay=0.5) == pytest.approx(0.5 * 0.95**10)
+    assert slope(weight_decay=0.5, decay_bias=False) == 0.5
+    assert slope(weight_decay=0.0, l1=0.1, l2=0.1) == 0.5

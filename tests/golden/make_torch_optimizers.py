@@ -9,14 +9,13 @@ steps, "final".
 PyTorch has no Lion: `Lion` below is algorithm 2 of its paper, line by line.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from written import start, write
 
 STEPS = 200
 
@@ -92,9 +91,7 @@ def tensor(array: Any) -> torch.Tensor:
 def main() -> None:
     # NAdam's product of momenta is in the default dtype, whatever the parameters are in.
     torch.set_default_dtype(torch.float64)
-    rng = np.random.default_rng(0)
-    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
-    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    started = X, targets, initial = start(0)
     cases = []
     for name, options in CASES:
         net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
@@ -108,18 +105,7 @@ def main() -> None:
             optimizer.step()
         final = [p.tolist() for p in net.parameters()]
         cases.append({"name": name, "options": options, "final": final})
-    made = {
-        "torch": torch.__version__,
-        "steps": STEPS,
-        "sizes": [3, 4, 2],
-        "X": X.tolist(),
-        "targets": targets.tolist(),
-        "initial": [value.tolist() for value in initial],
-    }
-    lines = [f'"{key}": {json.dumps(value)}' for key, value in made.items()]
-    lines.append('"cases": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]")
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
-    Path(__file__).with_name("torch_optimizers.json").write_text(text, encoding="utf-8")
+    write("torch_optimizers.json", torch.__version__, STEPS, started, cases)
 
 
 if __name__ == "__main__":

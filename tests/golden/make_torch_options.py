@@ -11,14 +11,13 @@ Gradients are clipped by `clip_grad_value_` and `clip_grad_norm_`; penalties are
 what does not decay is a group of its own; the average is made by hand.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from written import start, write
 
 STEPS = 200
 
@@ -87,22 +86,9 @@ def trained(name: str, options: dict[str, Any], initial: Any, X: Any, targets: A
 
 
 def main() -> None:
-    rng = np.random.default_rng(1)
-    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
-    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    started = X, targets, initial = start(1)
     cases = [trained(*case, initial, tensor(X), tensor(targets)) for case in CASES]
-    made = {
-        "torch": torch.__version__,
-        "steps": STEPS,
-        "sizes": [3, 4, 2],
-        "X": X.tolist(),
-        "targets": targets.tolist(),
-        "initial": [value.tolist() for value in initial],
-    }
-    lines = [f'"{key}": {json.dumps(value)}' for key, value in made.items()]
-    lines.append('"cases": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]")
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
-    Path(__file__).with_name("torch_options.json").write_text(text, encoding="utf-8")
+    write("torch_options.json", torch.__version__, STEPS, started, cases)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ PyTorch's schedulers change the optimizer's rate, ours is an argument: `lr` is t
 not take, it is its formula.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.optim import lr_scheduler
+from written import start, write
 
 STEPS = 200
 
@@ -111,9 +110,7 @@ def short(numbers: Any) -> Any:
 
 
 def main() -> None:
-    rng = np.random.default_rng(0)
-    X, targets = np.round(rng.normal(size=(5, 3)), 3), np.round(rng.normal(size=(5, 2)), 3)
-    initial = [np.round(rng.normal(size=shape), 3) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    started = X, targets, initial = start(0)
     cases = []
     for name, options, (kind, settings) in CASES:
         net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
@@ -131,18 +128,7 @@ def main() -> None:
         final = short([p.tolist() for p in net.parameters()])
         case = {"name": name, "options": options, "optimizer": [kind, settings]}
         cases.append({**case, "rates": short(rates), "final": final})
-    made = {
-        "torch": torch.__version__,
-        "steps": STEPS,
-        "sizes": [3, 4, 2],
-        "X": X.tolist(),
-        "targets": targets.tolist(),
-        "initial": [value.tolist() for value in initial],
-    }
-    lines = [f'"{key}": {json.dumps(value)}' for key, value in made.items()]
-    lines.append('"cases": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]")
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
-    Path(__file__).with_name("torch_schedules.json").write_text(text, encoding="utf-8")
+    write("torch_schedules.json", torch.__version__, STEPS, started, cases)
 
 
 if __name__ == "__main__":

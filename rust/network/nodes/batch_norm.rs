@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
-use super::parameters::{Init, Weighted};
+use super::parameters::Weighted;
 use super::shape::{PartialShape, Shape, check_features, check_row, last, no_rows};
 use super::tracked::Tracked;
 use crate::error::{Error, Result};
@@ -79,18 +79,8 @@ impl Node for BatchNorm {
     }
 
     fn weighted(&self, layer: usize) -> Option<Weighted> {
-        self.affine.then(|| Weighted {
-            layer,
-            // One number for each feature or channel, as a weight with one input has.
-            inputs: 1,
-            outputs: self.features,
-            fan_out: self.features,
-            shape: vec![self.features],
-            bias: true,
-            init: Init::Constant(1.0),
-            trainable: self.trainable,
-            lr_scale: self.lr_scale,
-        })
+        let updates = (self.trainable, self.lr_scale);
+        self.affine.then(|| Weighted::by_feature(layer, self.features, (1.0, true), updates))
     }
 
     fn tracked(&self, layer: usize) -> Option<Tracked> {

@@ -25,6 +25,27 @@ pub struct Weighted {
 }
 
 impl Weighted {
+    /// A number for each of so many features, `initial` at first, and perhaps a bias: as a weight with one
+    /// input. `(trainable, lr_scale)` are the layer's.
+    pub(super) fn by_feature(
+        layer: usize,
+        features: usize,
+        (initial, bias): (f64, bool),
+        (trainable, lr_scale): (bool, f64),
+    ) -> Self {
+        Self {
+            layer,
+            inputs: 1,
+            outputs: features,
+            fan_out: features,
+            shape: vec![features],
+            bias,
+            init: Init::Constant(initial),
+            trainable,
+            lr_scale,
+        }
+    }
+
     /// Whether the weight multiplies inputs, as that of a Linear layer and of a convolution does, and is not
     /// one number for each feature.
     pub(in crate::network) fn is_matrix(&self) -> bool {

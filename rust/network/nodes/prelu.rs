@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Gradient, Place, Trail};
 use super::node::Node;
-use super::parameters::{Init, Weighted};
+use super::parameters::Weighted;
 use super::shape::{PartialShape, Shape, last};
 use crate::error::{Error, Result};
 use crate::network::memory::BufferId;
@@ -59,18 +59,8 @@ impl Node for Prelu {
     }
 
     fn weighted(&self, layer: usize) -> Option<Weighted> {
-        Some(Weighted {
-            layer,
-            // One number for each feature, as a weight with one input has.
-            inputs: 1,
-            outputs: self.slopes,
-            fan_out: self.slopes,
-            shape: vec![self.slopes],
-            bias: false,
-            init: Init::Constant(self.init),
-            trainable: self.trainable,
-            lr_scale: self.lr_scale,
-        })
+        let updates = (self.trainable, self.lr_scale);
+        Some(Weighted::by_feature(layer, self.slopes, (self.init, false), updates))
     }
 
     fn forward(&self, rows: &mut Builder, place: &Place, input: BufferId) -> Trail {
