@@ -39,7 +39,7 @@ demo: .venv/ready ## Build ironmlp and run its demonstration (NumPy alone is nee
 .PHONY: test
 test: lint ## Run every check: the linters, the tests in Rust, the tests in Python
 	cargo test --locked
-	.venv-test/bin/pytest
+	.venv-test/bin/pytest --numprocesses auto --dist loadfile
 
 .PHONY: lint
 lint: .venv-test/ready ## Check format, style, types, stubs and layering

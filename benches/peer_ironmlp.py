@@ -9,7 +9,7 @@ import numpy as np
 
 import ironmlp as im
 from ironmlp.layers import Layer
-from workloads import ADAM, Parameters, Workload, data, initial
+from workloads import BETAS, Parameters, Workload, data, initial
 
 PACKAGE = "ironmlp"
 
@@ -19,21 +19,28 @@ LOSSES = {"softmax": "cross_entropy", "binary": "binary_cross_entropy", "mse": "
 
 
 def layers(workload: Workload) -> list[Layer]:
-    """The layers of a network of images."""
+    """The layers of a network that is more than an MLP."""
     activation, found = ACTIVATIONS[workload.activation](), list[Layer]()
     for c, channels, _ in workload.stages:
         found += [im.Conv2d(channels, c.channels, c.kernel, padding=c.padding), activation]
         found += [im.AvgPool2d(c.pool)] if c.pool > 1 else []
-    found.append(im.Flatten())
-    for inputs, outputs in itertools.pairwise(workload.sizes):
-        found += [im.Linear(inputs, outputs), activation]
-    return found[:-1]
+    found += [im.Flatten()] if workload.image else []
+    for inputs, outputs in itertools.pairwise(workload.sizes[:-1]):
+        found.append(im.Linear(inputs, outputs))
+        found += [im.BatchNorm1d(outputs)] if workload.norm else []
+        found.append(activation)
+    return [*found, im.Linear(*workload.sizes[-2:])]
 
 
 def state(model: Any, parameters: Parameters) -> dict[str, np.ndarray]:
     """The parameters as `state_dict` of this model, or of one in `ironmlp.reference`, has them."""
-    arrays = [w if w.ndim == 4 else w.T for pair in parameters for w in pair]
-    return dict(zip(model.state_dict(), arrays, strict=True))
+    arrays = iter([w if w.ndim == 4 else w.T for pair in parameters for w in pair])
+    first = model.state_dict()
+    of_norms = {name.rpartition(".")[0] for name in first if name.endswith(".running_mean")}
+    return {
+        name: values if name.rpartition(".")[0] in of_norms else next(arrays)
+        for name, values in first.items()
+    }
 
 
 def optimizer(workload: Workload) -> im.Optimizer:
@@ -41,9 +48,10 @@ def optimizer(workload: Workload) -> im.Optimizer:
     more = {"clip_norm": workload.clip_norm, "ema": workload.ema}
     options: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
     if workload.optimizer == "adam":
-        return im.Adam(lr=workload.lr, **ADAM, **options)
+        return im.Adam(lr=workload.lr, betas=BETAS, eps=workload.eps, **options)
     if workload.optimizer == "adamw":
-        return im.AdamW(lr=workload.lr, weight_decay=workload.weight_decay, **ADAM, **options)
+        options["weight_decay"] = workload.weight_decay
+        return im.AdamW(lr=workload.lr, betas=BETAS, eps=workload.eps, **options)
     return im.SGD(lr=workload.lr, momentum=workload.momentum, **options)
 
 
@@ -58,7 +66,7 @@ class Trainer:
             "seed": 0,
             "n_threads": threads,
         }
-        if workload.image:
+        if workload.image or workload.norm:
             self.model: im.Sequential = im.Sequential(layers(workload), **settings)
         else:
             self.model = im.MLP(workload.sizes, activation=workload.activation, **settings)

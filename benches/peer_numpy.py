@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workloads import ADAM, Workload, data, initial, orders
+from workloads import BETAS, NORM_EPS, Workload, data, initial, orders
 
 PACKAGE = "numpy"
 
@@ -47,6 +47,40 @@ ACTIVATIONS: dict[str, tuple[Callable[..., object], Callable[..., None]]] = {
 }
 
 
+class BatchNorm:
+    """Batch normalization in place, of matrices (batch, size)."""
+
+    def __init__(self, batch: int, size: int, dtype: np.dtype) -> None:
+        self.normal, self.scratch = (np.empty((batch, size), dtype) for _ in range(2))
+        self.mean, self.scale = (np.empty(size, dtype) for _ in range(2))
+        self.share = np.full(batch, 1 / batch, dtype)
+
+    def forward(self, z: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> None:
+        np.matmul(self.share, z, out=self.mean)
+        z -= self.mean
+        np.multiply(z, z, out=self.scratch)
+        np.matmul(self.share, self.scratch, out=self.scale)
+        self.scale += NORM_EPS
+        np.sqrt(self.scale, out=self.scale)
+        np.reciprocal(self.scale, out=self.scale)
+        np.multiply(z, self.scale, out=self.normal)
+        np.multiply(self.normal, weight, out=z)
+        z += bias
+
+    def backward(
+        self, d: np.ndarray, weight: np.ndarray, by_weight: np.ndarray, by_bias: np.ndarray
+    ) -> None:
+        rows = len(d)
+        np.multiply(d, self.normal, out=self.scratch)
+        np.add.reduce(self.scratch, axis=0, out=by_weight)
+        np.add.reduce(d, axis=0, out=by_bias)
+        np.multiply(self.normal, by_weight / rows, out=self.scratch)
+        d -= self.scratch
+        d -= by_bias / rows
+        self.scale *= weight
+        d *= self.scale
+
+
 class Trainer:
     """Trains a workload; `dtype` "float64" gives the reference that the peers are compared with."""
 
@@ -66,6 +100,11 @@ class Trainer:
 
         batch, sizes = workload.batch, workload.sizes
         self.start = initial(workload)
+        self.hidden = len(self.start) - 1
+        self.norms: list[BatchNorm] = []
+        if workload.norm:
+            self.norms = [BatchNorm(batch, size, self.dtype) for size in sizes[1:-1]]
+            self.start += [(np.ones(size), np.zeros(size)) for size in sizes[1:-1]]
         count = sum(weight.size + bias.size for weight, bias in self.start)
         self.flat, self.gradient, self.scratch = (np.empty(count, self.dtype) for _ in range(3))
         self.first, self.second = (np.zeros(count, self.dtype) for _ in range(2))
@@ -128,18 +167,19 @@ class Trainer:
 
     def loss_of(self, x: np.ndarray, y: np.ndarray) -> float:
         """The loss of a batch; outputs of layers and the gradient at the last stay."""
-        last = len(self.parameters) - 1
-        a = x
-        for layer, (weight, bias) in enumerate(self.parameters):
+        last, a = self.hidden, x
+        for layer, (weight, bias) in enumerate(self.parameters[: last + 1]):
             z = np.matmul(a, weight, out=self.outputs[layer])
             z += bias
             if layer < last:
+                if self.norms:
+                    self.norms[layer].forward(z, *self.parameters[last + 1 + layer])
                 self.forward(z)
             a = z
         return self.loss(a, y, self.deltas[last])
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
-        last = len(self.parameters) - 1
+        last = self.hidden
         loss = self.loss_of(x, y)
         for layer in range(last, -1, -1):
             a, d = self.outputs[layer - 1] if layer else x, self.deltas[layer]
@@ -149,6 +189,10 @@ class Trainer:
             if layer:
                 da = np.matmul(d, self.parameters[layer][0].T, out=self.deltas[layer - 1])
                 self.backward(a, da, self.scratches[layer - 1])
+                if self.norms:
+                    place = last + layer
+                    factor = self.parameters[place][0]
+                    self.norms[layer - 1].backward(da, factor, *self.gradients[place])
         if self.workload.clip_norm:
             self.clip(self.workload.clip_norm)
         self.update()
@@ -208,7 +252,7 @@ class Trainer:
 
     def adam(self) -> None:
         self.time += 1
-        (b1, b2), eps = ADAM["betas"], ADAM["eps"]
+        (b1, b2), eps = BETAS, self.workload.eps
         g, m, v, scratch = self.gradient, self.first, self.second, self.scratch
         if self.workload.weight_decay:
             self.flat *= 1 - self.workload.lr * self.workload.weight_decay

@@ -12,7 +12,7 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from workloads import ADAM, Workload, data, initial
+from workloads import BETAS, Workload, data, initial
 
 PACKAGE = "sklearn"
 
@@ -38,9 +38,9 @@ class Trainer:
             learning_rate_init=workload.lr * (2 / outputs if scaled else 1),
             momentum=workload.momentum,
             nesterovs_momentum=False,
-            beta_1=ADAM["betas"][0],
-            beta_2=ADAM["betas"][1],
-            epsilon=ADAM["eps"],
+            beta_1=BETAS[0],
+            beta_2=BETAS[1],
+            epsilon=workload.eps,
             tol=0.0,
             n_iter_no_change=np.inf,
             warm_start=True,

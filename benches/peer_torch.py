@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import swa_utils
 
-from workloads import ADAM, Workload, data, initial, orders
+from workloads import BETAS, Workload, data, initial, orders
 
 PACKAGE = "torch"
 
@@ -30,8 +30,10 @@ def network(workload: Workload) -> nn.Sequential:
         layers += [nn.AvgPool2d(c.pool)] if c.pool > 1 else []
     layers += [nn.Flatten()] if workload.image else []
     for inputs, outputs in itertools.pairwise(workload.sizes):
-        layers += [nn.Linear(inputs, outputs), activation()]
-    return nn.Sequential(*layers[:-1])
+        norm = [nn.BatchNorm1d(outputs)] if workload.norm else []
+        layers += [nn.Linear(inputs, outputs), *norm, activation()]
+    last = 2 if workload.norm else 1
+    return nn.Sequential(*layers[:-last])
 
 
 class Trainer:
@@ -68,17 +70,21 @@ class Trainer:
                 weight = weight if weight.ndim == 4 else weight.T.copy()
                 layer.weight.copy_(torch.from_numpy(weight))
                 layer.bias.copy_(torch.from_numpy(bias))
+        for layer in self.model:
+            if isinstance(layer, nn.BatchNorm1d):
+                layer.reset_parameters()
         parameters, workload = self.model.parameters(), self.workload
         settings = {"lr": workload.lr, "fused": True}
+        adam = {"betas": BETAS, "eps": workload.eps}
         if workload.optimizer == "sgd":
             self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 parameters, momentum=workload.momentum, **settings
             )
         elif workload.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(parameters, **settings, **ADAM)
+            self.optimizer = torch.optim.Adam(parameters, **settings, **adam)
         else:
             decay = workload.weight_decay
-            self.optimizer = torch.optim.AdamW(parameters, weight_decay=decay, **settings, **ADAM)
+            self.optimizer = torch.optim.AdamW(parameters, weight_decay=decay, **settings, **adam)
         if workload.ema:
             average = swa_utils.get_ema_multi_avg_fn(workload.ema)
             self.average = swa_utils.AveragedModel(self.model, multi_avg_fn=average)

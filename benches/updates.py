@@ -1,9 +1,10 @@
-"""Times what updates do besides: AdamW, clipping by norm, an average of the parameters.
+"""Times what a step does besides: AdamW, clipping by norm, an average of the parameters, norms.
 
     python benches/updates.py [--quick] [--threads 1,2] [--networks cancer,cancer-clipped]
                               [--peers torch,jax] [--require jax,torch] [--rounds 7] [--window 0.15]
 
-Three networks as they are in peers.py, and each with one of these. Of an average the loss of the
+Three networks as they are in peers.py, and each with one of these (batch normalization before each
+activation). Of an average the loss of the
 averaged parameters is compared too. comparison.py says how; `report.py FILE --print` makes a table
 of the rows.
 

@@ -20,6 +20,7 @@ LEFT_OUT: dict[str, dict[str, Any]] = {
     "adamw": {"weight_decay": 0.0},
     "clipped": {"clip_norm": None},
     "averaged": {"ema": 0.91},
+    "norm": {"norm": False},
 }
 CHANGED = [w for w in SMALL if "-" in w.name]
 
@@ -65,5 +66,6 @@ def test_what_is_left_out_is_seen(module: Any, workload: Workload) -> None:
 
 
 def test_labels() -> None:
-    labels = [workload.label.partition("(")[2] for workload in UPDATES[:4]]
-    assert labels == ["200, Adam)", "200, AdamW)", "200, Adam, clipped)", "200, Adam, averaged)"]
+    labels = [workload.label.partition("(")[2] for workload in UPDATES[:5]]
+    more = ["clipped", "averaged", "BatchNorm"]
+    assert labels == ["200, Adam)", "200, AdamW)", *(f"200, Adam, {name})" for name in more)]

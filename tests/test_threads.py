@@ -124,6 +124,37 @@ def test_threads_that_train_at_the_same_time() -> None:
     assert [found[seed] for seed in range(4)] == expected
 
 
+def test_a_thread_caps_what_it_begins() -> None:
+    most = im.get_num_threads()
+    with im.threads(1):
+        assert im.get_num_threads() == 1
+        with im.threads(5):
+            assert im.get_num_threads() == 1
+        elsewhere: list[int] = []
+        other = threading.Thread(target=lambda: elsewhere.append(im.get_num_threads()))
+        other.start()
+        other.join()
+        assert elsewhere == [most]
+    with pytest.raises(RuntimeError), im.threads(1):
+        raise RuntimeError
+    with im.threads(most + 7):
+        assert im.get_num_threads() == most
+    for wrong in (0, -1, 5000):
+        with pytest.raises(ValueError, match=f"n is {wrong}, it must be"), im.threads(wrong):
+            pass
+    assert im.get_num_threads() == most
+
+
+def test_a_cap_is_for_models_with_a_number_of_their_own_too() -> None:
+    X, y = np.ones((256, 300), np.float32), np.zeros(256, np.int64)
+    model = im.MLP([300, 128, 2], loss="cross_entropy", seed=0, n_threads=3)
+    with with_workers(True):
+        model.fit(X, y, epochs=1, batch_size=64)
+    with im.threads(1), with_workers(False):
+        model.fit(X, y, epochs=1, batch_size=64)
+        model.predict(X)
+
+
 @pytest.mark.parametrize("n_threads", [2, 3, 7])
 @pytest.mark.parametrize("rows", [1, 17, 128, 5000])
 def test_bits_do_not_depend_on_threads(n_threads: int, rows: int) -> None:

@@ -25,6 +25,7 @@ from ironmlp._configuration import (
     get_num_threads,
     set_num_threads,
     show_config,
+    threads,
 )
 from ironmlp.callbacks import (
     Callback,
@@ -188,6 +189,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "show_config",
+    "threads",
 ]
 
 # What many programs never use: modules, and names of modules, imported with their first use.

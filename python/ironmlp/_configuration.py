@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ironmlp import _core
 from ironmlp._arguments.values import size
@@ -38,5 +40,19 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The most threads that models made without `n_threads` use."""
+    """The most threads that models made without `n_threads` use, in this thread."""
     return _core.get_num_threads()
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """`with threads(n):` whatever this thread begins takes at most `n` threads, n >= 1, also models
+    that were made for more; no result depends on it. Other threads of Python are not concerned."""
+    most = size("n", n)
+    before = _core.cap_threads(most)
+    if before is not None and before < most:
+        _core.cap_threads(before)
+    try:
+        yield
+    finally:
+        _core.cap_threads(before)

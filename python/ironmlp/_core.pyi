@@ -52,6 +52,10 @@ def config() -> Config:
 def set_num_threads(n: int) -> None:
     """Take `n` >= 1 threads for every model made without `n_threads`, also above the cores."""
 
+def cap_threads(n: int | None) -> int | None:
+    """Let whatever the calling thread begins take at most `n` threads, whoever asks for more; None
+    ends that. Gives what was said before."""
+
 def get_num_threads() -> int:
     """The number of threads that models made without `n_threads` may use."""
 

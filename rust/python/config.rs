@@ -31,10 +31,17 @@ pub fn set_num_threads(n: usize) -> PyResult<()> {
     entry(|| Ok(threads::set_num_threads(n)?))
 }
 
-/// The number of threads that models made without `n_threads` may use.
+/// The number of threads that models made without `n_threads` may use in the calling thread.
 #[pyfunction]
 pub fn get_num_threads() -> PyResult<usize> {
-    entry(|| Ok(threads::num_threads()?))
+    entry(|| Ok(threads::capped(threads::num_threads()?)))
+}
+
+/// Let whatever the calling thread begins take at most `n` threads, whoever asks for more; None ends
+/// that. Gives what was said before.
+#[pyfunction]
+pub fn cap_threads(n: Option<usize>) -> PyResult<Option<usize>> {
+    entry(|| Ok(threads::set_cap(n)?))
 }
 
 /// What to tell a user whose `OMP_NUM_THREADS` is ignored because it is no number of threads.

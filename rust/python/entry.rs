@@ -10,6 +10,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 use crate::error::Result;
+use crate::runtime::callers::Caller;
 use crate::runtime::pool::caught;
 use crate::runtime::{fork, watch};
 use crate::simd::FloatEnvironment;
@@ -33,9 +34,12 @@ pub fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send)
     py.detach(|| caught(|| watch::watched(signalled, work))?)
 }
 
-/// Does work without the GIL that changes a model, to its end.
+/// Does work without the GIL that changes a model, to its end: threads that do share the cores.
 pub fn change<R: Send>(py: Python<'_>, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-    py.detach(|| caught(work)?)
+    py.detach(|| {
+        let _caller = Caller::enter();
+        caught(work)?
+    })
 }
 
 thread_local! {

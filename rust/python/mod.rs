@@ -53,7 +53,7 @@ mod validation;
 mod _core {
     #[pymodule_export]
     use super::config::{
-        chunks_of_workers, config, force_threads, get_num_threads, set_num_threads,
+        cap_threads, chunks_of_workers, config, force_threads, get_num_threads, set_num_threads,
         thread_complaint,
     };
     #[pymodule_export]

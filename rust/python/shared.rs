@@ -53,9 +53,9 @@ impl<T: Float> Typed<T> {
         Self { plans, access, n_threads, route: AtomicUsize::new(0) }
     }
 
-    /// The most threads of a call.
+    /// The most threads of a call by the calling thread.
     pub fn threads(&self) -> Result<usize> {
-        self.n_threads.map_or_else(threads::num_threads, Ok)
+        Ok(threads::capped(self.n_threads.map_or_else(threads::num_threads, Ok)?))
     }
 
     pub fn route(&self) -> Route {

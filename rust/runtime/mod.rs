@@ -3,6 +3,7 @@
 //! - `memory.rs`: the bytes that this process may still use, and refusals in terms of them.
 //! - `arena.rs`: [`Arena`], aligned zeroed buffers.
 //! - `threads.rs`: the number of threads.
+//! - `callers.rs`: how many threads of the program train at the same time, and share the cores.
 //! - `team.rs`: how many threads an op is worth.
 //! - `pace.rs`: whether several threads are faster than one.
 //! - `pool.rs`: the tiles of an op, run on several threads.
@@ -14,6 +15,7 @@
 //! - `tuning.rs`: the numbers that decide about speed and memory alone.
 
 mod arena;
+pub mod callers;
 pub mod fork;
 pub mod memory;
 mod pace;

@@ -1,13 +1,13 @@
 //! The tiles of an op, run on several threads.
 //!
-//! One pool serves the process. Its workers start when an op first wants more than one thread, never
-//! touch Python and are never joined: at the end of the process they are parked, or spin, and go
-//! with it.
+//! One pool serves the process, and where several of its threads train at the same time, one pool
+//! each. Their workers start when an op first wants more than one thread, never touch Python and are
+//! never joined: at the end of the process they are parked, or spin, and go with it.
 //!
 //! A region is one op's tiles, in chunks. The caller deals them out, an equal share to each thread,
-//! works on its own, takes what others have not begun, and waits for the rest. Whoever finds the
-//! pool in use, a tile that runs an op of its own included, runs all tiles itself. Which thread runs
-//! a tile makes no difference to any bit.
+//! works on its own, takes what others have not begun, and waits for the rest. Whoever finds no pool
+//! that is free, and a tile that runs an op of its own, runs all tiles itself. Which thread runs a
+//! tile makes no difference to any bit.
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
+use super::callers;
 use super::fork;
 use super::memory;
 use super::team::Team;
-use super::tuning::{CHUNKS, WAKE_AFTER};
+use super::tuning::{CHUNKS, POOLS, WAKE_AFTER};
 use super::worker::{CacheLine, Share, spin_until};
 use crate::error::{Error, Result};
 use crate::simd::environment::FloatEnvironment;
@@ -32,6 +33,10 @@ type TileWork<'a> = dyn Fn(usize) + Sync + 'a;
 
 thread_local! {
     static CHUNKS_OF_WORKERS: Cell<u64> = const { Cell::new(0) };
+    /// The pool that this thread had last: its workers' caches know the thread's network.
+    static HOME: Cell<usize> = const { Cell::new(0) };
+    /// Whether this thread runs tiles of a region.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Chunks that workers have run for this thread in regions of forced teams: what shows a test that
@@ -94,9 +99,9 @@ struct Region {
 // SAFETY: what `tile` points to may be called from several threads at once.
 unsafe impl Send for Region {}
 
-/// The pool of this process, or of the one it was forked from. Never freed: workers look at it as
+/// The pools of this process, or of the one it was forked from. Never freed: workers look at theirs as
 /// long as they live, and in a child it may be in any state.
-static POOL: AtomicPtr<ThreadPool> = AtomicPtr::new(ptr::null_mut());
+static OURS: [AtomicPtr<ThreadPool>; POOLS] = [const { AtomicPtr::new(ptr::null_mut()) }; POOLS];
 
 impl ThreadPool {
     /// Calls `tile(0)` to `tile(tiles - 1)`, each once, on the threads of the team and in any order;
@@ -108,36 +113,50 @@ impl ThreadPool {
     /// run.
     pub fn run(team: Team, tiles: usize, tile: &TileWork<'_>) -> Result<()> {
         let threads = team.threads.min(tiles);
-        if threads > 1 {
-            let pool = Self::of_this_process();
-            // Acquires what the last caller left in `crew`.
-            let free =
-                pool.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-            if free.is_ok() {
-                // SAFETY: `busy` was false and stays set until the store below.
-                let crew = unsafe { &mut *pool.crew.get() };
-                let members = pool.members(crew, team, threads);
-                let result = if members.len() > 1 {
-                    Some(pool.lead(members, team.fixed, tiles, tile))
-                } else {
-                    None
-                };
-                pool.busy.store(false, Ordering::Release);
-                if let Some(result) = result {
-                    return result;
-                }
+        if threads > 1
+            && !INSIDE.get()
+            && let Some(pool) = Self::taken()
+        {
+            // SAFETY: `busy` was false and stays set until the store below.
+            let crew = unsafe { &mut *pool.crew.get() };
+            let members = pool.members(crew, team, threads);
+            let result = if members.len() > 1 {
+                Some(pool.lead(members, team.fixed, tiles, tile))
+            } else {
+                None
+            };
+            pool.busy.store(false, Ordering::Release);
+            if let Some(result) = result {
+                return result;
             }
         }
         caught(|| (0..tiles).for_each(tile))
     }
 
-    /// The pool with this process's threads.
+    /// A pool that was free and is now the caller's: the one that it had last, or where several threads
+    /// train at the same time, another.
+    fn taken() -> Option<&'static Self> {
+        let home = HOME.get();
+        let others = if callers::count() > 1 { POOLS } else { 1 };
+        (0..others).map(|k| (home + k) % POOLS).find_map(|place| {
+            let pool = Self::of_this_process(&OURS[place]);
+            // Acquires what the last caller left in `crew`.
+            let free =
+                pool.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+            free.is_ok().then(|| {
+                HOME.set(place);
+                pool
+            })
+        })
+    }
+
+    /// The pool in a place, with this process's threads.
     ///
     /// No lock is taken that another thread could hold at a fork. The pool of the parent is left as
     /// it is: its threads do not exist here, and its locks may be held for ever.
-    fn of_this_process() -> &'static Self {
+    fn of_this_process(place: &AtomicPtr<Self>) -> &'static Self {
         let generation = fork::generation();
-        let mut current = POOL.load(Ordering::Acquire);
+        let mut current = place.load(Ordering::Acquire);
         loop {
             // SAFETY: null, or a leaked box, published with release.
             if let Some(pool) = unsafe { current.as_ref() }
@@ -146,7 +165,7 @@ impl ThreadPool {
                 return pool;
             }
             let new = Box::into_raw(Box::new(Self::new(generation)));
-            match POOL.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
+            match place.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
                 // SAFETY: leaked just now.
                 Ok(_) => return unsafe { &*new },
                 Err(other) => {
@@ -210,6 +229,7 @@ impl ThreadPool {
                 let body = move || {
                     // A new thread has that of the thread which started it.
                     let _environment = FloatEnvironment::enter();
+                    INSIDE.set(true);
                     share.serve(|| self.join(me, share));
                 };
                 let builder = thread::Builder::new().name(format!("ironmlp-{me}"));
@@ -256,7 +276,9 @@ impl ThreadPool {
             unsafe { member.share.offer(region, first, end) };
         }
         wake(members, 0);
+        INSIDE.set(true);
         let ran = self.work(&region, 0, 0);
+        INSIDE.set(false);
         if ran < chunks {
             self.wait(ran);
         }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::callers;
 use super::tuning::GRAIN;
 
 thread_local! {
@@ -35,7 +36,8 @@ pub struct Team {
 
 impl Team {
     /// Of up to `setting` threads as many as an op pays for that takes one thread about so many
-    /// nanoseconds. More than the cores never pay, whatever the setting. [`force`] overrules both.
+    /// nanoseconds. More than the cores never pay, whatever the setting, nor more than a share of them
+    /// where several threads train at the same time. [`force`] overrules all that.
     #[must_use]
     pub fn for_cost(setting: usize, nanoseconds: f64) -> Self {
         if setting > 1 && is_forced() {
@@ -43,8 +45,16 @@ impl Team {
         }
         // A cost that is no number, or none, stays on the caller.
         let paid = (nanoseconds / GRAIN) as usize;
-        let threads = if paid < 2 || setting < 2 { 1 } else { setting.min(paid).min(cores()) };
-        Self { setting, threads, nanoseconds, fixed: false }
+        let alone = Self { setting: setting.max(1), threads: 1, nanoseconds, fixed: false };
+        if paid < 2 || setting < 2 {
+            return alone;
+        }
+        let (cores, callers) = (cores(), callers::count());
+        if callers < 2 {
+            return Self { threads: setting.min(paid).min(cores), ..alone };
+        }
+        let share = setting.min(cores / callers).max(1);
+        Self { setting: share, threads: share.min(paid), ..alone }
     }
 
     /// All of `setting` threads, whatever the cost and the cores: for tests and timings.

@@ -1,5 +1,6 @@
 //! The number of threads.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
@@ -13,6 +14,31 @@ const OMP: &str = "OMP_NUM_THREADS";
 
 /// What [`set_num_threads`] said; 0 is nothing yet.
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// What [`set_cap`] said; 0 is nothing.
+    static CAP: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Sets the most threads of whatever the calling thread begins, or none for `None`; gives what was said
+/// before.
+///
+/// # Errors
+/// `Error::Value` unless `1 <= n <= MAX_THREADS`.
+pub fn set_cap(n: Option<usize>) -> Result<Option<usize>> {
+    let cap = n.map(|n| checked("n", n)).transpose()?;
+    let before = CAP.replace(cap.unwrap_or(0));
+    Ok((before > 0).then_some(before))
+}
+
+/// `n`, or less if [`set_cap`] says so.
+#[must_use]
+pub fn capped(n: usize) -> usize {
+    match CAP.get() {
+        0 => n,
+        cap => n.min(cap),
+    }
+}
 
 /// Sets the number of threads of this process, above all else but a model's own argument.
 ///

@@ -32,6 +32,10 @@ pub(super) const TIMED: f64 = 4e4;
 /// (2026-11-25. Zen 4, two threads, shares in one piece or two: cancer 1.00x, digits 0.94x.)
 pub(super) const CHUNKS: usize = 8;
 
+/// Threads that train at the same time and get workers of their own; others do without. On so many
+/// cores that more could be of use, each of these has several. (2026-12-01.)
+pub(super) const POOLS: usize = 8;
+
 /// Nanoseconds of work between two calls of parked workers, which take the caller 5 us each: at
 /// most 5 % of its time, also where nothing comes of it because each op is over before a worker has
 /// woken up. (2026-11-25.)
