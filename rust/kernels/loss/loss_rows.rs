@@ -86,13 +86,15 @@ impl<T: Elementary> LossRows<'_, T> {
     /// Clips the losses of rows with so many outputs, if they are to be, and are no sums of several.
     #[inline(always)]
     fn clip(&self, outputs: usize) {
-        let alone = match self.loss {
-            Loss::SoftmaxCrossEntropy { .. } => true,
-            Loss::SigmoidCrossEntropy { .. } => outputs == 1,
-            _ => false,
-        };
-        if self.clipped && alone {
-            clipped::clip::<T>(self.weights, self.row_loss);
+        if !self.clipped {
+            return;
+        }
+        match self.loss {
+            Loss::SoftmaxCrossEntropy { .. } => clipped::clip::<T>(self.weights, self.row_loss),
+            Loss::SigmoidCrossEntropy { .. } if outputs == 1 => {
+                clipped::clip::<T>(self.weights, self.row_loss);
+            }
+            _ => {}
         }
     }
 

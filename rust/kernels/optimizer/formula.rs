@@ -43,7 +43,7 @@ pub trait Formula<T: Real>: Copy + Debug + PartialEq {
 
 /// The gradient of the loss and of an L2 penalty, weight_decay / 2 * w^2.
 #[inline(always)]
-pub(super) fn decayed<T: Real, V: Vector<T>>(weight_decay: T, w: V, g: V) -> V {
+pub(in crate::kernels) fn decayed<T: Real, V: Vector<T>>(weight_decay: T, w: V, g: V) -> V {
     if weight_decay == T::ZERO { g } else { V::splat(weight_decay).fma(w, g) }
 }
 

@@ -38,6 +38,7 @@ pub use adamw::{AdamW, AdamWFormula};
 pub use amsgrad::{Amsgrad, AmsgradFormula};
 pub use clock::Clock;
 pub use dampened_sgd::{DampenedSgd, DampenedSgdFormula};
+pub(super) use formula::decayed;
 pub use formula::{Formula, MOMENTS, Settings};
 pub use lion::{Lion, LionFormula};
 pub use nadam::{NAdam, NAdamFormula};

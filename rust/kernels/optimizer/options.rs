@@ -49,6 +49,13 @@ impl Options {
         !(self.penalize() || self.clip_norm.is_some() || self.clip_value.is_some())
     }
 
+    /// Whether nothing is done to gradients, but for the penalty on squares if there is one.
+    #[inline]
+    #[must_use]
+    pub fn adds_squares_alone(&self) -> bool {
+        self.l1 == 0.0 && self.clip_norm.is_none() && self.clip_value.is_none()
+    }
+
     /// What an update moves an average of the way to the parameters, if one is kept.
     #[inline]
     #[must_use]

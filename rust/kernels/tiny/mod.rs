@@ -12,18 +12,21 @@
 //!
 //! - `layers.rs`: [`TinyLayer`], and [`Step`], what the passes of one step share.
 //! - `rows.rs`: [`Rows`], what the rows of a chunk do independently: X, outputs, losses, gradients.
-//! - `update.rs`: sums over the rows of a chunk, [`TinyUpdate`].
+//! - `update.rs`: sums over the rows of a chunk, [`TinyUpdate`]; `penalty.rs`: [`TinyPenalty`], what is
+//!   beside the loss.
 //! - `steps.rs`: [`Steps`], both, one after the other.
 //! - `chains.rs`: products; `turn.rs`: transposes.
 
 mod chains;
 mod layers;
+mod penalty;
 mod rows;
 mod steps;
 mod turn;
 mod update;
 
 pub use layers::{ROOM, Step, TinyLayer};
+pub use penalty::TinyPenalty;
 pub use rows::Rows;
 pub use steps::{Steps, Then};
 pub use update::TinyUpdate;

@@ -4,7 +4,7 @@ use super::chains::{Left, Start};
 use super::layers::{FOUR, ROOM, Step, TinyLayer};
 use super::turn::turn;
 use crate::kernels::optimizer::{
-    self, Formula, FormulaWork, MOMENTS, Rules, moved_average, plain_sgd,
+    self, Formula, FormulaWork, MOMENTS, Rules, decayed, moved_average, plain_sgd,
 };
 use crate::kernels::panels::Span;
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
@@ -31,6 +31,7 @@ impl<T: Real> Sums<'_, T> {
         for layer in self.layers.iter().rev().filter(|layer| layer.trainable) {
             self.sums::<S>(layer);
             if let (Some(update), Some(rates)) = (self.update, rates) {
+                update.penalize::<S>(layer);
                 update.plain::<S>(layer, rates);
             }
         }
@@ -75,6 +76,8 @@ pub struct TinyUpdate<'a, T: Real> {
     pub gradient: Span<T>,
     /// The optimizer's moments; empty where it keeps fewer.
     pub moments: [Span<T>; MOMENTS],
+    /// What the penalty on squares adds to the gradients of weights, times these, if there is one.
+    pub l2: Option<T>,
     /// Averages of the parameters, and what an update moves them of the way, if there are some.
     pub average: Option<(Span<T>, T)>,
 }
@@ -86,6 +89,7 @@ impl<T: Real> Kernel for TinyUpdate<'_, T> {
     fn run<S: Simd>(self) {
         let rates = self.plain_rates();
         for layer in self.layers.iter().filter(|layer| layer.trainable) {
+            self.penalize::<S>(layer);
             self.plain::<S>(layer, rates);
         }
         self.formulas::<S>(rates);
@@ -98,6 +102,33 @@ impl<T: Real> TinyUpdate<'_, T> {
     #[inline(always)]
     fn plain_rates(&self) -> [Option<T>; 2] {
         [self.rules.weight.plain_sgd(), self.rules.bias.plain_sgd()]
+    }
+
+    /// Adds the penalty's gradient to that of a layer's weight.
+    #[inline(always)]
+    fn penalize<S: Simd>(&self, layer: &TinyLayer) {
+        let Some(l2) = self.l2 else { return };
+        if layer.outputs <= FOUR {
+            self.penalize_rows::<S::Four<T>>(l2, layer);
+        } else {
+            self.penalize_rows::<S::Register<T>>(l2, layer);
+        }
+    }
+
+    #[inline(always)]
+    fn penalize_rows<V: Vector<T>>(&self, l2: T, layer: &TinyLayer) {
+        for row in 0..layer.inputs {
+            let mut lane = 0;
+            while lane < layer.outputs {
+                let i = layer.weight + row * LANES + lane;
+                let place = self.gradient.at(i);
+                // SAFETY: the layer's places lie in buffers of parameters, whose makers vouch for them.
+                unsafe {
+                    decayed(l2, V::load(self.parameters.at(i)), V::load(place)).store(place);
+                }
+                lane += V::LANES;
+            }
+        }
     }
 
     /// What plain SGD updates of a layer.

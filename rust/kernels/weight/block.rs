@@ -61,11 +61,26 @@ impl<T: Real> LinearState<T> {
         (!none).then_some(Prepared { terms, sums })
     }
 
-    /// The learning rate, if the weight is updated by plain SGD from its gradient as it is.
+    /// The numbers of plain SGD, if the weight is updated by that, and its gradient gets no more than the
+    /// penalty on squares.
     #[inline(always)]
-    pub(super) fn plain_sgd(&self) -> Option<T> {
-        if self.prepared(&self.weight).is_some() { None } else { self.weight.rule.plain_sgd() }
+    pub(super) fn plain_sgd(&self) -> Option<PlainSgd<T>> {
+        let l2 = match self.weight.terms {
+            None => T::ZERO,
+            Some(Terms { l1, l2, limit: None }) if l1 == T::ZERO => l2,
+            Some(_) => return None,
+        };
+        let lr = self.weight.rule.plain_sgd().filter(|_| self.sums.squares.is_empty());
+        lr.map(|lr| PlainSgd { lr, l2 })
     }
+}
+
+/// Plain SGD of a weight: `w = fma(-lr, fma(l2, w, g), w)`.
+#[derive(Clone, Copy)]
+pub(super) struct PlainSgd<T> {
+    pub(super) lr: T,
+    /// 0 without a penalty.
+    pub(super) l2: T,
 }
 
 /// A block of a weight: panel `input` of the inputs, panels `output..output + outputs`.

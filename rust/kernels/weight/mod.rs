@@ -22,4 +22,5 @@ pub use gradient::GradientBlock;
 pub use lanes::{LanesGradient, TrainLanes};
 pub use prepare::PrepareBlock;
 pub use sums::ParameterSums;
+pub(super) use sums::penalty_entry;
 pub use train::TrainBlock;

@@ -1,10 +1,8 @@
 //! What is done to the gradient of a block before its update.
 
 use super::block::{Block, LinearState, Parameter};
-use super::sums::Prepared;
-use crate::kernels::optimizer::Options;
+use super::sums::{Prepared, Sum, Summed, penalty_entry};
 use crate::kernels::panels::{Panels, Span};
-use crate::kernels::reduce::{fold, wide};
 use crate::simd::{Kernel, LANES, Real, Simd, Vector};
 
 /// A block's gradient before its update, in place.
@@ -41,7 +39,29 @@ pub(super) fn prepare_weight<T: Real, S: Simd>(
     block: Block,
     gradient: Panels<T>,
 ) {
-    let Some(prepared) = state.prepared(&state.weight) else { return };
+    if let Some(prepared) = state.prepared(&state.weight) {
+        prepare_panels::<T, S>(state, block, gradient, prepared);
+    }
+}
+
+/// Makes the entries of the penalty on a block's weight, whose gradient is prepared elsewhere.
+#[inline(always)]
+pub(super) fn sum_penalty<T: Real, S: Simd>(state: &LinearState<T>, block: Block) {
+    if !state.sums.penalty.is_empty() {
+        // Without terms nothing is read of a gradient.
+        let weight = block.of_weight(state.weight.values);
+        let prepared = Prepared { terms: None, sums: state.sums };
+        prepare_panels::<T, S>(state, block, weight, prepared);
+    }
+}
+
+#[inline(always)]
+fn prepare_panels<T: Real, S: Simd>(
+    state: &LinearState<T>,
+    block: Block,
+    gradient: Panels<T>,
+    prepared: Prepared<T>,
+) {
     let values = state.weight.values;
     let (start, end) = block.rows(values);
     for panel in 0..block.outputs {
@@ -99,11 +119,7 @@ impl<T: Real> Kernel for Prepare<T> {
         let Self { w, g, width, entry, prepared: Prepared { terms, sums } } = self;
         assert!(w.len() == g.len() && w.len().is_multiple_of(LANES));
         if !sums.penalty.is_empty() {
-            let Options { l1, l2, .. } = sums.options;
-            let sum = |what| S::call(Sum { elements: w, width, what });
-            let magnitudes = if l1 == 0.0 { 0.0 } else { sum(Summed::Magnitudes) };
-            let squares = if l2 == 0.0 { 0.0 } else { sum(Summed::Squares) };
-            sums.penalty.set(entry, sums.options.penalty(magnitudes, squares));
+            sums.penalty.set(entry, penalty_entry::<T, S>(&sums.options, w, width));
         }
         if let Some(terms) = terms {
             let mut i = 0;
@@ -120,48 +136,5 @@ impl<T: Real> Kernel for Prepare<T> {
             let squares = S::call(Sum { elements: g, width, what: Summed::Squares });
             sums.squares.set(entry, squares);
         }
-    }
-}
-
-/// What is summed.
-#[derive(Clone, Copy, PartialEq)]
-enum Summed {
-    Magnitudes,
-    Squares,
-}
-
-/// The sum over rows of 16 elements, of which `width` are no padding: a chain over rows in each of 16 lanes,
-/// which are folded (N3).
-struct Sum<T> {
-    elements: Span<T>,
-    width: usize,
-    what: Summed,
-}
-
-impl<T: Real> Kernel for Sum<T> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> f64 {
-        let Self { elements, width, what } = self;
-        assert!(elements.len().is_multiple_of(LANES) && width <= LANES);
-        let mut chain = S::Lanes::<f64>::zero();
-        let mut i = 0;
-        while i < elements.len() {
-            let place = elements.at(i);
-            // SAFETY: 16 elements from i on are in the span, whose maker vouches for them.
-            let lanes = wide::<T, S>(unsafe {
-                match width {
-                    LANES => S::Lanes::<T>::load(place),
-                    width => S::Lanes::<T>::load_partial(place, width),
-                }
-            });
-            chain = match what {
-                Summed::Magnitudes => chain.add(lanes.abs()),
-                Summed::Squares => lanes.fma(lanes, chain),
-            };
-            i += LANES;
-        }
-        fold(chain)
     }
 }

@@ -1,9 +1,9 @@
 //! The gradient of a block, and its update.
 
 use super::apply::{apply_bias, apply_block, average_block, turn_block};
-use super::block::{Block, LinearState, fetch_block};
+use super::block::{Block, LinearState, PlainSgd, fetch_block};
 use super::gradient::{Keep, gradient, is_thin, thin_gradient};
-use super::prepare::{prepare_bias, prepare_weight};
+use super::prepare::{prepare_bias, prepare_weight, sum_penalty};
 use crate::kernels::gather::Ahead;
 use crate::kernels::gemm::{ColumnSums, Finish, Transpose};
 use crate::kernels::optimizer::plain_sgd;
@@ -59,6 +59,9 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
             prepare_weight::<T, S>(state, block, target);
             apply_block::<T, S>(state, block, target);
         } else {
+            if plain.is_some() {
+                sum_penalty::<T, S>(state, block);
+            }
             gradient(input, grad, block).each_tile::<S, _>(finish);
             if plain.is_none() {
                 prepare_weight::<T, S>(state, block, target);
@@ -84,7 +87,7 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
 
 /// Updates with each tile, or puts it into scratch; both views begin at the block.
 struct Train<'a, T> {
-    plain: Option<T>,
+    plain: Option<PlainSgd<T>>,
     weight: Panels<T>,
     scratch: Panels<T>,
     ahead: Option<Ahead<'a>>,
@@ -98,6 +101,32 @@ impl<T: Copy> Clone for Train<'_, T> {
 
 impl<T: Copy> Copy for Train<'_, T> {}
 
+impl<T: Real> Train<'_, T> {
+    /// Plain SGD of a tile; `PENALIZED`: of the gradient with its penalty, which is code of its own, so that
+    /// there is no test for each register.
+    #[inline(always)]
+    fn update<V: Vector<T>, const MR: usize, const NV: usize, const PENALIZED: bool>(
+        self,
+        PlainSgd { lr, l2 }: PlainSgd<T>,
+        (row, col): (usize, usize),
+        sums: &[[V; NV]; MR],
+    ) {
+        let (lr, l2) = (V::splat(lr), V::splat(l2));
+        for i in 0..MR {
+            for v in 0..NV {
+                let at = col + v * V::LANES;
+                let place = self.weight.row(at / LANES, row + i).wrapping_add(at % LANES);
+                // SAFETY: the views' makers vouch for the weight's rows.
+                unsafe {
+                    let w = V::load(place);
+                    let g = if PENALIZED { l2.fma(w, sums[i][v]) } else { sums[i][v] };
+                    plain_sgd(lr, w, g).store(place);
+                }
+            }
+        }
+    }
+}
+
 impl<T: Real> Finish<T> for Train<'_, T> {
     #[inline(always)]
     fn tile<V: Vector<T>, const MR: usize, const NV: usize>(
@@ -106,17 +135,12 @@ impl<T: Real> Finish<T> for Train<'_, T> {
         col: usize,
         sums: &[[V; NV]; MR],
     ) {
-        let Some(lr) = self.plain else {
-            return Keep { target: self.scratch }.tile(row, col, sums);
-        };
-        let lr = V::splat(lr);
-        for i in 0..MR {
-            for v in 0..NV {
-                let at = col + v * V::LANES;
-                let place = self.weight.row(at / LANES, row + i).wrapping_add(at % LANES);
-                // SAFETY: the views' makers vouch for the weight's rows.
-                unsafe { plain_sgd(lr, V::load(place), sums[i][v]).store(place) };
+        match self.plain {
+            None => Keep { target: self.scratch }.tile(row, col, sums),
+            Some(plain) if plain.l2 == T::ZERO => {
+                self.update::<V, MR, NV, false>(plain, (row, col), sums);
             }
+            Some(plain) => self.update::<V, MR, NV, true>(plain, (row, col), sums),
         }
     }
 

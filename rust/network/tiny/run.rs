@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::Divisors;
-use crate::kernels::optimizer::{MOMENTS, Rules};
+use crate::kernels::optimizer::{BatchWeight, MOMENTS, Rules};
 use crate::kernels::panels::Span;
 use crate::kernels::reduce::{BLOCK_ROWS, BlockTree};
-use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyUpdate};
+use crate::kernels::tiny::{ROOM, Rows, Step, Steps, Then, TinyLayer, TinyPenalty, TinyUpdate};
 use crate::network::batch::{Batch, StepLoss};
 use crate::network::loss::LossHead;
 use crate::network::memory::{State, Workspace, whole};
@@ -27,6 +27,10 @@ pub(in crate::network) struct TinySteps<'a, T> {
     loss: &'a LossHead,
     divisors: Divisors,
     updates: &'a Updates,
+    /// What the batch's rows weigh.
+    weight: BatchWeight,
+    /// What the penalty on squares adds to gradients of weights, times these, if there is one.
+    l2: Option<T>,
     /// What X is divided by.
     scale: Option<T>,
 }
@@ -47,7 +51,10 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         batch.gather_labels(0..rows, loss.outputs(), workspace.classes(), workspace.weights());
         let divisors = loss.divisors(workspace, batch);
         let isa = if rows <= NARROW_ROWS { isa.narrow() } else { isa };
-        Self { tiny, batch, isa, loss, divisors, updates, scale }
+        let weight = loss.weight(workspace, batch, &divisors);
+        let l2 = updates.method.options.l2;
+        let l2 = (l2 != 0.0).then(|| T::from_f64(weight.share(l2)));
+        Self { tiny, batch, isa, loss, divisors, updates, weight, l2, scale }
     }
 
     /// As [`Plan::train_again`](crate::network::Plan::train_again); the caller catches panics.
@@ -89,7 +96,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let mut last = StepLoss::NONE;
         let mut then = |rules: &mut Rules<T>| {
             last = self.loss.total(workspace, count, &self.divisors);
-            let then = self.then_update(state, &last, rules);
+            let then = self.then_update(state, workspace, &mut last, rules);
             if last.is_finite() {
                 each(state, last);
             }
@@ -129,7 +136,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
                         return Then::Sums;
                     }
                     let total = self.loss.total(workspace, batch.rows, &self.divisors);
-                    self.then_update(state, loss.insert(total), rules)
+                    self.then_update(state, workspace, loss.insert(total), rules)
                 };
                 isa.run(Steps { rows, update, fresh, then: &mut then, times: 1 });
                 if let Some(loss) = loss {
@@ -140,10 +147,10 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         }
         tree.finish().for_each(|slot| workspace.merge_gradients(isa, slot));
         let mut loss = self.loss.total(workspace, batch.rows, &self.divisors);
-        if loss.is_finite() && !self.updates.method.options.takes_gradients() {
-            let weight = self.loss.weight(workspace, batch, &self.divisors);
-            loss.penalty = self.updates.train(1, state, workspace, weight)?;
+        if loss.is_finite() && !self.updates.method.options.adds_squares_alone() {
+            loss.penalty = self.updates.train(1, state, workspace, self.weight)?;
         } else if loss.is_finite() {
+            loss.penalty = self.penalty(state, workspace);
             state.begin_update(&self.updates.method.optimizer);
             for (lr_scale, layers) in &tiny.groups {
                 let layers = &tiny.layers[layers.clone()];
@@ -153,16 +160,33 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         Ok(loss)
     }
 
-    /// Whether all layers share their rules, and the formulas take their gradients as they are.
+    /// Whether all layers share their rules, and gradients get no more than the penalty on squares.
     fn is_fused(&self) -> bool {
-        self.tiny.groups.len() == 1 && self.updates.method.options.takes_gradients()
+        self.tiny.groups.len() == 1 && self.updates.method.options.adds_squares_alone()
+    }
+
+    /// The penalty on squares, of the parameters as they are.
+    fn penalty(&self, state: &State<T>, workspace: &Workspace<T>) -> f64 {
+        let options = &self.updates.method.options;
+        let Some(table) = workspace.sums().filter(|_| options.penalize()) else { return 0.0 };
+        let (layers, parameters) = (&self.tiny.layers, whole(&state.parameters));
+        let [entries, _] = state.layout.sums(table);
+        self.isa.run(TinyPenalty { layers, parameters, entries, options });
+        self.updates.penalty(state, workspace, self.weight)
     }
 
     /// The rules of an update, which all layers share, if the loss is finite.
-    fn then_update(&self, state: &mut State<T>, loss: &StepLoss, rules: &mut Rules<T>) -> Then {
+    fn then_update(
+        &self,
+        state: &mut State<T>,
+        workspace: &Workspace<T>,
+        loss: &mut StepLoss,
+        rules: &mut Rules<T>,
+    ) -> Then {
         if !loss.is_finite() {
             return Then::Stop;
         }
+        loss.penalty = self.penalty(state, workspace);
         state.begin_update(&self.updates.method.optimizer);
         *rules = state.rules(&self.updates.method, (self.tiny.groups[0].0, true));
         Then::Update
@@ -222,6 +246,6 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         let average = state.average.as_ref().zip(method.options.rest());
         let average = average.map(|(average, rest)| (whole(average), rest));
         let (rules, parameters) = (state.rules(method, (lr_scale, true)), whole(&state.parameters));
-        TinyUpdate { layers, rules, parameters, gradient, moments, average }
+        TinyUpdate { layers, rules, parameters, gradient, moments, l2: self.l2, average }
     }
 }

@@ -53,6 +53,37 @@ NETWORKS = {
         batch_size=None,
         epochs=20,
     ),
+    "squares": Network(
+        dense([18, 40, 35], im.Tanh()),
+        im.MSE(),
+        im.SGD(lr=0.1, l2=0.3, ema=0.9),
+        rows=400,
+        batch_size=300,
+        weighted=True,
+    ),
+    "squares, tiny": Network(
+        dense([8, 10, 1], im.ReLU()),
+        im.MSE(),
+        im.Adam(lr=0.01, l2=0.2, eps_hat=True),
+        rows=300,
+        batch_size=120,
+        weighted=True,
+    ),
+    "squares, blocks": Network(
+        (im.Linear(3, 5, lr_scale=0.5), im.Tanh(), im.Linear(5, 3)),
+        im.CrossEntropy(class_weight=[1.0, 2.0, 0.5]),
+        im.SGD(lr=0.2, l2=0.3, ema=0.8),
+        rows=600,
+        batch_size=None,
+    ),
+    "squares, chunk": Network(
+        dense([2, 3, 1], im.Sigmoid()),
+        im.BinaryCrossEntropy(),
+        im.SGD(lr=0.5, l2=0.05),
+        rows=4,
+        batch_size=None,
+        epochs=20,
+    ),
     "options, images": Network(
         (
             im.Conv2d(2, 5, 3, padding=1),
