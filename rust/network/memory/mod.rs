@@ -12,6 +12,7 @@
 mod block_sums;
 mod buffers;
 mod finite;
+mod kept;
 mod layout;
 mod rate;
 mod running;
@@ -21,6 +22,7 @@ mod workspace;
 
 pub use buffers::BufferId;
 pub(super) use buffers::Buffers;
+pub use kept::KeptParameters;
 pub use layout::Layout;
 pub(super) use layout::{LayerLayout, transpose};
 pub use rate::LearningRate;
