@@ -75,7 +75,7 @@ fn spec(network: &Network) -> Spec {
         }
     };
     let optimizer = if network.adam {
-        Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 })
+        Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0, eps_hat: false })
     } else {
         Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, nesterov: false })
     };

@@ -22,6 +22,8 @@ pub enum Error {
         /// Labels run from 0 to `classes - 1`.
         classes: usize,
     },
+    /// Weights whose sum is a divisor, and 0 (`ZeroDivisionError`).
+    ZeroWeight,
     /// NaN or infinity where finite numbers are needed (`ValueError`).
     NonFinite {
         /// The argument's name.
@@ -79,6 +81,10 @@ impl fmt::Display for Error {
             | Self::Unready(message)
             | Self::Internal(message) => f.write_str(message),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::ZeroWeight => f.write_str(
+                "sample_weight sums to zero over the rows of a batch, and the loss divides by that \
+                 sum: leave rows of zero weight out, or take larger batches",
+            ),
             Self::Label { argument, row, label, classes } => write!(
                 f,
                 "{argument}[{row}] is {label}, the network has classes 0 to {}",

@@ -135,7 +135,12 @@ fn spec(layers: Vec<Layer>, outputs: usize) -> Spec {
             Loss::SoftmaxCrossEntropy { class_weight, label_smoothing: 0.0, ignore_index: None },
             Reduction::Mean,
         )),
-        optimizer: Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }),
+        optimizer: Optimizer::Adam(Adam {
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            eps_hat: false,
+        }),
         options: Options::default(),
         input: Input::default(),
     }

@@ -38,6 +38,7 @@ fn all_losses(outputs: usize) -> Vec<Loss> {
         Loss::Quantile { quantiles: (0..outputs).map(|c| column(c) / 2.0).collect() },
         Loss::PoissonOfLogRate { full: 0.0 },
         Loss::PoissonOfLogRate { full: 1.0 },
+        Loss::PoissonOfLogRate { full: 2.0 },
         Loss::PoissonOfRate { full: 0.0, eps: 1e-8 },
         Loss::PoissonOfRate { full: 1.0, eps: 0.25 },
         Loss::Focal { gamma: 2.0, positive: 1.0, negative: 1.0 },
@@ -70,6 +71,7 @@ fn all_losses(outputs: usize) -> Vec<Loss> {
 #[derive(Clone)]
 struct Batch<T> {
     loss: Loss,
+    clipped: bool,
     outputs: Matrix<T>,
     values: Matrix<T>,
     classes: Vec<i32>,
@@ -98,6 +100,10 @@ fn is_of_unit_interval(loss: &Loss) -> bool {
             loss,
             Loss::SigmoidCrossEntropy { .. } | Loss::BinaryCrossEntropy | Loss::Focal { .. }
         )
+}
+
+fn is_sigmoid(loss: &Loss) -> bool {
+    matches!(loss, Loss::SigmoidCrossEntropy { .. })
 }
 
 fn is_softmax(loss: &Loss) -> bool {
@@ -149,7 +155,7 @@ impl<T: Elementary> Batch<T> {
             .map(|r| if r % 4 == 2 { 0.0 } else { 0.5 + uniform(11, r, 0) })
             .collect();
         let classes = if is_softmax(loss) && hard { classes } else { vec![] };
-        Self { loss: loss.clone(), outputs, values, classes, weights }
+        Self { loss: loss.clone(), clipped: false, outputs, values, classes, weights }
     }
 
     fn rows(&self) -> usize {
@@ -205,6 +211,7 @@ impl<T: Elementary> Batch<T> {
         let unit = self.divisors().sum.unit;
         isa.run(LossRows {
             loss: &loss,
+            clipped: self.clipped,
             outputs: self.outputs.view().slice(start, end),
             targets,
             weights: if weights.is_empty() { weights } else { weights.slice(start, end) },
@@ -457,7 +464,7 @@ fn gradients_equal_central_differences() {
             }
         }
     }
-    assert_eq!(count, (17 + 23) * 8);
+    assert_eq!(count, (18 + 24) * 8);
 }
 
 #[test]
@@ -472,6 +479,72 @@ fn divisors_are_the_sums_of_weights() {
                 let actual = batch.divisor();
                 assert!((actual - expected).abs() <= 1e-12 * expected, "{loss:?} {actual}");
             }
+        }
+    }
+}
+
+/// Of the losses of probabilities elements are limited, not their gradients; of others nothing is.
+#[test]
+fn clipped_losses_are_those_of_probabilities_within_eps() {
+    fn check<T: Elementary>(loss: &Loss, (rows, cols): (usize, usize), weighted: bool) {
+        let eps = T::EPSILON.to_f64();
+        let [least, most] = [-(-eps).ln_1p(), -eps.ln()].map(|x| T::from_f64(x).to_f64());
+        let limited =
+            |x: f64| if is_softmax(loss) || is_sigmoid(loss) { x.clamp(least, most) } else { x };
+        for kind in [Kind::Usual, Kind::Extreme] {
+            let mut plain = Batch::<T>::new(loss, rows, cols, kind, true, weighted);
+            // On their own sides of the ends, and of their limits.
+            plain.outputs.memory[0] = T::from_f64(60.0);
+            let mut batch = Batch { clipped: true, ..plain.clone() };
+            let divisor = batch.divisor();
+            let (row_loss, expected) = plain.whole(Isa::PORTABLE, divisor);
+            let mut first = None;
+            for isa in Isa::all() {
+                let (found, grad) = batch.whole(isa, divisor);
+                assert_eq!(bits(&grad.memory), bits(&expected.memory), "{loss:?}");
+                for row in 0..rows {
+                    let weight = plain.weight(row);
+                    let wanted = if is_softmax(loss) || cols == 1 {
+                        weight * limited(if weight == 0.0 { 0.0 } else { row_loss[row] / weight })
+                    } else {
+                        let alone = |c| {
+                            let Target::Values(t) = plain.target(row) else { unreachable!() };
+                            let x = [plain.outputs.at(row, c).to_f64()];
+                            losses::row(loss, &x, &Target::Values(vec![t[c]])).value.exact
+                        };
+                        let sum: f64 = (0..cols).map(|c| limited(alone(c))).sum();
+                        if weight == 0.0 { 0.0 } else { weight * sum }
+                    };
+                    let close = (found[row] - wanted).abs() <= 32.0 * eps * wanted.abs();
+                    let beyond = found[row].is_infinite() && !T::from_f64(wanted).is_finite();
+                    assert!(
+                        close || beyond || found[row] == wanted,
+                        "{loss:?} {row}: {} {wanted}",
+                        found[row]
+                    );
+                }
+                let bits = bits(&found);
+                assert_eq!(first.get_or_insert(bits.clone()), &bits, "{}", isa.name());
+            }
+        }
+    }
+    let softmax = Loss::SoftmaxCrossEntropy {
+        class_weight: vec![],
+        label_smoothing: 0.0,
+        ignore_index: None,
+    };
+    let sigmoid = Loss::SigmoidCrossEntropy { pos_weight: vec![] };
+    for (loss, cols) in [
+        (&softmax, 3),
+        (&softmax, 20),
+        (&sigmoid, 1),
+        (&sigmoid, 2),
+        (&sigmoid, 19),
+        (&Loss::Mse, 3),
+    ] {
+        for (rows, weighted) in [(4, false), (37, true)] {
+            check::<f32>(loss, (rows, cols), weighted);
+            check::<f64>(loss, (rows, cols), weighted);
         }
     }
 }

@@ -385,6 +385,7 @@ fn softmax_losses_are_their_formulas_and_those_of_panels() {
             };
             Isa::PORTABLE.run(LossRows {
                 loss: &logits.loss,
+                clipped: false,
                 outputs: x.view(),
                 targets: match &mut values {
                     Some(values) => RowTargets::Values(values.view()),
@@ -456,6 +457,7 @@ fn binary_losses_are_those_of_panels() {
         for isa in Isa::all() {
             isa.run(LossRows {
                 loss: &Loss::SigmoidCrossEntropy { pos_weight: vec![] },
+                clipped: false,
                 outputs: x.view(),
                 targets: RowTargets::Values(t.view()),
                 weights: Span::empty(),

@@ -299,7 +299,12 @@ fn trained<T: Elementary>(
 }
 
 /// Networks that fit into L1 have a route of their own; the general one is its oracle.
-fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Loss, rows: usize) {
+fn check_tiny<T: Elementary>(
+    widths: &[usize],
+    activation: Activation,
+    (loss, reduction): (&Loss, Reduction),
+    rows: usize,
+) {
     const ROWS: usize = 700;
     let mut spec = relu_network(widths, 0.9);
     for layer in &mut spec.layers {
@@ -307,10 +312,10 @@ fn check_tiny<T: Elementary>(widths: &[usize], activation: Activation, loss: &Lo
             *place = activation;
         }
     }
-    spec.loss = Some((loss.clone(), Reduction::Mean));
+    spec.loss = Some((loss.clone(), reduction));
     let (betas, eps, weight_decay) = ((0.9, 0.999), 1e-8, 0.01);
     spec.optimizer = match rows % 5 {
-        0 => Optimizer::Adam(Adam { betas, eps, weight_decay }),
+        0 => Optimizer::Adam(Adam { betas, eps, weight_decay, eps_hat: false }),
         1 => Optimizer::AdamW(AdamW { betas, eps, weight_decay }),
         2 => Optimizer::Lion(Lion { betas, weight_decay }),
         3 => Optimizer::RmsProp(RmsProp {
@@ -419,8 +424,23 @@ fn tiny_networks_have_the_bits_of_the_general_route() {
         (&[2, 3], Activation::Relu, &softmax(&[], 0.0), blocks),
     ] {
         for &rows in batches {
-            check_tiny::<f32>(widths, activation, loss, rows);
-            check_tiny::<f64>(widths, activation, loss, rows);
+            check_tiny::<f32>(widths, activation, (loss, Reduction::Mean), rows);
+            check_tiny::<f64>(widths, activation, (loss, Reduction::Mean), rows);
+        }
+    }
+    let flags = Loss::SigmoidCrossEntropy { pos_weight: vec![] };
+    let deviance = Loss::PoissonOfLogRate { full: 2.0 };
+    for (widths, loss) in [
+        (&[4, 9, 1][..], &flags),
+        (&[4, 9, 3], &flags),
+        (&[4, 9, 3], &softmax(&[], 0.0)),
+        (&[4, 9, 1], &Loss::Mse),
+        (&[4, 9, 2], &Loss::Mse),
+        (&[4, 9, 2], &deviance),
+    ] {
+        for rows in [3, 16, 31, 259] {
+            check_tiny::<f32>(widths, Activation::Relu, (loss, Reduction::Rows), rows);
+            check_tiny::<f64>(widths, Activation::Relu, (loss, Reduction::Rows), rows);
         }
     }
 }

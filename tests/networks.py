@@ -30,6 +30,12 @@ from ironmlp._commands.selfcheck_networks import (
     unit,
 )
 from ironmlp.losses import Loss
+from ironmlp.losses.rows import (
+    ClippedBCEWithLogits,
+    ClippedCrossEntropy,
+    HalfPoissonDeviance,
+    HalfSquaredError,
+)
 from ironmlp.optimizers import OPTIMIZERS
 
 __all__ = [
@@ -64,12 +70,16 @@ def drawn(number: int) -> Network:
     losses: list[Loss] = [im.MSE(), im.Huber(0.5), im.BinaryCrossEntropy(), im.MAE(), im.LogCosh()]
     losses += [im.CrossEntropy(label_smoothing=0.2)] * (outputs > 1)
     losses += [im.PoissonNLL(), im.Focal(), *[im.GaussianNLL()] * (outputs % 2 == 0)]
+    losses += [ClippedBCEWithLogits(), HalfSquaredError(), HalfPoissonDeviance()]
+    losses += [ClippedCrossEntropy()] * (outputs > 1)
     losses.append(im.Quantile([(place + 0.5) / outputs for place in range(outputs)]))
     optimizers = [im.SGD(lr=0.05), im.SGD(lr=0.02, momentum=0.9), im.Adam(lr=0.01)]
     optimizers += [im.AdamW(lr=0.02, weight_decay=0.1), im.Lion(lr=1e-3)]
     optimizers += [im.SGD(lr=0.05, l1=0.02, l2=0.1, clip_norm=0.3), im.SGD(lr=0.05, ema=0.9)]
     optimizers += [im.Adam(lr=0.01, l2=0.2, clip_value=0.02, ema=0.8)]
     optimizers += [im.SGD(lr=0.02, momentum=0.9, dampening=0.5), im.Adam(lr=0.01, amsgrad=True)]
+    optimizers += [im.Adam(lr=0.01, l2=0.2, eps_hat=True)]
+    optimizers += [im.SGD(lr=0.02, momentum=0.9, l2=0.1, lr_in_velocity=True)]
     optimizers += [im.NAdam(lr=0.01), im.RAdam(lr=0.01), im.Adagrad(lr=0.02, lr_decay=0.1)]
     optimizers += [im.RMSprop(lr=1e-3, momentum=0.5, centered=True), im.RMSprop(lr=1e-3)]
     optimizers += [

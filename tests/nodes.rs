@@ -77,7 +77,12 @@ impl Draw {
         Spec {
             layers,
             loss: Some((Loss::Mse, Reduction::Mean)),
-            optimizer: Optimizer::Adam(Adam { betas: (0.8, 0.9), eps: 1e-6, weight_decay: 0.0 }),
+            optimizer: Optimizer::Adam(Adam {
+                betas: (0.8, 0.9),
+                eps: 1e-6,
+                weight_decay: 0.0,
+                eps_hat: false,
+            }),
             options: Options::default(),
             input: Input::default(),
         }

@@ -2,7 +2,7 @@
 
 use ironmlp::kernels::optimizer::{
     Adagrad, Adam, AdamW, Amsgrad, DampenedSgd, Lion, MOMENTS, NAdam, Optimizer, RAdam, RmsProp,
-    Rule, Sgd, Update,
+    Rule, Sgd, Update, VelocitySgd,
 };
 use ironmlp::kernels::panels::Span;
 use ironmlp::simd::{Isa, Kernel, LANES, Real, Simd};
@@ -19,7 +19,15 @@ fn sgd(momentum: f64, weight_decay: f64, nesterov: bool) -> Optimizer {
 }
 
 fn adam(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
-    Optimizer::Adam(Adam { betas, eps, weight_decay })
+    Optimizer::Adam(Adam { betas, eps, weight_decay, eps_hat: false })
+}
+
+fn eps_hat(betas: (f64, f64), eps: f64, weight_decay: f64) -> Adam {
+    Adam { betas, eps, weight_decay, eps_hat: true }
+}
+
+fn velocity(momentum: f64, weight_decay: f64, nesterov: bool) -> Optimizer {
+    Optimizer::VelocitySgd(VelocitySgd { momentum, weight_decay, nesterov })
 }
 
 fn adamw(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
@@ -31,7 +39,7 @@ fn lion(betas: (f64, f64), weight_decay: f64) -> Optimizer {
 }
 
 fn amsgrad(betas: (f64, f64), eps: f64, weight_decay: f64) -> Optimizer {
-    Optimizer::Amsgrad(Amsgrad { adam: Adam { betas, eps, weight_decay } })
+    Optimizer::Amsgrad(Amsgrad { adam: Adam { betas, eps, weight_decay, eps_hat: false } })
 }
 
 fn nadam(betas: (f64, f64), eps: f64, weight_decay: f64, momentum_decay: f64) -> Optimizer {
@@ -70,6 +78,12 @@ fn cases() -> Vec<Case> {
         case(1e-4, 3, lion((0.0, 0.5), 0.0)),
         case(0.1, 0, dampened(0.9, 0.5, 0.0)),
         case(0.1, 3, dampened(0.5, 1.0, 1e-2)),
+        case(0.1, 0, velocity(0.9, 0.0, false)),
+        case(0.1, 3, velocity(0.5, 1e-2, true)),
+        case(0.1, 3, velocity(1.0, 0.0, true)),
+        case(1e-3, 0, Optimizer::Adam(eps_hat((0.9, 0.999), 1e-8, 0.0))),
+        case(1e-2, 4, Optimizer::Adam(eps_hat((0.5, 0.6), 1e-80, 0.1))),
+        case(1e-2, 4, Optimizer::Amsgrad(Amsgrad { adam: eps_hat((0.5, 0.6), 1e-3, 0.1) })),
         case(1e-2, 0, amsgrad((0.9, 0.999), 1e-8, 0.0)),
         case(1e-2, 4, amsgrad((0.5, 0.6), 1e-80, 0.1)),
         case(2e-3, 0, nadam((0.9, 0.999), 1e-8, 0.0, 4e-3)),

@@ -68,7 +68,7 @@ fn network(widths: &[usize], optimizer: Optimizer) -> Spec {
 fn optimizers() -> [Optimizer; 2] {
     [
         Optimizer::Sgd(Sgd { momentum: 0.0, weight_decay: 0.01, nesterov: false }),
-        Optimizer::Adam(Adam { betas: (0.9, 0.99), eps: 1e-6, weight_decay: 0.0 }),
+        Optimizer::Adam(Adam { betas: (0.9, 0.99), eps: 1e-6, weight_decay: 0.0, eps_hat: false }),
     ]
 }
 

@@ -129,6 +129,8 @@ class Case:
                 im.Lion(lr=1e-3, weight_decay=0.1),
                 im.SGD(lr=0.02, momentum=0.9, dampening=0.5),
                 im.Adam(lr=0.01, amsgrad=True),
+                im.Adam(lr=0.01, eps_hat=True),
+                im.SGD(lr=0.02, momentum=0.9, nesterov=True, lr_in_velocity=True),
                 im.NAdam(lr=0.01),
                 im.RAdam(lr=0.01),
                 im.RMSprop(lr=2e-3, momentum=0.5, centered=True),

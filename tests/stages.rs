@@ -323,7 +323,12 @@ fn check_training<T: Elementary>(spec: &Spec, image: ImageShape, rows: usize) {
 #[test]
 fn training_on_images_has_the_bits_of_training_on_rows() {
     let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, weight_decay: 0.0, nesterov: false });
-    let adam = Optimizer::Adam(Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 });
+    let adam = Optimizer::Adam(Adam {
+        betas: (0.9, 0.999),
+        eps: 1e-8,
+        weight_decay: 0.01,
+        eps_hat: false,
+    });
     let lion = Optimizer::Lion(Lion { betas: (0.9, 0.99), weight_decay: 0.01 });
     for optimizer in [sgd(0.0), sgd(0.9), adam, lion] {
         let (spec, image) = joined(PoolKind::Max);

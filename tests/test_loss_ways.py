@@ -11,6 +11,7 @@ import pytest
 
 import ironmlp as im
 from ironmlp._commands.selfcheck_networks import digest, forced_threads
+from ironmlp.losses import rows
 
 RNG = np.random.default_rng(4)
 N = 70
@@ -28,6 +29,11 @@ LOSSES: dict[str, tuple[Any, int, Any]] = {
     "quantile": (im.Quantile([0.2]), 1, NUMBERS[:, 0]),
     "focal": (im.Focal(1.5, 0.3), 1, (NUMBERS[:, :1] > 0) * 1),
     "focal flags": (im.Focal(reduction="sum"), 2, (NUMBERS > 0) * 1),
+    "clipped classes": (rows.ClippedCrossEntropy(), 2, (NUMBERS[:, 0] > 0) * 1),
+    "clipped flag": (rows.ClippedBCEWithLogits(), 1, (NUMBERS[:, :1] > 0) * 1),
+    "clipped flags": (rows.ClippedBCEWithLogits(), 2, (NUMBERS > 0) * 1),
+    "half square": (rows.HalfSquaredError(), 1, NUMBERS[:, 0]),
+    "half deviance": (rows.HalfPoissonDeviance(), 2, np.floor(np.exp(NUMBERS))),
 }
 KINDS = ("rows", "tiny", "images")
 
@@ -47,14 +53,14 @@ def model(name: str, kind: str, **settings: Any) -> Any:
     return im.Sequential(layers, loss=loss, **options)
 
 
-def rows(name: str, kind: str) -> tuple[Any, Any]:
+def samples(name: str, kind: str) -> tuple[Any, Any]:
     return IMAGES if kind == "images" else IMAGES.reshape(N, -1)[:, :8], LOSSES[name][2]
 
 
 def trained(name: str, kind: str, route: str = "auto", **settings: Any) -> str:
     made = model(name, kind, **settings)
     made._core._set_route(route)
-    X, y = rows(name, kind)
+    X, y = samples(name, kind)
     with forced_threads():
         history = made.fit(X, y, epochs=2, batch_size=33, sample_weight=WEIGHT)
     return digest(history["loss"], made.state_dict())
@@ -83,7 +89,7 @@ def test_threads_and_routes(name: str, kind: str) -> None:
 @EVERY_LOSS
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
 def test_streams_and_loops_of_ones_own(name: str, kind: str, weight: Any) -> None:
-    X, y = rows(name, kind)
+    X, y = samples(name, kind)
     cuts = [slice(start, start + 24) for start in range(0, N, 24)]
     whole, stream, steps, apart = (model(name, kind) for _ in range(4))
     history = whole.fit(X, y, batch_size=24, shuffle=False, sample_weight=weight)
@@ -108,7 +114,7 @@ def test_streams_and_loops_of_ones_own(name: str, kind: str, weight: Any) -> Non
 
 @EVERY_LOSS
 def test_slabs(name: str) -> None:
-    X, y = rows(name, "rows")
+    X, y = samples(name, "rows")
     X, y, weight = (np.concatenate([array] * 10) for array in (X, y, WEIGHT))
     found = []
     for route in ("auto", "slabs:256"):

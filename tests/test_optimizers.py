@@ -28,6 +28,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.02, "nesterov": True},
         {"lr": 0.1, "momentum": 0.9, "dampening": 0.25, "weight_decay": 0.02},
         {"dampening": 0.5},
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.02, "lr_in_velocity": True},
+        {"lr": 0.1, "momentum": 0.8, "nesterov": True, "lr_in_velocity": True},
+        {"nesterov": True, "lr_in_velocity": True},
     ],
     "Adam": [
         {},
@@ -35,6 +38,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.1},
         {"lr": 0.01, "betas": (0.0, 0.0)},
         {"lr": 0.02, "betas": (0.8, 0.5), "weight_decay": 0.1, "amsgrad": True},
+        {"lr": 0.02, "betas": (0.8, 0.5), "weight_decay": 0.1, "eps_hat": True},
+        {"lr": 0.01, "eps": 1e-3, "amsgrad": True, "eps_hat": True},
     ],
     "AdamW": [
         {},
@@ -247,6 +252,8 @@ HUGE = [
     ("float64", im.Adagrad(lr=1e308, eps=1e-300)),
     ("float32", im.SGD(lr=3e38, momentum=0.9, dampening=0.5)),
     ("float32", im.Adam(lr=3e38, amsgrad=True)),
+    ("float32", im.Adam(lr=3e38, eps_hat=True)),
+    ("float32", im.SGD(lr=3e38, momentum=0.9, nesterov=True, lr_in_velocity=True)),
 ]
 
 

@@ -91,6 +91,16 @@ MODELS: dict[str, Any] = {
         ),
         X[:, :2],
     ),
+    "eps hat": (
+        lambda: im.MLP([4, 6, 2], loss="mse", optimizer=im.Adam(lr=0.01, eps_hat=True)),
+        X[:, :2],
+    ),
+    "velocity": (
+        lambda: im.MLP(
+            [4, 6, 2], loss="mse", optimizer=im.SGD(0.01, momentum=0.9, lr_in_velocity=True)
+        ),
+        X[:, :2],
+    ),
     "flags": (
         lambda: im.MLP([4, 3, 3], loss=im.BinaryCrossEntropy(pos_weight=[1, 2, 3])),
         (X[:, :3] > 0) * 1.0,
@@ -199,6 +209,8 @@ SPECS: list[Any] = [
     optimizers.AdamW(weight_decay=0.5),
     optimizers.SGD(momentum=0.9, dampening=0.5),
     optimizers.Adam(amsgrad=True),
+    optimizers.SGD(nesterov=True, lr_in_velocity=True),
+    optimizers.Adam(eps_hat=True),
     optimizers.NAdam(betas=(0.1, 0.2), momentum_decay=0.5),
     optimizers.RAdam(betas=(0.1, 0.2)),
     optimizers.RMSprop(alpha=0.5, momentum=0.9, centered=True),

@@ -65,4 +65,8 @@ def test_an_option_that_came_later_is_in_a_file_only_if_it_is_used() -> None:
     assert specs.to_json(used) == {"SGD": before | {"momentum": 0.25, "dampening": 0.5}}
     assert {*specs.to_json(optimizers.Adam())["Adam"]} == {"lr", "betas", "eps", "weight_decay"}
     assert specs.to_json(optimizers.Adam(amsgrad=True))["Adam"]["amsgrad"] is True
+    assert specs.to_json(optimizers.Adam(eps_hat=True))["Adam"]["eps_hat"] is True
+    assert specs.to_json(optimizers.SGD(0.5, lr_in_velocity=True)) == {
+        "SGD": before | {"lr_in_velocity": True}
+    }
     assert plain.dampening == pickle.loads(pickle.dumps(plain)).dampening == 0.0

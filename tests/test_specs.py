@@ -139,13 +139,15 @@ FULL: dict[type[Spec], dict[str, Any]] = {
     PoissonNLL: {"log_input": False, "full": True, "eps": 0.25, "reduction": "sum"},
     GaussianNLL: {"reduction": "sum"},
     Focal: {"gamma": 0.5, "alpha": 0.25, "reduction": "sum"},
-    SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True, "dampening": 0.0},
+    SGD: {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True, "dampening": 0.0}
+    | {"lr_in_velocity": False},
     Adam: {
         "lr": 0.1,
         "betas": (0.8, 0.9),
         "eps": 1e-4,
         "weight_decay": 0.01,
         "amsgrad": True,
+        "eps_hat": True,
     },
     AdamW: {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.0},
     NAdam: {
@@ -293,6 +295,8 @@ def test_one_other_argument_is_another_value(made: type[Spec]) -> None:
         "reduction": "mean",
         "nesterov": False,
         "amsgrad": False,
+        "eps_hat": False,
+        "lr_in_velocity": True,
         "centered": False,
         "betas": (0.8, 0.95),
     }
@@ -410,6 +414,11 @@ LIMITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (SGD, {"momentum": 0}, "momentum is 0.0, with nesterov=True it must be above 0"),
     (SGD, {"weight_decay": -1.0}, "weight_decay is -1.0"),
     (SGD, {"dampening": 0.5}, "dampening is 0.5, with nesterov=True it must be 0"),
+    (
+        SGD,
+        {"nesterov": False, "lr_in_velocity": True, "dampening": 0.5},
+        "dampening is 0.5, with lr_in_velocity=True it must be 0",
+    ),
     (SGD, {"nesterov": False, "dampening": -0.1}, "dampening is -0.1, it must be finite and at l"),
     (SGD, {"nesterov": False, "dampening": 1.5}, "dampening is 1.5"),
     (Adam, {"lr": NAN}, "lr is nan"),
@@ -488,7 +497,9 @@ KINDS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (Focal, {"gamma": "2"}, "gamma is '2' (str), it must be a number"),
     (SGD, {"lr": "fast"}, "lr is 'fast' (str), it must be a number"),
     (SGD, {"nesterov": "yes"}, "nesterov is 'yes' (str), it must be True or False"),
+    (SGD, {"lr_in_velocity": 0}, "lr_in_velocity is 0 (int), it must be True or False"),
     (Adam, {"amsgrad": 1}, "amsgrad is 1 (int), it must be True or False"),
+    (Adam, {"eps_hat": 1}, "eps_hat is 1 (int), it must be True or False"),
     (RMSprop, {"centered": "no"}, "centered is 'no' (str), it must be True or False"),
     (Adam, {"betas": 0.9}, "betas is 0.9 (float), it must be a sequence of numbers"),
 ]

@@ -29,7 +29,7 @@ fn spec(hidden: usize) -> Spec {
         label_smoothing: 0.0,
         ignore_index: None,
     };
-    let adam = Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 };
+    let adam = Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0, eps_hat: false };
     Spec {
         layers: vec![linear(COLS, hidden), Layer::Activation(Activation::Tanh), linear(hidden, 4)],
         loss: Some((loss, Reduction::Mean)),

@@ -5,7 +5,7 @@ use super::memory::Workspace;
 use super::share::label_team;
 use super::spec::{Reduction, Spec};
 use super::tuning::LABEL_ROWS;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::gather::Gather;
 use crate::kernels::loss::{Divisor, Divisors, Loss, LossRows, RowTargets};
@@ -49,7 +49,17 @@ impl LossHead {
             let (classes, weights) = (workspace.classes(), workspace.weights());
             batch.gather_labels(start..end, self.outputs, classes, weights);
         })?;
-        Ok(self.divisors(workspace, batch))
+        let divisors = self.divisors(workspace, batch);
+        self.check(&divisors)?;
+        Ok(divisors)
+    }
+
+    /// An error where a loss has nothing to divide by.
+    pub(super) fn check(&self, divisors: &Divisors) -> Result<()> {
+        match self.loss {
+            Some((_, Reduction::Rows)) if divisors.weight == 0.0 => Err(Error::ZeroWeight),
+            _ => Ok(()),
+        }
     }
 
     /// The divisors of a batch's loss; its classes and weights are gathered.
@@ -58,9 +68,14 @@ impl LossHead {
         workspace: &Workspace<T>,
         batch: &Batch<'_, T>,
     ) -> Divisors {
-        let Some((loss, _)) = &self.loss else { return Divisors::NONE };
+        let Some((loss, reduction)) = &self.loss else { return Divisors::NONE };
         let classes = batch.classes_of(workspace);
-        Divisors::new(loss, classes, batch.weights_of(workspace), batch.rows, self.outputs)
+        let weights = batch.weights_of(workspace);
+        let divisors = Divisors::new(loss, classes, weights, batch.rows, self.outputs);
+        match reduction {
+            Reduction::Rows => divisors.by_rows(loss, self.outputs),
+            Reduction::Mean | Reduction::Sum => divisors,
+        }
     }
 
     /// What a batch's rows weigh, whose loss has these divisors.
@@ -112,7 +127,7 @@ impl LossHead {
         (outputs, target, grad): (Panels<T>, Panels<T>, Option<Panels<T>>),
         divisor: Divisor,
     ) -> Option<(LossRows<'a, T>, Option<Gather<'a, T>>)> {
-        let (loss, _) = self.loss.as_ref()?;
+        let (loss, reduction) = self.loss.as_ref()?;
         let rows = batch.order.range(first, last);
         let values = batch.values(self.targets).map(|source| Gather { source, rows, target });
         let targets = match values {
@@ -124,6 +139,8 @@ impl LossHead {
             None => Span::empty(),
         };
         let row_loss = workspace.row_loss().slice(first, last);
-        Some((LossRows { loss, outputs, targets, weights, divisor, row_loss, grad }, values))
+        let clipped = *reduction == Reduction::Rows;
+        let losses = LossRows { loss, clipped, outputs, targets, weights, divisor, row_loss, grad };
+        Some((losses, values))
     }
 }

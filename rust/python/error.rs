@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::{
     PyFloatingPointError, PyMemoryError, PyRuntimeError, PyTypeError, PyValueError,
+    PyZeroDivisionError,
 };
 use pyo3::prelude::*;
 
@@ -19,6 +20,7 @@ impl From<Error> for PyErr {
                 PyValueError::new_err(message)
             }
             Error::Type(_) => PyTypeError::new_err(message),
+            Error::ZeroWeight => PyZeroDivisionError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Busy(_) | Error::Unready(_) | Error::Internal(_) => {
                 PyRuntimeError::new_err(message)

@@ -257,7 +257,9 @@ def optimizer(draw: Draw) -> str:
         momentum = draw.one([None, None, 0.5, 0.75])
         nesterov = True if momentum and draw.maybe(0.3) else None
         dampening = 0.5 if momentum and not nesterov and draw.maybe(0.3) else None
+        in_velocity = True if not dampening and draw.maybe(0.3) else None
         settings = {"momentum": momentum, "nesterov": nesterov, "dampening": dampening}
+        settings["lr_in_velocity"] = in_velocity
         return call("im.SGD", lr=rate, weight_decay=decay, **settings)
     kind = draw.one(["Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad", "Lion"])
     if kind == "RMSprop":
@@ -270,4 +272,6 @@ def optimizer(draw: Draw) -> str:
         return call("im.Adagrad", lr=rate, lr_decay=lr_decay, weight_decay=decay)
     betas = (0.5, 0.75) if draw.maybe(0.3) else None
     amsgrad = True if kind == "Adam" and draw.maybe(0.3) else None
-    return call(f"im.{kind}", lr=rate, betas=betas, weight_decay=decay, amsgrad=amsgrad)
+    eps_hat = True if kind == "Adam" and draw.maybe(0.3) else None
+    options = {"amsgrad": amsgrad, "eps_hat": eps_hat}
+    return call(f"im.{kind}", lr=rate, betas=betas, weight_decay=decay, **options)

@@ -6,7 +6,9 @@ in the order of state_dict, for tanh layers and the mean squared error; and "cas
 "name" (ironmlp's class), "options" (its constructor's arguments) and the parameters after the
 steps, "final".
 
-PyTorch has no Lion: `Lion` below is algorithm 2 of its paper, line by line.
+PyTorch has no Lion: `Lion` below is algorithm 2 of its paper, line by line. It has neither Adam by
+epsilon hat, which is the order of Kingma and Ba's section 2, nor SGD whose velocity has the rate in
+it, which is that of Keras's documentation.
 """
 
 from typing import Any
@@ -36,10 +38,53 @@ class Lion(torch.optim.Optimizer):
             self.state[w]["m"] = self.b2 * m + (1 - self.b2) * w.grad
 
 
+class EpsHat(torch.optim.Optimizer):
+    """Kingma and Ba, "Adam: a method for stochastic optimization" (2015), section 2."""
+
+    def __init__(self, parameters: Any, lr: float, betas: Any, eps: float) -> None:
+        super().__init__(parameters, {})
+        self.lr, (self.b1, self.b2), self.eps, self.t = lr, betas, eps, 0
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        self.t += 1
+        rate = self.lr * (1 - self.b2**self.t) ** 0.5 / (1 - self.b1**self.t)
+        for w in self.param_groups[0]["params"]:
+            m = self.state[w].setdefault("m", torch.zeros_like(w))
+            v = self.state[w].setdefault("v", torch.zeros_like(w))
+            m.copy_(self.b1 * m + (1 - self.b1) * w.grad)
+            v.copy_(self.b2 * v + (1 - self.b2) * w.grad**2)
+            w.copy_(w - rate * m / (torch.sqrt(v) + self.eps))
+
+
+class Velocity(torch.optim.Optimizer):
+    """`keras.optimizers.SGD`, as its documentation has it."""
+
+    def __init__(self, parameters: Any, lr: float, momentum: float, nesterov: bool = False) -> None:
+        super().__init__(parameters, {})
+        self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for w in self.param_groups[0]["params"]:
+            velocity = self.state[w].setdefault("velocity", torch.zeros_like(w))
+            velocity.copy_(self.momentum * velocity - self.lr * w.grad)
+            ahead = self.momentum * velocity - self.lr * w.grad
+            w.copy_(w + (ahead if self.nesterov else velocity))
+
+
+def adam(parameters: Any, eps_hat: bool = False, **options: Any) -> torch.optim.Optimizer:
+    return (EpsHat if eps_hat else torch.optim.Adam)(parameters, **options)
+
+
+def sgd(parameters: Any, lr_in_velocity: bool = False, **options: Any) -> torch.optim.Optimizer:
+    return (Velocity if lr_in_velocity else torch.optim.SGD)(parameters, **options)
+
+
 # What makes an optimizer of parameters, by ironmlp's class.
 MAKERS: dict[str, Any] = {
-    "SGD": torch.optim.SGD,
-    "Adam": torch.optim.Adam,
+    "SGD": sgd,
+    "Adam": adam,
     "AdamW": torch.optim.AdamW,
     "NAdam": torch.optim.NAdam,
     "RAdam": torch.optim.RAdam,
@@ -59,11 +104,14 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}),
     ("SGD", {"lr": 0.1, "momentum": 0.5, "dampening": 1.0, "weight_decay": 0.05}),
     ("SGD", {"lr": 0.1, "dampening": 0.5}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "lr_in_velocity": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "lr_in_velocity": True}),
     ("Adam", {}),
     ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "eps": 1e-4}),
     ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
     ("Adam", {"amsgrad": True}),
     ("Adam", {"lr": 0.05, "betas": [0.8, 0.95], "weight_decay": 0.1, "amsgrad": True}),
+    ("Adam", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-2, "eps_hat": True}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-4, "weight_decay": 0.1}),
     ("NAdam", {}),

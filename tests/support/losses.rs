@@ -76,7 +76,7 @@ fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (Expected, Expected)
             let gradient = [-q, 0.0, 1.0 - q][usize::from(d >= 0.0) + usize::from(d > 0.0)];
             pair((q * -d).max((1.0 - q) * d), gradient, 1.0)
         }
-        Loss::PoissonOfLogRate { full } => poisson_of_log(y, t, *full != 0.0),
+        Loss::PoissonOfLogRate { full } => poisson_of_log(y, t, *full),
         Loss::PoissonOfRate { full, eps } => poisson_of_rate(y, t, *full != 0.0, *eps),
         Loss::Focal { gamma, positive, negative } => {
             let (p, q) = (sigmoid(y), sigmoid(-y));
@@ -129,11 +129,17 @@ fn pointwise(loss: &Loss, y: f64, t: f64, column: usize) -> (Expected, Expected)
     }
 }
 
-/// As PyTorch has it; with `full` and t > 1 by the difference from log t.
-fn poisson_of_log(x: f64, t: f64, full: bool) -> (Expected, Expected) {
+/// As PyTorch has it; with `full` 1 and t > 1 by the difference from log t; with 2 half of the deviance.
+fn poisson_of_log(x: f64, t: f64, full: f64) -> (Expected, Expected) {
     let rate = x.exp();
     let mut value = Expected { exact: rate - term(t, x), size: rate + term(t, x).abs() };
-    if full && t > 1.0 {
+    if full == 2.0 && t > 0.0 {
+        let d = x - t.ln();
+        let exact = t * (d.exp_m1() - d);
+        let size = exact + t * (d.exp_m1().abs() + 2.0) * (1.0 + t.ln().abs() + d.abs());
+        value = Expected { exact, size };
+    }
+    if full == 1.0 && t > 1.0 {
         let d = x - t.ln();
         let (power, constant) = (d.exp_m1(), (std::f64::consts::TAU * t).ln() / 2.0);
         let excess = t * (power - d);

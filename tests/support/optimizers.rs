@@ -4,7 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use ironmlp::kernels::optimizer::{
     Adagrad, Adam, AdamW, Amsgrad, Clock, DampenedSgd, Lion, MOMENTS, NAdam, Optimizer, RAdam,
-    RmsProp, Sgd,
+    RmsProp, Sgd, VelocitySgd,
 };
 use ironmlp::simd::Real;
 
@@ -66,9 +66,14 @@ impl Case {
                 }
                 *w = (-number(self.rate)).fma(step, *w).flushed();
             }
-            Optimizer::Adam(Adam { betas, eps, weight_decay }) => {
+            Optimizer::Adam(Adam { betas, eps, weight_decay, eps_hat }) => {
                 let g = l2(weight_decay, *w);
-                *w = self.adams(t, betas, eps, *w, g, moments);
+                *w = if eps_hat {
+                    let [m, v] = averages(betas, g, moments);
+                    self.by_eps_hat(t, betas, eps, *w, [m, v])
+                } else {
+                    self.adams(t, betas, eps, *w, g, moments)
+                };
             }
             Optimizer::AdamW(AdamW { betas, eps, weight_decay }) => {
                 let decayed = (-number(self.rate * weight_decay)).fma(*w, *w);
@@ -81,10 +86,21 @@ impl Case {
                 moments[0] = velocity.flushed();
                 *w = (-number(self.rate)).fma(velocity, *w).flushed();
             }
-            Optimizer::Amsgrad(Amsgrad { adam: Adam { betas, eps, weight_decay } }) => {
+            Optimizer::VelocitySgd(VelocitySgd { momentum, weight_decay, nesterov }) => {
+                let moved = -(number(self.rate)) * l2(weight_decay, *w);
+                let velocity = number(momentum).fma(moments[0], moved);
+                moments[0] = velocity.flushed();
+                let ahead = number(momentum).fma(velocity, moved);
+                *w = (*w + if nesterov { ahead } else { velocity }).flushed();
+            }
+            Optimizer::Amsgrad(Amsgrad { adam: Adam { betas, eps, weight_decay, eps_hat } }) => {
                 let [m, v] = averages(betas, l2(weight_decay, *w), moments);
                 let largest = if moments[2] > v { moments[2] } else { v };
                 moments[2] = largest.flushed();
+                if eps_hat {
+                    *w = self.by_eps_hat(t, betas, eps, *w, [m, largest]);
+                    return;
+                }
                 let root = largest.root() / number((1.0 - power(betas.1, t)).sqrt());
                 let size = number(self.rate / (1.0 - power(betas.0, t)));
                 *w = (-size).fma(m / (root + at_least_flush(eps)), *w).flushed();
@@ -152,6 +168,19 @@ impl Case {
                 moments[0] = mixed(b2).flushed();
             }
         }
+    }
+
+    /// The step from `w` towards m for the variance v, whose root has its correction on the step.
+    fn by_eps_hat<N: Number>(
+        &self,
+        t: i32,
+        (b1, b2): (f64, f64),
+        eps: f64,
+        w: N,
+        [m, v]: [N; 2],
+    ) -> N {
+        let rate = self.rate * (1.0 - power(b2, t)).sqrt() / (1.0 - power(b1, t));
+        (-N::from_f64(rate)).fma(m / (v.root() + at_least_flush(eps)), w).flushed()
     }
 
     /// Adam's step from `w`, as it is stored.

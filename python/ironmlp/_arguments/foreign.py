@@ -142,6 +142,7 @@ PLACES = {
     "early_stopping": STOPPING,
     "ema": "it belongs to the optimizer: optimizer=im.Adam(ema=0.999)",
     "epochs": FIT.format("epochs=20"),
+    "eps_hat": "it belongs to Adam: optimizer=im.Adam(eps_hat=True)",
     "eps": "it belongs to the optimizer: optimizer=im.Adam(eps=1e-8)",
     "from_logits": "it belongs to the loss: im.BinaryCrossEntropy(from_logits=False); "
     "cross_entropy takes logits always",
@@ -157,6 +158,7 @@ PLACES = {
     "im.MLP([inputs, hidden, outputs])",
     "loss": MODEL.format("loss='cross_entropy'"),
     "lr": OPTIMIZER.format("lr=1e-3"),
+    "lr_in_velocity": "it belongs to SGD: optimizer=im.SGD(momentum=0.9, lr_in_velocity=True)",
     "lr_schedule": SCHEDULE,
     "lr_scheduler": SCHEDULE,
     "metrics": FIT.format("validation_split=0.1, metrics=['accuracy']") + ", or to evaluate",

@@ -12,9 +12,12 @@ from ironmlp._labels.reading import Reading
 from ironmlp._labels.regression import Numbers
 from ironmlp.losses import (
     BinaryCrossEntropy,
+    ClippedBCEWithLogits,
+    ClippedCrossEntropy,
     CrossEntropy,
     Focal,
     GaussianNLL,
+    HalfPoissonDeviance,
     Loss,
     LossFunction,
     PoissonNLL,
@@ -26,15 +29,19 @@ def reading_of(loss: Loss | LossFunction, outputs: int, learned: Any = None) -> 
     """How a network with this loss reads y: before any fit, or with what one has learned."""
     if isinstance(loss, CrossEntropy):
         return Classes(outputs, loss.ignore_index, learned)
+    if isinstance(loss, ClippedCrossEntropy):
+        return Classes(outputs, None, learned)
     if isinstance(loss, BinaryCrossEntropy):
         if outputs == 1:
             return TwoClasses(loss.from_logits, learned)
         return Flags(outputs, loss.from_logits)
-    if isinstance(loss, Focal):
+    if isinstance(loss, Focal | ClippedBCEWithLogits):
         return TwoClasses(True, learned) if outputs == 1 else Flags(outputs, True)
     flat = bool(learned)
     if isinstance(loss, PoissonNLL):
         return Rates(outputs, flat, loss.log_input)
+    if isinstance(loss, HalfPoissonDeviance):
+        return Rates(outputs, flat, True)
     if isinstance(loss, GaussianNLL):
         return MeansAndVariances(outputs, flat)
     if isinstance(loss, Quantile):

@@ -25,6 +25,10 @@ from ironmlp.losses.likelihood import GaussianNLL, PoissonNLL
 from ironmlp.losses.regression import MAE, MSE, Huber, LogCosh, Quantile
 from ironmlp.losses.resolve import LOSSES as LOSSES
 from ironmlp.losses.resolve import resolve_loss as resolve_loss
+from ironmlp.losses.rows import ClippedBCEWithLogits as ClippedBCEWithLogits
+from ironmlp.losses.rows import ClippedCrossEntropy as ClippedCrossEntropy
+from ironmlp.losses.rows import HalfPoissonDeviance as HalfPoissonDeviance
+from ironmlp.losses.rows import HalfSquaredError as HalfSquaredError
 
 __all__ = [
     "MAE",

@@ -17,15 +17,17 @@ class Adam(Optimizer):
     w = w - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps), (b1, b2) = betas in [0, 1).
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015), in PyTorch's form. With
     `amsgrad` the largest v so far stands in the place of v: Reddi and others, "On the convergence
-    of Adam and beyond" (2018).
+    of Adam and beyond" (2018). With `eps_hat` eps is the epsilon hat of Kingma and Ba's section 2,
+    as in Keras and scikit-learn: w = w - lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps).
     """
 
-    __slots__ = ("lr", "betas", "eps", "weight_decay", "amsgrad")  # noqa: RUF023
-    _later = MappingProxyType({"amsgrad": False})
+    __slots__ = ("lr", "betas", "eps", "weight_decay", "amsgrad", "eps_hat")  # noqa: RUF023
+    _later = MappingProxyType({"amsgrad": False, "eps_hat": False})
     betas: tuple[float, float]
     eps: float
     weight_decay: float
     amsgrad: bool
+    eps_hat: bool
 
     def __init__(
         self,
@@ -35,11 +37,13 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         *,
         amsgrad: bool = False,
+        eps_hat: bool = False,
         **options: Unpack[Options],
     ) -> None:
         self._set(
             **checked_adam(lr, betas, eps, weight_decay),
             amsgrad=flag("amsgrad", amsgrad),
+            eps_hat=flag("eps_hat", eps_hat),
             **checked_options(self, options),
         )
 

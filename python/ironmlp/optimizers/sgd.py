@@ -16,14 +16,19 @@ class SGD(Optimizer):
     With `nesterov` (which needs a momentum above 0) w = w - lr * (g + momentum * v). With
     `dampening` in [0, 1] (not together with it) v = momentum * v + (1 - dampening) * g from the
     second update on; without momentum it changes nothing.
+
+    With `lr_in_velocity` the velocity has the learning rate in it, as in Keras and scikit-learn:
+    v = momentum * v - lr * g; w = w + v, with `nesterov` w = w + momentum * v - lr * g. It is the
+    same as long as `lr` is; there is no dampening, and a momentum of 0 goes with `nesterov` too.
     """
 
-    __slots__ = ("lr", "momentum", "weight_decay", "nesterov", "dampening")  # noqa: RUF023
-    _later = MappingProxyType({"dampening": 0.0})
+    __slots__ = ("lr", "momentum", "weight_decay", "nesterov", "dampening", "lr_in_velocity")  # noqa: RUF023
+    _later = MappingProxyType({"dampening": 0.0, "lr_in_velocity": False})
     momentum: float
     weight_decay: float
     nesterov: bool
     dampening: float
+    lr_in_velocity: bool
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         dampening: float = 0.0,
+        lr_in_velocity: bool = False,
         **options: Unpack[Options],
     ) -> None:
         self._set(
@@ -41,12 +47,14 @@ class SGD(Optimizer):
             weight_decay=real("weight_decay", weight_decay, at_least=0.0),
             nesterov=flag("nesterov", nesterov),
             dampening=real("dampening", dampening, at_least=0.0, at_most=1.0),
+            lr_in_velocity=flag("lr_in_velocity", lr_in_velocity),
             **checked_options(self, options),
         )
-        if self.nesterov and self.momentum == 0.0:
+        if self.nesterov and self.momentum == 0.0 and not self.lr_in_velocity:
             raise ValueError("momentum is 0.0, with nesterov=True it must be above 0")
-        if self.nesterov and self.dampening != 0.0:
-            raise ValueError(f"dampening is {self.dampening}, with nesterov=True it must be 0")
+        for name in ("nesterov", "lr_in_velocity"):
+            if getattr(self, name) and self.dampening != 0.0:
+                raise ValueError(f"dampening is {self.dampening}, with {name}=True it must be 0")
 
     def _rounded(self) -> tuple[str, ...]:
         return ("lr", "momentum", "weight_decay")

@@ -10,7 +10,9 @@ from .silent import silent
 from .specs import Array, kind
 
 # Those with a probability for each output.
-BINARY = ("BinaryCrossEntropy", "Focal")
+BINARY = ("BinaryCrossEntropy", "Focal", "ClippedBCEWithLogits")
+# Those of one class.
+SOFTMAX = ("CrossEntropy", "ClippedCrossEntropy")
 
 
 @silent
@@ -22,17 +24,17 @@ def read(
     `known` classes hold. Without them y may have others if `learn`, or those `given` in order.
     """
     y, c = np.asarray(y), wanted(loss, k)
-    indices = kind(loss) == "CrossEntropy" and y.ndim == 1
+    indices = kind(loss) in SOFTMAX and y.ndim == 1
     if y.shape[1:] != (c,) and not (y.ndim == 1 and (indices or c == 1)):
         raise ValueError(f"y has shape {y.shape}, the loss takes (n, {c})")
     if not (indices or (kind(loss) in BINARY and k == 1)):
         if given is not None:
             raise ValueError("classes goes with a y of labels")
-        if kind(loss) == "PoissonNLL" and bool((y < 0).any()):
+        if kind(loss) in ("PoissonNLL", "HalfPoissonDeviance") and bool((y < 0).any()):
             raise ValueError("y has a negative rate")
         return y.reshape(-1, c).astype(dtype), known
     plain, y = np.arange(k if indices else 2), y.ravel()
-    ignored = np.equal(y, loss.ignore_index) if indices else np.zeros(len(y), bool)
+    ignored = ignored_rows(y, loss) if indices else np.zeros(len(y), bool)
     classes = plain if known is None else known
     if given is not None:
         classes = np.asarray(given)
@@ -59,10 +61,16 @@ def read(
     return np.where(ignored, y, found).astype(np.int64) if ignored.any() else found, classes
 
 
+def ignored_rows(y: Array, loss: Any) -> Array:
+    """Where y, class indices, says that a row counts for nothing, (n,)."""
+    ignored: Any = getattr(loss, "ignore_index", None)
+    return np.asarray(np.equal(y, ignored))
+
+
 @silent
 def probabilities(outputs: Array, loss: Any) -> Array:
     """Of classes or flags, (n, K); of the two classes of one output, (n, 2)."""
-    if kind(loss) == "CrossEntropy":
+    if kind(loss) in SOFTMAX:
         # Rounded down, so that no row sums to more than 1.
         exact = softmax(outputs.astype(np.float64))
         p = exact.astype(outputs.dtype)
@@ -76,7 +84,7 @@ def probabilities(outputs: Array, loss: Any) -> Array:
 @silent
 def estimates(outputs: Array, loss: Any) -> Array:
     """What is compared with the numbers of y, (n, C)."""
-    if kind(loss) == "PoissonNLL" and loss.log_input:
+    if kind(loss) == "HalfPoissonDeviance" or getattr(loss, "log_input", False):
         return np.exp(outputs)
     if kind(loss) == "GaussianNLL":
         return outputs[:, : wanted(loss, outputs.shape[1])]
@@ -94,8 +102,8 @@ def numbers(answers: Array) -> Array:
 
 def classes_of(targets: Array, loss: Any) -> Array:
     """The number of each row's class, (n,), -1 of an ignored one; 0 where there are no classes."""
-    if kind(loss) == "CrossEntropy" and targets.ndim == 1:
-        return np.where(np.equal(targets, loss.ignore_index), -1, targets)
+    if kind(loss) in SOFTMAX and targets.ndim == 1:
+        return np.where(ignored_rows(targets, loss), -1, targets)
     two = kind(loss) in BINARY and targets.shape[1] == 1
     if two and bool(np.all((targets == 0) | (targets == 1))):
         return targets[:, 0].astype(np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .activations import sigmoid, softplus
 from .silent import silent
-from .specs import Array, kind
+from .specs import Array, kind, spec
 
 # What a loss makes of outputs, (n, K), and targets, (n, C): its value, a number for each term, its
 # derivative by the outputs, (n, K), and what each row adds to the divisor of the mean, (n,).
@@ -101,6 +101,28 @@ def gaussian(y: Array, t: Array) -> Parts:
     return value, grad, np.full(len(t), float(t.shape[1]))
 
 
+def clipped(parts: Parts, dtype: np.dtype[Any]) -> Parts:
+    """Those of terms whose values are as of probabilities within [eps, 1 - eps]; each row counts
+    once."""
+    value, grad, _ = parts
+    eps = float(np.finfo(dtype).eps)
+    value = np.clip(value, -math.log1p(-eps), -math.log(eps))
+    return value, grad, np.ones(len(value))
+
+
+def clipped_cross_entropy(x: Array, targets: Array) -> Parts:
+    value, grad, _ = cross_entropy(x, targets, spec("CrossEntropy"))
+    value = value.sum(axis=1, keepdims=True)
+    return clipped((value, grad, value), x.dtype)
+
+
+def half_deviance(x: Array, t: Array) -> Parts:
+    rate, many = np.exp(x), np.where(t == 0, 1.0, t)
+    distance = x - np.log(many)
+    value = np.where(t == 0, rate, t * (np.expm1(distance) - distance))
+    return value, rate - t, np.ones(len(value))
+
+
 def focal(x: Array, t: Array, loss: Any) -> Parts:
     p, q = sigmoid(x), sigmoid(-x)
     missing = (1.0 - t) * p + t * q  # to certainty
@@ -124,6 +146,12 @@ LOSSES: dict[str, Callable[[Array, Array, Any], Parts]] = {
     "PoissonNLL": poisson,
     "GaussianNLL": lambda y, t, loss: gaussian(y, t),
     "Focal": focal,
+    "ClippedCrossEntropy": lambda x, t, loss: clipped_cross_entropy(x, t),
+    "ClippedBCEWithLogits": lambda x, t, loss: clipped(
+        binary_cross_entropy(x, t, spec("BinaryCrossEntropy")), x.dtype
+    ),
+    "HalfSquaredError": lambda y, t, loss: elements(0.5 * (y - t) ** 2, y - t),
+    "HalfPoissonDeviance": lambda x, t, loss: half_deviance(x, t),
 }
 
 
@@ -164,7 +192,8 @@ def weighed(y: Array, t: Array, weight: Any, loss: Any, reduction: str) -> tuple
     weight = row_weights(weight, len(y))  # (n,)
     size = unit(weight)
     weight = weight / size
-    divisor = float(np.sum(weight * divisors)) if reduction == "mean" else 1.0 / size
+    counts = {"mean": divisors, "rows": np.ones(len(y))}  # what the weights are summed with
+    divisor = float(np.sum(weight * counts[reduction])) if reduction in counts else 1.0 / size
     # The quotient is rounded, no weight: one that the dtype lacks may have a share that it has.
     scale = (weight / divisor if divisor > 0 else np.zeros(len(y)))[:, None]  # (n, 1)
     return float(np.sum(scale * value)), (scale * grad).astype(y.dtype)

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from .draws import held_out, shuffled
-from .labels import BINARY, class_weights, classes_of, estimates, numbers, probabilities, read
+from .labels import (
+    BINARY,
+    SOFTMAX,
+    class_weights,
+    classes_of,
+    estimates,
+    ignored_rows,
+    numbers,
+    probabilities,
+    read,
+)
 from .losses import LOSSES, accuracy, mean, r2, reduced, relative, row_weights, wanted
 from .network import Network
 from .options import batch_weight, penalized
@@ -18,7 +28,7 @@ from .specs import Array, kind
 from .standard import standardized
 from .training import Training
 
-CLASSIFYING = ("CrossEntropy", *BINARY)
+CLASSIFYING = (*SOFTMAX, *BINARY)
 
 
 class Sequential(Network):
@@ -204,8 +214,8 @@ class Sequential(Network):
         """The mean loss, with the accuracy or, for regression, R^2 averaged over the outputs."""
         t, outputs = self._targets(y), numbers(self(X))
         result = {"loss": mean(self._tensors(X, False)[-1], t, sample_weight, self.loss)[0]}
-        if kind(self.loss) == "CrossEntropy":
-            kept = np.not_equal(t, self.loss.ignore_index) if t.ndim == 1 else np.full(len(t), True)
+        if kind(self.loss) in SOFTMAX:
+            kept = ~ignored_rows(t, self.loss) if t.ndim == 1 else np.full(len(t), True)
             right = self._chosen(X) == (t if t.ndim == 1 else t.argmax(axis=1))
             return result | {"accuracy": accuracy(right[kept], at(sample_weight, kept))}
         if kind(self.loss) in BINARY:

@@ -37,6 +37,9 @@ def sgd(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Arr
     m, *unused = memory
     g = g + o.weight_decay * w
     share = 1.0 - o.dampening if o.momentum and t > 1 else 1.0
+    if o.lr_in_velocity:
+        m = o.momentum * m - lr * g
+        return w + (o.momentum * m - lr * g if o.nesterov else m), (m, *unused)
     m = o.momentum * m + share * g
     return w - lr * (g + o.momentum * m if o.nesterov else m), (m, *unused)
 
@@ -44,7 +47,11 @@ def sgd(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Arr
 def adam(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:
     m, v, largest = averages(o, g + o.weight_decay * w, memory)
     largest = np.maximum(largest, v)
-    return w - lr * step(o, m, largest if o.amsgrad else v, t), (m, v, largest)
+    size = largest if o.amsgrad else v
+    if o.eps_hat:
+        corrected = lr * math.sqrt(1.0 - o.betas[1] ** t) / (1.0 - o.betas[0] ** t)
+        return w - corrected * m / (np.sqrt(size) + o.eps), (m, v, largest)
+    return w - lr * step(o, m, size, t), (m, v, largest)
 
 
 def adamw(o: Any, lr: float, w: Array, g: Array, memory: Any, t: int) -> tuple[Array, Any]:

@@ -38,10 +38,20 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Quantile": {"reduction": "mean"},
     "PoissonNLL": {"log_input": True, "full": False, "eps": 1e-8, "reduction": "mean"},
     "GaussianNLL": {"reduction": "mean"},
+    **{
+        name: {"reduction": "rows"}
+        for name in (
+            "ClippedCrossEntropy",
+            "ClippedBCEWithLogits",
+            "HalfSquaredError",
+            "HalfPoissonDeviance",
+        )
+    },
     "Focal": {"gamma": 2.0, "alpha": None, "reduction": "mean"},
-    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False, "dampening": 0.0},
+    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False, "dampening": 0.0}
+    | {"lr_in_velocity": False},
     "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
-    | {"amsgrad": False},
+    | {"amsgrad": False, "eps_hat": False},
     "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2},
     "NAdam": {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
     | {"momentum_decay": 4e-3},

@@ -15,7 +15,7 @@ pub struct Divisors {
     pub unit: f64,
     /// Of the mean.
     pub mean: Divisor,
-    /// Of the sum.
+    /// Of the sum; after [`Self::by_rows`] of what gradients are those of.
     pub sum: Divisor,
 }
 
@@ -59,6 +59,20 @@ impl Divisors {
             mean: Divisor { by: weight * terms, unit: kept },
             sum: Divisor { by: 1.0, unit: unit * class_unit },
         }
+    }
+
+    /// The same of a loss that scikit-learn's networks have: gradients are divided by the sum of the weights
+    /// alone, and what is reported of squares is their mean over the outputs, of everything else the sum.
+    ///
+    /// A half of squares is twice the divisor: powers of two change no digit.
+    #[must_use]
+    pub fn by_rows(self, loss: &Loss, outputs: usize) -> Self {
+        let (terms, half) = match loss {
+            Loss::Mse => (outputs as f64, 2.0),
+            _ => (1.0, 1.0),
+        };
+        let of = |by| Divisor { by, unit: 1.0 };
+        Self { mean: of(self.weight * terms * half), sum: of(self.weight * half), ..self }
     }
 }
 

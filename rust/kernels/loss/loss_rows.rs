@@ -1,9 +1,10 @@
 //! The loss of each row of a batch, and the gradient with respect to the outputs.
 
+use super::binary::OfLogits;
 use super::registry::Loss;
 use super::rows::rows_of;
 use super::weights::{ClassWeights, Divisor, Scales};
-use super::{classes, gaussian, pointwise, softmax};
+use super::{classes, clipped, gaussian, pointwise, softmax};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::panels::{Panels, Span};
 use crate::simd::{Kernel, LANES, Simd};
@@ -24,6 +25,8 @@ pub enum RowTargets<T> {
 pub struct LossRows<'a, T> {
     /// The loss.
     pub loss: &'a Loss,
+    /// Whether the cross-entropies of softmax and sigmoid are those of probabilities within [eps, 1 - eps].
+    pub clipped: bool,
     /// The network's outputs (rows, K).
     pub outputs: Panels<T>,
     /// As many rows.
@@ -58,6 +61,7 @@ impl<T: Elementary> Kernel for LossRows<'_, T> {
         if whole < rows {
             self.slice(whole, rows).rows::<S>();
         }
+        self.clip(self.outputs.cols());
     }
 }
 
@@ -79,9 +83,22 @@ impl<T: Elementary> LossRows<'_, T> {
         }
     }
 
+    /// Clips the losses of rows with so many outputs, if they are to be, and are no sums of several.
+    #[inline(always)]
+    fn clip(&self, outputs: usize) {
+        let alone = match self.loss {
+            Loss::SoftmaxCrossEntropy { .. } => true,
+            Loss::SigmoidCrossEntropy { .. } => outputs == 1,
+            _ => false,
+        };
+        if self.clipped && alone {
+            clipped::clip::<T>(self.weights, self.row_loss);
+        }
+    }
+
     #[inline(always)]
     fn rows<S: Simd>(self) {
-        let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
+        let Self { loss, outputs, targets, weights, divisor, row_loss, grad, .. } = self;
         if let Loss::SoftmaxCrossEntropy { class_weight, label_smoothing, .. } = loss {
             let targets = match targets {
                 RowTargets::Classes(classes) => softmax::LogitTargets::Classes(classes),
@@ -132,6 +149,7 @@ impl<T: Elementary> LossRows<'_, T> {
             RowTargets::Classes(_) => self.classes::<S>(true),
             RowTargets::Values(_) => self.pointwise::<S>(true),
         }
+        self.clip(self.outputs.rows());
     }
 
     /// With a class for each row and a gradient.
@@ -153,7 +171,7 @@ impl<T: Elementary> LossRows<'_, T> {
 
     #[inline(always)]
     fn pointwise<S: Simd>(self, turned: bool) {
-        let Self { loss, outputs, targets, weights, divisor, row_loss, grad } = self;
+        let Self { loss, outputs, targets, weights, divisor, row_loss, grad, clipped } = self;
         let scales = Scales::new(weights, divisor);
         // Classes go with softmax cross-entropy alone: the callers' checks see to that.
         let RowTargets::Values(targets) = targets else { return };
@@ -164,6 +182,13 @@ impl<T: Elementary> LossRows<'_, T> {
         };
         let batch =
             pointwise::PointwiseLosses { outputs, targets, scales, of_columns, row_loss, grad };
+        if clipped
+            && !turned
+            && outputs.cols() > 1
+            && matches!(loss, Loss::SigmoidCrossEntropy { .. })
+        {
+            return batch.each_row::<S, _>(clipped::Clipped(OfLogits));
+        }
         batch.of::<S>(loss, turned);
     }
 }

@@ -7,6 +7,7 @@
 //!   absolute, of quantiles, Huber, log cosh, `poisson.rs` Poisson's likelihood.
 //! - `gaussian.rs`: the likelihood of a normal distribution, of two outputs for each target.
 //! - `softmax.rs`: softmax cross-entropy, and softmax itself.
+//! - `clipped.rs`: the cross-entropies of probabilities that are neither 0 nor 1.
 //! - `classes.rs`: softmax cross-entropy of classes, with a row in each lane.
 //! - `functional.rs`: the cross-entropies of whole row-major arrays.
 //! - `rows.rs`: 16 columns of a row at a time, in panels or row-major.
@@ -19,6 +20,7 @@
 
 mod binary;
 mod classes;
+mod clipped;
 mod divisors;
 mod focal;
 pub mod functional;

@@ -46,9 +46,15 @@ impl<T: Elementary> PointwiseLosses<'_, T> {
         } else if self.outputs.cols() == 1 {
             self.one_column::<S::Register<T>, F>(formula);
         } else {
-            for row in 0..self.outputs.rows() {
-                self.row::<S::Lanes<T>, F>(formula, row);
-            }
+            self.each_row::<S, F>(formula);
+        }
+    }
+
+    /// Rows of any number of outputs.
+    #[inline(always)]
+    pub(super) fn each_row<S: Simd, F: LossFormula<T>>(&self, formula: F) {
+        for row in 0..self.outputs.rows() {
+            self.row::<S::Lanes<T>, F>(formula, row);
         }
     }
 

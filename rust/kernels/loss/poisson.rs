@@ -1,9 +1,9 @@
 //! The negative log likelihood of Poisson's distribution, of the logarithm of its rate or of the rate.
 //!
-//! Without `full` (0 or 1) the term that depends on the target alone is left out; with it Stirling's
+//! Without `full` (0) the term that depends on the target alone is left out; with 1 Stirling's
 //! approximation of log t!, t log t - t + log(2 pi t) / 2, is added where t > 1, as PyTorch has it. There
 //! t log t and the loss's own terms nearly cancel where the rate is near t, so both are one difference: of
-//! e^d - 1 and d, of z and log(1 + z).
+//! e^d - 1 and d, of z and log(1 + z). With 2 it is t log t - t, wherever the target is: half of the deviance.
 
 use super::pointwise::{LossFormula, Pair};
 use crate::kernels::elementary::Elementary;
@@ -14,7 +14,8 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 
 /// Of the logarithm x of the rate: e^x - t x, gradient e^x - t. A term whose factor is 0 is left out.
 ///
-/// With `full`, where t > 1 and d = x - log t: t (e^d - 1 - d) + log(2 pi t) / 2.
+/// With `full`, where t > 1 and d = x - log t: t (e^d - 1 - d) + log(2 pi t) / 2. The deviance's is
+/// t (e^d - 1 - d), of t = 0 e^x.
 #[derive(Clone, Copy)]
 pub(super) struct OfLogRates<T> {
     pub(super) full: T,
@@ -30,7 +31,12 @@ impl<T: Elementary> LossFormula<T> for OfLogRates<T> {
         if self.full != T::ZERO {
             let log = T::log(t);
             let d = x.sub(log);
-            value = with_stirling(value, t, T::expm1(d).sub(d), log, V::zero());
+            let distance = T::expm1(d).sub(d);
+            value = if self.full == T::ONE {
+                with_stirling(value, t, distance, log, V::zero())
+            } else {
+                V::select(t.eq(V::zero()), rate, t.mul(distance))
+            };
         }
         Pair { value, gradient: rate.sub(t) }
     }

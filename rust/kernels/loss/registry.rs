@@ -117,12 +117,12 @@ registry! {
     LogCosh = LogCosh,
     /// Negative log likelihood of Poisson's distribution, of logarithms of rates.
     PoissonOfLogRate {
-        /// 1 with the term that depends on the target alone, else 0.
+        /// The term that depends on the target alone: 0 without, 1 Stirling's, 2 the deviance's.
         full,
     } = OfLogRates,
     /// The same of rates.
     PoissonOfRate {
-        /// As above.
+        /// 1 with Stirling's term, else 0.
         full,
         /// What is added to a rate before its logarithm is taken.
         eps,

@@ -6,6 +6,13 @@
 //! v = fma(b2, v, ((1 - b2) g) g)
 //! w = fma(-(lr / (1 - b1^t)), m / (sqrt(v) / sqrt(1 - b2^t) + eps), w)
 //! ```
+//!
+//! With `eps_hat` eps is the paper's epsilon hat (its section 2), as Keras and scikit-learn have it: added to the
+//! root of v as it is, so that v's correction is a factor on the step.
+//!
+//! ```text
+//! w = fma(-(lr sqrt(1 - b2^t) / (1 - b1^t)), m / (sqrt(v) + eps), w)
+//! ```
 
 use super::Clock;
 use super::formula::{Formula, MOMENTS, Settings, at_least_flush, decayed};
@@ -20,6 +27,8 @@ pub struct Adam {
     pub eps: f64,
     /// L2 penalty.
     pub weight_decay: f64,
+    /// Whether `eps` is added before v is corrected.
+    pub eps_hat: bool,
 }
 
 /// The formula; its moments are m and v, the clock's scalars b1^t and b2^t.
@@ -52,6 +61,10 @@ impl Settings for Adam {
 
     fn formula<T: Real>(&self, learning_rate: f64, clock: &Clock) -> AdamFormula<T> {
         let [power1, power2, _] = clock.scalars;
+        if self.eps_hat {
+            // Of b2^t = 0 the correction is 1, by which a quotient is what it was.
+            return self.numbers(learning_rate * (1.0 - power2).sqrt() / (1.0 - power1), 0.0);
+        }
         self.numbers(learning_rate / (1.0 - power1), power2)
     }
 }

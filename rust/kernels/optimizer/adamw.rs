@@ -29,7 +29,7 @@ pub struct AdamWFormula<T> {
 
 impl AdamW {
     fn adam(&self) -> Adam {
-        Adam { betas: self.betas, eps: self.eps, weight_decay: 0.0 }
+        Adam { betas: self.betas, eps: self.eps, weight_decay: 0.0, eps_hat: false }
     }
 }
 

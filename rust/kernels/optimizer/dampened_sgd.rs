@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! g = fma(weight_decay, w, g)                 if weight_decay != 0
-//! m = fma(momentum, m, (1 - dampening) g)     of the first update m = g
+//! m = fma(momentum, m, share g)               share = 1 - dampening, of the first update 1
 //! w = fma(-lr, m, w)
 //! ```
+//!
+//! Whose share is -lr, and lr -1, moves parameters by its velocity: `velocity_sgd.rs`.
 
-use super::Clock;
 use super::formula::{Formula, MOMENTS, Settings, decayed};
+use super::{Clock, plain_sgd};
 use crate::simd::{Real, Vector};
 
 /// The settings.
@@ -25,10 +27,12 @@ pub struct DampenedSgd {
 /// The formula; its one moment is the velocity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DampenedSgdFormula<T> {
-    lr: T,
-    momentum: T,
-    share: T,
-    weight_decay: T,
+    pub(super) lr: T,
+    pub(super) momentum: T,
+    pub(super) share: T,
+    pub(super) weight_decay: T,
+    /// Whether the step looks ahead by one velocity.
+    pub(super) nesterov: bool,
 }
 
 impl Settings for DampenedSgd {
@@ -49,6 +53,7 @@ impl Settings for DampenedSgd {
             momentum: T::from_f64(self.momentum),
             share: T::from_f64(share),
             weight_decay: T::from_f64(self.weight_decay),
+            nesterov: false,
         }
     }
 }
@@ -62,8 +67,10 @@ impl<T: Real> Formula<T> for DampenedSgdFormula<T> {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, w: V, g: V, moments: &mut [V; MOMENTS]) -> V {
         let share = V::splat(self.share).mul(decayed(self.weight_decay, w, g));
-        let velocity = V::splat(self.momentum).fma(moments[0], share);
+        let momentum = V::splat(self.momentum);
+        let velocity = momentum.fma(moments[0], share);
         moments[0] = velocity.flush();
-        V::splat(self.lr).neg().fma(velocity, w).flush()
+        let step = if self.nesterov { momentum.fma(velocity, share) } else { velocity };
+        plain_sgd(V::splat(self.lr), w, step)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! - `formula.rs`: [`Formula`], what one is, and the terms that several share; `clock.rs`: [`Clock`],
 //!   what it counts from update to update.
-//! - One optimizer a file, its settings and its formula (N5 has them all): `sgd.rs`, `dampened_sgd.rs`;
-//!   `adam.rs`, `amsgrad.rs`, `adamw.rs`, `nadam.rs`, `radam.rs`; `rmsprop.rs`, `adagrad.rs`; `lion.rs`.
+//! - One optimizer a file, its settings and its formula (N5 has them all): `sgd.rs`, `dampened_sgd.rs`,
+//!   `velocity_sgd.rs`; `adam.rs`, `amsgrad.rs`, `adamw.rs`, `nadam.rs`, `radam.rs`; `rmsprop.rs`, `adagrad.rs`; `lion.rs`.
 //! - `options.rs`: [`Options`], what all of them take besides, and [`Method`], both together; `terms.rs`:
 //!   [`Terms`], what becomes of a gradient before the formula.
 //! - `registry.rs`: [`Optimizer`] and [`Rule`], one of them; a new one is a line there.
@@ -30,6 +30,7 @@ mod rules;
 mod sgd;
 mod terms;
 mod update;
+mod velocity_sgd;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamFormula, quotient};
@@ -47,3 +48,4 @@ pub use rmsprop::{RmsProp, RmsPropFormula};
 pub use sgd::{Sgd, SgdFormula, plain_sgd};
 pub use terms::{Terms, moved_average};
 pub use update::{FormulaWork, Update};
+pub use velocity_sgd::VelocitySgd;

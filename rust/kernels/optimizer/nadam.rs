@@ -75,7 +75,7 @@ impl Settings for NAdam {
         let Self { betas, eps, weight_decay, .. } = *self;
         let ahead = learning_rate * next / (1.0 - product * next);
         NAdamFormula {
-            adam: Adam { betas, eps, weight_decay }.numbers(ahead, power2),
+            adam: Adam { betas, eps, weight_decay, eps_hat: false }.numbers(ahead, power2),
             gradient_step: T::from_f64(learning_rate * (1.0 - now) / (1.0 - product)),
         }
     }

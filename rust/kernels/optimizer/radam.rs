@@ -34,7 +34,8 @@ pub struct RAdamFormula<T> {
 
 impl RAdam {
     fn adam(&self) -> Adam {
-        Adam { betas: self.betas, eps: self.eps, weight_decay: self.weight_decay }
+        let Self { betas, eps, weight_decay } = *self;
+        Adam { betas, eps, weight_decay, eps_hat: false }
     }
 
     /// r; none while v has had so few gradients that the variance of its inverse root is not finite.

@@ -3,7 +3,10 @@
 use super::formula::{Formula, Settings};
 use super::rules::formulas;
 use super::update::{Applied, FormulaWork};
-use super::{Adagrad, Adam, AdamW, Amsgrad, Clock, DampenedSgd, Lion, NAdam, RAdam, RmsProp, Sgd};
+use super::{
+    Adagrad, Adam, AdamW, Amsgrad, Clock, DampenedSgd, Lion, NAdam, RAdam, RmsProp, Sgd,
+    VelocitySgd,
+};
 use crate::simd::{Real, Simd};
 
 /// From the list of optimizers to [`Optimizer`] and [`Rule`], which are one of them.
@@ -106,6 +109,7 @@ impl<T: Real> Rule<T> {
 registry! {
     Sgd,
     DampenedSgd,
+    VelocitySgd,
     Adam,
     Amsgrad,
     AdamW,

@@ -16,6 +16,9 @@ pub enum Reduction {
     Mean,
     /// Their weighted sum.
     Sum,
+    /// As scikit-learn's networks have it: gradients are divided by the sum of the weights alone, and the mean
+    /// is that of the loss that they report ([`Divisors::by_rows`](crate::kernels::loss::Divisors::by_rows)).
+    Rows,
 }
 
 /// How rows of X become what the first layer sees.

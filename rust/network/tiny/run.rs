@@ -58,6 +58,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
         times: usize,
         each: &mut Each<'_, T>,
     ) -> Result<StepLoss> {
+        self.loss.check(&self.divisors)?;
         self.updates.reserve(state, workspace)?;
         if self.batch.rows <= LANES && self.is_fused() {
             return self.steps_of_chunk(state, workspace, times, each);

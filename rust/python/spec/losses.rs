@@ -36,12 +36,21 @@ pub(super) fn loss(object: &Bound<'_, PyAny>) -> PyResult<(Loss, Reduction)> {
             let (positive, negative) = alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
             Loss::Focal { gamma: get(object, "gamma")?, positive, negative }
         }
+        "ClippedCrossEntropy" => Loss::SoftmaxCrossEntropy {
+            class_weight: Vec::new(),
+            label_smoothing: 0.0,
+            ignore_index: None,
+        },
+        "ClippedBCEWithLogits" => Loss::SigmoidCrossEntropy { pos_weight: Vec::new() },
+        "HalfSquaredError" => Loss::Mse,
+        "HalfPoissonDeviance" => Loss::PoissonOfLogRate { full: 2.0 },
         other => return Err(no_such("loss", other)),
     };
     let reduction = match get::<String>(object, "reduction")?.as_str() {
         "mean" => Reduction::Mean,
         "sum" => Reduction::Sum,
-        other => return Err(unknown("reduction", other, "mean, sum")),
+        "rows" => Reduction::Rows,
+        other => return Err(unknown("reduction", other, "mean, sum, rows")),
     };
     Ok((loss, reduction))
 }

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import ironmlp as im
+from ironmlp.losses.rows import (
+    ClippedBCEWithLogits,
+    ClippedCrossEntropy,
+    HalfPoissonDeviance,
+    HalfSquaredError,
+)
 
 from .network import Network, dense
 
@@ -64,5 +70,40 @@ NETWORKS = {
         rows=70,
         batch_size=33,
         soft=True,
+    ),
+    "clipped classes": Network(
+        dense([9, 18, 5], im.ReLU()),
+        ClippedCrossEntropy(),
+        im.Adam(lr=0.02, l2=0.1, eps_hat=True),
+        rows=70,
+        batch_size=33,
+        weighted=True,
+    ),
+    "clipped flags": Network(
+        dense([5, 20, 18], im.Tanh()),
+        ClippedBCEWithLogits(),
+        im.SGD(lr=0.05, momentum=0.9, l2=0.1, lr_in_velocity=True),
+        rows=70,
+        batch_size=33,
+        weighted=True,
+    ),
+    "clipped, tiny": Network(
+        dense([4, 9, 1], im.Sigmoid()), ClippedBCEWithLogits(), im.SGD(lr=0.5), 70, 17
+    ),
+    "half squares": Network(
+        dense([6, 17, 3], im.ReLU()),
+        HalfSquaredError(),
+        im.SGD(lr=0.1, l2=0.1),
+        rows=600,
+        batch_size=300,
+        weighted=True,
+    ),
+    "half deviance": Network(
+        dense([5, 13, 2], im.Tanh()),
+        HalfPoissonDeviance(),
+        im.Adam(lr=0.02, l2=0.1),
+        rows=60,
+        batch_size=9,
+        weighted=True,
     ),
 }

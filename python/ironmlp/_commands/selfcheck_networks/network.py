@@ -21,6 +21,7 @@ from ironmlp import _core
 from ironmlp.layers import Layer
 from ironmlp.layers.activations import Activation
 from ironmlp.losses import Loss
+from ironmlp.losses.rows import ClippedBCEWithLogits, ClippedCrossEntropy, HalfPoissonDeviance
 from ironmlp.optimizers import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +33,10 @@ DTYPES: tuple[Dtype, ...] = ("float32", "float64")
 # times weights of about 2**120 and 2**1020 make 2**-10: a CPU that flushes subnormals loses them.
 TINY_INPUT = {"float32": -130, "float64": -1030}
 HUGE_WEIGHT = {"float32": 120, "float64": 1020}
+
+
+# Losses of flags.
+FLAGS = (im.BinaryCrossEntropy, im.Focal, ClippedBCEWithLogits)
 
 
 class Data(NamedTuple):
@@ -65,13 +70,13 @@ class Network:
             X = np.ldexp(X, TINY_INPUT[dtype])
         columns = {im.Quantile: 1, im.GaussianNLL: outputs // 2}.get(type(self.loss), outputs)
         y = unit((n, columns), 2)
-        if isinstance(self.loss, im.PoissonNLL):
+        if isinstance(self.loss, im.PoissonNLL | HalfPoissonDeviance):
             y = np.floor(4.0 * y)
-        elif isinstance(self.loss, im.CrossEntropy):
+        elif isinstance(self.loss, im.CrossEntropy | ClippedCrossEntropy):
             # Probabilities: half a share for one class, the rest even.
             y = y.argmax(axis=1)
             y = (0.5 * np.eye(outputs)[y] + 0.5 / outputs) if self.soft else y
-        elif isinstance(self.loss, im.BinaryCrossEntropy | im.Focal) and not self.soft:
+        elif isinstance(self.loss, FLAGS) and not self.soft:
             y = np.floor(2.0 * y)
         return Data(X, y, unit((n,), 3) if self.weighted else None)
 

@@ -29,6 +29,21 @@ NETWORKS = {
         rows=100,
         batch_size=20,
     ),
+    "eps_hat": Network(
+        dense([12, 20, 3], im.Tanh()),
+        im.CrossEntropy(),
+        im.Adam(lr=0.01, betas=(0.8, 0.9), eps=0.01, weight_decay=1e-2, eps_hat=True),
+        rows=100,
+        batch_size=20,
+    ),
+    "lr_in_velocity": Network(
+        dense([9, 18, 2], im.Tanh()),
+        im.MSE(),
+        im.SGD(im.ExponentialLR(0.05, 0.7, by="step"), 0.9, 1e-3, True, lr_in_velocity=True),
+        rows=100,
+        batch_size=20,
+        weighted=True,
+    ),
     "nadam": Network(
         dense([18, 35, 4], im.Tanh()),
         im.CrossEntropy(),
