@@ -73,7 +73,8 @@ fn rows_that_are_held_out_are_seen_and_not_trained_on() {
         let plan = Arc::new(Plan::new(&spec, Task::Train, batch, isa).expect("memory"));
         let forward = Arc::new(Plan::new(&spec, Task::Forward, 64, isa).expect("memory"));
         let new = || State::<f32>::new(&spec, 0.05, 3, isa).unwrap();
-        let score = Score::of(&spec.loss.as_ref().unwrap().0);
+        let (loss, reduction) = spec.loss.as_ref().unwrap();
+        let score = Score::of(loss, *reduction);
 
         let mut alone = new();
         let sampler = Sampler::new(trained.len(), batch, Order::Seeded).unwrap();

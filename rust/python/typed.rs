@@ -225,8 +225,10 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score =
-            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
+        let score = match &spec.loss {
+            Some((loss, reduction)) => Score::of(loss, *reduction),
+            None => Score::R2(Estimate::OUTPUTS),
+        };
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;
