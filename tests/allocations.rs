@@ -24,7 +24,7 @@ use ironmlp::network::{
 };
 use ironmlp::runtime::memory::{copied, filled};
 use ironmlp::simd::Isa;
-use ironmlp::training::{Data, OwnedTargets, Sampler, TrainingRun};
+use ironmlp::training::{Data, Order, OwnedTargets, Sampler, TrainingRun};
 
 /// Bytes from which on an allocation may be refused.
 const LARGE: usize = 4096;
@@ -235,7 +235,7 @@ impl Case {
         let workspace = plan.workspace(batch)?;
         let source = self.batch().source;
         let targets = OwnedTargets::Classes(copied(&self.classes)?);
-        let sampler = Sampler::new(self.rows, batch, true)?;
+        let sampler = Sampler::new(self.rows, batch, Order::Seeded)?;
         TrainingRun::new(
             plan,
             workspace,
@@ -351,7 +351,7 @@ fn arrays_are_read_and_multiplied() {
     let matrix = Matrix::of_slice(&numbers, 30);
     refuse("to_vec", 1, || to_vec::<f32>(&matrix));
     refuse("to_i64", 1, || to_i64(&matrix));
-    refuse("a permutation", 1, || Sampler::new(3000, 7, true));
+    refuse("a permutation", 1, || Sampler::new(3000, 7, Order::Seeded));
     let loss = spec(vec![linear(1, 9)], 9).loss.expect("one").0;
     refuse("classes", 1, || loss.classes("y", &[1; 3000], 9));
     refuse("a product", 4, || {

@@ -78,7 +78,7 @@ UNCHECKED = {
         "rust/network/update.rs",
         "rust/python/array.rs",
         "rust/python/config.rs",
-        "rust/python/model.rs",
+        "rust/python/handle.rs",
         "rust/python/state.rs",
         "rust/runtime/recent.rs",
         "rust/simd/dispatch.rs",

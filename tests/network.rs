@@ -17,7 +17,7 @@ use ironmlp::network::{
     Batch, Head, Init, Input, Layer, Linear, Plan, Reduction, Spec, State, StepLoss, Targets, Task,
 };
 use ironmlp::simd::{Isa, LANES, Real};
-use ironmlp::training::{Data, OwnedTargets, Pause, Sampler, TrainingRun};
+use ironmlp::training::{Data, Order, OwnedTargets, Pause, Sampler, TrainingRun};
 use proptest::prelude::*;
 
 fn linear(in_features: usize, out_features: usize) -> Linear {
@@ -576,7 +576,7 @@ fn a_run_pauses_and_goes_on_with_the_same_bits() {
                 standards: None,
                 copied: None,
             };
-            let sampler = Sampler::new(50, 8, true).unwrap();
+            let sampler = Sampler::new(50, 8, Order::Seeded).unwrap();
             let workspace = plan.workspace(8).unwrap();
             let mut run =
                 TrainingRun::new(plan.clone(), workspace, data, sampler, epochs, 1).unwrap();
@@ -662,7 +662,7 @@ fn a_loss_of_the_callers_is_the_scalar_loop_too() {
             standards: None,
             copied: None,
         };
-        let sampler = Sampler::new(rows, rows, false).unwrap();
+        let sampler = Sampler::new(rows, rows, Order::Kept).unwrap();
         let mut run = TrainingRun::new(plan, workspace, data, sampler, 2, 1).unwrap();
         let scale = (1.0 / rows as f64) as f32;
         while let Some((outputs, _)) = run.next_batch(&state).unwrap() {

@@ -8,7 +8,7 @@ use ironmlp::network::{
     Batch, Dropout, Head, Init, Input, Layer, Linear, Plan, Spec, State, Targets, Task,
 };
 use ironmlp::simd::Isa;
-use ironmlp::training::{Data, OwnedTargets, Sampler, StreamRun, TrainingRun};
+use ironmlp::training::{Data, Order, OwnedTargets, Sampler, StreamRun, TrainingRun};
 
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ fn a_run_and_a_stream_keep_activations_and_give_the_same_bits() {
             let plan = Arc::new(Plan::new(&spec, Task::Train, 64, isa).unwrap());
             let mut state = State::<f32>::new(&spec, 0.1, 3, isa).unwrap();
             let workspace = plan.workspace(64).unwrap();
-            let sampler = Sampler::new(rows, 64, false).unwrap();
+            let sampler = Sampler::new(rows, 64, Order::Kept).unwrap();
             let mut run =
                 TrainingRun::new(Arc::clone(&plan), workspace, data(0, rows), sampler, 2, 1)
                     .unwrap();

@@ -1,7 +1,9 @@
 //! Random numbers are those that NumPy's Philox gives (tests/golden/make_philox.py).
 
 use ironmlp::kernels::panels::Panels;
-use ironmlp::kernels::random::{DropoutMask, Purpose, Stream, normal, permutation, uniform};
+use ironmlp::kernels::random::{
+    DropoutMask, Mt19937, Purpose, Stream, WORDS, normal, permutation, uniform,
+};
 use ironmlp::simd::{Isa, LANES, Real};
 
 /// A line of the golden file: numbers as arguments, values in hexadecimal.
@@ -177,4 +179,37 @@ fn masks_are_numpys<T: Real>() {
 fn dropout_masks_are_numpys() {
     masks_are_numpys::<f32>();
     masks_are_numpys::<f64>();
+}
+
+/// The state of `numpy.random.RandomState(seed)`, by the initialization of Matsumoto and Nishimura.
+fn seeded(seed: u32) -> Mt19937 {
+    let mut key = vec![seed];
+    for k in 1..WORDS as u32 {
+        let last = key[k as usize - 1];
+        key.push(1_812_433_253_u32.wrapping_mul(last ^ (last >> 30)).wrapping_add(k));
+    }
+    Mt19937::new(&key, WORDS).unwrap()
+}
+
+/// What NumPy 2.4 gave: `r = RandomState(5489); x = arange(n); r.shuffle(x)`, for n = 10, then 700.
+#[test]
+fn a_legacy_shuffle_is_numpys() {
+    let mut generator = seeded(5489);
+    let mut list: Vec<u32> = (0..10).collect();
+    generator.shuffle(&mut list);
+    assert_eq!(list, [4, 9, 0, 7, 8, 3, 2, 1, 5, 6]);
+    let mut list: Vec<u32> = (0..700).collect();
+    generator.shuffle(&mut list);
+    assert_eq!(list[..6], [58, 222, 639, 134, 261, 548]);
+    assert_eq!(generator.state().1, 404);
+}
+
+#[test]
+fn shuffling_by_places_permutes_what_there_is() {
+    let (mut one, mut other) = (seeded(3), seeded(3));
+    let mut places: Vec<u32> = (0..50).collect();
+    one.shuffle(&mut places);
+    let mut list: Vec<u32> = (0..50).map(|k| 7 * k).collect();
+    other.shuffle_by_places(&mut list).unwrap();
+    assert_eq!(list, places.iter().map(|place| 7 * place).collect::<Vec<_>>());
 }

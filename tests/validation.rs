@@ -12,7 +12,7 @@ use ironmlp::network::{
 };
 use ironmlp::simd::Isa;
 use ironmlp::training::{
-    Data, OwnedTargets, Pause, Sampler, Score, TrainingRun, Validation, Watched, evaluate,
+    Data, Order, OwnedTargets, Pause, Sampler, Score, TrainingRun, Validation, Watched, evaluate,
 };
 
 const COLS: usize = 3;
@@ -73,17 +73,18 @@ fn rows_that_are_held_out_are_seen_and_not_trained_on() {
         let plan = Arc::new(Plan::new(&spec, Task::Train, batch, isa).expect("memory"));
         let forward = Arc::new(Plan::new(&spec, Task::Forward, 64, isa).expect("memory"));
         let new = || State::<f32>::new(&spec, 0.05, 3, isa).unwrap();
-        let score = Score::of(&spec.loss.as_ref().unwrap().0);
+        let (loss, reduction) = spec.loss.as_ref().unwrap();
+        let score = Score::of(loss, *reduction);
 
         let mut alone = new();
-        let sampler = Sampler::new(trained.len(), batch, true).unwrap();
+        let sampler = Sampler::new(trained.len(), batch, Order::Seeded).unwrap();
         let only = data(&alone_x, &alone_classes, &alone_weights);
         let workspace = plan.workspace(batch).unwrap();
         let run = TrainingRun::new(plan.clone(), workspace, only, sampler, epochs, 1).unwrap();
         let losses = train(run, &mut alone);
 
         let mut state = new();
-        let sampler = Sampler::among(trained.clone(), batch, true).unwrap();
+        let sampler = Sampler::among(trained.clone(), batch, Order::Seeded).unwrap();
         let watched = Watched::HeldOut(held.clone());
         let memory = forward.workspace(held.len()).unwrap();
         let validation = Validation::new(

@@ -206,6 +206,42 @@ class Table:
     def __len__(self) -> int: ...
 
 @final
+class LegacyShuffle:
+    """NumPy's MT19937 at `key` (624,) and `pos`, as `RandomState.get_state` gives them: the `order`
+    of a `Model.fit`, each of whose epochs shuffles the order before as `sklearn.utils.shuffle`
+    does."""
+
+    def __new__(cls, key: _Array, pos: int) -> LegacyShuffle: ...
+    def state(self) -> tuple[NDArray[np.uint32], int]:
+        """`key` and `pos` after what has been drawn."""
+
+    def permutation(self, n: int) -> NDArray[np.uint32]:
+        """What `RandomState.shuffle` makes of `arange(n)`, as uint32."""
+
+@final
+class Snapshot:
+    """Copies of all weights and biases of a model, to go back to: `Model.snapshot` makes it, `take`
+    renews it, `Model.restore` goes back."""
+
+    def take(self, model: Model) -> None:
+        """Take the parameters that the model has now."""
+
+@final
+class Objective:
+    """The loss of `model` for all rows of `X`, with its penalty on weights, as a function of the
+    parameters.
+
+    Called with `parameters` and `gradient`, both (P,): the weights of all layers, each (in, out)
+    and row-major, then the biases. It returns the loss, writes the gradient, in the model's dtype,
+    and leaves the model with these parameters.
+    """
+
+    def __new__(
+        cls, model: Model, X: _X, targets: _Array, sample_weight: _Float | None
+    ) -> Objective: ...
+    def __call__(self, parameters: _Array, gradient: _Float) -> float: ...
+
+@final
 class Run:
     """A `Model.fit` in progress: it trains while one of its methods runs.
 
@@ -257,6 +293,14 @@ class Run:
 
     def losses(self, start: int) -> NDArray[np.float64]:
         """The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on."""
+
+    def last(self) -> tuple[float, float]:
+        """The loss of the last finished epoch, and what "val_accuracy" or "val_r2" then was; NaN
+        where there is none."""
+
+    def set_order(self, order: _Array) -> None:
+        """Take the order of the epochs from the next on, of a fit with order="given": places (n,)
+        in the rows of X, or in the list of those that are trained on."""
 
     @property
     def penalty(self) -> float | None:
@@ -358,6 +402,22 @@ class Model:
     def reset(self, seed: int) -> None:
         """Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate."""
 
+    def reset_optimizer(self) -> None:
+        """The optimizer as it was at first, with the parameters as they are."""
+
+    def assign(self, coefs: list[_Float], intercepts: list[_Float]) -> None:
+        """Take over weights (in, out) and biases (out,) of all layers, in any float dtype, if they
+        differ from the model's."""
+
+    def read(self, coefs: list[_Float], intercepts: list[_Float]) -> None:
+        """Write the parameters into arrays of these shapes, of the model's dtype."""
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the parameters."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take the parameters of a snapshot of this model, or of one of its kind."""
+
     def copy(self) -> Model:
         """An independent model in the same state."""
 
@@ -438,12 +498,17 @@ class Model:
         shuffle: bool,
         check_finite: bool,
         validation: _Validation | None = None,
+        *,
+        order: LegacyShuffle | Literal["given"] | None = None,
+        epoch_loss: Literal["weights", "rows"] = "weights",
     ) -> Run:
         """Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
         order. `validation` is (rows, every, score): what validates after each epoch that is a
         multiple of `every`, with `score` also by accuracy or r2. The rows are an X, targets and
         sample_weight of their own, or the second of two lists of rows, the first of which are then
-        trained on."""
+        trained on. `order` says where shuffled orders come from: the model's seed, a
+        `LegacyShuffle`, or "given", by `Run.set_order`. `epoch_loss` says what an epoch's loss is:
+        the mean of its batches by their "weights", or by "rows" and with the penalty."""
 
     def stream(
         self,

@@ -43,7 +43,9 @@ mod update;
 mod weight_phase;
 
 pub use batch::{Batch, Head, StepLoss, Targets};
-pub use memory::{Layout, LearningRate, NodeStatistics, State, Statistics, Workspace};
+pub use memory::{
+    KeptParameters, Layout, LearningRate, NodeStatistics, State, Statistics, Workspace,
+};
 pub use nodes::{
     BatchNorm, Conv2d, Dropout, Init, Layer, LayerNorm, Linear, Prelu, Shape, Sum, Tracked,
     Weighted,

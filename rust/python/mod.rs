@@ -2,11 +2,13 @@
 //!
 //! - `entry.rs`: what every call from Python goes through, and what a long one does on its way.
 //!   `environment.rs`: `Environment`, the same for arithmetic in Python.
-//! - `model.rs`: `Model`, whose arguments become views, numbers and specs here. `run.rs`: `Run`, a fit in
-//!   progress. `predictor.rs`: `Predictor`. `rates.rs`: `Rates`.
+//! - `handle.rs`: `Model`; `model.rs`: its methods, whose arguments become views, numbers and specs here.
+//!   `run.rs`: `Run`, a fit in progress; `legacy_shuffle.rs`: `LegacyShuffle`, orders for one.
+//!   `predictor.rs`: `Predictor`. `rates.rs`: `Rates`. `snapshot.rs`: `Snapshot`; `objective.rs`:
+//!   `Objective`, a loss for optimizers outside.
 //! - `network.rs`: what models, runs and predictors of all element types have in common; `shared.rs`: what
 //!   a model of one of them has, and its runs and predictors with it; `typed.rs`: what that model does;
-//!   `typed_run.rs`: its fits over arrays, `stream.rs`: those over batches that come one by one.
+//!   `packed.rs`: its parameters as (in, out) arrays; `typed_run.rs`: its fits over arrays, `stream.rs`: those over batches that come one by one.
 //! - `functional.rs`: functions of arrays. `config.rs`: what this installation is and uses.
 //! - `array.rs`: NumPy arrays that come in, `output.rs`: those that go out; all `unsafe` of this floor.
 //!   `samples.rs`: X; `table.rs`: `Table`, one that is no array.
@@ -25,11 +27,15 @@ mod entry;
 mod environment;
 mod error;
 mod functional;
+mod handle;
 mod kept;
+mod legacy_shuffle;
 mod model;
 mod network;
+mod objective;
 mod output;
 mod own_loss;
+mod packed;
 mod plans;
 mod predictor;
 mod rates;
@@ -38,6 +44,7 @@ mod run;
 mod running;
 mod samples;
 mod shared;
+mod snapshot;
 mod spec;
 mod standard;
 mod state;
@@ -64,13 +71,19 @@ mod _core {
         sigmoid_cross_entropy_with_logits, softmax, softmax_cross_entropy_with_logits,
     };
     #[pymodule_export]
-    use super::model::Model;
+    use super::handle::Model;
+    #[pymodule_export]
+    use super::legacy_shuffle::LegacyShuffle;
+    #[pymodule_export]
+    use super::objective::Objective;
     #[pymodule_export]
     use super::predictor::Predictor;
     #[pymodule_export]
     use super::rates::Rates;
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! `Model`: from Python's arguments to a [`Network`].
+//! The methods of `Model`: from Python's arguments to a [`Network`](super::network::Network).
 
 use std::sync::Arc;
 
@@ -6,61 +6,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::View;
-use super::data::Inputs;
 use super::entry::{entry, entry_calling};
-use super::network::{Course, Evaluation, Gradients, Network};
+use super::handle::{Model, views};
+use super::legacy_shuffle;
+use super::network::{Course, Evaluation, Gradients};
 use super::own_loss::called;
 use super::predictor::Predictor;
 use super::rates::Rates;
 use super::route::Route;
 use super::run::Run;
-use super::samples::Samples;
 use super::shared::Typed;
+use super::snapshot::Snapshot;
 use super::spec;
 use super::validation::{Given, Watching};
 use crate::error::Error;
 use crate::runtime::threads;
-
-/// Parameters, optimizer state and counters of one network, and the plan to train it.
-///
-/// `layers`, `loss` and `optimizer` are the values of `ironmlp.layers`, `losses` and `optimizers`,
-/// read by class name and attributes; `loss` is None when the caller computes it.
-#[pyclass(frozen, module = "ironmlp._core")]
-pub struct Model(Arc<dyn Network>);
-
-impl Model {
-    fn inputs(
-        &self,
-        x: &Bound<'_, PyAny>,
-        targets: Option<&Bound<'_, PyAny>>,
-        weights: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Inputs> {
-        Inputs::new(self.0.spec(), x, targets, weights)
-    }
-
-    /// As `inputs`, for a call that needs the model's own loss.
-    fn labelled(
-        &self,
-        x: &Bound<'_, PyAny>,
-        targets: &Bound<'_, PyAny>,
-        weights: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Inputs> {
-        if self.0.spec().loss.is_none() {
-            let message = "the model's loss is a function, which only its caller can compute";
-            return Err(Error::Type(message.into()).into());
-        }
-        self.inputs(x, Some(targets), weights)
-    }
-
-    fn samples(&self, x: &Bound<'_, PyAny>) -> PyResult<Samples> {
-        Samples::x(x, self.0.spec())
-    }
-}
-
-fn views(name: &str, arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<View>> {
-    let view = |(index, array)| View::flat(&format!("{name}[{index}]"), array);
-    arrays.iter().enumerate().map(view).collect()
-}
 
 #[pymethods]
 #[allow(non_snake_case, reason = "X is the field's name for the design matrix")]
@@ -185,6 +145,42 @@ impl Model {
     /// Fresh parameters from `seed`, no optimizer state, counters 0, the first learning rate.
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
         entry(|| self.0.reset(py, seed))
+    }
+
+    /// The optimizer as it was at first, with the parameters as they are.
+    fn reset_optimizer(&self, py: Python<'_>) -> PyResult<()> {
+        entry(|| self.0.reset_optimizer(py))
+    }
+
+    /// Take over weights (in, out) and biases (out,) of all layers, in any float dtype, if they differ from
+    /// the model's.
+    fn assign(
+        &self,
+        py: Python<'_>,
+        coefs: Vec<Bound<'_, PyAny>>,
+        intercepts: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        entry(|| self.0.assign(py, [&views("coefs", &coefs)?, &views("intercepts", &intercepts)?]))
+    }
+
+    /// Write the parameters into arrays of these shapes, of the model's dtype.
+    fn read(
+        &self,
+        py: Python<'_>,
+        coefs: Vec<Bound<'_, PyAny>>,
+        intercepts: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        entry(|| self.0.read(py, [&coefs, &intercepts]))
+    }
+
+    /// A copy of the parameters.
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
+        entry(|| Snapshot::new(py, &*self.0))
+    }
+
+    /// Take the parameters of a snapshot of this model, or of one of its kind.
+    fn restore(&self, py: Python<'_>, snapshot: &Snapshot) -> PyResult<()> {
+        entry(|| snapshot.restore(py, &*self.0))
     }
 
     /// An independent model in the same state.
@@ -371,8 +367,11 @@ impl Model {
     /// Begin a run of `epochs` epochs; `batch_size` None trains all rows in one batch, in their
     /// order. `validation` is (rows, every, score): what validates after each epoch that is a multiple of
     /// `every`, with `score` also by accuracy or r2. The rows are an X, targets and sample_weight of
-    /// their own, or the second of two lists of rows, the first of which are then trained on.
-    #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite, validation=None))]
+    /// their own, or the second of two lists of rows, the first of which are then trained on. `order` says
+    /// where shuffled orders come from: the model's seed, a `LegacyShuffle`, or "given", by `Run.set_order`.
+    /// `epoch_loss` says what an epoch's loss is: the mean of its batches by their "weights", or by "rows"
+    /// and with the penalty.
+    #[pyo3(signature = (X, targets, sample_weight, epochs, batch_size, shuffle, check_finite, validation=None, *, order=None, epoch_loss="weights"))]
     #[allow(clippy::too_many_arguments, reason = "the arguments of Python's fit")]
     fn fit(
         &self,
@@ -385,11 +384,18 @@ impl Model {
         shuffle: bool,
         check_finite: bool,
         validation: Option<Given<'_>>,
+        order: Option<&Bound<'_, PyAny>>,
+        epoch_loss: &str,
     ) -> PyResult<Run> {
         entry(|| {
             let inputs = self.inputs(X, targets, sample_weight)?;
             let validation = Watching::new(self.0.spec(), validation)?;
-            let course = Course { epochs, batch_size, shuffle, check_finite, validation };
+            let (order, by_rows) = (legacy_shuffle::order(shuffle, order)?, epoch_loss == "rows");
+            if !by_rows && epoch_loss != "weights" {
+                let message = format!("epoch_loss is {epoch_loss:?}, known are weights, rows");
+                return Err(Error::Value(message).into());
+            }
+            let course = Course { epochs, batch_size, order, by_rows, check_finite, validation };
             Ok(Run::new(Arc::clone(&self.0).fit(py, inputs, course)?))
         })
     }
@@ -425,22 +431,7 @@ impl Model {
     #[pyo3(name = "_set_route")]
     fn set_route(&self, route: &str) -> PyResult<()> {
         entry(|| {
-            let slab = |rows: &usize| rows.is_power_of_two() && (256..=1 << 24).contains(rows);
-            let rows = route.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
-            self.0.set_route(match (route, rows) {
-                ("auto", _) => Route::Auto,
-                ("general", _) => Route::General,
-                ("unfused", _) => Route::Unfused,
-                ("columns", _) => Route::Columns,
-                (_, Some(rows)) => Route::Slabs(rows),
-                _ => {
-                    return Err(Error::Value(format!(
-                    "route is {route:?}, known are auto, general, unfused, columns, and slabs:N \
-                     with a power of two from 256 to 2^24"
-                ))
-                .into());
-                }
-            });
+            self.0.set_route(Route::named(route)?);
             Ok(())
         })
     }

@@ -1,6 +1,7 @@
 //! What models, runs and predictors of all element types have in common: what the classes of Python see
 //! of them.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +14,9 @@ use super::data::Inputs;
 use super::route::Route;
 use super::samples::Samples;
 use super::validation::Watching;
+use crate::error::{Error, Result};
 use crate::network::{LearningRate, Spec};
-use crate::training::{Column, Columns, Found};
+use crate::training::{Column, Columns, Found, Order};
 
 /// Gradients in canonical order, and the one with respect to X if it was wanted.
 pub type Gradients<'py> = (Bound<'py, PyList>, Option<Bound<'py, PyAny>>);
@@ -24,7 +26,9 @@ pub struct Course {
     pub epochs: usize,
     /// `None` for all rows.
     pub batch_size: Option<usize>,
-    pub shuffle: bool,
+    pub order: Order,
+    /// As [`TrainingRun::counted_by_rows`](crate::training::TrainingRun::counted_by_rows).
+    pub by_rows: bool,
     pub check_finite: bool,
     pub validation: Option<Watching>,
 }
@@ -64,6 +68,16 @@ pub trait Network: Send + Sync {
         check_finite: bool,
     ) -> PyResult<()>;
     fn reset(&self, py: Python<'_>, seed: u64) -> PyResult<()>;
+    fn reset_optimizer(&self, py: Python<'_>) -> PyResult<()>;
+    /// Weights (in, out), then biases (out,), where they differ.
+    fn assign(&self, py: Python<'_>, arrays: [&[View]; 2]) -> PyResult<()>;
+    fn read(&self, py: Python<'_>, arrays: [&[Bound<'_, PyAny>]; 2]) -> PyResult<()>;
+    /// A copy of the parameters; what the others take must be one of a model of this kind.
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Box<dyn Any + Send>>;
+    fn take_snapshot(&self, py: Python<'_>, to: &mut (dyn Any + Send)) -> PyResult<()>;
+    fn restore(&self, py: Python<'_>, from: &(dyn Any + Send)) -> PyResult<()>;
+    /// The loss of all rows as a function of the parameters.
+    fn objective(self: Arc<Self>, py: Python<'_>, inputs: Inputs) -> PyResult<Box<dyn Evaluate>>;
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>>;
     fn set_route(&self, route: Route);
 
@@ -168,6 +182,11 @@ pub trait Training: Send + Sync {
     fn look(&mut self, py: Python<'_>) -> PyResult<()>;
     /// Takes the next batch of a stream.
     fn take(&mut self, inputs: Inputs) -> PyResult<()>;
+    /// Takes the order of the epochs from the next on.
+    fn give_order(&mut self, places: &[i64]) -> Result<()> {
+        let _ = places;
+        Err(Error::Type("a stream has the order of its batches".into()))
+    }
     /// Ends an epoch of a stream.
     fn end_epoch(&mut self, py: Python<'_>) -> PyResult<()>;
     /// The outputs (n, K) of the rows that validated, at the last epoch that was due.
@@ -192,6 +211,17 @@ pub struct Progress<'a> {
     pub validation: &'a [Option<Column>],
     pub batches_done: usize,
     pub batches: usize,
+}
+
+/// A loss as a function of the parameters, whose element type its caller does not know.
+pub trait Evaluate: Send + Sync {
+    /// The loss with its penalty; the gradient goes into an array. Both lists are packed.
+    fn call(
+        &mut self,
+        py: Python<'_>,
+        parameters: &View,
+        gradient: &Bound<'_, PyAny>,
+    ) -> PyResult<f64>;
 }
 
 /// A predictor whose element type its caller does not know.

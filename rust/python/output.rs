@@ -26,16 +26,21 @@ pub struct Out<'py, T> {
 impl<'py, T: Float> Out<'py, T> {
     /// Checks type, shape, order and that it may be written to.
     pub fn new(given: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        Self::named("out", given, shape)
+    }
+
+    /// The same, of another argument.
+    pub fn named(name: &str, given: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
         let py = given.py();
-        let array = ndarray("out", given)?;
+        let array = ndarray(name, given)?;
         let must = numpy::dtype::<T>(py);
         if !array.dtype().is_equiv_to(&must) {
-            let message = format!("out has dtype {}, the network has {must}", array.dtype());
+            let message = format!("{name} has dtype {}, the network has {must}", array.dtype());
             return Err(Error::Type(message).into());
         }
         if array.shape() != shape {
             return Err(Error::Shape(format!(
-                "out has shape {}, the output has {}",
+                "{name} has shape {}, the output has {}",
                 tuple(array.shape()),
                 tuple(shape)
             ))
@@ -49,7 +54,7 @@ impl<'py, T: Float> Out<'py, T> {
             (array.is_aligned(), "not aligned, it must be"),
         ];
         match faults.iter().find(|(good, _)| !good) {
-            Some((_, fault)) => Err(Error::Value(format!("out is {fault}")).into()),
+            Some((_, fault)) => Err(Error::Value(format!("{name} is {fault}")).into()),
             None => Ok(Self { given: given.clone(), array, element: PhantomData }),
         }
     }

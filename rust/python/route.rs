@@ -1,6 +1,7 @@
 //! How steps are done, and by which plan.
 
 use super::tuning::FORWARD_ROWS;
+use crate::error::{Error, Result};
 use crate::kernels::images::ImageShape;
 use crate::network::{SLAB_ROWS, Task};
 
@@ -18,6 +19,25 @@ pub enum Route {
     Columns,
     /// In slabs of so many rows.
     Slabs(usize),
+}
+
+impl Route {
+    /// That of a name.
+    pub fn named(name: &str) -> Result<Self> {
+        let slab = |rows: &usize| rows.is_power_of_two() && (256..=1 << 24).contains(rows);
+        let rows = name.strip_prefix("slabs:").and_then(|rows| rows.parse().ok()).filter(slab);
+        match (name, rows) {
+            ("auto", _) => Ok(Self::Auto),
+            ("general", _) => Ok(Self::General),
+            ("unfused", _) => Ok(Self::Unfused),
+            ("columns", _) => Ok(Self::Columns),
+            (_, Some(rows)) => Ok(Self::Slabs(rows)),
+            _ => Err(Error::Value(format!(
+                "route is {name:?}, known are auto, general, unfused, columns, and slabs:N with a \
+                 power of two from 256 to 2^24"
+            ))),
+        }
+    }
 }
 
 /// Which plan.

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::array::View;
 use super::data::Inputs;
 use super::entry::{entry, entry_calling};
 use super::network::{Progress, Training};
 use super::output::array;
 use super::own_loss::called;
 use crate::error::{Error, Result};
+use crate::kernels::gather;
 use crate::runtime::memory;
 use crate::training::{Column, Columns, Found};
 
@@ -164,6 +166,26 @@ impl Run {
     /// The mean losses of this run's finished epochs, from epoch `start` (0 is the first) on.
     fn losses<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyAny>> {
         entry(|| from_epoch(py, self.stage()?.progress().losses, start))
+    }
+
+    /// The loss of the last finished epoch, and what "val_accuracy" or "val_r2" then was; NaN where there is
+    /// none.
+    fn last(&self) -> PyResult<(f64, f64)> {
+        entry(|| {
+            let stage = self.stage()?;
+            let Progress { losses, validation, .. } = stage.progress();
+            let score = validation.get(1).and_then(|column| column.as_ref()?.values.last());
+            Ok((*losses.last().unwrap_or(&f64::NAN), *score.unwrap_or(&f64::NAN)))
+        })
+    }
+
+    /// Take the order of the epochs from the next on, of a fit with order="given": places (n,) in the rows of
+    /// X, or in the list of those that are trained on.
+    fn set_order(&self, order: &Bound<'_, PyAny>) -> PyResult<()> {
+        entry(|| {
+            let places = gather::to_i64(&View::column("order", order)?.elements())?;
+            Ok(self.stage()?.open()?.give_order(&places)?)
+        })
     }
 
     /// The penalty on weights of the last batch, before its update; None of a model without one.

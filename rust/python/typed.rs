@@ -1,5 +1,6 @@
 //! What a model of one element type does when Python asks.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -9,7 +10,10 @@ use super::access::Hold;
 use super::array::{Float, View};
 use super::data::{Inputs, finite, tensors};
 use super::entry::{change, compute};
-use super::network::{Call, Counters, Course, Evaluation, Gradients, Network, Predict, Training};
+use super::network::{
+    Call, Counters, Course, Evaluate, Evaluation, Gradients, Network, Predict, Training,
+};
+use super::objective::TypedObjective;
 use super::output::{Out, array};
 use super::plans::Plans;
 use super::predictor::TypedPredictor;
@@ -129,6 +133,35 @@ impl<T: Float> Network for Typed<T> {
         })?)
     }
 
+    fn reset_optimizer(&self, py: Python<'_>) -> PyResult<()> {
+        self.access.write(py)?.reset_optimizer();
+        Ok(())
+    }
+
+    fn assign(&self, py: Python<'_>, arrays: [&[View]; 2]) -> PyResult<()> {
+        self.take_arrays(py, arrays)
+    }
+
+    fn read(&self, py: Python<'_>, arrays: [&[Bound<'_, PyAny>]; 2]) -> PyResult<()> {
+        self.fill_arrays(py, arrays)
+    }
+
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Box<dyn Any + Send>> {
+        self.kept(py)
+    }
+
+    fn take_snapshot(&self, py: Python<'_>, to: &mut (dyn Any + Send)) -> PyResult<()> {
+        self.keep(py, to)
+    }
+
+    fn restore(&self, py: Python<'_>, from: &(dyn Any + Send)) -> PyResult<()> {
+        self.take_kept(py, from)
+    }
+
+    fn objective(self: Arc<Self>, py: Python<'_>, inputs: Inputs) -> PyResult<Box<dyn Evaluate>> {
+        Ok(Box::new(TypedObjective::new(py, self, inputs)?))
+    }
+
     fn copy(&self, py: Python<'_>) -> PyResult<Arc<dyn Network>> {
         let state = self.access.read(py)?;
         let twin = compute(py, || state.duplicate(self.plans.isa))?;
@@ -192,8 +225,10 @@ impl<T: Float> Network for Typed<T> {
     fn evaluate<'py>(&self, py: Python<'py>, inputs: &Inputs) -> PyResult<Evaluation<'py>> {
         let (spec, isa, threads) = (&self.plans.spec, self.plans.isa, self.threads()?);
         let shape = [inputs.rows(), spec.out_features()];
-        let score =
-            spec.loss.as_ref().map_or(Score::R2(Estimate::OUTPUTS), |(loss, _)| Score::of(loss));
+        let score = match &spec.loss {
+            Some((loss, reduction)) => Score::of(loss, *reduction),
+            None => Score::R2(Estimate::OUTPUTS),
+        };
         let state = self.access.read(py)?;
         let (loss, number, outputs) = compute(py, || {
             let data = self.data(inputs, &state)?;

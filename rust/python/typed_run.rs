@@ -14,7 +14,7 @@ use super::own_loss;
 use super::route::Key;
 use super::shared::Typed;
 use super::validation::outputs_of;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::network::{Spec, State, Task};
 use crate::training::{self, Columns, Data, Found, Sampler};
 
@@ -92,12 +92,15 @@ impl<T: Float> TypedRun<T> {
                     data = data.standardized(isa)?;
                 }
                 let sampler = match trained.is_empty() {
-                    true => Sampler::new(rows, batch, course.shuffle)?,
-                    false => Sampler::among(trained, batch, course.shuffle)?,
+                    true => Sampler::new(rows, batch, course.order)?,
+                    false => Sampler::among(trained, batch, course.order)?,
                 };
                 let epochs = course.epochs;
-                let run =
+                let mut run =
                     training::TrainingRun::new(plan, workspace, data, sampler, epochs, threads)?;
+                if course.by_rows {
+                    run = run.counted_by_rows();
+                }
                 Ok(match validation {
                     Some(validation) => run.validated(validation),
                     None => run,
@@ -186,6 +189,10 @@ impl<T: Float> Training for TypedRun<T> {
 
     fn take(&mut self, _inputs: Inputs) -> PyResult<()> {
         Err(Error::Type(NO_STREAM.into()).into())
+    }
+
+    fn give_order(&mut self, places: &[i64]) -> Result<()> {
+        self.run.get_mut().give_order(places)
     }
 
     fn end_epoch(&mut self, _py: Python<'_>) -> PyResult<()> {

@@ -86,8 +86,10 @@ impl Watching {
         check_finite: bool,
     ) -> PyResult<(Prepared<T>, Option<Samples>)> {
         let (spec, route) = (&model.plans.spec, model.route());
-        let loss = spec.loss.as_ref().map(|(loss, _)| loss);
-        let (every, score) = (self.every, loss.filter(|_| self.score).map(Score::of));
+        let loss = spec.loss.as_ref();
+        let score = loss.filter(|_| self.score);
+        let score = score.map(|(loss, reduction)| Score::of(loss, *reduction));
+        let every = self.every;
         let (state, threads) = (model.access.read(py)?, model.threads()?);
         Ok(compute(py, || match self.rows {
             Rows::Data(inputs) => {

@@ -21,7 +21,7 @@ mod validation;
 
 pub use data::{Data, OwnedTargets};
 pub use run::{Pause, TrainingRun};
-pub use sampler::Sampler;
+pub use sampler::{Order, Sampler};
 pub use score::{Estimate, Prediction, Score, evaluate};
 pub use stream::StreamRun;
 pub use tally::Found;

@@ -56,7 +56,7 @@ impl<T: Elementary> TrainingRun<'_, T> {
             return Ok(None);
         }
         if self.tally.batch() == 0 {
-            self.sampler.begin(state.seed, state.epoch);
+            self.sampler.begin(state.seed, state.epoch)?;
         }
         let (order, rows) = self.sampler.batch(self.tally.batch());
         let indices = match order {

@@ -8,7 +8,7 @@ use super::sampler::Sampler;
 use super::tally::{Found, Means, Tally};
 use super::tuning::{CLOCK_FLOPS, STEP_FLOPS};
 use super::validation::Validation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::elementary::Elementary;
 use crate::network::{Plan, State, StepLoss, Workspace};
 use crate::runtime::memory;
@@ -37,6 +37,8 @@ pub struct TrainingRun<'x, T: Elementary> {
     validation: Option<Box<Validation<'x, T>>>,
     /// Whether the workspace has what the way back of the next batch reads.
     pub(super) kept: bool,
+    /// Whether an epoch's loss is that of its batches with their penalties, each times its rows.
+    by_rows: bool,
 }
 
 impl<'x, T: Elementary> TrainingRun<'x, T> {
@@ -57,8 +59,26 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let (_, last) = sampler.batch(sampler.batches().saturating_sub(1));
         plan.check_training(last)?;
         let tally = Tally::new(plan.isa(), threads, epochs, plan.penalizes())?;
-        let (kept, validation) = (false, None);
-        Ok(Self { plan, workspace, data, sampler, epochs, threads, tally, validation, kept })
+        let (kept, validation, by_rows) = (false, None, false);
+        Ok(Self {
+            plan,
+            workspace,
+            data,
+            sampler,
+            epochs,
+            threads,
+            tally,
+            validation,
+            kept,
+            by_rows,
+        })
+    }
+
+    /// The same, whose epochs' losses are those of their batches with penalties, each times its rows, over
+    /// all rows: scikit-learn's `loss_`. Otherwise a batch counts as much as its weights, without penalty.
+    #[must_use]
+    pub fn counted_by_rows(self) -> Self {
+        Self { by_rows: true, ..self }
     }
 
     /// The same, which validates at the end of epochs.
@@ -102,7 +122,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let steps_per_look = CLOCK_FLOPS / (self.plan.step_flops(rows) + STEP_FLOPS);
         let mut unseen = 0.0;
         while !self.done() {
-            let ended = if self.sampler.batches() == 1 {
+            let ended = if self.sampler.batches() == 1 && self.sampler.is_constant() {
                 let left = self.epochs - self.tally.losses().len();
                 let most = if stop_at_epoch { 1 } else { self.unwatched(state).min(left) };
                 // As many as the look at the clock is apart.
@@ -172,7 +192,7 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     fn train_batch(&mut self, state: &mut State<T>) -> Result<f64> {
         self.tally.reserve(1)?;
         if self.tally.batch() == 0 {
-            self.sampler.begin(state.seed, state.epoch);
+            self.sampler.begin(state.seed, state.epoch)?;
         }
         let (order, rows) = self.sampler.batch(self.tally.batch());
         let batch = self.data.batch(order, rows);
@@ -185,7 +205,8 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         if !loss.is_finite() {
             return Err(self.tally.diverged(state));
         }
-        self.count(Means::of(&loss), loss.weight, state);
+        let (means, weight) = counted(&loss, self.by_rows.then_some(rows));
+        self.count(means, weight, state);
         Ok(loss.mean)
     }
 
@@ -194,9 +215,10 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
         let (order, rows) = self.sampler.batch(0);
         let batch = self.data.batch(order, rows);
         self.tally.reserve(times)?;
-        let tally = &mut self.tally;
+        let (tally, by_rows) = (&mut self.tally, self.by_rows.then_some(rows));
         let mut each = |state: &mut State<T>, loss: StepLoss| {
-            tally.count_epoch(Means::of(&loss), loss.weight);
+            let (means, weight) = counted(&loss, by_rows);
+            tally.count_epoch(means, weight);
             state.epoch += 1;
         };
         let (plan, workspace) = (&self.plan, &mut self.workspace);
@@ -211,6 +233,17 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
             self.tally.end_epoch();
             state.epoch += 1;
         }
+    }
+
+    /// Takes the order of the epochs from the next on, as [`Sampler::give`].
+    ///
+    /// # Errors
+    /// As there, and `Error::Value` in the middle of an epoch.
+    pub fn give_order(&mut self, places: &[i64]) -> Result<()> {
+        if self.tally.batch() > 0 {
+            return Err(Error::Value("an epoch has begun, it keeps its order".into()));
+        }
+        self.sampler.give(places)
     }
 
     /// Whether all epochs have ended.
@@ -259,5 +292,14 @@ impl<'x, T: Elementary> TrainingRun<'x, T> {
     #[must_use]
     pub fn into_parts(self) -> (Workspace<T>, Found, Option<Validation<'x, T>>) {
         (self.workspace, self.tally.into_found(), self.validation.map(|validation| *validation))
+    }
+}
+
+/// What a step counts in its epoch, and with which weight: with `rows`, its loss with the penalty, and those.
+fn counted(loss: &StepLoss, rows: Option<usize>) -> (Means, f64) {
+    let means = Means::of(loss);
+    match rows {
+        None => (means, loss.weight),
+        Some(rows) => (Means { loss: loss.mean + loss.penalty, ..means }, rows as f64),
     }
 }

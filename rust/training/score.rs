@@ -8,7 +8,7 @@ use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::ExpElements;
 use crate::kernels::loss::Loss;
 use crate::kernels::loss::functional::SoftmaxElements;
-use crate::network::{Batch, Plan, State, Targets, Workspace};
+use crate::network::{Batch, Plan, Reduction, State, Targets, Workspace};
 use crate::runtime::memory;
 use crate::simd::Isa;
 
@@ -34,11 +34,13 @@ pub struct Estimate {
     pub first: usize,
     /// Whether they are the logarithms of the estimates.
     pub log: bool,
+    /// Whether an estimate that is infinite makes the score NaN, and not minus infinity.
+    pub finite: bool,
 }
 
 impl Estimate {
     /// Every output that of its own target.
-    pub const OUTPUTS: Self = Self { first: 0, log: false };
+    pub const OUTPUTS: Self = Self { first: 0, log: false, finite: false };
 }
 
 /// How a network's outputs choose.
@@ -50,23 +52,27 @@ pub enum Prediction {
     Flag {
         /// Whether outputs are logits, or probabilities.
         logits: bool,
+        /// Whether a row is right only if all its flags are.
+        together: bool,
     },
 }
 
 impl Score {
-    /// That of networks with a loss.
+    /// That of networks with a loss; of one that is divided by [`Reduction::Rows`] scikit-learn's, whose
+    /// accuracy counts whole rows.
     #[must_use]
-    pub fn of(loss: &Loss) -> Self {
+    pub fn of(loss: &Loss, reduction: Reduction) -> Self {
+        let finite = reduction == Reduction::Rows;
+        let flags = |logits| Self::Accuracy(Prediction::Flag { logits, together: finite });
         match loss {
             Loss::SoftmaxCrossEntropy { .. } => Self::Accuracy(Prediction::Class),
-            Loss::SigmoidCrossEntropy { .. } => Self::Accuracy(Prediction::Flag { logits: true }),
-            Loss::Focal { .. } => Self::Accuracy(Prediction::Flag { logits: true }),
-            Loss::BinaryCrossEntropy => Self::Accuracy(Prediction::Flag { logits: false }),
-            Loss::PoissonOfLogRate { .. } => Self::R2(Estimate { first: 0, log: true }),
+            Loss::SigmoidCrossEntropy { .. } | Loss::Focal { .. } => flags(true),
+            Loss::BinaryCrossEntropy => flags(false),
+            Loss::PoissonOfLogRate { .. } => Self::R2(Estimate { first: 0, log: true, finite }),
             Loss::Quantile { quantiles } => {
-                Self::R2(Estimate { first: nearest_to_half(quantiles), log: false })
+                Self::R2(Estimate { first: nearest_to_half(quantiles), ..Estimate::OUTPUTS })
             }
-            _ => Self::R2(Estimate::OUTPUTS),
+            _ => Self::R2(Estimate { finite, ..Estimate::OUTPUTS }),
         }
     }
 
@@ -93,11 +99,13 @@ impl Score {
         let cols = outputs.len() / batch.rows;
         match self {
             Self::Accuracy(prediction) => accuracy(isa, prediction, batch, outputs, cols),
-            Self::R2(Estimate { first, log: false }) => Ok(r2(batch, outputs, cols, first)),
-            Self::R2(Estimate { first, log: true }) => {
+            Self::R2(estimate @ Estimate { log: false, .. }) => {
+                Ok(r2(batch, outputs, cols, estimate))
+            }
+            Self::R2(estimate @ Estimate { log: true, .. }) => {
                 let mut powers = memory::filled(T::ZERO, outputs.len())?;
                 isa.run(ExpElements { input: outputs, output: &mut powers });
-                Ok(r2(batch, &powers, cols, first))
+                Ok(r2(batch, &powers, cols, estimate))
             }
         }
     }
@@ -164,15 +172,16 @@ fn accuracy<T: Elementary>(
                     _ => (usize::from(chosen == largest(targets).0), 1),
                 }
             }
-            Prediction::Flag { logits } => {
+            Prediction::Flag { logits, together } => {
                 let mut met = 0;
                 for (&output, &target) in outputs.iter().zip(targets) {
-                    let Some(set) = chooser.flag(output, logits, cols == 1) else {
+                    let two = cols == 1 && !together;
+                    let Some(set) = chooser.flag(output, logits, two) else {
                         return Ok(f64::NAN);
                     };
                     met += usize::from(set == (target.to_f64() > 0.5));
                 }
-                (met, cols)
+                if together { (usize::from(met == cols), 1) } else { (met, cols) }
             }
         };
         right += weight * met as f64;
@@ -240,8 +249,12 @@ impl<T: Elementary> Chooser<T> {
     }
 }
 
-/// Of estimates, `cols` in a row, that of the first target in column `first`.
-fn r2<T: Elementary>(batch: &Batch<'_, T>, outputs: &[T], cols: usize, first: usize) -> f64 {
+/// Of estimates, `cols` in a row.
+fn r2<T: Elementary>(batch: &Batch<'_, T>, outputs: &[T], cols: usize, which: Estimate) -> f64 {
+    let Estimate { first, finite, .. } = which;
+    if finite && !outputs.iter().all(|output| output.is_finite()) {
+        return f64::NAN;
+    }
     let Targets::Values(values) = batch.targets else { return f64::NAN };
     let wanted = values.len() / batch.source.rows();
     let mut sum = 0.0;

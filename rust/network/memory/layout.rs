@@ -231,6 +231,66 @@ impl Layout {
         assert!(tensors.next().is_none());
     }
 
+    /// Elements of [`Self::export_packed`].
+    #[must_use]
+    pub fn packed_len(&self) -> usize {
+        self.layers
+            .iter()
+            .map(|layer| layer.outputs * (layer.inputs + usize::from(layer.bias)))
+            .sum()
+    }
+
+    /// Copies a buffer out as one list: the weights of all layers, each (in, out) and row-major, then their
+    /// biases.
+    ///
+    /// # Panics
+    /// If the list has another length than [`Self::packed_len`].
+    pub fn export_packed<T: Elementary>(&self, buffer: &Arena<T>, mut list: &mut [T]) {
+        assert_eq!(list.len(), self.packed_len());
+        for (layer, weight) in self.pieces() {
+            let count = layer.outputs * if weight { layer.inputs } else { 1 };
+            let piece;
+            (piece, list) = list.split_at_mut(count);
+            let view = if weight { layer.weight(buffer) } else { layer.bias(buffer) };
+            unpack(view, piece, layer.outputs, 1);
+        }
+    }
+
+    /// Copies such a list into a buffer.
+    ///
+    /// # Panics
+    /// As [`Self::export_packed`].
+    pub fn import_packed<T: Elementary>(&self, mut list: &[T], buffer: &Arena<T>) {
+        assert_eq!(list.len(), self.packed_len());
+        for (layer, weight) in self.pieces() {
+            let count = layer.outputs * if weight { layer.inputs } else { 1 };
+            let piece;
+            (piece, list) = list.split_at(count);
+            let view = if weight { layer.weight(buffer) } else { layer.bias(buffer) };
+            pack(piece, layer.outputs, 1, view);
+        }
+    }
+
+    /// What a packed list has: of which layers the weight, then of which the bias.
+    fn pieces(&self) -> impl Iterator<Item = (&LayerLayout, bool)> {
+        let weights = self.layers.iter().map(|layer| (layer, true));
+        weights.chain(self.layers.iter().filter(|layer| layer.bias).map(|layer| (layer, false)))
+    }
+
+    /// The shapes of its weights, and of its biases.
+    #[must_use]
+    pub fn packed_shapes(&self) -> [Vec<Vec<usize>>; 2] {
+        let shape = |(layer, weight): (&LayerLayout, bool)| match weight {
+            true => vec![layer.inputs, layer.outputs],
+            false => vec![layer.outputs],
+        };
+        let mut shapes = [Vec::new(), Vec::new()];
+        for piece in self.pieces() {
+            shapes[usize::from(!piece.1)].push(shape(piece));
+        }
+        shapes
+    }
+
     /// The names of the tensors of [`Self::export`]: "0.weight", "0.bias", "2.weight".
     #[must_use]
     pub fn names(&self) -> Vec<String> {

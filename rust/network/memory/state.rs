@@ -80,14 +80,8 @@ impl<T: Elementary> State<T> {
     pub fn reset(&mut self, seed: u64, parameters: &[Vec<T>], isa: Isa) {
         self.seed = seed;
         self.epoch = 0;
-        self.clock = Clock::default();
-        if let Some(scheduled) = &mut self.scheduled {
-            scheduled.reset();
-        }
-        self.learning_rate = self.first_rate;
-        self.learning_rate = self.next_rate().unwrap_or(self.first_rate);
+        self.reset_optimizer();
         self.standards = None;
-        self.moments.iter_mut().for_each(Arena::clear);
         self.running.reset(&self.layout.running);
         self.set_parameters(parameters, isa);
     }
@@ -95,10 +89,41 @@ impl<T: Elementary> State<T> {
     /// Replaces all parameters, from which an average starts anew; tensors as in [`Layout::export`].
     pub fn set_parameters(&mut self, tensors: &[Vec<T>], isa: Isa) {
         self.layout.import(tensors, &self.parameters);
+        self.parameters_changed(isa);
+    }
+
+    /// Begins an average anew, and makes second copies.
+    fn parameters_changed(&mut self, isa: Isa) {
         if let Some(average) = &mut self.average {
             average.copy_from(&self.parameters);
         }
         self.refresh_backward(isa);
+    }
+
+    /// The same from a list as [`Layout::export_packed`] gives it.
+    pub fn set_packed(&mut self, list: &[T], isa: Isa) {
+        self.layout.import_packed(list, &self.parameters);
+        self.parameters_changed(isa);
+    }
+
+    /// The same from a copy of the parameters' buffer.
+    ///
+    /// # Panics
+    /// If it has another length.
+    pub fn set_buffer(&mut self, parameters: &Arena<T>, isa: Isa) {
+        self.parameters.copy_from(parameters);
+        self.parameters_changed(isa);
+    }
+
+    /// Back to the optimizer's beginning, with the parameters and the epochs that there are.
+    pub fn reset_optimizer(&mut self) {
+        self.clock = Clock::default();
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.reset();
+        }
+        self.learning_rate = self.first_rate;
+        self.learning_rate = self.next_rate().unwrap_or(self.first_rate);
+        self.moments.iter_mut().for_each(Arena::clear);
     }
 
     /// Makes the second copy of the weights from the first.
