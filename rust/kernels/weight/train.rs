@@ -53,6 +53,8 @@ impl<T: Real> Kernel for TrainBlock<'_, T> {
         let weight = block.of_weight(state.weight.values);
         let finish = Train { plain, weight, scratch: target, ahead };
         if thin {
+            // It is none; so the compiler knows that, and makes no code for the others.
+            let finish = Train { plain: None, ..finish };
             thin_gradient(input, grad, block).each_thin_tile::<S, _>(finish);
             let target = target.from(1, 0);
             Transpose { source: finish.scratch, target, block: 0, panel: 0 }.run::<S>();

@@ -119,6 +119,7 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
             let slot = tree.slot();
             workspace.reserve_gradients(&state.layout, slot + 1)?;
             let gradient = whole(workspace.gradient_slot(slot));
+            let update = self.first_update(state, gradient);
             let start = first;
             let left = batch.rows - start;
             let end = start + if left < BLOCK_ROWS { left } else { BLOCK_ROWS };
@@ -129,7 +130,6 @@ impl<'a, T: Elementary> TinySteps<'a, T> {
                 first += count;
                 // One block and the same rules: the last sums go straight into the update.
                 let whole = first == batch.rows && start == 0 && self.is_fused();
-                let update = self.first_update(state, gradient);
                 let mut loss = None;
                 let mut then = |rules: &mut Rules<T>| {
                     if !whole {
