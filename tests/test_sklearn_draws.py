@@ -69,6 +69,7 @@ def test_the_callers_generator_is_put_back_in_every_ending(ending: str) -> None:
     del X, y
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_without_a_random_state_numpys_global_generator_is_drawn_from() -> None:
     X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
     coefs = []
