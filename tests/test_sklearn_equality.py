@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import neural_network as theirs
 
+import sklearn_equality
 from ironmlp import sklearn as ours
 from sklearn_cases import CASES, Case, case
 from sklearn_equality import BEGIN, END, PAGE, difference, differences, tolerance
@@ -29,8 +31,20 @@ def changed(**options: Any) -> Any:
     )
 
 
+def theirs_fails(of: Case) -> bool:
+    """Before 1.9 it asked whether labels are finite, which words cannot be."""
+    version = tuple(map(int, sklearn.__version__.split(".")[:2]))
+    early = "early_stopping" in of.options
+    return early and of.data == "iris" and version < (1, 9)
+
+
 @pytest.mark.parametrize("of", CASES, ids=lambda of: of.name)
 def test_the_same_model(of: Case) -> None:
+    if theirs_fails(of):
+        with pytest.raises(TypeError, match="isnan"):
+            sklearn_equality.train(of, theirs)
+        assert sklearn_equality.train(of, ours).exact["epochs"] == of.arguments["max_iter"]
+        return
     apart, unequal = differences(of, ours, theirs)
     assert not unequal
     assert {name: value for name, value in apart.items() if value > tolerance(of)} == {}
