@@ -292,9 +292,12 @@ class MultilayerPerceptron(BaseEstimator):
 
 def checked_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     """Weights of the rows of X, none below zero."""
+    if not np.any(sample_weight):
+        raise ZeroWeightError(
+            "Sample weights must contain at least one non-zero number: sample_weight is zero for "
+            "every row"
+        )
     weights = np.asarray(_check_sample_weight(sample_weight, X), np.float64)
     if weights.min() < 0:
         raise ValueError("sample_weight has negative values, they must be at least 0")
-    if not weights.any():
-        raise ZeroWeightError("sample_weight is zero for every row, some weight must be positive")
     return weights
