@@ -172,6 +172,9 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_layers_ = len(units)
         self.out_activation_ = self._output()
         self.coefs_, self.intercepts_ = initial(self._random_state, units, self.activation, dtype)
+        self._begin_curves()
+
+    def _begin_curves(self) -> None:
         if self.solver in STOCHASTIC:
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0

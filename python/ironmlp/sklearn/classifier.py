@@ -11,7 +11,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from ironmlp.losses import BinaryCrossEntropy, CrossEntropy
+from ironmlp.model import Sequential
 from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
+from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
 from ironmlp.sklearn.targets import Labels, Targets, is_multilabel
 
@@ -151,6 +154,22 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         with np.errstate(divide="ignore"):
             logarithms: Float = np.log(self.predict_proba(X))
         return logarithms
+
+    def to_model(self) -> Sequential:
+        """An `ironmlp.Sequential` with copies of the parameters, that predicts the same labels."""
+        return to_model(self, None if self._labels.multilabel else self.classes_)
+
+    @classmethod
+    def from_model(cls, model: Sequential) -> MLPClassifier:
+        """A fitted estimator from a `Sequential` of Linear layers and one kind of Sigmoid, Tanh or
+        ReLU between them, trained by `CrossEntropy` or `BinaryCrossEntropy`; ValueError for others.
+        """
+        estimator = cls()
+        take_model(estimator, model, {"softmax": CrossEntropy, "logistic": BinaryCrossEntropy})
+        multilabel = estimator.out_activation_ == "logistic" and estimator.n_outputs_ > 1
+        classes = np.arange(estimator.n_outputs_) if multilabel else model.classes_
+        estimator._labels, estimator.classes_ = Labels(classes, multilabel), classes
+        return estimator
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,7 +10,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from ironmlp.losses import MSE, PoissonNLL
+from ironmlp.model import Sequential
 from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
+from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
 from ironmlp.sklearn.targets import Targets, numbers
 
@@ -135,3 +138,16 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         """The estimates (n,) for X (n, in), (n, K) of several outputs."""
         outputs = self._outputs(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def to_model(self) -> Sequential:
+        """An `ironmlp.Sequential` with copies of the parameters, that predicts the same numbers."""
+        return to_model(self, getattr(self, "n_outputs_", 1) == 1)
+
+    @classmethod
+    def from_model(cls, model: Sequential) -> MLPRegressor:
+        """A fitted estimator from a `Sequential` of Linear layers and one kind of Sigmoid, Tanh or
+        ReLU between them, trained by `MSE` or `PoissonNLL`. ValueError for others."""
+        estimator = cls()
+        take_model(estimator, model, {"identity": MSE, "exp": PoissonNLL})
+        estimator.loss = "poisson" if estimator.out_activation_ == "exp" else "squared_error"
+        return estimator
