@@ -203,12 +203,14 @@ class MultilayerPerceptron(BaseEstimator):
             self._optimizer = Rate(self)
         rate = self._optimizer
         dtype: DType = "float32" if self.coefs_[0].dtype == np.float32 else "float64"
-        model, is_new = self._networks.training(self._shape(), dtype, rate.spec, self.n_threads)
+        model, before = self._networks.training(
+            self._shape(), dtype, rate.spec(self.alpha), self.n_threads
+        )
+        state, rate.state = before or rate.state, None
         if begins:
             model.reset_optimizer()
-        elif is_new and rate.state is not None:
-            model.set_optimizer_state(rate.state)
-        rate.state = None
+        elif state is not None:
+            model.set_optimizer_state(state)
         model.assign(self.coefs_, self.intercepts_)
         model.rates.set(rate.rate)
         course = Course(self, model, data, labels, incremental=incremental)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from ironmlp.optimizers import SGD, Adam, Optimizer
+
+# A class of optimizers and its keywords.
+Settings: TypeAlias = "tuple[type[Optimizer], dict[str, Any]]"
 
 
 class Rate:
@@ -23,8 +26,13 @@ class Rate:
         self.rate = self.learning_rate_init
         self.steps = 0
         self.state: Any | None = None
-        # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
-        self.spec = spec(estimator)
+        # Settings are those of the first fit, as scikit-learn's optimizers keep theirs. But alpha
+        # is the estimator's, and may change.
+        self.settings = settings(estimator)
+
+    def spec(self, alpha: float) -> Optimizer:
+        """The optimizer of the core."""
+        return built(self.settings, alpha)
 
     def with_state(self, state: Any) -> Rate:
         """The same with the core's optimizer state, which a pickle has to hold."""
@@ -62,12 +70,23 @@ class Rate:
         return False
 
 
-def spec(estimator: Any) -> Optimizer:
-    """The optimizer of the core."""
-    rate, alpha = float(estimator.learning_rate_init), float(estimator.alpha)
+def settings(estimator: Any) -> Settings:
+    """What an estimator says of its optimizer, alpha apart."""
+    common = {"lr": float(estimator.learning_rate_init)}
     if estimator.solver == "adam":
         betas = (float(estimator.beta_1), float(estimator.beta_2))
-        return Adam(lr=rate, betas=betas, eps=float(estimator.epsilon), eps_hat=True, l2=alpha)
+        return Adam, common | {"betas": betas, "eps": float(estimator.epsilon), "eps_hat": True}
     momentum = float(estimator.momentum)
     nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
-    return SGD(lr=rate, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, l2=alpha)
+    return SGD, common | {"momentum": momentum, "nesterov": nesterov, "lr_in_velocity": True}
+
+
+def built(of: Settings, alpha: float) -> Optimizer:
+    """The optimizer of the core that has these settings."""
+    kind, keywords = of
+    return kind(**keywords, l2=float(alpha))
+
+
+def spec(estimator: Any) -> Optimizer:
+    """The optimizer of the core that has the estimator's settings."""
+    return built(settings(estimator), estimator.alpha)
