@@ -43,7 +43,7 @@ PYTHON_FLOORS = {
     "files": ("_files/",),
     "training": ("callbacks/", "history.py", "_training/"),
     "models": ("model.py", "mlp.py", "lenet.py"),
-    "tools": ("persistence.py", "reference/", "_commands/", "__main__.py"),
+    "tools": ("persistence.py", "reference/", "_commands/", "__main__.py", "sklearn/"),
 }
 
 # Where a word may stand: files, or folders when they end in "/".

@@ -1,0 +1,306 @@
+"""What both estimators share: parameters, fitting, outputs, pickles."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ironmlp import _core
+from ironmlp._arguments.sparse import is_sparse, sparse_table
+from ironmlp.optimizers import SGD
+from ironmlp.sklearn.errors import ZeroWeightError, diverged
+from ironmlp.sklearn.generators import initial
+from ironmlp.sklearn.lbfgs import LossAndGradient, minimize
+from ironmlp.sklearn.networks import DType, Float, Networks, Shape, activated
+from ironmlp.sklearn.optimizers import Rate
+from ironmlp.sklearn.stochastic import Course
+from ironmlp.sklearn.targets import Targets
+
+STOCHASTIC = ("sgd", "adam")
+
+
+def solves_stochastically(estimator: Any) -> bool:
+    """Whether `partial_fit` exists; AttributeError otherwise, for `available_if`."""
+    if estimator.solver not in STOCHASTIC:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class MultilayerPerceptron(BaseEstimator):
+    """The base of the estimators."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any,
+        activation: str,
+        solver: str,
+        alpha: float,
+        batch_size: Any,
+        learning_rate: str,
+        learning_rate_init: float,
+        power_t: float,
+        max_iter: int,
+        loss: str,
+        shuffle: bool,
+        random_state: Any,
+        tol: float,
+        verbose: Any,
+        warm_start: bool,
+        momentum: float,
+        nesterovs_momentum: bool,
+        early_stopping: bool,
+        validation_fraction: float,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        n_iter_no_change: Any,
+        max_fun: int,
+        n_threads: int | None,
+    ) -> None:
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.n_threads = n_threads
+
+    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Targets]:
+        """X and y, validated."""
+        raise NotImplementedError
+
+    def _output(self) -> str:
+        """The activation of the outputs."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+        hidden = self._hidden()
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, targets = self._checked(X, y, incremental, first_pass)
+        weights = None if sample_weight is None else checked_weights(sample_weight, X)
+        self.n_outputs_ = targets.outputs
+        units = [X.shape[1], *hidden, targets.outputs]
+        self._random_state = check_random_state(self.random_state)
+        if first_pass:
+            self._initialize(units, X.dtype)
+        else:
+            self._check_units(units)
+        assert self._networks  # made here: predictions leave the estimator's __dict__ alone
+        data = (sparse_table("X", X) if is_sparse(X) else X), targets.values, weights
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(data)
+        else:
+            self._fit_stochastic(data, targets.labels, first_pass, incremental)
+        if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
+            raise ValueError(diverged())
+        return self
+
+    @cached_property
+    def _networks(self) -> Networks:
+        return Networks()
+
+    def _hidden(self) -> list[int]:
+        hidden = self.hidden_layer_sizes
+        hidden = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
+        if any(size <= 0 for size in hidden):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        return [int(size) for size in hidden]
+
+    def _initialize(self, units: list[int], dtype: np.dtype[Any]) -> None:
+        """All that a first fit begins with."""
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._output()
+        self.coefs_, self.intercepts_ = initial(self._random_state, units, self.activation, dtype)
+        self._begin_curves()
+
+    def _begin_curves(self) -> None:
+        if self.solver in STOCHASTIC:
+            self.loss_curve_: list[float] = []
+            self._no_improvement_count = 0
+            self.best_loss_ = None if self.early_stopping else np.inf
+            self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+            self.best_validation_score_ = -np.inf if self.early_stopping else None
+
+    def _check_units(self, units: list[int]) -> None:
+        """Refuse to go on with other layers than those that there are."""
+        there = [len(self.coefs_[0]), *(len(array) for array in self.intercepts_)]
+        if units != there:
+            raise ValueError(
+                f"the layers have {there} units, and {units} by X, hidden_layer_sizes and y: fit "
+                "goes on (warm_start) with the same layers alone"
+            )
+
+    def _shape(self) -> Shape:
+        units = (len(self.coefs_[0]), *(len(array) for array in self.intercepts_))
+        return Shape(units, self.activation, self.out_activation_)
+
+    def _fit_stochastic(
+        self, data: Any, labels: NDArray[Any] | None, first_pass: bool, incremental: bool
+    ) -> None:
+        begins = not incremental or not hasattr(self, "_optimizer")
+        if begins:
+            self._optimizer = Rate(self)
+        rate = self._optimizer
+        dtype: DType = "float32" if self.coefs_[0].dtype == np.float32 else "float64"
+        model, is_new = self._networks.training(self._shape(), dtype, rate.spec, self.n_threads)
+        if begins:
+            model.reset_optimizer()
+        elif is_new and rate.state is not None:
+            model.set_optimizer_state(rate.state)
+        rate.state = None
+        model.assign(self.coefs_, self.intercepts_)
+        model.rates.set(rate.rate)
+        course = Course(self, model, data, labels, incremental=incremental)
+        try:
+            course.train(first_pass)
+        finally:
+            self._read(model)
+
+    def _fit_lbfgs(self, data: Any) -> None:
+        minimize(self, self._loss_and_gradient(*data))
+
+    def _loss_and_gradient(self, X: Any, targets: Any, weights: Any) -> LossAndGradient:
+        optimizer = SGD(lr=0.0, l2=float(self.alpha))
+        model = self._shape().model("float64", optimizer, self.n_threads)
+        try:
+            return LossAndGradient(model, X, targets, weights)
+        except ZeroDivisionError as error:
+            raise ZeroWeightError(str(error)) from error
+
+    def _loss_grad_lbfgs(
+        self,
+        packed_coef_inter: NDArray[np.float64],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *_buffers: Any,
+    ) -> tuple[float, NDArray[np.float64]]:
+        """The loss and its gradient, packed, for targets that are numbers (n, K)."""
+        targets = np.asarray(y, np.float64).reshape(len(y), -1)
+        return self._loss_and_gradient(X, targets, sample_weight)(packed_coef_inter)
+
+    def _read(self, model: _core.Model) -> None:
+        """Take over the parameters of the model."""
+        coefs = [np.empty_like(array, order="C") for array in self.coefs_]
+        intercepts = [np.empty_like(array, order="C") for array in self.intercepts_]
+        model.read(coefs, intercepts)
+        self.coefs_, self.intercepts_ = coefs, intercepts
+
+    def _outputs(self, X: Any) -> Float:
+        """The activated outputs (n, K)."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if not self._is_plain(X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        narrow = X.dtype == np.float32 and self.coefs_[0].dtype == np.float32
+        model = self._networks.predicting(
+            self._shape(), "float32" if narrow else "float64", self.n_threads
+        )
+        model.assign(self.coefs_, self.intercepts_)
+        logits = model.forward(sparse_table("X", X) if is_sparse(X) else X, False, None)
+        return activated(logits, self.out_activation_)
+
+    def _is_plain(self, X: Any) -> bool:
+        """Whether X needs no more checks: a float array of the right width, all finite, for a model
+        that knows no names of columns."""
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype.char in "fd"
+            and X.shape[1] == self.n_features_in_
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
+
+    def __getstate__(self) -> Any:
+        state = dict(super().__getstate__())
+        networks = state.pop("_networks", None)
+        if networks is not None and "_optimizer" in state:
+            moments = networks.moments()
+            if moments is not None:
+                state["_optimizer"] = state["_optimizer"].with_state(moments)
+        return state
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self._networks = Networks()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def checked_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Weights of the rows of X, none below zero."""
+    if not np.any(sample_weight):
+        raise ZeroWeightError(
+            "Sample weights must contain at least one non-zero number: sample_weight is zero for "
+            "every row"
+        )
+    weights = np.asarray(_check_sample_weight(sample_weight, X), np.float64)
+    if weights.min() < 0:
+        raise ValueError("sample_weight has negative values, they must be at least 0")
+    return weights

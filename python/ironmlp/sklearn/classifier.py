@@ -1,0 +1,177 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from ironmlp.losses import BinaryCrossEntropy, CrossEntropy
+from ironmlp.model import Sequential
+from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
+from ironmlp.sklearn.conversion import take_model, to_model
+from ironmlp.sklearn.networks import Float
+from ironmlp.sklearn.targets import Labels, Targets, is_multilabel
+
+
+class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
+    """A multilayer perceptron that classifies, as `sklearn.neural_network.MLPClassifier`.
+
+    Trained by cross-entropy: of the softmax of K outputs for K > 2 classes, of the sigmoid of one
+    output for two, and of the sigmoids of K outputs, summed, for K flags a row (multilabel). To the
+    loss of a batch with sample weights w it adds alpha / 2 |W|^2 / sum(w), W all weights without
+    biases.
+
+    Parameters are those of scikit-learn, with their names, order and defaults, and by keyword:
+
+    n_threads : int or None, default=None
+        The most threads; no result depends on them. None: as `ironmlp.set_num_threads` says.
+
+    Fitted attributes are those of scikit-learn: classes_, loss_, best_loss_, loss_curve_,
+    validation_scores_, best_validation_score_, t_, coefs_ (weights (in, out)), intercepts_ (out,),
+    n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activation_.
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            loss="log_loss",
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            n_threads=n_threads,
+        )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train on X (n, in), dense or sparse, labels y (n,) or flags (n, K), and weights (n,).
+
+        ValueError for what is no such data, and where parameters become infinite;
+        `sklearn.exceptions.ConvergenceWarning` where `max_iter` ends it. Returns the estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(solves_stochastically)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+        """Train one epoch more; the first call needs all `classes` (K,) that there will be.
+
+        Errors are those of `fit`. Returns the estimator.
+        """
+        if _check_partial_fit_first_call(self, classes):
+            self._labels = Labels.of(y if is_multilabel(y) else np.asarray(classes))
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Targets]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._labels = Labels.of(y)
+            self.classes_ = self._labels.classes
+        else:
+            if "_labels" not in self.__dict__:
+                self._labels = Labels(self.classes_, is_multilabel(y))
+            self._labels.check_known(y, self.warm_start)
+        return X, self._labels.targets(y, X.dtype)
+
+    def _output(self) -> str:
+        return self._labels.output
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The labels (n,) of X (n, in), or with several a row flags (n, K), as integers."""
+        outputs = self._outputs(X)
+        return self._labels.chosen(outputs)
+
+    def predict_proba(self, X: Any) -> Float:
+        """The probabilities (n, K) of the classes in the order of `classes_`, or of the flags."""
+        outputs = self._outputs(X)
+        if outputs.shape[1] > 1 or self._labels.multilabel:
+            return outputs
+        return np.hstack([1 - outputs, outputs])
+
+    def predict_log_proba(self, X: Any) -> Float:
+        """The logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            logarithms: Float = np.log(self.predict_proba(X))
+        return logarithms
+
+    def to_model(self) -> Sequential:
+        """An `ironmlp.Sequential` with copies of the parameters, that predicts the same labels."""
+        return to_model(self, None if self._labels.multilabel else self.classes_)
+
+    @classmethod
+    def from_model(cls, model: Sequential) -> MLPClassifier:
+        """A fitted estimator from a `Sequential` of Linear layers and one kind of Sigmoid, Tanh or
+        ReLU between them, trained by `CrossEntropy` or `BinaryCrossEntropy`; ValueError for others.
+        """
+        estimator = cls()
+        take_model(estimator, model, {"softmax": CrossEntropy, "logistic": BinaryCrossEntropy})
+        multilabel = estimator.out_activation_ == "logistic" and estimator.n_outputs_ > 1
+        classes = np.arange(estimator.n_outputs_) if multilabel else model.classes_
+        estimator._labels, estimator.classes_ = Labels(classes, multilabel), classes
+        return estimator
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

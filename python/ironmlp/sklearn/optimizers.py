@@ -1,0 +1,73 @@
+"""What an estimator's `_optimizer` is: the learning rate between epochs, as scikit-learn has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ironmlp.optimizers import SGD, Adam, Optimizer
+
+
+class Rate:
+    """The learning rate of one estimator's stochastic solver, which survives `partial_fit`.
+
+    `state` is the core's optimizer state where that has to be taken over by another network:
+    after unpickling, and in copies.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.solver: str = estimator.solver
+        self.learning_rate_init = float(estimator.learning_rate_init)
+        self.schedule: str = estimator.learning_rate if self.solver == "sgd" else "constant"
+        self.power_t: float = estimator.power_t
+        self.betas = (float(estimator.beta_1), float(estimator.beta_2))
+        self.rate = self.learning_rate_init
+        self.steps = 0
+        self.state: Any | None = None
+        # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
+        self.spec = spec(estimator)
+
+    def with_state(self, state: Any) -> Rate:
+        """The same with the core's optimizer state, which a pickle has to hold."""
+        copy = Rate.__new__(Rate)
+        copy.__dict__ = self.__dict__ | {"state": state}
+        return copy
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last update; of Adam with the corrections of its moments."""
+        if self.solver != "adam" or self.steps == 0:
+            return self.rate
+        first, second = self.betas
+        rate: float = self.rate * (1 - second**self.steps) ** 0.5 / (1 - first**self.steps)
+        return rate
+
+    def end_epoch(self, samples: int) -> None:
+        """After an epoch, when `samples` rows have been trained on in all."""
+        if self.schedule == "invscaling":
+            self.rate = self.learning_rate_init / (samples + 1) ** self.power_t
+
+    def stops(self, message: str, verbose: bool) -> bool:
+        """Whether training ends where it has not become better; if not, the rate is a fifth."""
+        if self.schedule != "adaptive":
+            if verbose:
+                print(f"{message} Stopping.")
+            return True
+        if self.rate <= 1e-6:
+            if verbose:
+                print(f"{message} Learning rate too small. Stopping.")
+            return True
+        self.rate /= 5.0
+        if verbose:
+            print(f"{message} Setting learning rate to {self.rate:f}")
+        return False
+
+
+def spec(estimator: Any) -> Optimizer:
+    """The optimizer of the core."""
+    rate, alpha = float(estimator.learning_rate_init), float(estimator.alpha)
+    if estimator.solver == "adam":
+        betas = (float(estimator.beta_1), float(estimator.beta_2))
+        return Adam(lr=rate, betas=betas, eps=float(estimator.epsilon), eps_hat=True, l2=alpha)
+    momentum = float(estimator.momentum)
+    nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
+    return SGD(lr=rate, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, l2=alpha)
