@@ -62,6 +62,8 @@ bench: .venv-bench/ready ## Time training, prediction and import beside other li
 	.venv-bench/bin/python benches/peers.py $(BENCH_FLAGS)
 	.venv-bench/bin/python benches/lenet.py $(BENCH_FLAGS)
 	.venv-bench/bin/python benches/updates.py $(BENCH_FLAGS)
+	.venv-bench/bin/python benches/sklearn_mlp.py
+	.venv-bench/bin/python benches/sklearn_jobs.py
 	.venv-bench/bin/python benches/predict.py
 	.venv-bench/bin/python benches/import_time.py
 	.venv-bench/bin/python benches/memory.py

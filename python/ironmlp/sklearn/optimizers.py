@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from types import SimpleNamespace
+from typing import Any
 
-from ironmlp.optimizers import SGD, Adam, Optimizer
+from ironmlp.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop
 
-# A class of optimizers and its keywords.
-Settings: TypeAlias = "tuple[type[Optimizer], dict[str, Any]]"
+# scikit-learn's, then others.
+SOLVERS = ("sgd", "adam", "adagrad", "adamw", "lion", "nadam", "radam", "rmsprop")
+# Parameters of an estimator that its optimizer goes by, but for alpha.
+SETTINGS = (
+    "solver",
+    "learning_rate_init",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "momentum",
+    "nesterovs_momentum",
+)
 
 
 class Rate:
@@ -26,13 +37,12 @@ class Rate:
         self.rate = self.learning_rate_init
         self.steps = 0
         self.state: Any | None = None
-        # Settings are those of the first fit, as scikit-learn's optimizers keep theirs. But alpha
-        # is the estimator's, and may change.
-        self.settings = settings(estimator)
+        # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
+        self.settings = SimpleNamespace(**{name: getattr(estimator, name) for name in SETTINGS})
 
     def spec(self, alpha: float) -> Optimizer:
-        """The optimizer of the core."""
-        return built(self.settings, alpha)
+        """The optimizer of the core; alpha is the estimator's, and may change."""
+        return spec(self.settings, alpha)
 
     def with_state(self, state: Any) -> Rate:
         """The same with the core's optimizer state, which a pickle has to hold."""
@@ -70,23 +80,28 @@ class Rate:
         return False
 
 
-def settings(estimator: Any) -> Settings:
-    """What an estimator says of its optimizer, alpha apart."""
-    common = {"lr": float(estimator.learning_rate_init)}
-    if estimator.solver == "adam":
-        betas = (float(estimator.beta_1), float(estimator.beta_2))
-        return Adam, common | {"betas": betas, "eps": float(estimator.epsilon), "eps_hat": True}
-    momentum = float(estimator.momentum)
-    nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
-    return SGD, common | {"momentum": momentum, "nesterov": nesterov, "lr_in_velocity": True}
+def spec(settings: Any, alpha: float) -> Optimizer:
+    """The optimizer of the core, by an estimator's `SETTINGS`.
 
-
-def built(of: Settings, alpha: float) -> Optimizer:
-    """The optimizer of the core that has these settings."""
-    kind, keywords = of
-    return kind(**keywords, l2=float(alpha))
-
-
-def spec(estimator: Any) -> Optimizer:
-    """The optimizer of the core that has the estimator's settings."""
-    return built(settings(estimator), estimator.alpha)
+    `alpha` is the L2 penalty of the loss; of "adamw" and "lion" it is their weight_decay, for
+    weights alone.
+    """
+    rate, alpha = float(settings.learning_rate_init), float(alpha)
+    betas, eps = (float(settings.beta_1), float(settings.beta_2)), float(settings.epsilon)
+    if settings.solver == "adam":
+        return Adam(lr=rate, betas=betas, eps=eps, eps_hat=True, l2=alpha)
+    if settings.solver == "adamw":
+        return AdamW(lr=rate, betas=betas, eps=eps, weight_decay=alpha, decay_bias=False)
+    if settings.solver == "lion":
+        return Lion(lr=rate, betas=betas, weight_decay=alpha, decay_bias=False)
+    if settings.solver == "nadam":
+        return NAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
+    if settings.solver == "radam":
+        return RAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
+    momentum = float(settings.momentum)
+    if settings.solver == "rmsprop":
+        return RMSprop(lr=rate, alpha=betas[1], eps=eps, l2=alpha)
+    if settings.solver == "adagrad":
+        return Adagrad(lr=rate, eps=eps, l2=alpha)
+    nesterov = bool(settings.nesterovs_momentum) and momentum > 0
+    return SGD(lr=rate, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, l2=alpha)

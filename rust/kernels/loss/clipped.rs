@@ -43,8 +43,8 @@ impl<T: Elementary, F: LossFormula<T>> LossFormula<T> for Clipped<F> {
     #[inline(always)]
     fn lanes<V: Vector<T>>(self, output: V, target: V, of_column: V) -> Pair<V> {
         let Pair { value, gradient } = self.0.lanes(output, target, of_column);
-        let [least, most] = limits::<T>().map(V::splat);
+        let [least, most] = limits::<T>();
         // In this order of arguments `min` and `max` pass a NaN on (N7).
-        Pair { value: least.max(most.min(value)), gradient }
+        Pair { value: V::splat(least).max(V::splat(most).min(value)), gradient }
     }
 }

@@ -42,13 +42,6 @@ impl Options {
         self.l1 != 0.0 || self.l2 != 0.0
     }
 
-    /// Whether formulas take gradients as they are.
-    #[inline]
-    #[must_use]
-    pub fn takes_gradients(&self) -> bool {
-        !(self.penalize() || self.clip_norm.is_some() || self.clip_value.is_some())
-    }
-
     /// Whether nothing is done to gradients, but for the penalty on squares if there is one.
     #[inline]
     #[must_use]
