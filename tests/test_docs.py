@@ -73,6 +73,7 @@ def test_page(page: Path) -> None:
         "from-keras.md",
         "from-pytorch.md",
         "sklearn.md",
+        "from-scikit-learn.md",
         "table-to-model.md",
     ],
 )
