@@ -94,7 +94,7 @@ def test_all_pictures_are_compared(pictures: tuple[Drawn, Drawn]) -> None:
 
 def test_another_seed_draws_another_picture(pictures: tuple[Drawn, Drawn]) -> None:
     filters = code()[: code().index('figure.savefig("filters.png")')]
-    changed = filters.replace("random_state=1\n", "random_state=2\n")
+    changed = filters.replace("random_state=1,\n", "random_state=2,\n")
     assert changed != filters
     _, found = draw(changed + '\nplt.close("all")')["filters"]
     _, wanted = pictures[0]["filters"]
