@@ -63,6 +63,7 @@ class MultilayerPerceptron(BaseEstimator):
         resume: bool,
         callbacks: Any,
         standardize: bool,
+        schedule: Any,
     ) -> None:
         self.activation = activation
         self.solver = solver
@@ -94,6 +95,7 @@ class MultilayerPerceptron(BaseEstimator):
         self.resume = resume
         self.callbacks = callbacks
         self.standardize = standardize
+        self.schedule = schedule
 
     def _validate_params(self) -> None:
         if not known_right(self):
@@ -243,6 +245,8 @@ class MultilayerPerceptron(BaseEstimator):
         shape = self._shape()
         if self.dropout:
             shape = replace(shape, dropout=float(self.dropout), seed=self._dropout_seed)
+        if begins and rate.is_scheduled:
+            self._networks.forget()
         model, before = self._networks.training(shape, dtype, rate.spec(self.alpha), self.n_threads)
         state, rate.state = before or rate.state, None
         if begins:
@@ -251,7 +255,7 @@ class MultilayerPerceptron(BaseEstimator):
             model.set_optimizer_state(state)
         self._give_standards(model)
         model.assign(self.coefs_, self.intercepts_)
-        model.rates.set(rate.rate)
+        rate.give(model)
         return model
 
     def _loss_and_gradient(self, X: Any, targets: Any, weights: Any) -> LossAndGradient:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy
 from ironmlp.model import Sequential
+from ironmlp.schedules import Schedule
 from ironmlp.sklearn.base import MultilayerPerceptron
 from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
@@ -50,6 +51,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     standardize : bool, default=False
         Subtract the mean of each column of X, of the rows that train in a first fit, and divide by
         the standard deviation: mean_ and scale_ (in,) say by what, and coefs_ act on the result.
+    schedule : Schedule, default=None
+        A schedule of `ironmlp.schedules`, that learning_rate_init has no part in. It begins anew
+        with each `fit`, and goes on in `partial_fit` and with `resume`.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -99,6 +103,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         resume: bool = False,
         callbacks: Any = None,
         standardize: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -131,6 +136,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             resume=resume,
             callbacks=callbacks,
             standardize=standardize,
+            schedule=schedule,
         )
         self.class_weight = class_weight
 

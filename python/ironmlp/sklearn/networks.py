@@ -128,6 +128,10 @@ class Networks:
         self._trains = key, model
         return model, before
 
+    def forget(self) -> None:
+        """Let the next training have a network whose epochs count from 0, as a schedule's do."""
+        self._trains = None
+
     def moments(self) -> Any | None:
         """The optimizer's state of the network that trains, for a pickle."""
         return None if self._trains is None else self._trains[1].optimizer_state()

@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ironmlp.losses import MSE, PoissonNLL
 from ironmlp.model import Sequential
+from ironmlp.schedules import Schedule
 from ironmlp.sklearn.base import MultilayerPerceptron
 from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
@@ -43,6 +44,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     standardize : bool, default=False
         Subtract the mean of each column of X, of the rows that train in a first fit, and divide by
         the standard deviation: mean_ and scale_ (in,) say by what, and coefs_ act on the result.
+    schedule : Schedule, default=None
+        A schedule of `ironmlp.schedules`, that learning_rate_init has no part in. It begins anew
+        with each `fit`, and goes on in `partial_fit` and with `resume`.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -92,6 +96,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         resume: bool = False,
         callbacks: Any = None,
         standardize: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -124,6 +129,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             resume=resume,
             callbacks=callbacks,
             standardize=standardize,
+            schedule=schedule,
         )
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from ironmlp.schedules import Schedule
 from ironmlp.sklearn.networks import ACTIVATIONS
 from ironmlp.sklearn.optimizers import SOLVERS
 
@@ -44,6 +45,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "resume": ["boolean"],
     "callbacks": [None, list, tuple],
     "standardize": ["boolean"],
+    "schedule": [None, Schedule],
 }
 
 # Classes with parameters that were found right: the check takes 0.25 ms, more than a small epoch.
@@ -97,6 +99,14 @@ def check_together(estimator: Any, validation: tuple[Any, Any, Any]) -> None:
         raise ValueError("dropout needs a stochastic solver, solver is 'lbfgs'")
     if estimator.solver == "lbfgs" and estimator.callbacks:
         raise ValueError("callbacks need a stochastic solver, solver is 'lbfgs'")
+    if estimator.schedule is not None:
+        if estimator.solver == "lbfgs":
+            raise ValueError("schedule needs a stochastic solver, solver is 'lbfgs'")
+        if estimator.learning_rate != "constant":
+            raise ValueError(
+                f"schedule and learning_rate={estimator.learning_rate!r} both set the rate: "
+                "learning_rate must be 'constant'"
+            )
     for callback in estimator.callbacks or ():
         if not callable(callback):
             raise TypeError(f"callbacks has {callback!r}, it must be callables")

@@ -116,7 +116,7 @@ class Course:
                     if self.best is None:
                         raise ValueError(diverged()) from error
                     self._fill()
-        estimator._optimizer.steps = self.model.steps
+        estimator._optimizer.take(self.model)
         if self.best is not None:
             self.model.restore(self.best)
 
@@ -138,7 +138,7 @@ class Course:
                 estimator._no_improvement_count = 0
             if self.incremental:
                 break
-            self.model.rates.set(rate.rate)
+            rate.give(self.model)
             if estimator.n_iter_ == estimator.max_iter:
                 self._warn()
 
