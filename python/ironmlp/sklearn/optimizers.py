@@ -34,7 +34,7 @@ class Rate:
         self.schedule: str = estimator.learning_rate if self.solver == "sgd" else "constant"
         self.power_t: float = estimator.power_t
         self.betas = (float(estimator.beta_1), float(estimator.beta_2))
-        self.rate = self.learning_rate_init
+        self._rate = self.learning_rate_init
         self.steps = 0
         self.state: Any | None = None
         # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
@@ -51,18 +51,28 @@ class Rate:
         return copy
 
     @property
+    def rate(self) -> float:
+        """What the core goes by in its next update; "adam" makes its rates of the initial one."""
+        return self.learning_rate_init if self.solver == "adam" else self._rate
+
+    @property
     def learning_rate(self) -> float:
-        """That of the last update; of Adam with the corrections of its moments."""
+        """That of the last update; of Adam with the corrections of its moments. What is assigned
+        holds from the next epoch on, but for Adam, whose `learning_rate_init` may be assigned."""
         if self.solver != "adam" or self.steps == 0:
             return self.rate
         first, second = self.betas
         rate: float = self.rate * (1 - second**self.steps) ** 0.5 / (1 - first**self.steps)
         return rate
 
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._rate = float(value)
+
     def end_epoch(self, samples: int) -> None:
         """After an epoch, when `samples` rows have been trained on in all."""
         if self.schedule == "invscaling":
-            self.rate = self.learning_rate_init / (samples + 1) ** self.power_t
+            self._rate = self.learning_rate_init / (samples + 1) ** self.power_t
 
     def stops(self, message: str, verbose: bool) -> bool:
         """Whether training ends where it has not become better; if not, the rate is a fifth."""
@@ -70,13 +80,13 @@ class Rate:
             if verbose:
                 print(f"{message} Stopping.")
             return True
-        if self.rate <= 1e-6:
+        if self._rate <= 1e-6:
             if verbose:
                 print(f"{message} Learning rate too small. Stopping.")
             return True
-        self.rate /= 5.0
+        self._rate /= 5.0
         if verbose:
-            print(f"{message} Setting learning rate to {self.rate:f}")
+            print(f"{message} Setting learning rate to {self._rate:f}")
         return False
 
 
