@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -167,7 +168,7 @@ class MultilayerPerceptron(BaseEstimator):
         hidden = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
         if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(size) for size in hidden]
+        return [index(size) for size in hidden]
 
     def _initialize(self, units: list[int], dtype: np.dtype[Any]) -> None:
         """All that a first fit begins with."""

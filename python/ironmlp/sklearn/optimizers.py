@@ -38,7 +38,7 @@ class Rate:
         self.is_scheduled = estimator.schedule is not None
         self.power_t: float = estimator.power_t
         self.betas = (float(estimator.beta_1), float(estimator.beta_2))
-        self.rate = self.learning_rate_init
+        self._rate = self.learning_rate_init
         self.steps = 0
         self.state: Any | None = None
         # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
@@ -55,13 +55,24 @@ class Rate:
         return copy
 
     @property
+    def rate(self) -> float:
+        """What the core goes by in its next update; "adam" makes its rates of the initial one."""
+        of_init = self.solver == "adam" and not self.is_scheduled
+        return self.learning_rate_init if of_init else self._rate
+
+    @property
     def learning_rate(self) -> float:
-        """That of the last update; of Adam with the corrections of its moments."""
+        """That of the last update; of Adam with the corrections of its moments. What is assigned
+        holds from the next epoch on, but for Adam, whose `learning_rate_init` may be assigned."""
         if self.solver != "adam" or self.steps == 0:
             return self.rate
         first, second = self.betas
         rate: float = self.rate * (1 - second**self.steps) ** 0.5 / (1 - first**self.steps)
         return rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._rate = float(value)
 
     def give(self, model: _core.Model) -> None:
         """Let the network's next updates have this rate."""
@@ -72,12 +83,12 @@ class Rate:
         """Take note of the updates that a network has made."""
         self.steps = model.steps
         if self.is_scheduled:
-            self.rate = model.rates.last
+            self._rate = model.rates.last
 
     def end_epoch(self, samples: int) -> None:
         """After an epoch, when `samples` rows have been trained on in all."""
         if self.way == "invscaling":
-            self.rate = self.learning_rate_init / (samples + 1) ** self.power_t
+            self._rate = self.learning_rate_init / (samples + 1) ** self.power_t
 
     def stops(self, message: str, verbose: bool) -> bool:
         """Whether training ends where it has not become better; if not, the rate is a fifth."""
@@ -85,13 +96,13 @@ class Rate:
             if verbose:
                 print(f"{message} Stopping.")
             return True
-        if self.rate <= 1e-6:
+        if self._rate <= 1e-6:
             if verbose:
                 print(f"{message} Learning rate too small. Stopping.")
             return True
-        self.rate /= 5.0
+        self._rate /= 5.0
         if verbose:
-            print(f"{message} Setting learning rate to {self.rate:f}")
+            print(f"{message} Setting learning rate to {self._rate:f}")
         return False
 
 
