@@ -293,7 +293,8 @@ class MultilayerPerceptron(BaseEstimator):
             check_is_fitted(self)
         if not self._is_plain(X):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        narrow = X.dtype == np.float32 and self.coefs_[0].dtype == np.float32
+            X = X.astype(native(X.dtype), copy=False)
+        narrow = np.result_type(X.dtype, self.coefs_[0].dtype) == np.float32
         model = self._networks.predicting(
             self._shape(), "float32" if narrow else "float64", self.n_threads
         )
@@ -309,6 +310,7 @@ class MultilayerPerceptron(BaseEstimator):
             type(X) is np.ndarray
             and X.ndim == 2
             and X.dtype.char in "fd"
+            and X.dtype.isnative
             and X.shape[1] == self.n_features_in_
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")
@@ -332,3 +334,8 @@ class MultilayerPerceptron(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which the core takes numbers of `dtype`."""
+    return np.dtype(np.float64) if dtype.char == "g" else dtype.newbyteorder("=")

@@ -210,8 +210,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _output(self) -> str:
         return self._labels.output
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The labels (n,) of X (n, in), or with several a row flags (n, K), as integers."""
+    def predict(self, X: Any) -> Any:
+        """The labels (n,) of X (n, in), or with several a row flags (n, K), as integers.
+
+        Flags are sparse if `fit` was given sparse ones.
+        """
         outputs = self._outputs(X)
         return self._labels.chosen(outputs)
 

@@ -25,20 +25,25 @@ class Targets:
     labels: NDArray[Any] | None
 
 
-def numbers(y: NDArray[Any]) -> Targets:
+def numbers(y: Any) -> Targets:
     """Those of a regression."""
-    values = y.reshape(len(y), -1)
+    values = y.toarray() if hasattr(y, "toarray") else y.reshape(len(y), -1)
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
     return Targets(values, values.shape[1], None)
 
 
 class Labels:
     """The labels that a classifier knows: classes, or with several a row flags for each.
 
-    Two classes have one output, more have one each.
+    Two classes have one output, more have one each. Flags that were learned from a sparse y are
+    given back by the binarizer, which knows the kind of sparse array that scikit-learn returns.
     """
 
-    def __init__(self, classes: NDArray[Any], multilabel: bool) -> None:
-        self.classes, self.multilabel = classes, multilabel
+    def __init__(
+        self, classes: NDArray[Any], multilabel: bool, binarizer: LabelBinarizer | None = None
+    ) -> None:
+        self.classes, self.multilabel, self.binarizer = classes, multilabel, binarizer
 
     @classmethod
     def of(cls, y: Any) -> Labels:
@@ -47,7 +52,8 @@ class Labels:
             return cls(np.unique(y), False)
         # What is no label at all is refused here in scikit-learn's words.
         binarizer = LabelBinarizer().fit(y)
-        return cls(binarizer.classes_, binarizer.y_type_.startswith("multilabel"))
+        multilabel = binarizer.y_type_.startswith("multilabel")
+        return cls(binarizer.classes_, multilabel, binarizer if binarizer.sparse_input_ else None)
 
     @property
     def output(self) -> str:
@@ -79,10 +85,11 @@ class Labels:
                 f"`self.classes_` has {self.classes}. 'y' has {found}."
             )
 
-    def chosen(self, outputs: Float) -> NDArray[Any]:
+    def chosen(self, outputs: Float) -> Any:
         """The labels that outputs (n, K) choose."""
         if self.multilabel:
-            return (outputs > 0.5).astype(int)
+            flags = (outputs > 0.5).astype(int)
+            return flags if self.binarizer is None else self.binarizer.inverse_transform(flags)
         if outputs.shape[1] > 1:
             return self.classes[outputs.argmax(axis=1)]
         last = len(self.classes) - 1  # a single class is always chosen
