@@ -72,6 +72,7 @@ def test_page(page: Path) -> None:
         "training-loops.md",
         "from-keras.md",
         "from-pytorch.md",
+        "sklearn.md",
         "from-scikit-learn.md",
         "table-to-model.md",
     ],

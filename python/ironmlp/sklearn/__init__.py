@@ -4,7 +4,7 @@
 
 The signatures, defaults, fitted attributes and semantics are those of `sklearn.neural_network` in
 scikit-learn 1.9, and the same `random_state` gives the same model; docs/sklearn.md says what
-differs. It needs scikit-learn 1.7 or newer: `pip install 'ironmlp[sklearn]'`.
+differs. It needs scikit-learn 1.7 or newer, which the extra `sklearn` brings.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -19,12 +20,10 @@ from ironmlp.optimizers import SGD
 from ironmlp.sklearn.errors import ZeroWeightError, diverged
 from ironmlp.sklearn.generators import initial
 from ironmlp.sklearn.lbfgs import LossAndGradient, minimize
-from ironmlp.sklearn.networks import DType, Float, Networks, Shape, activated
-from ironmlp.sklearn.optimizers import Rate
-from ironmlp.sklearn.stochastic import Course
+from ironmlp.sklearn.networks import ACTIVATIONS, DType, Float, Networks, Shape, activated
+from ironmlp.sklearn.optimizers import SOLVERS, Rate
+from ironmlp.sklearn.stochastic import Course, Scored, weighted
 from ironmlp.sklearn.targets import Targets
-
-STOCHASTIC = ("sgd", "adam")
 
 # Classes with parameters that were found right.
 RIGHT: set[tuple[Any, ...]] = set()
@@ -33,7 +32,7 @@ MOST_RIGHT = 256
 
 def solves_stochastically(estimator: Any) -> bool:
     """Whether `partial_fit` exists; AttributeError otherwise, for `available_if`."""
-    if estimator.solver not in STOCHASTIC:
+    if estimator.solver not in SOLVERS:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
             f"{estimator.solver} is not stochastic."
@@ -46,8 +45,8 @@ class MultilayerPerceptron(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"lbfgs", *SOLVERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -72,6 +71,9 @@ class MultilayerPerceptron(BaseEstimator):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+        "dtype": [None, StrOptions({"float32", "float64"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "resume": ["boolean"],
     }
 
     def __init__(
@@ -101,6 +103,9 @@ class MultilayerPerceptron(BaseEstimator):
         n_iter_no_change: Any,
         max_fun: int,
         n_threads: int | None,
+        dtype: str | None,
+        dropout: float,
+        resume: bool,
     ) -> None:
         self.activation = activation
         self.solver = solver
@@ -127,6 +132,9 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_threads = n_threads
+        self.dtype = dtype
+        self.dropout = dropout
+        self.resume = resume
 
     def _validate_params(self) -> None:
         """Check all parameters, unless the same values were right before: the check takes 0.25 ms,
@@ -143,19 +151,41 @@ class MultilayerPerceptron(BaseEstimator):
             RIGHT.clear()
         RIGHT.add(key)
 
-    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Targets]:
-        """X and y, validated."""
+    def _checked(
+        self, X: Any, y: Any, incremental: bool, reset: bool, validates: bool = False
+    ) -> tuple[Any, Targets]:
+        """X and y, checked."""
         raise NotImplementedError
 
     def _output(self) -> str:
         """The activation of the outputs."""
         raise NotImplementedError
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+    @property
+    def _goes_on(self) -> bool:
+        """Whether `fit` goes on from the parameters that there are."""
+        return bool(self.warm_start or self.resume)
+
+    def _dtypes(self) -> Any:
+        """The dtypes that X may keep."""
+        return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
+
+    def _class_weights(self, targets: Targets) -> NDArray[np.float64] | None:
+        """Factors on the weights of rows, which scores do without."""
+        del targets
+        return None
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Any = None
+    ) -> Any:
         hidden = self._hidden()
-        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        if self.solver == "lbfgs" and self.dropout:
+            raise ValueError("dropout needs a stochastic solver, solver is 'lbfgs'")
+        first_pass = not hasattr(self, "coefs_") or (not self._goes_on and not incremental)
         X, targets = self._checked(X, y, incremental, first_pass)
         weights = None if sample_weight is None else checked_weights(sample_weight, X)
+        if validation is not None:
+            validation = self._checked_validation(*validation)
         self.n_outputs_ = targets.outputs
         units = [X.shape[1], *hidden, targets.outputs]
         self._random_state = check_random_state(self.random_state)
@@ -166,9 +196,10 @@ class MultilayerPerceptron(BaseEstimator):
         assert self._networks  # made here: predictions leave the estimator's __dict__ alone
         data = (sparse_table("X", X) if is_sparse(X) else X), targets.values, weights
         if self.solver == "lbfgs":
-            self._fit_lbfgs(data)
+            self._fit_lbfgs(weighted(data, self._class_weights(targets)))
         else:
-            self._fit_stochastic(data, targets.labels, first_pass, incremental)
+            scored = Scored(targets.labels, self._class_weights(targets), validation)
+            self._fit_stochastic(data, scored, first_pass, incremental)
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise ValueError(diverged())
         return self
@@ -191,10 +222,12 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_layers_ = len(units)
         self.out_activation_ = self._output()
         self.coefs_, self.intercepts_ = initial(self._random_state, units, self.activation, dtype)
+        if self.dropout:
+            self._dropout_seed = int(self._random_state.randint(2**31 - 1))
         self._begin_curves()
 
     def _begin_curves(self) -> None:
-        if self.solver in STOCHASTIC:
+        if self.solver in SOLVERS:
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
@@ -214,15 +247,29 @@ class MultilayerPerceptron(BaseEstimator):
         units = (len(self.coefs_[0]), *(len(array) for array in self.intercepts_))
         return Shape(units, self.activation, self.out_activation_)
 
+    def _checked_validation(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """Rows that validate, as the core takes them."""
+        if not self.early_stopping:
+            raise ValueError("X_val is for early_stopping=True, early_stopping is False")
+        if y is None:
+            raise ValueError("y_val is None, X_val needs it")
+        X, targets = self._checked(X, y, True, False, validates=True)
+        weights = None if sample_weight is None else checked_weights(sample_weight, X)
+        return (sparse_table("X_val", X) if is_sparse(X) else X), targets.values, weights
+
     def _fit_stochastic(
-        self, data: Any, labels: NDArray[Any] | None, first_pass: bool, incremental: bool
+        self, data: Any, scored: Scored, first_pass: bool, incremental: bool
     ) -> None:
-        begins = not incremental or not hasattr(self, "_optimizer")
+        goes_on = incremental or (self.resume and not first_pass)
+        begins = not goes_on or not hasattr(self, "_optimizer")
         if begins:
             self._optimizer = Rate(self)
         rate = self._optimizer
         dtype: DType = "float32" if self.coefs_[0].dtype == np.float32 else "float64"
-        model, is_new = self._networks.training(self._shape(), dtype, rate.spec, self.n_threads)
+        shape = self._shape()
+        if self.dropout:
+            shape = replace(shape, dropout=float(self.dropout), seed=self._dropout_seed)
+        model, is_new = self._networks.training(shape, dtype, rate.spec, self.n_threads)
         if begins:
             model.reset_optimizer()
         elif is_new and rate.state is not None:
@@ -230,7 +277,7 @@ class MultilayerPerceptron(BaseEstimator):
         rate.state = None
         model.assign(self.coefs_, self.intercepts_)
         model.rates.set(rate.rate)
-        course = Course(self, model, data, labels, incremental=incremental)
+        course = Course(self, model, data, scored, incremental=incremental)
         try:
             course.train(first_pass)
         finally:
@@ -321,12 +368,13 @@ def is_plain(value: Any) -> bool:
 
 def checked_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     """Weights of the rows of X, none below zero."""
-    if not np.any(sample_weight):
-        raise ZeroWeightError(
-            "Sample weights must contain at least one non-zero number: sample_weight is zero for "
-            "every row"
-        )
-    weights = np.asarray(_check_sample_weight(sample_weight, X), np.float64)
+    zero = "Sample weights must contain at least one non-zero number."  # as scikit-learn 1.9 says
+    try:
+        weights = np.asarray(_check_sample_weight(sample_weight, X), np.float64)
+    except ValueError as error:
+        raise ZeroWeightError(zero) if str(error) == zero else error from None
+    if not weights.any():
+        raise ZeroWeightError(zero)
     if weights.min() < 0:
         raise ValueError("sample_weight has negative values, they must be at least 0")
     return weights

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -31,11 +33,31 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     n_threads : int or None, default=None
         The most threads; no result depends on them. None: as `ironmlp.set_num_threads` says.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights of rows by their label, (label: factor), or n / (K count of the
+        label). They enter the loss, and no validation score.
+    dtype : "float32", "float64" or None, default=None
+        Of the parameters; None: that of X if it is one of these, else float64.
+    dropout : float in [0, 1), default=0.0
+        The share of the outputs of each hidden layer that training sets to zero at random.
+    resume : bool, default=False
+        `fit` goes on from the parameters that there are, as with `warm_start`, and from the
+        optimizer's moments and learning rate too. Orders of rows begin anew.
+
+    `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
+    "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
+    "adamw" and "lion" take `alpha` as weight decay. A `fit` with early_stopping=True takes
+    (X_val, y_val, sample_weight_val) instead of holding rows out.
 
     Fitted attributes are those of scikit-learn: classes_, loss_, best_loss_, loss_curve_,
     validation_scores_, best_validation_score_, t_, coefs_ (weights (in, out)), intercepts_ (out,),
     n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activation_.
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **MultilayerPerceptron._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
 
     def __init__(
         self,
@@ -64,6 +86,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         n_iter_no_change: Any = 10,
         max_fun: int = 15000,
         n_threads: int | None = None,
+        class_weight: Any = None,
+        dtype: str | None = None,
+        dropout: float = 0.0,
+        resume: bool = False,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -91,16 +117,30 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             n_threads=n_threads,
+            dtype=dtype,
+            dropout=dropout,
+            resume=resume,
         )
+        self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
         """Train on X (n, in), dense or sparse, labels y (n,) or flags (n, K), and weights (n,).
 
         ValueError for what is no such data, and where parameters become infinite;
         `sklearn.exceptions.ConvergenceWarning` where `max_iter` ends it. Returns the estimator.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, validation=validation)
 
     @available_if(solves_stochastically)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -113,26 +153,39 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             self._labels = Labels.of(y if is_multilabel(y) else np.asarray(classes))
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Targets]:
+    def _checked(
+        self, X: Any, y: Any, incremental: bool, reset: bool, validates: bool = False
+    ) -> tuple[Any, Targets]:
         X, y = validate_data(
             self,
             X,
             y,
             accept_sparse=["csr", "csc"],
             multi_output=True,
-            dtype=(np.float64, np.float32),
+            dtype=self._dtypes(),
             reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+        if not hasattr(self, "classes_") or (not self._goes_on and not incremental):
             self._labels = Labels.of(y)
             self.classes_ = self._labels.classes
         else:
             if "_labels" not in self.__dict__:
                 self._labels = Labels(self.classes_, is_multilabel(y))
-            self._labels.check_known(y, self.warm_start)
+            self._labels.check_known(y, self._goes_on and not validates)
         return X, self._labels.targets(y, X.dtype)
+
+    def _class_weights(self, targets: Targets) -> NDArray[np.float64] | None:
+        if self.class_weight is None:
+            return None
+        if self._labels.multilabel:
+            raise ValueError("class_weight is for one label a row, y has several")
+        values = targets.values
+        labels = self.classes_[(values[:, 0] if values.ndim == 2 else values).astype(int)]
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        factors: NDArray[np.float64] = weights[np.searchsorted(self.classes_, labels)]
+        return factors
 
     def _output(self) -> str:
         return self._labels.output
@@ -161,8 +214,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     @classmethod
     def from_model(cls, model: Sequential) -> MLPClassifier:
-        """A fitted estimator from a `Sequential` of Linear layers and one kind of Sigmoid, Tanh or
-        ReLU between them, trained by `CrossEntropy` or `BinaryCrossEntropy`; ValueError for others.
+        """A fitted estimator from a `Sequential` of Linear layers with one activation between
+        them, trained by `CrossEntropy` or `BinaryCrossEntropy`; ValueError for others.
         """
         estimator = cls()
         take_model(estimator, model, {"softmax": CrossEntropy, "logistic": BinaryCrossEntropy})

@@ -22,7 +22,7 @@ PUBLIC: dict[str, Loss] = {
     "identity": MSE(),
     "exp": PoissonNLL(),
 }
-NAMES = {type(layer): name for name, layer in ACTIVATIONS.items() if layer is not None}
+NAMES = {layer: name for name, layer in ACTIVATIONS.items() if layer is not None}
 
 
 def to_model(estimator: Any, learned: Any) -> Sequential:
@@ -54,17 +54,17 @@ def to_model(estimator: Any, learned: Any) -> Sequential:
 
 def take_model(estimator: Any, model: Sequential, outputs: dict[str, type[Loss]]) -> None:
     """Make an estimator that predicts what a `Sequential` of Linear layers predicts, all of whose
-    hidden layers have one of scikit-learn's activations."""
+    hidden layers have one activation."""
     layers = list(model.layers)
     linear = [layer for layer in layers if isinstance(layer, Linear)]
-    between = {type(layer) for layer in layers if not isinstance(layer, Linear)}
+    between = {layer for layer in layers if not isinstance(layer, Linear)}
     known = between <= NAMES.keys() and len(between) <= 1
     expected = 2 * len(linear) - 1 if between else len(linear)
     alternate = all(isinstance(layer, Linear) for layer in (layers[::2] if between else layers))
     if not (linear and known and alternate and len(layers) == expected):
         raise ValueError(
-            "the layers must be Linear with one of Sigmoid, Tanh and ReLU between all of them, or "
-            f"none: scikit-learn has no {model.layers!r}"
+            "the layers must be Linear, with one activation of those that an estimator has between "
+            f"all of them, or none: they are {model.layers!r}"
         )
     if not all(layer.bias for layer in linear):
         raise ValueError("all Linear layers must have a bias")

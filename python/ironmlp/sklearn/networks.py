@@ -10,7 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironmlp import _core
-from ironmlp.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from ironmlp.layers import (
+    ELU,
+    GELU,
+    SELU,
+    Dropout,
+    Hardswish,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 from ironmlp.losses import Loss
 from ironmlp.losses.rows import (
     ClippedBCEWithLogits,
@@ -24,11 +39,20 @@ Arrays: TypeAlias = "list[NDArray[Any]]"
 Float: TypeAlias = "NDArray[np.floating[Any]]"
 DType: TypeAlias = Literal["float32", "float64"]
 
+# scikit-learn's, then ours.
 ACTIVATIONS: dict[str, Layer | None] = {
     "identity": None,
     "logistic": Sigmoid(),
     "tanh": Tanh(),
     "relu": ReLU(),
+    "elu": ELU(),
+    "gelu": GELU(),
+    "hardswish": Hardswish(),
+    "leaky_relu": LeakyReLU(),
+    "mish": Mish(),
+    "selu": SELU(),
+    "silu": SiLU(),
+    "softplus": Softplus(),
 }
 # By the activation of the outputs, which scikit-learn names, to the loss of logits.
 LOSSES: dict[str, Loss] = {
@@ -46,15 +70,18 @@ class Shape:
     units: tuple[int, ...]
     activation: str
     output: str  # the activation of the outputs
+    dropout: float = 0.0  # of the outputs of hidden layers, in training
+    seed: int = 0  # of what is dropped
 
     @property
     def layers(self) -> list[Layer]:
         """The layers up to the logits."""
-        between, found = ACTIVATIONS[self.activation], list[Layer]()
+        activation, found = ACTIVATIONS[self.activation], list[Layer]()
+        between = [] if activation is None else [activation]
+        between += [Dropout(self.dropout)] if self.dropout else []
         for inputs, outputs in itertools.pairwise(self.units):
-            found.append(Linear(inputs, outputs))
-            found += [between] if between is not None else []
-        return found[:-1] if between is not None else found
+            found += [*(between if found else []), Linear(inputs, outputs)]
+        return found
 
     def model(self, dtype: DType, optimizer: Optimizer, n_threads: int | None) -> _core.Model:
         """A network with values of its own, which are to be replaced."""
@@ -63,7 +90,7 @@ class Shape:
             LOSSES[self.output],
             optimizer,
             dtype=dtype,
-            seed=0,
+            seed=self.seed,
             n_threads=n_threads,
             scale=None,
             channels_last=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ironmlp.optimizers import SGD, Adam, Optimizer
+from ironmlp.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop
 
 
 class Rate:
@@ -62,12 +62,32 @@ class Rate:
         return False
 
 
+# scikit-learn's, then ours.
+SOLVERS = ("sgd", "adam", "adagrad", "adamw", "lion", "nadam", "radam", "rmsprop")
+
+
 def spec(estimator: Any) -> Optimizer:
-    """The optimizer of the core."""
+    """The optimizer of the core.
+
+    `alpha` is the L2 penalty of the loss; of "adamw" and "lion" it is their weight_decay, for
+    weights alone.
+    """
     rate, alpha = float(estimator.learning_rate_init), float(estimator.alpha)
+    betas, eps = (float(estimator.beta_1), float(estimator.beta_2)), float(estimator.epsilon)
     if estimator.solver == "adam":
-        betas = (float(estimator.beta_1), float(estimator.beta_2))
-        return Adam(lr=rate, betas=betas, eps=float(estimator.epsilon), eps_hat=True, l2=alpha)
+        return Adam(lr=rate, betas=betas, eps=eps, eps_hat=True, l2=alpha)
+    if estimator.solver == "adamw":
+        return AdamW(lr=rate, betas=betas, eps=eps, weight_decay=alpha, decay_bias=False)
+    if estimator.solver == "lion":
+        return Lion(lr=rate, betas=betas, weight_decay=alpha, decay_bias=False)
+    if estimator.solver == "nadam":
+        return NAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
+    if estimator.solver == "radam":
+        return RAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
     momentum = float(estimator.momentum)
+    if estimator.solver == "rmsprop":
+        return RMSprop(lr=rate, alpha=betas[1], eps=eps, l2=alpha)
+    if estimator.solver == "adagrad":
+        return Adagrad(lr=rate, eps=eps, l2=alpha)
     nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
     return SGD(lr=rate, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, l2=alpha)

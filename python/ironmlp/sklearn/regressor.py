@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -30,6 +29,18 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     n_threads : int or None, default=None
         The most threads; no result depends on them. None: as `ironmlp.set_num_threads` says.
+    dtype : "float32", "float64" or None, default=None
+        Of the parameters; None: that of X if it is one of these, else float64.
+    dropout : float in [0, 1), default=0.0
+        The share of the outputs of each hidden layer that training sets to zero at random.
+    resume : bool, default=False
+        `fit` goes on from the parameters that there are, as with `warm_start`, and from the
+        optimizer's moments and learning rate too. Orders of rows begin anew.
+
+    `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
+    "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
+    "adamw" and "lion" take `alpha` as weight decay. A `fit` with early_stopping=True takes
+    (X_val, y_val, sample_weight_val) instead of holding rows out.
 
     Fitted attributes are those of scikit-learn: loss_, best_loss_, loss_curve_,
     validation_scores_, best_validation_score_, t_, coefs_ (weights (in, out)), intercepts_ (out,),
@@ -69,6 +80,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         n_iter_no_change: Any = 10,
         max_fun: int = 15000,
         n_threads: int | None = None,
+        dtype: str | None = None,
+        dropout: float = 0.0,
+        resume: bool = False,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -96,16 +110,29 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             n_threads=n_threads,
+            dtype=dtype,
+            dropout=dropout,
+            resume=resume,
         )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
         """Train on X (n, in), dense or sparse, numbers y (n,) or (n, K), and weights (n,).
 
         ValueError for what is no such data, and where parameters become infinite;
         `sklearn.exceptions.ConvergenceWarning` where `max_iter` ends it. Returns the estimator.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, validation=validation)
 
     @available_if(solves_stochastically)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -113,8 +140,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         """Train one epoch more. Errors are those of `fit`. Returns the estimator."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Targets]:
-        del incremental
+    def _checked(
+        self, X: Any, y: Any, incremental: bool, reset: bool, validates: bool = False
+    ) -> tuple[Any, Targets]:
+        del incremental, validates
         X, y = validate_data(
             self,
             X,
@@ -122,7 +151,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=True,
-            dtype=(np.float64, np.float32),
+            dtype=self._dtypes(),
             reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
@@ -145,8 +174,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     @classmethod
     def from_model(cls, model: Sequential) -> MLPRegressor:
-        """A fitted estimator from a `Sequential` of Linear layers and one kind of Sigmoid, Tanh or
-        ReLU between them, trained by `MSE` or `PoissonNLL`. ValueError for others."""
+        """A fitted estimator from a `Sequential` of Linear layers with one activation between
+        them, trained by `MSE` or `PoissonNLL`. ValueError for others."""
         estimator = cls()
         take_model(estimator, model, {"identity": MSE, "exp": PoissonNLL})
         estimator.loss = "poisson" if estimator.out_activation_ == "exp" else "squared_error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,26 @@ from ironmlp.sklearn.optimizers import Rate
 SLICE = 0.05
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What decides about stopping, and what scores do without."""
+
+    # What a split is stratified by, if it is.
+    labels: NDArray[Any] | None
+    # Factors on the weights of rows.
+    factors: NDArray[np.float64] | None
+    # X, targets and weights of rows that validate; None holds some of the training's out.
+    validation: tuple[Any, NDArray[Any], NDArray[np.float64] | None] | None
+
+
+def weighted(data: Any, factors: NDArray[np.float64] | None) -> Any:
+    """X, targets and weights, these times factors, if there are some."""
+    X, targets, weights = data
+    if factors is None:
+        return data
+    return X, targets, factors if weights is None else weights * factors
+
+
 class Course:
     """One call of `fit` or `partial_fit` of an estimator with a stochastic solver."""
 
@@ -26,28 +47,44 @@ class Course:
         estimator: Any,
         model: _core.Model,
         data: tuple[Any, NDArray[Any], NDArray[np.float64] | None],
-        labels: NDArray[Any] | None,
+        scored: Scored,
         *,
         incremental: bool,
     ) -> None:
         self.estimator, self.model, self.incremental = estimator, model, incremental
-        self.X, self.targets, self.weights = data
+        self.X, self.targets, self.weights = weighted(data, scored.factors)
         self.rows = len(self.targets)
         self.validation: Any | None = None
         if estimator.early_stopping:
             if incremental:
                 raise ValueError("partial_fit does not support early_stopping=True")
-            trained, held_out = split(
-                estimator._random_state, self.rows, estimator.validation_fraction, labels
-            )
-            if len(held_out) < 2:
-                raise ValueError(
-                    "The validation set is too small. Increase 'validation_fraction' "
-                    "or the size of your dataset."
-                )
-            self.rows, self.validation = len(trained), ((trained, held_out), 1, True)
+            if scored.validation is None:
+                self._hold_out(data, scored)
+            else:
+                self.validation = (scored.validation, 1, True)
         self.batch_size = self._batch_size(estimator.batch_size)
         self.best: _core.Snapshot | None = None
+
+    def _hold_out(self, data: Any, scored: Scored) -> None:
+        """Split the rows into those that train and those that validate."""
+        estimator = self.estimator
+        trained, held_out = split(
+            estimator._random_state, self.rows, estimator.validation_fraction, scored.labels
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        self.rows, self.validation = len(trained), ((trained, held_out), 1, True)
+        if scored.factors is None:
+            return
+        # Rows that are held out share the weights of those that train, and scores know no factors.
+        X, targets, weights = data
+        own = (X[held_out], targets[held_out], None if weights is None else weights[held_out])
+        self.validation = (own, 1, True)
+        self.X, self.targets = X[trained], self.targets[trained]
+        self.weights = None if self.weights is None else self.weights[trained]
 
     def _batch_size(self, wanted: Any) -> int:
         if isinstance(wanted, str):  # "auto"
