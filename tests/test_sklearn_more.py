@@ -104,7 +104,7 @@ def test_hostile_rows_that_validate() -> None:
     with pytest.raises(ValueError, match="X_val is for early_stopping=True"):
         classifier().fit(X, Y, X_val=X, y_val=Y)
     model = classifier(early_stopping=True)
-    with pytest.raises(ValueError, match="y_val is None"):
+    with pytest.raises(ValueError, match="given together"):
         model.fit(X, Y, X_val=X)
     with pytest.raises(ValueError, match="features"):
         model.fit(X, Y, X_val=X[:, :3], y_val=Y)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ironmlp import _core
 from ironmlp._arguments.sparse import is_sparse, sparse_table
@@ -22,8 +22,9 @@ from ironmlp.sklearn.generators import initial
 from ironmlp.sklearn.lbfgs import LossAndGradient, minimize
 from ironmlp.sklearn.networks import ACTIVATIONS, DType, Float, Networks, Shape, activated
 from ironmlp.sklearn.optimizers import SOLVERS, Rate
-from ironmlp.sklearn.stochastic import Course, Scored, weighted
+from ironmlp.sklearn.stochastic import Course, Scored
 from ironmlp.sklearn.targets import Targets
+from ironmlp.sklearn.weights import checked_weights, weighted
 
 # Classes with parameters that were found right.
 RIGHT: set[tuple[Any, ...]] = set()
@@ -74,6 +75,7 @@ class MultilayerPerceptron(BaseEstimator):
         "dtype": [None, StrOptions({"float32", "float64"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "resume": ["boolean"],
+        "callbacks": [None, list, tuple],
     }
 
     def __init__(
@@ -106,6 +108,7 @@ class MultilayerPerceptron(BaseEstimator):
         dtype: str | None,
         dropout: float,
         resume: bool,
+        callbacks: Any,
     ) -> None:
         self.activation = activation
         self.solver = solver
@@ -135,6 +138,7 @@ class MultilayerPerceptron(BaseEstimator):
         self.dtype = dtype
         self.dropout = dropout
         self.resume = resume
+        self.callbacks = callbacks
 
     def _validate_params(self) -> None:
         """Check all parameters, unless the same values were right before: the check takes 0.25 ms,
@@ -170,22 +174,20 @@ class MultilayerPerceptron(BaseEstimator):
         """The dtypes that X may keep."""
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
 
-    def _class_weights(self, targets: Targets) -> NDArray[np.float64] | None:
+    def _class_weights(self, targets: Targets, incremental: bool) -> NDArray[np.float64] | None:
         """Factors on the weights of rows, which scores do without."""
-        del targets
+        del targets, incremental
         return None
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Any = None
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Any = (None,) * 3
     ) -> Any:
         hidden = self._hidden()
-        if self.solver == "lbfgs" and self.dropout:
-            raise ValueError("dropout needs a stochastic solver, solver is 'lbfgs'")
+        self._check_together(validation)
         first_pass = not hasattr(self, "coefs_") or (not self._goes_on and not incremental)
         X, targets = self._checked(X, y, incremental, first_pass)
         weights = None if sample_weight is None else checked_weights(sample_weight, X)
-        if validation is not None:
-            validation = self._checked_validation(*validation)
+        held_out = None if validation[0] is None else self._checked_validation(*validation)
         self.n_outputs_ = targets.outputs
         units = [X.shape[1], *hidden, targets.outputs]
         self._random_state = check_random_state(self.random_state)
@@ -193,16 +195,39 @@ class MultilayerPerceptron(BaseEstimator):
             self._initialize(units, X.dtype)
         else:
             self._check_units(units)
+        if self.dropout and "_dropout_seed" not in self.__dict__:
+            self._dropout_seed = int(self._random_state.randint(2**31 - 1))
         assert self._networks  # made here: predictions leave the estimator's __dict__ alone
         data = (sparse_table("X", X) if is_sparse(X) else X), targets.values, weights
         if self.solver == "lbfgs":
-            self._fit_lbfgs(weighted(data, self._class_weights(targets)))
+            weights = weighted(weights, self._class_weights(targets, incremental), slice(None))
+            minimize(self, self._loss_and_gradient(*data[:2], weights))
         else:
-            scored = Scored(targets.labels, self._class_weights(targets), validation)
+            scored = Scored(targets.labels, self._class_weights(targets, incremental), held_out)
             self._fit_stochastic(data, scored, first_pass, incremental)
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise ValueError(diverged())
         return self
+
+    def _check_together(self, validation: Any) -> None:
+        """Refuse what does not go together."""
+        if self.solver == "lbfgs" and self.dropout:
+            raise ValueError("dropout needs a stochastic solver, solver is 'lbfgs'")
+        if self.solver == "lbfgs" and self.callbacks:
+            raise ValueError("callbacks need a stochastic solver, solver is 'lbfgs'")
+        for callback in self.callbacks or ():
+            if not callable(callback):
+                raise TypeError(f"callbacks has {callback!r}, it must be callables")
+        X_val, y_val, sample_weight_val = validation
+        if X_val is None and y_val is None and sample_weight_val is None:
+            return
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be given together, and with sample_weight_val")
+        if not self.early_stopping or self.solver == "lbfgs":
+            raise ValueError(
+                "X_val is for early_stopping=True of a stochastic solver, early_stopping is "
+                f"{self.early_stopping}, solver {self.solver!r}"
+            )
 
     @cached_property
     def _networks(self) -> Networks:
@@ -222,8 +247,7 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_layers_ = len(units)
         self.out_activation_ = self._output()
         self.coefs_, self.intercepts_ = initial(self._random_state, units, self.activation, dtype)
-        if self.dropout:
-            self._dropout_seed = int(self._random_state.randint(2**31 - 1))
+        self.__dict__.pop("_dropout_seed", None)
         self._begin_curves()
 
     def _begin_curves(self) -> None:
@@ -249,10 +273,6 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _checked_validation(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Rows that validate, as the core takes them."""
-        if not self.early_stopping:
-            raise ValueError("X_val is for early_stopping=True, early_stopping is False")
-        if y is None:
-            raise ValueError("y_val is None, X_val needs it")
         X, targets = self._checked(X, y, True, False, validates=True)
         weights = None if sample_weight is None else checked_weights(sample_weight, X)
         return (sparse_table("X_val", X) if is_sparse(X) else X), targets.values, weights
@@ -269,12 +289,12 @@ class MultilayerPerceptron(BaseEstimator):
         shape = self._shape()
         if self.dropout:
             shape = replace(shape, dropout=float(self.dropout), seed=self._dropout_seed)
-        model, is_new = self._networks.training(shape, dtype, rate.spec, self.n_threads)
+        model, before = self._networks.training(shape, dtype, rate.spec(self.alpha), self.n_threads)
+        state, rate.state = before or rate.state, None
         if begins:
             model.reset_optimizer()
-        elif is_new and rate.state is not None:
-            model.set_optimizer_state(rate.state)
-        rate.state = None
+        elif state is not None:
+            model.set_optimizer_state(state)
         model.assign(self.coefs_, self.intercepts_)
         model.rates.set(rate.rate)
         course = Course(self, model, data, scored, incremental=incremental)
@@ -282,9 +302,6 @@ class MultilayerPerceptron(BaseEstimator):
             course.train(first_pass)
         finally:
             self._read(model)
-
-    def _fit_lbfgs(self, data: Any) -> None:
-        minimize(self, self._loss_and_gradient(*data))
 
     def _loss_and_gradient(self, X: Any, targets: Any, weights: Any) -> LossAndGradient:
         optimizer = SGD(lr=0.0, l2=float(self.alpha))
@@ -364,17 +381,3 @@ def is_plain(value: Any) -> bool:
     if type(value) is tuple:
         return all(type(item) is int for item in value)
     return type(value) in (int, float, str, bool, type(None))
-
-
-def checked_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
-    """Weights of the rows of X, none below zero."""
-    zero = "Sample weights must contain at least one non-zero number."  # as scikit-learn 1.9 says
-    try:
-        weights = np.asarray(_check_sample_weight(sample_weight, X), np.float64)
-    except ValueError as error:
-        raise ZeroWeightError(zero) if str(error) == zero else error from None
-    if not weights.any():
-        raise ZeroWeightError(zero)
-    if weights.min() < 0:
-        raise ValueError("sample_weight has negative values, they must be at least 0")
-    return weights

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -19,6 +18,7 @@ from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
 from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
 from ironmlp.sklearn.targets import Labels, Targets, is_multilabel
+from ironmlp.sklearn.weights import factors_of_classes
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
@@ -43,6 +43,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     resume : bool, default=False
         `fit` goes on from the parameters that there are, as with `warm_start`, and from the
         optimizer's moments and learning rate too. Orders of rows begin anew.
+    callbacks : list of callables, default=None
+        Called after each epoch with the estimator, whose coefs_ are those of the epoch, and a dict
+        of the "loss" and, with early stopping, the "score". One that returns True ends training.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -90,6 +93,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         dtype: str | None = None,
         dropout: float = 0.0,
         resume: bool = False,
+        callbacks: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -120,6 +124,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             dtype=dtype,
             dropout=dropout,
             resume=resume,
+            callbacks=callbacks,
         )
         self.class_weight = class_weight
 
@@ -139,7 +144,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         ValueError for what is no such data, and where parameters become infinite;
         `sklearn.exceptions.ConvergenceWarning` where `max_iter` ends it. Returns the estimator.
         """
-        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        validation = (X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, incremental=False, validation=validation)
 
     @available_if(solves_stochastically)
@@ -176,16 +181,19 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             self._labels.check_known(y, self._goes_on and not validates)
         return X, self._labels.targets(y, X.dtype)
 
-    def _class_weights(self, targets: Targets) -> NDArray[np.float64] | None:
+    def _class_weights(self, targets: Targets, incremental: bool) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return None
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' counts the labels of all rows, partial_fit knows a part: "
+                "give it a dict, such as {0: 1.0, 1: 2.5}"
+            )
         if self._labels.multilabel:
             raise ValueError("class_weight is for one label a row, y has several")
         values = targets.values
-        labels = self.classes_[(values[:, 0] if values.ndim == 2 else values).astype(int)]
-        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
-        factors: NDArray[np.float64] = weights[np.searchsorted(self.classes_, labels)]
-        return factors
+        indices = (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
+        return factors_of_classes(self.class_weight, self.classes_, indices)
 
     def _output(self) -> str:
         return self._labels.output

@@ -32,7 +32,11 @@ def to_model(estimator: Any, learned: Any) -> Sequential:
     """
     check_is_fitted(estimator)
     loss = PUBLIC[estimator.out_activation_]
-    optimizer = spec(estimator) if estimator.solver != "lbfgs" else Adam(l2=float(estimator.alpha))
+    optimizer = (
+        spec(estimator, estimator.alpha)
+        if estimator.solver != "lbfgs"
+        else Adam(l2=float(estimator.alpha))
+    )
     dtype = estimator.coefs_[0].dtype.name
     model = Sequential(
         estimator._shape().layers,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.parallel import _get_threadpool_controller
 
 from ironmlp import _core
 
@@ -47,7 +48,10 @@ def minimize(estimator: Any, function: LossAndGradient) -> None:
     if tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 15):
         options["iprint"] = 1 if estimator.verbose else -1  # SciPy 1.15 prints no more
     start = packed(estimator.coefs_, estimator.intercepts_)
-    found = scipy_minimize(function, start, method="L-BFGS-B", jac=True, options=options)
+    # The systems that L-BFGS solves are of twenty rows. OpenBLAS starts threads for them all the
+    # same, which afterwards wait busily on the cores that the core's own threads need.
+    with _get_threadpool_controller().limit(limits=1, user_api="blas"):
+        found = scipy_minimize(function, start, method="L-BFGS-B", jac=True, options=options)
     estimator.n_iter_ = _check_optimize_result("lbfgs", found, estimator.max_iter)
     estimator.loss_ = found.fun
     at = 0

@@ -117,14 +117,15 @@ class Networks:
 
     def training(
         self, shape: Shape, dtype: DType, optimizer: Optimizer, n_threads: int | None
-    ) -> tuple[_core.Model, bool]:
-        """The network that trains, and whether it is new: not that of the call before."""
+    ) -> tuple[_core.Model, Any | None]:
+        """The network that trains, and the optimizer's state of the one whose place it takes, where
+        something else has been said of it since the call before."""
         key = (shape, dtype, repr(optimizer), n_threads)
         if self._trains is not None and self._trains[0] == key:
-            return self._trains[1], False
-        model = shape.model(dtype, optimizer, n_threads)
+            return self._trains[1], None
+        model, before = shape.model(dtype, optimizer, n_threads), self.moments()
         self._trains = key, model
-        return model, True
+        return model, before
 
     def moments(self) -> Any | None:
         """The optimizer's state of the network that trains, for a pickle."""

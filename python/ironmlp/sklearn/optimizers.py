@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from ironmlp.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop
+
+# scikit-learn's, then others.
+SOLVERS = ("sgd", "adam", "adagrad", "adamw", "lion", "nadam", "radam", "rmsprop")
+# Parameters of an estimator that its optimizer goes by, but for alpha.
+SETTINGS = (
+    "solver",
+    "learning_rate_init",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "momentum",
+    "nesterovs_momentum",
+)
 
 
 class Rate:
@@ -24,7 +38,11 @@ class Rate:
         self.steps = 0
         self.state: Any | None = None
         # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
-        self.spec = spec(estimator)
+        self.settings = SimpleNamespace(**{name: getattr(estimator, name) for name in SETTINGS})
+
+    def spec(self, alpha: float) -> Optimizer:
+        """The optimizer of the core; alpha is the estimator's, and may change."""
+        return spec(self.settings, alpha)
 
     def with_state(self, state: Any) -> Rate:
         """The same with the core's optimizer state, which a pickle has to hold."""
@@ -62,32 +80,28 @@ class Rate:
         return False
 
 
-# scikit-learn's, then ours.
-SOLVERS = ("sgd", "adam", "adagrad", "adamw", "lion", "nadam", "radam", "rmsprop")
-
-
-def spec(estimator: Any) -> Optimizer:
-    """The optimizer of the core.
+def spec(settings: Any, alpha: float) -> Optimizer:
+    """The optimizer of the core, by an estimator's `SETTINGS`.
 
     `alpha` is the L2 penalty of the loss; of "adamw" and "lion" it is their weight_decay, for
     weights alone.
     """
-    rate, alpha = float(estimator.learning_rate_init), float(estimator.alpha)
-    betas, eps = (float(estimator.beta_1), float(estimator.beta_2)), float(estimator.epsilon)
-    if estimator.solver == "adam":
+    rate, alpha = float(settings.learning_rate_init), float(alpha)
+    betas, eps = (float(settings.beta_1), float(settings.beta_2)), float(settings.epsilon)
+    if settings.solver == "adam":
         return Adam(lr=rate, betas=betas, eps=eps, eps_hat=True, l2=alpha)
-    if estimator.solver == "adamw":
+    if settings.solver == "adamw":
         return AdamW(lr=rate, betas=betas, eps=eps, weight_decay=alpha, decay_bias=False)
-    if estimator.solver == "lion":
+    if settings.solver == "lion":
         return Lion(lr=rate, betas=betas, weight_decay=alpha, decay_bias=False)
-    if estimator.solver == "nadam":
+    if settings.solver == "nadam":
         return NAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
-    if estimator.solver == "radam":
+    if settings.solver == "radam":
         return RAdam(lr=rate, betas=betas, eps=eps, l2=alpha)
-    momentum = float(estimator.momentum)
-    if estimator.solver == "rmsprop":
+    momentum = float(settings.momentum)
+    if settings.solver == "rmsprop":
         return RMSprop(lr=rate, alpha=betas[1], eps=eps, l2=alpha)
-    if estimator.solver == "adagrad":
+    if settings.solver == "adagrad":
         return Adagrad(lr=rate, eps=eps, l2=alpha)
-    nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
+    nesterov = bool(settings.nesterovs_momentum) and momentum > 0
     return SGD(lr=rate, momentum=momentum, nesterov=nesterov, lr_in_velocity=True, l2=alpha)

@@ -36,6 +36,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     resume : bool, default=False
         `fit` goes on from the parameters that there are, as with `warm_start`, and from the
         optimizer's moments and learning rate too. Orders of rows begin anew.
+    callbacks : list of callables, default=None
+        Called after each epoch with the estimator, whose coefs_ are those of the epoch, and a dict
+        of the "loss" and, with early stopping, the "score". One that returns True ends training.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -83,6 +86,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         dtype: str | None = None,
         dropout: float = 0.0,
         resume: bool = False,
+        callbacks: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -113,6 +117,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             dtype=dtype,
             dropout=dropout,
             resume=resume,
+            callbacks=callbacks,
         )
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -131,7 +136,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         ValueError for what is no such data, and where parameters become infinite;
         `sklearn.exceptions.ConvergenceWarning` where `max_iter` ends it. Returns the estimator.
         """
-        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        validation = (X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, incremental=False, validation=validation)
 
     @available_if(solves_stochastically)

@@ -14,6 +14,7 @@ from ironmlp import _core
 from ironmlp.sklearn.errors import ZeroWeightError, diverged
 from ironmlp.sklearn.generators import orders, split
 from ironmlp.sklearn.optimizers import Rate
+from ironmlp.sklearn.weights import weighted
 
 # Seconds after which a run lets Python handle signals.
 SLICE = 0.05
@@ -31,14 +32,6 @@ class Scored:
     validation: tuple[Any, NDArray[Any], NDArray[np.float64] | None] | None
 
 
-def weighted(data: Any, factors: NDArray[np.float64] | None) -> Any:
-    """X, targets and weights, these times factors, if there are some."""
-    X, targets, weights = data
-    if factors is None:
-        return data
-    return X, targets, factors if weights is None else weights * factors
-
-
 class Course:
     """One call of `fit` or `partial_fit` of an estimator with a stochastic solver."""
 
@@ -52,24 +45,27 @@ class Course:
         incremental: bool,
     ) -> None:
         self.estimator, self.model, self.incremental = estimator, model, incremental
-        self.X, self.targets, self.weights = weighted(data, scored.factors)
+        self.X, self.targets, weights = data
         self.rows = len(self.targets)
         self.validation: Any | None = None
+        trained: NDArray[np.int64] | slice = slice(None)
         if estimator.early_stopping:
             if incremental:
                 raise ValueError("partial_fit does not support early_stopping=True")
             if scored.validation is None:
-                self._hold_out(data, scored)
+                trained = self._hold_out(scored.labels)
             else:
                 self.validation = (scored.validation, 1, True)
+        # Rows that are held out keep their weights: scores know no factors.
+        self.weights = weighted(weights, scored.factors, trained)
         self.batch_size = self._batch_size(estimator.batch_size)
         self.best: _core.Snapshot | None = None
 
-    def _hold_out(self, data: Any, scored: Scored) -> None:
-        """Split the rows into those that train and those that validate."""
+    def _hold_out(self, labels: NDArray[Any] | None) -> NDArray[np.int64]:
+        """Split the rows into those that train, which are returned, and those that validate."""
         estimator = self.estimator
         trained, held_out = split(
-            estimator._random_state, self.rows, estimator.validation_fraction, scored.labels
+            estimator._random_state, self.rows, estimator.validation_fraction, labels
         )
         if len(held_out) < 2:
             raise ValueError(
@@ -77,14 +73,7 @@ class Course:
                 "or the size of your dataset."
             )
         self.rows, self.validation = len(trained), ((trained, held_out), 1, True)
-        if scored.factors is None:
-            return
-        # Rows that are held out share the weights of those that train, and scores know no factors.
-        X, targets, weights = data
-        own = (X[held_out], targets[held_out], None if weights is None else weights[held_out])
-        self.validation = (own, 1, True)
-        self.X, self.targets = X[trained], self.targets[trained]
-        self.weights = None if self.weights is None else self.weights[trained]
+        return trained
 
     def _batch_size(self, wanted: Any) -> int:
         if isinstance(wanted, str):  # "auto"
@@ -141,6 +130,8 @@ class Course:
             loss, score = run.last()
             self._count(loss, score)
             rate.end_epoch(estimator.t_)
+            if self._called():
+                break
             if estimator._no_improvement_count > estimator.n_iter_no_change:
                 if self._stops(rate):
                     break
@@ -164,6 +155,18 @@ class Course:
             self._compare_loss(loss)
         else:
             self._compare_score(score)
+
+    def _called(self) -> bool:
+        """Whether one of the callbacks ends the training; all of them are called."""
+        estimator = self.estimator
+        if not estimator.callbacks:
+            return False
+        estimator._read(self.model)
+        logs = {"loss": estimator.loss_}
+        if self.validation is not None:
+            logs["score"] = estimator.validation_scores_[-1]
+        ends = [callback(estimator, dict(logs)) is True for callback in estimator.callbacks]
+        return any(ends)
 
     def _compare_loss(self, loss: float) -> None:
         estimator = self.estimator
