@@ -134,6 +134,12 @@ def test_hidden_layers_as_people_write_them(sizes: Any) -> None:
     assert model.n_layers_ == (2 if np.size(sizes) == 0 else 3)
 
 
+def test_units_that_are_no_whole_numbers_are_refused() -> None:
+    for sizes in ((5.5,), np.array([5.0])):
+        with pytest.raises(TypeError, match="integer"):
+            MLPClassifier(sizes).fit(X, Y)
+
+
 @pytest.mark.parametrize("wrong", [{"alpha": -1}, {"activation": "swish"}, {"max_iter": 0}])
 def test_wrong_parameters_are_both_errors(wrong: dict[str, Any]) -> None:
     for kind in (ValueError, TypeError):
@@ -183,6 +189,20 @@ def test_lbfgs_has_no_partial_fit() -> None:
         assert not hasattr(estimator, "partial_fit")
         estimator.set_params(solver="adam")
         assert hasattr(estimator, "partial_fit")
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_the_learning_rate_may_be_assigned_between_partial_fits(solver: str) -> None:
+    kinds = MLPClassifier, sklearn.neural_network.MLPClassifier
+    pair = [kind(5, solver=solver, max_iter=3, random_state=0) for kind in kinds]
+    for model in pair:
+        model.fit(X, Y)
+        model._optimizer.learning_rate = 0.3  # which Adam makes anew in each update
+        model._optimizer.learning_rate_init = 0.2
+        model.partial_fit(X, Y).partial_fit(X, Y)
+    for ours, theirs in zip(pair[0].coefs_, pair[1].coefs_, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11)
+    assert pair[0]._optimizer.learning_rate == pytest.approx(pair[1]._optimizer.learning_rate)
 
 
 def test_early_stopping_has_no_partial_fit_and_needs_two_rows() -> None:

@@ -13,3 +13,7 @@ from ironmlp.sklearn.classifier import MLPClassifier
 from ironmlp.sklearn.regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
+
+
+def __dir__() -> list[str]:
+    return __all__

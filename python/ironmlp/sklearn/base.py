@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from numbers import Integral, Real
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ironmlp import _core
@@ -20,63 +19,18 @@ from ironmlp.optimizers import SGD
 from ironmlp.sklearn.errors import ZeroWeightError, diverged
 from ironmlp.sklearn.generators import initial
 from ironmlp.sklearn.lbfgs import LossAndGradient, minimize
-from ironmlp.sklearn.networks import ACTIVATIONS, DType, Float, Networks, Shape, activated
+from ironmlp.sklearn.networks import DType, Float, Networks, Shape, activated
 from ironmlp.sklearn.optimizers import SOLVERS, Rate
+from ironmlp.sklearn.settings import CONSTRAINTS, check_together, known_right, note_right
 from ironmlp.sklearn.stochastic import Course, Scored
 from ironmlp.sklearn.targets import Targets
 from ironmlp.sklearn.weights import checked_weights, weighted
-
-# Classes with parameters that were found right.
-RIGHT: set[tuple[Any, ...]] = set()
-MOST_RIGHT = 256
-
-
-def solves_stochastically(estimator: Any) -> bool:
-    """Whether `partial_fit` exists; AttributeError otherwise, for `available_if`."""
-    if estimator.solver not in SOLVERS:
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
-        )
-    return True
 
 
 class MultilayerPerceptron(BaseEstimator):
     """The base of the estimators."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"lbfgs", *SOLVERS})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-        "dtype": [None, StrOptions({"float32", "float64"})],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "resume": ["boolean"],
-        "callbacks": [None, list, tuple],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     def __init__(
         self,
@@ -109,6 +63,8 @@ class MultilayerPerceptron(BaseEstimator):
         dropout: float,
         resume: bool,
         callbacks: Any,
+        standardize: bool,
+        schedule: Any,
     ) -> None:
         self.activation = activation
         self.solver = solver
@@ -139,21 +95,13 @@ class MultilayerPerceptron(BaseEstimator):
         self.dropout = dropout
         self.resume = resume
         self.callbacks = callbacks
+        self.standardize = standardize
+        self.schedule = schedule
 
     def _validate_params(self) -> None:
-        """Check all parameters, unless the same values were right before: the check takes 0.25 ms,
-        more than a small epoch."""
-        values = [getattr(self, name) for name in self._parameter_constraints]
-        if not all(map(is_plain, values)):
+        if not known_right(self):
             super()._validate_params()
-            return
-        key = (type(self), *values, *map(type, values))  # True is 1, and no whole number
-        if key in RIGHT:
-            return
-        super()._validate_params()
-        if len(RIGHT) >= MOST_RIGHT:
-            RIGHT.clear()
-        RIGHT.add(key)
+            note_right(self)
 
     def _checked(
         self, X: Any, y: Any, incremental: bool, reset: bool, validates: bool = False
@@ -183,7 +131,7 @@ class MultilayerPerceptron(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Any = (None,) * 3
     ) -> Any:
         hidden = self._hidden()
-        self._check_together(validation)
+        check_together(self, validation)
         first_pass = not hasattr(self, "coefs_") or (not self._goes_on and not incremental)
         X, targets = self._checked(X, y, incremental, first_pass)
         weights = None if sample_weight is None else checked_weights(sample_weight, X)
@@ -200,7 +148,9 @@ class MultilayerPerceptron(BaseEstimator):
         assert self._networks  # made here: predictions leave the estimator's __dict__ alone
         data = (sparse_table("X", X) if is_sparse(X) else X), targets.values, weights
         if self.solver == "lbfgs":
-            weights = weighted(weights, self._class_weights(targets, incremental), slice(None))
+            if first_pass and self.standardize:
+                self._learn_standards(data[0], None)
+            weights = weighted(weights, self._class_weights(targets, incremental))
             minimize(self, self._loss_and_gradient(*data[:2], weights))
         else:
             scored = Scored(targets.labels, self._class_weights(targets, incremental), held_out)
@@ -208,26 +158,6 @@ class MultilayerPerceptron(BaseEstimator):
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise ValueError(diverged())
         return self
-
-    def _check_together(self, validation: Any) -> None:
-        """Refuse what does not go together."""
-        if self.solver == "lbfgs" and self.dropout:
-            raise ValueError("dropout needs a stochastic solver, solver is 'lbfgs'")
-        if self.solver == "lbfgs" and self.callbacks:
-            raise ValueError("callbacks need a stochastic solver, solver is 'lbfgs'")
-        for callback in self.callbacks or ():
-            if not callable(callback):
-                raise TypeError(f"callbacks has {callback!r}, it must be callables")
-        X_val, y_val, sample_weight_val = validation
-        if X_val is None and y_val is None and sample_weight_val is None:
-            return
-        if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be given together, and with sample_weight_val")
-        if not self.early_stopping or self.solver == "lbfgs":
-            raise ValueError(
-                "X_val is for early_stopping=True of a stochastic solver, early_stopping is "
-                f"{self.early_stopping}, solver {self.solver!r}"
-            )
 
     @cached_property
     def _networks(self) -> Networks:
@@ -238,7 +168,7 @@ class MultilayerPerceptron(BaseEstimator):
         hidden = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
         if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(size) for size in hidden]
+        return [index(size) for size in hidden]
 
     def _initialize(self, units: list[int], dtype: np.dtype[Any]) -> None:
         """All that a first fit begins with."""
@@ -247,7 +177,8 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_layers_ = len(units)
         self.out_activation_ = self._output()
         self.coefs_, self.intercepts_ = initial(self._random_state, units, self.activation, dtype)
-        self.__dict__.pop("_dropout_seed", None)
+        for name in ("_dropout_seed", "mean_", "scale_"):
+            self.__dict__.pop(name, None)
         self._begin_curves()
 
     def _begin_curves(self) -> None:
@@ -269,7 +200,21 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _shape(self) -> Shape:
         units = (len(self.coefs_[0]), *(len(array) for array in self.intercepts_))
-        return Shape(units, self.activation, self.out_activation_)
+        standardizes = "mean_" in self.__dict__
+        return Shape(units, self.activation, self.out_activation_, standardizes=standardizes)
+
+    def _give_standards(self, model: _core.Model) -> None:
+        """Let a network standardize its inputs as those of training were."""
+        if "mean_" in self.__dict__:
+            model.set_standards({"X": (self.mean_, self.scale_)})
+
+    def _learn_standards(self, X: Any, rows: NDArray[np.int64] | None) -> None:
+        """Take mean and deviation of the columns of X, of these rows if there are some."""
+        model = replace(self._shape(), standardizes=True).model("float64", SGD(), self.n_threads)
+        model.adapt(X, None, rows)
+        standards = model.standards()
+        assert standards is not None
+        self.mean_, self.scale_ = standards["X"]
 
     def _checked_validation(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Rows that validate, as the core takes them."""
@@ -284,28 +229,40 @@ class MultilayerPerceptron(BaseEstimator):
         begins = not goes_on or not hasattr(self, "_optimizer")
         if begins:
             self._optimizer = Rate(self)
+        course = Course(self, data, scored, incremental=incremental)
+        if first_pass and self.standardize:
+            self._learn_standards(data[0], course.trained)
+        model = self._training_network(begins)
+        try:
+            course.train(model, first_pass)
+        finally:
+            self._read(model)
+
+    def _training_network(self, begins: bool) -> _core.Model:
+        """The network that trains, with all that the estimator has learned; without moments where
+        its optimizer begins."""
         rate = self._optimizer
         dtype: DType = "float32" if self.coefs_[0].dtype == np.float32 else "float64"
         shape = self._shape()
         if self.dropout:
             shape = replace(shape, dropout=float(self.dropout), seed=self._dropout_seed)
+        if begins and rate.is_scheduled:
+            self._networks.forget()
         model, before = self._networks.training(shape, dtype, rate.spec(self.alpha), self.n_threads)
         state, rate.state = before or rate.state, None
         if begins:
             model.reset_optimizer()
         elif state is not None:
             model.set_optimizer_state(state)
+        self._give_standards(model)
         model.assign(self.coefs_, self.intercepts_)
-        model.rates.set(rate.rate)
-        course = Course(self, model, data, scored, incremental=incremental)
-        try:
-            course.train(first_pass)
-        finally:
-            self._read(model)
+        rate.give(model)
+        return model
 
     def _loss_and_gradient(self, X: Any, targets: Any, weights: Any) -> LossAndGradient:
         optimizer = SGD(lr=0.0, l2=float(self.alpha))
         model = self._shape().model("float64", optimizer, self.n_threads)
+        self._give_standards(model)
         try:
             return LossAndGradient(model, X, targets, weights)
         except ZeroDivisionError as error:
@@ -340,6 +297,7 @@ class MultilayerPerceptron(BaseEstimator):
         model = self._networks.predicting(
             self._shape(), "float32" if narrow else "float64", self.n_threads
         )
+        self._give_standards(model)
         model.assign(self.coefs_, self.intercepts_)
         logits = model.forward(sparse_table("X", X) if is_sparse(X) else X, False, None)
         return activated(logits, self.out_activation_)
@@ -374,10 +332,3 @@ class MultilayerPerceptron(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def is_plain(value: Any) -> bool:
-    """Whether equal values of this type are alike."""
-    if type(value) is tuple:
-        return all(type(item) is int for item in value)
-    return type(value) in (int, float, str, bool, type(None))

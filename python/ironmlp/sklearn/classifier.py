@@ -10,13 +10,15 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from ironmlp.losses import BinaryCrossEntropy, CrossEntropy
 from ironmlp.model import Sequential
-from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
+from ironmlp.schedules import Schedule
+from ironmlp.sklearn.base import MultilayerPerceptron
 from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
+from ironmlp.sklearn.settings import solves_stochastically
 from ironmlp.sklearn.targets import Labels, Targets, is_multilabel
 from ironmlp.sklearn.weights import factors_of_classes
 
@@ -46,6 +48,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     callbacks : list of callables, default=None
         Called after each epoch with the estimator, whose coefs_ are those of the epoch, and a dict
         of the "loss" and, with early stopping, the "score". One that returns True ends training.
+    standardize : bool, default=False
+        Subtract the mean of each column of X, of the rows that train in a first fit, and divide by
+        the standard deviation: mean_ and scale_ (in,) say by what, and coefs_ act on the result.
+    schedule : Schedule, default=None
+        A schedule of `ironmlp.schedules`, that learning_rate_init has no part in. It begins anew
+        with each `fit`, and goes on in `partial_fit` and with `resume`.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -94,6 +102,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         dropout: float = 0.0,
         resume: bool = False,
         callbacks: Any = None,
+        standardize: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -125,6 +135,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             dropout=dropout,
             resume=resume,
             callbacks=callbacks,
+            standardize=standardize,
+            schedule=schedule,
         )
         self.class_weight = class_weight
 
@@ -218,6 +230,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def to_model(self) -> Sequential:
         """An `ironmlp.Sequential` with copies of the parameters, that predicts the same labels."""
+        check_is_fitted(self)
+        if len(self.classes_) == 1:
+            raise ValueError(f"classes_ is {self.classes_}, a Sequential needs two classes or more")
         return to_model(self, None if self._labels.multilabel else self.classes_)
 
     @classmethod

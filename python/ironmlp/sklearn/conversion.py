@@ -45,6 +45,7 @@ def to_model(estimator: Any, learned: Any) -> Sequential:
         dtype=dtype,
         seed=0,
         n_threads=estimator.n_threads,
+        standardize="mean_" in estimator.__dict__,
     )
     arrays = [
         array
@@ -52,6 +53,7 @@ def to_model(estimator: Any, learned: Any) -> Sequential:
         for array in (weight.T, bias)
     ]
     model.load_state_dict(dict(zip(model.state_dict(), arrays, strict=True)))
+    estimator._give_standards(model._core)
     model._reading = reading_of(loss, estimator.n_outputs_, learned)
     return model
 
@@ -72,6 +74,10 @@ def take_model(estimator: Any, model: Sequential, outputs: dict[str, type[Loss]]
         )
     if not all(layer.bias for layer in linear):
         raise ValueError("all Linear layers must have a bias")
+    if model._scale is not None or model._standardize_y:
+        raise ValueError(
+            "the model has scale or standardize_y, an estimator has none: make it without them"
+        )
     matching = [name for name, kind in outputs.items() if isinstance(model.loss, kind)]
     if not matching:
         kinds = ", ".join(kind.__name__ for kind in outputs.values())
@@ -82,6 +88,10 @@ def take_model(estimator: Any, model: Sequential, outputs: dict[str, type[Loss]]
     state = list(model.state_dict().values())
     estimator.coefs_ = [np.ascontiguousarray(weight.T) for weight in state[::2]]
     estimator.intercepts_ = state[1::2]
+    standards = model._core.standards()
+    if standards is not None:
+        estimator.mean_, estimator.scale_ = standards["X"]
+        estimator.standardize = True
     estimator.n_features_in_ = linear[0].in_features
     estimator.n_outputs_ = linear[-1].out_features
     estimator.n_layers_ = len(linear) + 1

@@ -72,6 +72,7 @@ class Shape:
     output: str  # the activation of the outputs
     dropout: float = 0.0  # of the outputs of hidden layers, in training
     seed: int = 0  # of what is dropped
+    standardizes: bool = False  # its inputs
 
     @property
     def layers(self) -> list[Layer]:
@@ -94,7 +95,7 @@ class Shape:
             n_threads=n_threads,
             scale=None,
             channels_last=False,
-            standardize=False,
+            standardize=self.standardizes,
             standardize_y=False,
         )
 
@@ -127,12 +128,17 @@ class Networks:
         self._trains = key, model
         return model, before
 
+    def forget(self) -> None:
+        """Let the next training have a network whose epochs count from 0, as a schedule's do."""
+        self._trains = None
+
     def moments(self) -> Any | None:
         """The optimizer's state of the network that trains, for a pickle."""
         return None if self._trains is None else self._trains[1].optimizer_state()
 
     def predicting(self, shape: Shape, dtype: DType, n_threads: int | None) -> _core.Model:
-        """A network for predictions in a dtype, whose parameters are to be replaced."""
+        """A network for predictions in a dtype, whose parameters, and mean and deviation of inputs,
+        are to be replaced."""
         key = (shape, n_threads)
         found = self._predicts.get(dtype)
         if found is None or found[0] != key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from ironmlp import _core
 from ironmlp.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop
 
 # scikit-learn's, then others.
@@ -18,6 +19,7 @@ SETTINGS = (
     "epsilon",
     "momentum",
     "nesterovs_momentum",
+    "schedule",
 )
 
 
@@ -31,10 +33,12 @@ class Rate:
     def __init__(self, estimator: Any) -> None:
         self.solver: str = estimator.solver
         self.learning_rate_init = float(estimator.learning_rate_init)
-        self.schedule: str = estimator.learning_rate if self.solver == "sgd" else "constant"
+        # How the rate follows the epochs; with a schedule of the core's that knows.
+        self.way: str = estimator.learning_rate if self.solver == "sgd" else "constant"
+        self.is_scheduled = estimator.schedule is not None
         self.power_t: float = estimator.power_t
         self.betas = (float(estimator.beta_1), float(estimator.beta_2))
-        self.rate = self.learning_rate_init
+        self._rate = self.learning_rate_init
         self.steps = 0
         self.state: Any | None = None
         # Settings are those of the first fit, as scikit-learn's optimizers keep theirs.
@@ -51,32 +55,54 @@ class Rate:
         return copy
 
     @property
+    def rate(self) -> float:
+        """What the core goes by in its next update; "adam" makes its rates of the initial one."""
+        of_init = self.solver == "adam" and not self.is_scheduled
+        return self.learning_rate_init if of_init else self._rate
+
+    @property
     def learning_rate(self) -> float:
-        """That of the last update; of Adam with the corrections of its moments."""
+        """That of the last update; of Adam with the corrections of its moments. What is assigned
+        holds from the next epoch on, but for Adam, whose `learning_rate_init` may be assigned."""
         if self.solver != "adam" or self.steps == 0:
             return self.rate
         first, second = self.betas
         rate: float = self.rate * (1 - second**self.steps) ** 0.5 / (1 - first**self.steps)
         return rate
 
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._rate = float(value)
+
+    def give(self, model: _core.Model) -> None:
+        """Let the network's next updates have this rate."""
+        if not self.is_scheduled:
+            model.rates.set(self.rate)
+
+    def take(self, model: _core.Model) -> None:
+        """Take note of the updates that a network has made."""
+        self.steps = model.steps
+        if self.is_scheduled:
+            self._rate = model.rates.last
+
     def end_epoch(self, samples: int) -> None:
         """After an epoch, when `samples` rows have been trained on in all."""
-        if self.schedule == "invscaling":
-            self.rate = self.learning_rate_init / (samples + 1) ** self.power_t
+        if self.way == "invscaling":
+            self._rate = self.learning_rate_init / (samples + 1) ** self.power_t
 
     def stops(self, message: str, verbose: bool) -> bool:
         """Whether training ends where it has not become better; if not, the rate is a fifth."""
-        if self.schedule != "adaptive":
+        if self.way != "adaptive":
             if verbose:
                 print(f"{message} Stopping.")
             return True
-        if self.rate <= 1e-6:
+        if self._rate <= 1e-6:
             if verbose:
                 print(f"{message} Learning rate too small. Stopping.")
             return True
-        self.rate /= 5.0
+        self._rate /= 5.0
         if verbose:
-            print(f"{message} Setting learning rate to {self.rate:f}")
+            print(f"{message} Setting learning rate to {self._rate:f}")
         return False
 
 
@@ -86,7 +112,7 @@ def spec(settings: Any, alpha: float) -> Optimizer:
     `alpha` is the L2 penalty of the loss; of "adamw" and "lion" it is their weight_decay, for
     weights alone.
     """
-    rate, alpha = float(settings.learning_rate_init), float(alpha)
+    rate, alpha = settings.schedule or float(settings.learning_rate_init), float(alpha)
     betas, eps = (float(settings.beta_1), float(settings.beta_2)), float(settings.epsilon)
     if settings.solver == "adam":
         return Adam(lr=rate, betas=betas, eps=eps, eps_hat=True, l2=alpha)

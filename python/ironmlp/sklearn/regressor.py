@@ -11,9 +11,11 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from ironmlp.losses import MSE, PoissonNLL
 from ironmlp.model import Sequential
-from ironmlp.sklearn.base import MultilayerPerceptron, solves_stochastically
+from ironmlp.schedules import Schedule
+from ironmlp.sklearn.base import MultilayerPerceptron
 from ironmlp.sklearn.conversion import take_model, to_model
 from ironmlp.sklearn.networks import Float
+from ironmlp.sklearn.settings import solves_stochastically
 from ironmlp.sklearn.targets import Targets, numbers
 
 
@@ -39,6 +41,12 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     callbacks : list of callables, default=None
         Called after each epoch with the estimator, whose coefs_ are those of the epoch, and a dict
         of the "loss" and, with early stopping, the "score". One that returns True ends training.
+    standardize : bool, default=False
+        Subtract the mean of each column of X, of the rows that train in a first fit, and divide by
+        the standard deviation: mean_ and scale_ (in,) say by what, and coefs_ act on the result.
+    schedule : Schedule, default=None
+        A schedule of `ironmlp.schedules`, that learning_rate_init has no part in. It begins anew
+        with each `fit`, and goes on in `partial_fit` and with `resume`.
 
     `activation` may also be "elu", "gelu", "hardswish", "leaky_relu", "mish", "selu", "silu" or
     "softplus"; `solver` also "adagrad", "adamw", "lion", "nadam", "radam" or "rmsprop", of which
@@ -87,6 +95,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         dropout: float = 0.0,
         resume: bool = False,
         callbacks: Any = None,
+        standardize: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -118,6 +128,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             dropout=dropout,
             resume=resume,
             callbacks=callbacks,
+            standardize=standardize,
+            schedule=schedule,
         )
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -38,31 +38,31 @@ class Course:
     def __init__(
         self,
         estimator: Any,
-        model: _core.Model,
         data: tuple[Any, NDArray[Any], NDArray[np.float64] | None],
         scored: Scored,
         *,
         incremental: bool,
     ) -> None:
-        self.estimator, self.model, self.incremental = estimator, model, incremental
+        self.estimator, self.incremental = estimator, incremental
         self.X, self.targets, weights = data
         self.rows = len(self.targets)
         self.validation: Any | None = None
-        trained: NDArray[np.int64] | slice = slice(None)
+        # The rows of X that train; None are all.
+        self.trained: NDArray[np.int64] | None = None
         if estimator.early_stopping:
             if incremental:
                 raise ValueError("partial_fit does not support early_stopping=True")
             if scored.validation is None:
-                trained = self._hold_out(scored.labels)
+                self._hold_out(scored.labels)
             else:
                 self.validation = (scored.validation, 1, True)
         # Rows that are held out keep their weights: scores know no factors.
-        self.weights = weighted(weights, scored.factors, trained)
+        self.weights = weighted(weights, scored.factors, self.trained)
         self.batch_size = self._batch_size(estimator.batch_size)
         self.best: _core.Snapshot | None = None
 
-    def _hold_out(self, labels: NDArray[Any] | None) -> NDArray[np.int64]:
-        """Split the rows into those that train, which are returned, and those that validate."""
+    def _hold_out(self, labels: NDArray[Any] | None) -> None:
+        """Split the rows into those that train and those that validate."""
         estimator = self.estimator
         trained, held_out = split(
             estimator._random_state, self.rows, estimator.validation_fraction, labels
@@ -72,8 +72,8 @@ class Course:
                 "The validation set is too small. Increase 'validation_fraction' "
                 "or the size of your dataset."
             )
-        self.rows, self.validation = len(trained), ((trained, held_out), 1, True)
-        return trained
+        self.rows, self.trained = len(trained), trained
+        self.validation = ((trained, held_out), 1, True)
 
     def _batch_size(self, wanted: Any) -> int:
         if isinstance(wanted, str):  # "auto"
@@ -86,9 +86,9 @@ class Course:
             )
         return int(min(wanted, self.rows))
 
-    def train(self, first_pass: bool) -> None:
+    def train(self, model: _core.Model, first_pass: bool) -> None:
         """Train the model of the core; afterwards it has the parameters to keep."""
-        estimator = self.estimator
+        self.model, estimator = model, self.estimator
         # Before any epoch the best are the first, and when a fit goes on those of its last epoch.
         self.best = self.model.snapshot() if self.validation and first_pass else None
         estimator.n_iter_ = 0
@@ -116,7 +116,7 @@ class Course:
                     if self.best is None:
                         raise ValueError(diverged()) from error
                     self._fill(order)
-        estimator._optimizer.steps = self.model.steps
+        estimator._optimizer.take(self.model)
         if self.best is not None:
             self.model.restore(self.best)
 
@@ -138,7 +138,7 @@ class Course:
                 estimator._no_improvement_count = 0
             if self.incremental:
                 break
-            self.model.rates.set(rate.rate)
+            rate.give(self.model)
             if estimator.n_iter_ == estimator.max_iter:
                 self._warn()
 

@@ -43,11 +43,12 @@ def factors_of_classes(
 def weighted(
     weights: NDArray[np.float64] | None,
     factors: NDArray[np.float64] | None,
-    rows: NDArray[np.int64] | slice,
+    rows: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64] | None:
-    """Weights of all rows, those of `rows` times their factors, if there are some."""
+    """Weights of all rows, those of `rows`, or of all, times their factors, if there are some."""
     if factors is None:
         return weights
     found = np.ones(len(factors)) if weights is None else weights.copy()
-    found[rows] *= factors[rows]
+    chosen = slice(None) if rows is None else rows
+    found[chosen] *= factors[chosen]
     return found
