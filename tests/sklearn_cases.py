@@ -189,6 +189,11 @@ CASES = [
     case("two outputs", early_stopping=True),
     case("labels", early_stopping=True),
     case("counts", loss="poisson", early_stopping=True),
+    # Divergence: the best epoch stays, and the generator stands where all epochs leave it.
+    case("rates", "fit twice", solver="sgd", learning_rate_init=40.0, early_stopping=True,
+         state="RandomState(3)", learning_rate="invscaling", power_t=0.1),
+    case("diabetes", "fit twice", solver="sgd", learning_rate_init=40.0, early_stopping=True,
+         state="RandomState(PCG64(3))", max_iter=12, activation="identity"),
     # Activations, depth and the penalty.
     case("digits", activation="identity"),
     case("digits", activation="logistic"),

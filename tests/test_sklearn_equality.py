@@ -98,6 +98,7 @@ def test_nan_on_one_side_alone_is_seen() -> None:
     nan, one = np.array([np.nan]), np.array([1.0])
     assert difference([nan], [one]) == difference([one], [nan]) == np.inf
     assert difference([nan], [nan]) == 0
+    assert difference([np.array([np.nan, 2.0])], [np.array([np.inf, 1.0])]) == 1
 
 
 def test_other_shapes_are_seen() -> None:

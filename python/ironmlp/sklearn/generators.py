@@ -72,12 +72,19 @@ class Orders:
     def begin(self, run: _core.Run) -> None:
         """Make the order of the next epoch, if the run does not."""
 
+    def skip(self, rows: int) -> None:
+        """Draw what the order of an epoch takes that is not trained."""
+        raise NotImplementedError
+
 
 class LegacyOrders(Orders):
     """From MT19937, within the run."""
 
     def __init__(self, generator: _core.LegacyShuffle) -> None:
-        self.argument = generator
+        self.argument: _core.LegacyShuffle = generator
+
+    def skip(self, rows: int) -> None:
+        self.argument.permutation(rows)
 
 
 class GivenOrders(Orders):
@@ -93,6 +100,9 @@ class GivenOrders(Orders):
         self.random.shuffle(places)
         self.order = self.order[places]
         run.set_order(self.order)
+
+    def skip(self, rows: int) -> None:
+        self.random.shuffle(np.arange(rows))
 
 
 @contextmanager

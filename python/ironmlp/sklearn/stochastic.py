@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ironmlp import _core
 from ironmlp.sklearn.errors import ZeroWeightError, diverged
-from ironmlp.sklearn.generators import orders, split
+from ironmlp.sklearn.generators import Orders, orders, split
 from ironmlp.sklearn.optimizers import Rate
 from ironmlp.sklearn.weights import weighted
 
@@ -115,7 +115,7 @@ class Course:
                 except FloatingPointError as error:
                     if self.best is None:
                         raise ValueError(diverged()) from error
-                    self._fill()
+                    self._fill(order)
         estimator._optimizer.take(self.model)
         if self.best is not None:
             self.model.restore(self.best)
@@ -202,11 +202,16 @@ class Course:
         )
         return rate.stops(message, bool(estimator.verbose))
 
-    def _fill(self) -> None:
-        """The epochs after one that diverged: none of them has a score."""
+    def _fill(self, order: Orders | None) -> None:
+        """The epochs from one that diverged on: none of them has a score."""
         estimator = self.estimator
-        while estimator.n_iter_ < estimator.max_iter:
+        while True:
             self._count(float("nan"), float("nan"))
+            estimator._optimizer.end_epoch(estimator.t_)
+            if estimator.n_iter_ == estimator.max_iter:
+                break
+            if order is not None:
+                order.skip(self.rows)
         self._warn()
 
     def _warn(self) -> None:
