@@ -92,6 +92,16 @@ def test_edits_in_place_are_seen_and_train_on() -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_minus_zero_is_another_number() -> None:
+    coefs, intercepts = arrays(2)
+    intercepts[1][:] = 0.0
+    model = network()
+    model.assign(coefs, intercepts)
+    intercepts[1][:] = -0.0
+    model.assign(coefs, intercepts)
+    assert np.signbit(model.parameters()[-1]).all()
+
+
 def test_hostile_arrays_change_nothing() -> None:
     model = network()
     before = model.parameters()

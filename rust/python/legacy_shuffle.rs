@@ -1,6 +1,6 @@
 //! `LegacyShuffle`: the order of epochs from NumPy's legacy generator.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 
@@ -10,7 +10,7 @@ use super::output::array;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
 use crate::kernels::random::Mt19937;
-use crate::runtime::memory;
+use crate::runtime::{lock, memory};
 use crate::training::Order;
 
 /// NumPy's MT19937 at `key` (624,) and `pos`, as `RandomState.get_state` gives them: the `order` of a
@@ -19,15 +19,8 @@ use crate::training::Order;
 pub struct LegacyShuffle(Arc<Mutex<Mt19937>>);
 
 impl LegacyShuffle {
-    /// Never waits: who holds the lock may need the GIL.
     fn generator(&self) -> Result<MutexGuard<'_, Mt19937>> {
-        match self.0.try_lock() {
-            Ok(generator) => Ok(generator),
-            Err(TryLockError::Poisoned(error)) => Ok(PoisonError::into_inner(error)),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::Busy("another thread draws from this generator".into()))
-            }
-        }
+        lock::take_now(&self.0, "another thread draws from this generator")
     }
 }
 

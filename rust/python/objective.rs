@@ -1,6 +1,6 @@
 //! `Objective`: a model's loss as a function of its parameters, for optimizers outside.
 
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
@@ -12,10 +12,9 @@ use super::network::Evaluate;
 use super::output::Out;
 use super::route::Key;
 use super::shared::Typed;
-use crate::error::Error;
 use crate::kernels::gather;
 use crate::network::{Head, State, Task};
-use crate::runtime::memory;
+use crate::runtime::{lock, memory};
 use crate::training::Data;
 
 /// The loss of `model` for all rows of `X`, with its penalty on weights, as a function of the parameters.
@@ -52,15 +51,8 @@ impl Objective {
     ) -> PyResult<f64> {
         entry(|| {
             let parameters = View::column("parameters", parameters)?;
-            // Never waits: who holds the lock may need the GIL.
-            let mut objective = match self.0.try_lock() {
-                Ok(objective) => objective,
-                Err(TryLockError::Poisoned(error)) => error.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    let message = "the objective is in use in another thread";
-                    return Err(Error::Busy(message.into()).into());
-                }
-            };
+            let busy = "the objective is in use in another thread";
+            let mut objective = lock::take_now(&self.0, busy)?;
             objective.call(py, &parameters, gradient)
         })
     }

@@ -21,7 +21,9 @@ impl<T: Float> Typed<T> {
             let list = packed::<T>(&state.layout, arrays)?;
             let mut present = memory::filled(T::ZERO, list.len())?;
             state.layout.export_packed(&state.parameters, &mut present);
-            Ok((list != present).then_some(list))
+            // By their bits: 0 and -0 are two numbers.
+            let bits = |value: &T| value.to_f64().to_bits();
+            Ok((!list.iter().map(bits).eq(present.iter().map(bits))).then_some(list))
         })?;
         drop(state);
         let Some(list) = changed else { return Ok(()) };

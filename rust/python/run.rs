@@ -1,6 +1,6 @@
 //! `Run`: a fit in progress.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -14,7 +14,7 @@ use super::output::array;
 use super::own_loss::called;
 use crate::error::{Error, Result};
 use crate::kernels::gather;
-use crate::runtime::memory;
+use crate::runtime::{lock, memory};
 use crate::training::{Column, Columns, Found};
 
 /// A `Model.fit` in progress: it trains while one of its methods runs.
@@ -58,15 +58,8 @@ impl Run {
         Self(Mutex::new(RunState::Open(training)))
     }
 
-    /// Never waits: the thread that trains may need the GIL to end its slice.
     fn stage(&self) -> Result<MutexGuard<'_, RunState>> {
-        match self.0.try_lock() {
-            Ok(stage) => Ok(stage),
-            Err(TryLockError::Poisoned(error)) => Ok(PoisonError::into_inner(error)),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::Busy("the run is in use in another thread".into()))
-            }
-        }
+        lock::take_now(&self.0, "the run is in use in another thread")
     }
 }
 

@@ -1,14 +1,15 @@
 //! `Snapshot`: a model's parameters at some moment.
 
 use std::any::Any;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 
 use super::entry::entry;
 use super::handle::Model;
 use super::network::Network;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::runtime::lock;
 
 /// Copies of all weights and biases of a model, to go back to: `Model.snapshot` makes it, `take` renews it,
 /// `Model.restore` goes back.
@@ -24,15 +25,8 @@ impl Snapshot {
         model.restore(py, &**self.parameters()?)
     }
 
-    /// Never waits: who holds the lock may need the GIL.
     fn parameters(&self) -> Result<MutexGuard<'_, Box<dyn Any + Send>>> {
-        match self.0.try_lock() {
-            Ok(parameters) => Ok(parameters),
-            Err(TryLockError::Poisoned(error)) => Ok(PoisonError::into_inner(error)),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::Busy("the snapshot is in use in another thread".into()))
-            }
-        }
+        lock::take_now(&self.0, "the snapshot is in use in another thread")
     }
 }
 

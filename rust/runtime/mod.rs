@@ -9,6 +9,7 @@
 //! - `pool.rs`: the tiles of an op, run on several threads.
 //! - `worker.rs`: a thread's share of them, and how a worker waits for it.
 //! - `watch.rs`: whether a long call should end early, as Ctrl-C wants it.
+//! - `lock.rs`: locks that nobody waits for.
 //! - `fork.rs`: a generation that a fork raises, since no thread survives one.
 //! - `per_process.rs`: [`PerProcess`], what threads share and a fork does not copy.
 //! - `recent.rs`: [`Recent`], what was used lately, in so many bytes.
@@ -17,6 +18,7 @@
 mod arena;
 pub mod callers;
 pub mod fork;
+pub mod lock;
 pub mod memory;
 mod pace;
 mod per_process;

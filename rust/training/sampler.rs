@@ -1,11 +1,11 @@
 //! The order of the rows in an epoch.
 
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::kernels::gather::RowOrder;
 use crate::kernels::random::{Mt19937, permutation};
-use crate::runtime::memory;
+use crate::runtime::{lock, memory};
 
 /// Where the orders of epochs come from.
 #[derive(Clone, Debug)]
@@ -101,16 +101,8 @@ impl Sampler {
                 }
             }
             Order::Legacy(generator) => {
-                // Never waits: a fork could have copied a lock that nobody opens.
-                let mut generator = match generator.try_lock() {
-                    Ok(generator) => generator,
-                    Err(TryLockError::Poisoned(error)) => PoisonError::into_inner(error),
-                    Err(TryLockError::WouldBlock) => {
-                        let message = "another thread draws from this run's generator";
-                        return Err(Error::Busy(message.into()));
-                    }
-                };
-                generator.shuffle_by_places(&mut self.order)?;
+                let busy = "another thread draws from this run's generator";
+                lock::take_now(generator, busy)?.shuffle_by_places(&mut self.order)?;
             }
         }
         Ok(())

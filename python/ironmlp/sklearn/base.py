@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from operator import index
@@ -27,7 +28,7 @@ from ironmlp.sklearn.targets import Targets
 from ironmlp.sklearn.weights import checked_weights, weighted
 
 
-class MultilayerPerceptron(BaseEstimator):
+class MultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     """The base of the estimators."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
@@ -103,15 +104,15 @@ class MultilayerPerceptron(BaseEstimator):
             super()._validate_params()
             note_right(self)
 
+    @abstractmethod
     def _checked(
         self, X: Any, y: Any, incremental: bool, reset: bool, validates: bool = False
     ) -> tuple[Any, Targets]:
         """X and y, checked."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _output(self) -> str:
         """The activation of the outputs."""
-        raise NotImplementedError
 
     @property
     def _goes_on(self) -> bool:

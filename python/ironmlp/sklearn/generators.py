@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
@@ -64,17 +65,18 @@ def split(
     return trained, held_out
 
 
-class Orders:
+class Orders(ABC):
     """Where a run gets the orders of its epochs from: `argument` is for `_core.Model.fit`."""
 
     argument: _core.LegacyShuffle | Literal["given"]
 
+    @abstractmethod
     def begin(self, run: _core.Run) -> None:
         """Make the order of the next epoch, if the run does not."""
 
+    @abstractmethod
     def skip(self, rows: int) -> None:
         """Draw what the order of an epoch takes that is not trained."""
-        raise NotImplementedError
 
 
 class LegacyOrders(Orders):
@@ -82,6 +84,9 @@ class LegacyOrders(Orders):
 
     def __init__(self, generator: _core.LegacyShuffle) -> None:
         self.argument: _core.LegacyShuffle = generator
+
+    def begin(self, run: _core.Run) -> None:
+        """The run makes it."""
 
     def skip(self, rows: int) -> None:
         self.argument.permutation(rows)
